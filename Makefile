@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The tailnetd authors
+#
+# `make help` lists the targets.  CC, CFLAGS, CPPFLAGS, LDFLAGS, DESTDIR, PREFIX and the *DIR variables are yours to set.
+
+PREFIX     ?= /usr/local
+SBINDIR    ?= $(PREFIX)/sbin
+BINDIR     ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/libexec
+MANDIR     ?= $(PREFIX)/share/man
+SYSCONFDIR ?= /etc
+STATEDIR   ?= /var/lib/tailnetd
+RUNDIR     ?= /run/tailnetd
+EMPTYDIR   ?= /var/lib/tailnetd-empty
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+
+BUILD      ?= build
+CFLAGS     ?= -O2 -g
+PYTHON     ?= /usr/bin/python3
+CLANG      ?= clang
+CLANG_FORMAT ?= clang-format
+PKG_CONFIG ?= pkg-config
+# SANITIZE=address,undefined builds with sanitizers; SANDBOX_TRACE=1 names a refused system call instead of dying of it;
+# FAULTS=1 and ESCAPE=1 are test builds (see tests/).
+SANITIZE   ?=
+SANDBOX_TRACE ?=
+ESCAPE     ?=
+
+# ---- what Debian 12 must have ------------------------------------------------------------------------------------------
+DEPS_BUILD = gcc make pkg-config libc6-dev libevent-dev libssl-dev libjson-c-dev libsodium-dev libbsd-dev \
+	libnghttp2-dev libzstd-dev libb2-dev libqrencode-dev
+DEPS_TEST  = libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-nacl python3-h2 python3-zstandard \
+	python3-cryptography clang clang-format llvm-14 libclang-rt-14-dev mandoc wireguard-tools tinyproxy iproute2 \
+	binutils procps openssl gdb
+
+# ---- flags -------------------------------------------------------------------------------------------------------------
+OS := $(shell uname -s)
+IS_CLANG := $(shell $(CC) --version 2>/dev/null | grep -c clang)
+FORTIFY  := $(if $(filter 0,$(IS_CLANG)),3,2)
+WARN   = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wformat=2 -Werror
+ifeq ($(SANITIZE),)
+HARDEN = -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)
+HARDLD = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+ifeq ($(shell uname -m),x86_64)
+HARDEN += -fcf-protection
+endif
+else
+HARDEN = -fPIE -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+HARDLD = -pie -fsanitize=$(SANITIZE)
+endif
+STD    = -std=c11 -D_GNU_SOURCE
+pkg    = $(shell $(PKG_CONFIG) --$(1) $(2) 2>/dev/null)
+ifeq ($(OS),Linux)
+COMPATFLAGS := $(call pkg,cflags,libbsd-overlay)
+COMPATLIBS  := $(call pkg,libs,libbsd-overlay)
+endif
+DEFS   = $(if $(SANDBOX_TRACE),-DSANDBOX_TRACE) $(if $(ESCAPE),-DTEST_ESCAPE) $(if $(SANITIZE),-DSANITIZED)
+PATHDEFS = -DPATH_SYSCONFDIR='"$(SYSCONFDIR)"' -DPATH_STATEDIR='"$(STATEDIR)"' -DPATH_RUNDIR='"$(RUNDIR)"' \
+	-DPATH_LIBEXECDIR='"$(LIBEXECDIR)/tailnetd"' -DPATH_EMPTYDIR='"$(EMPTYDIR)"'
+ALLFLAGS = $(STD) $(WARN) $(HARDEN) $(COMPATFLAGS) $(DEFS) $(CPPFLAGS) $(CFLAGS)
+
+# ---- rooms: what each may include (the arrows of docs/design.md) and link -----------------------------------------------
+LIBS_ALL = base json wire ipc child tailnetd authd mapd resolver tailnetctl
+DIR_base = common/base
+DIR_json = common/json
+DIR_wire = common/wire
+DIR_ipc = ipc
+DIR_child = common/child
+DIR_tailnetd = tailnetd
+DIR_authd = authd
+DIR_mapd = mapd
+DIR_resolver = resolver
+DIR_tailnetctl = tailnetctl
+
+SEE_base =
+SEE_json = base
+SEE_ipc = base
+SEE_wire = base json
+SEE_child = base json ipc wire
+SEE_tailnetd = base json ipc
+SEE_authd = base json ipc wire child
+SEE_mapd = base json ipc wire child
+SEE_resolver = base
+SEE_tailnetctl = base json
+
+# static archives in link order
+AR_base = base
+AR_json = json base
+AR_ipc = ipc base
+AR_wire = wire json base
+AR_child = child wire ipc json base
+AR_tailnetd = tailnetd ipc json base
+AR_authd = authd child wire ipc json base
+AR_mapd = mapd child wire ipc json base
+AR_resolver = resolver base
+AR_tailnetctl = tailnetctl json base
+
+L_EVENT := $(call pkg,libs,libevent_core)
+L_JSON := $(call pkg,libs,json-c)
+L_SODIUM := $(call pkg,libs,libsodium)
+L_WIRE := $(call pkg,libs,libssl libcrypto libnghttp2 libzstd)
+SYS_base = $(L_SODIUM) $(COMPATLIBS)
+SYS_json = $(L_JSON) $(SYS_base)
+SYS_ipc = $(L_EVENT) $(SYS_base)
+SYS_wire = $(L_WIRE) $(L_EVENT) $(SYS_json)
+SYS_child = $(SYS_wire)
+SYS_tailnetd = -lb2 $(L_EVENT) $(SYS_json)
+SYS_authd = $(SYS_wire)
+SYS_mapd = $(SYS_wire)
+SYS_resolver = $(SYS_base)
+SYS_tailnetctl = $(call pkg,libs,libqrencode) $(SYS_json)
+
+PROGRAMS = tailnetd authd mapd resolver tailnetctl
+
+# ---- rules -------------------------------------------------------------------------------------------------------------
+all: $(PROGRAMS:%=$(BUILD)/bin/%)
+
+SOURCES := $(sort $(foreach l,$(LIBS_ALL),$(wildcard $(DIR_$(l))/*.c $(DIR_$(l))/*.h)))
+# The build id names the sources and the flags: parent and children of different builds refuse each other.
+$(BUILD)/.flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(subst ','"'"',$(ALLFLAGS) $(PATHDEFS) $(LDFLAGS))' | cmp -s - $@ || echo '$(CC) $(subst ','"'"',$(ALLFLAGS) $(PATHDEFS) $(LDFLAGS))' >$@
+$(BUILD)/build_id.h: $(SOURCES) $(BUILD)/.flags
+	@id=$$(cat $(SOURCES) $(BUILD)/.flags | sha256sum | cut -c1-32); \
+	 printf '#define BUILD_ID "%s"\n#define BUILD_OPTIONS "%s"\n' "$$id" \
+	   "$$($(CC) -dumpfullversion -dumpversion | sed 's/^/$(if $(filter 0,$(IS_CLANG)),gcc,clang) /')$(if $(SANITIZE), sanitize=$(SANITIZE))$(if $(SANDBOX_TRACE), sandbox-trace)$(if $(ESCAPE), escape-test)" >$@
+
+define room
+SRC_$(1) := $$(filter-out %/main.c,$$(wildcard $$(DIR_$(1))/*.c))
+OBJ_$(1) := $$(SRC_$(1):%.c=$$(BUILD)/%.o)
+INC_$(1) := -I$$(DIR_$(1)) $$(foreach s,$$(SEE_$(1)),-I$$(DIR_$$(s)))
+$$(BUILD)/$$(DIR_$(1))/%.o: $$(DIR_$(1))/%.c $$(BUILD)/.flags
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALLFLAGS) $$(PATHDEFS) $$(INC_$(1)) $$(if $$(filter base,$(1)),-I$$(BUILD)) -MMD -MP -c -o $$@ $$<
+$$(BUILD)/lib/$(1).a: $$(OBJ_$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+$(foreach l,$(LIBS_ALL),$(eval $(call room,$(l))))
+$(BUILD)/common/base/build.o: $(BUILD)/build_id.h
+
+define program
+$$(BUILD)/bin/$(1): $$(BUILD)/$$(DIR_$(1))/main.o $$(AR_$(1):%=$$(BUILD)/lib/%.a)
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) -Wl,--as-needed -o $$@ $$< $$(AR_$(1):%=$$(BUILD)/lib/%.a) $$(SYS_$(1))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+# ---- unit tests: tests/unit/ROOM/test_*.c sees and links exactly its room ------------------------------------------------
+UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
+UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
+define unit
+$$(BUILD)/tests/unit/$(1)/%: tests/unit/$(1)/%.c $$(AR_$(1):%=$$(BUILD)/lib/%.a)
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) $$(PATHDEFS) -Itests/unit -Itests/unit/$(1) $$(INC_$(1)) -MMD -MP -MF $$@.d -o $$@ $$< \
+	  $$(wildcard tests/unit/$(1)/util_*.c) $$(AR_$(1):%=$$(BUILD)/lib/%.a) $$(SYS_$(1)) -lcmocka
+endef
+$(foreach l,$(LIBS_ALL),$(eval $(call unit,$(l))))
+
+unit: $(UNIT_BIN)
+	@tests/run-unit $(UNIT_BIN)
+
+# ---- fuzz targets: tests/fuzz/ROOM/fuzz_*.c, seeds in tests/fuzz/ROOM/seeds/NAME -----------------------------------------
+FUZZ_SRC := $(wildcard tests/fuzz/*/fuzz_*.c)
+FUZZ_BIN := $(FUZZ_SRC:%.c=build-fuzz/%)
+FUZZ_SECONDS ?= 10
+define fuzz
+build-fuzz/tests/fuzz/$(1)/%: tests/fuzz/$(1)/%.c $$(foreach a,$$(AR_$(1)),$$(SRC_$$(a))) $$(SOURCES) build-fuzz/build_id.h
+	@mkdir -p $$(@D)
+	$$(CLANG) $$(STD) -g -O1 $$(COMPATFLAGS) $$(PATHDEFS) -DFUZZING -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+	  $$(if $$(COVERAGE),-fprofile-instr-generate -fcoverage-mapping) \
+	  $$(INC_$(1)) -Ibuild-fuzz -o $$@ $$< $$(foreach a,$$(AR_$(1)),$$(SRC_$$(a))) $$(SYS_$(1))
+endef
+$(foreach l,$(LIBS_ALL),$(eval $(call fuzz,$(l))))
+build-fuzz/build_id.h: $(SOURCES)
+	@mkdir -p $(@D)
+	@printf '#define BUILD_ID "%s"\n#define BUILD_OPTIONS "fuzz"\n' 0123456789abcdef0123456789abcdef >$@
+fuzz-build: $(FUZZ_BIN)
+fuzz: fuzz-build
+	@tests/run-fuzz $(FUZZ_SECONDS) $(FUZZ_BIN)
+
+# ---- the rest of the tests ----------------------------------------------------------------------------------------------
+PYTEST = TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B -m pytest -p no:cacheprovider -q
+E2E_JOBS ?= 4
+e2e: all
+	$(PYTEST) -n $(E2E_JOBS) --dist loadgroup tests/e2e $(E2E)
+
+check: deps-check all users-check arrows lint unit e2e rows
+
+asan:
+	$(MAKE) BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g' all unit e2e
+
+interop: all
+	@TAILNETD_BUILD=$(abspath $(BUILD)) tests/interop/run
+
+bench: all
+	@TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B tests/bench/run.py $(BENCH)
+
+demo: deps-check all
+	@TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B tests/e2e/demo.py
+
+escape:
+	$(MAKE) BUILD=build-escape ESCAPE=1 all
+	@TAILNETD_BUILD=$(abspath build-escape) $(PYTHON) -B tests/escape/run.py
+
+arrows: all
+	@tests/arrows $(BUILD)
+rows:
+	@$(PYTHON) -B tests/rows.py
+lint: all
+	@tests/lint
+format:
+	$(CLANG_FORMAT) -i $(SOURCES) $(wildcard tests/unit/*/*.c tests/fuzz/*/*.c)
+
+# ---- installing ----------------------------------------------------------------------------------------------------------
+deps:
+	@contrib/deps $(DEPS_BUILD) $(DEPS_TEST)
+deps-check:
+	@contrib/deps --quiet $(DEPS_BUILD) $(DEPS_TEST)
+install-users:
+	@contrib/install-users
+users-check:
+	@if [ "$$(id -u)" = 0 ]; then contrib/install-users --quiet; fi
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)/tailnetd $(DESTDIR)$(SYSCONFDIR) \
+	  $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(PREFIX)/share/doc/tailnetd
+	install -m 0755 $(BUILD)/bin/tailnetd $(DESTDIR)$(SBINDIR)/tailnetd
+	install -m 0755 $(BUILD)/bin/tailnetctl $(DESTDIR)$(BINDIR)/tailnetctl
+	install -m 0755 $(BUILD)/bin/authd $(BUILD)/bin/mapd $(BUILD)/bin/resolver $(DESTDIR)$(LIBEXECDIR)/tailnetd/
+	install -m 0644 tailnetd/tailnetd.8 tailnetctl/tailnetctl.8 $(DESTDIR)$(MANDIR)/man8/
+	install -m 0644 tailnetd/tailnetd.conf.5 $(DESTDIR)$(MANDIR)/man5/
+	[ -e $(DESTDIR)$(SYSCONFDIR)/tailnetd.conf ] || install -m 0644 contrib/tailnetd.conf $(DESTDIR)$(SYSCONFDIR)/tailnetd.conf
+	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/tailnetd/
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR)
+	sed -e 's,@SBINDIR@,$(SBINDIR),;s,@SYSCONFDIR@,$(SYSCONFDIR),' contrib/systemd/tailnetd.service >$(DESTDIR)$(UNITDIR)/tailnetd.service
+	chmod 0644 $(DESTDIR)$(UNITDIR)/tailnetd.service
+	install -m 0644 contrib/sysusers.d/tailnetd.conf $(DESTDIR)$(SYSUSERSDIR)/tailnetd.conf
+	install -m 0644 contrib/tmpfiles.d/tailnetd.conf $(DESTDIR)$(TMPFILESDIR)/tailnetd.conf
+
+clean:
+	rm -rf build build-asan build-clang build-fuzz build-escape build-trace
+
+help:
+	@echo 'all check unit e2e interop asan fuzz bench escape demo lint format arrows rows deps install install-users clean'
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+FORCE:
+.PHONY: all check unit e2e interop asan fuzz fuzz-build bench demo escape arrows rows lint format deps deps-check install \
+	install-users users-check clean help FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef FETCH_H
+#define FETCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "session.h"
+
+/*
+ * One bounded HTTP/1.1 request outside Noise, to the control URL's own host and port: GET /key and HEAD pings
+ * (protocol.md B, E.10).  https: certificate chain and host name verified against the given trust anchors, no downgrade.
+ * Redirects: at most 3, only to the same scheme, host and port.  The connection is closed at the end (KEY-06).
+ */
+struct event_base;
+struct fetch;
+struct trust;					/* trust anchors, in memory */
+
+/* Reads a PEM bundle from fd to its end and closes fd.  NULL with a reason in err (empty bundle, not PEM, too large). */
+struct trust *trust_load(int fd, char *err, size_t errsize);
+void	 trust_free(struct trust *t);
+
+struct fetch_ops {
+	void	(*dial)(void *arg, uint32_t id, enum wire_dial kind, uint32_t candidate);
+	void	(*dial_cancel)(void *arg, uint32_t id);
+	/* Last call.  status 0: no answer, err says why.  body is not terminated; lives during the call. */
+	void	(*done)(void *arg, int status, const uint8_t *body, size_t n, const char *err);
+};
+/* timeout_ms covers everything from now on.  body_max: larger answers are an error.  trust may be NULL for http. */
+struct fetch *fetch_start(struct event_base *base, const struct wire_config *cfg, const struct trust *trust, const char *method,
+	    const char *path, size_t body_max, unsigned timeout_ms, const struct fetch_ops *ops, void *arg);
+void	 fetch_dialled(struct fetch *f, uint32_t id, int fd, const char *errtext);
+void	 fetch_cancel(struct fetch *f);		/* no callback */
+
+/* The body of /key (protocol.md B.2).  0 = key filled; 1 = server too old (legacy form or zero key); -1 = not an answer. */
+int	 serverkey_parse(const uint8_t *body, size_t n, struct pubkey *key);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keytext.h"
+
+/*
+ * One ts2021 connection to the control server (protocol.md C): dial race, optional proxy CONNECT, optional unverified TLS,
+ * HTTP/1.1 upgrade, Noise records, early payload, HTTP/2.  The wire library has no keys and opens no sockets: it asks its
+ * owner to dial (a connected descriptor comes back) and to do the Noise handshake (transport keys come back).
+ */
+struct event_base;
+struct session;
+struct request;
+
+enum wire_dial { WIRE_DIAL_CLEAR = 1, WIRE_DIAL_TLS = 2, WIRE_DIAL_URL = 3 };	/* same values as ipc_dial_kind */
+
+struct wire_config {			/* texts are terminated; copied by session_new() */
+	char		host[256];	/* of the control URL */
+	char		authority[256];	/* host[:port] as in the URL: :authority of register and map */
+	char		prefix[257];	/* path prefix, no trailing slash */
+	char		proxy_auth[257];/* "user:pass" or "" */
+	int		https;
+	unsigned	url_port, clear_port, tls_port;	/* 0 = none */
+	int		via_proxy;
+	unsigned	capver;
+};
+
+struct session_ops {			/* what a session asks of its owner; ids are the session's own, never reused */
+	void	(*dial)(void *arg, uint32_t id, enum wire_dial kind, uint32_t candidate);
+	void	(*dial_cancel)(void *arg, uint32_t id);
+	void	(*hs_begin)(void *arg, uint32_t id);
+	void	(*hs_finish)(void *arg, uint32_t id, const uint8_t body[48]);
+	void	(*up)(void *arg);	/* HTTP/2 is usable; requests queued before are on their way */
+	/* The connection is over or could not be made.  Every request has had its done() before.  suspect: 101 then EOF, or the
+	 * answer did not decrypt: wrong server key or refused capability version (protocol.md C.4).  why: one line for people. */
+	void	(*down)(void *arg, const char *why, int suspect);
+};
+
+struct session *session_new(struct event_base *base, const struct wire_config *cfg, const struct session_ops *ops, void *arg);
+void	 session_free(struct session *s);	/* closes for real, wipes keys, calls nothing back */
+void	 session_connect(struct session *s);	/* begin dialling, if not connected or connecting already */
+int	 session_is_up(const struct session *s);
+/* Dial plan known to the parent: n candidates, start delays and timeouts in ms (protocol.md C.8, E.11); n = 0: DNS only. */
+struct wire_candidate { uint32_t delay_ms, timeout_ms; };
+void	 session_set_plan(struct session *s, const struct wire_candidate *c, uint32_t n);
+
+/* Answers of the owner.  Unknown ids (cancelled meanwhile) are fine: fd is closed. */
+void	 session_dialled(struct session *s, uint32_t id, int fd, const char *errtext);	/* fd < 0: failed */
+void	 session_hs_init(struct session *s, uint32_t id, const uint8_t msg[101]);
+void	 session_hs_keys(struct session *s, uint32_t id, const uint8_t tx[32], const uint8_t rx[32]);
+void	 session_hs_fail(struct session *s, uint32_t id, const char *reason);
+
+/* --- requests --- */
+enum request_err { REQ_OK, REQ_TRANSPORT, REQ_RESET, REQ_TOO_LARGE, REQ_TIMEOUT, REQ_GOAWAY /* not processed: safe to repeat */ };
+struct request_ops {
+	void	(*head)(void *arg, int status);			/* final status only; headers via request_header() */
+	int	(*data)(void *arg, const uint8_t *p, size_t n);	/* -1: stop, reset the stream; done(REQ_RESET) is then not called */
+	void	(*done)(void *arg, enum request_err err, const char *why);	/* last call; r is gone after it */
+};
+struct request_spec {
+	const char	*method;		/* "POST", "HEAD" */
+	const char	*path;			/* absolute; the prefix is not added for you: see session_path() */
+	const char	*authority;		/* NULL: that of the configuration */
+	const struct pubkey *lb[2];		/* ts-lb: node keys in this order; NULL or zero keys are left out (C.7) */
+	const void	*body;			/* copied; wiped after it was encrypted */
+	size_t		 body_len;
+	size_t		 max_answer;		/* body bytes; 0 = no limit (map stream) */
+};
+/* Queued if the session is still connecting (session_connect() is implied).  NULL: out of memory. */
+struct request *session_request(struct session *s, const struct request_spec *spec, const struct request_ops *ops, void *arg);
+void	 request_cancel(struct request *r);		/* RST_STREAM, no callback */
+/* Value of an answer header ("retry-after"), lower-case name; NULL if absent.  Valid from head() to done(). */
+const char *request_header(const struct request *r, const char *name);
+/* Stop and go on reading this stream: windows are not replenished while paused (Debug sleep). */
+void	 request_pause(struct request *r, int paused);
+
+#endif

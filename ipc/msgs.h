@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef MSGS_H
+#define MSGS_H
+
+#include <stdint.h>
+
+#include "build.h"
+#include "keytext.h"
+
+/*
+ * THE list: every message that crosses a channel between the parent and a child (security.md D7).  One row gives the enum
+ * value, the name in logs, the direction, the payload struct, the size rule, whether a descriptor travels with it, which
+ * child it is for, and the channel states in which it may arrive.  ipc.c enforces all of that before a handler runs.
+ *
+ *   direction  P2C parent to child, C2P child to parent
+ *   size       EXACT: sizeof(struct); TAIL: a fixed head followed by 0..n bytes of tail (n = the struct's `data` array)
+ *   fd         NOFD / FD (must have one) / OPTFD.  Only P2C: the child-to-parent direction never carries descriptors
+ *   role       A authd, M mapd, AM both
+ *   states     START before READY was sent; IDLE; BUSY (authd: an operation runs; mapd: a stream is wanted)
+ *
+ * Integers are in host order: both ends are the same build on the same machine (build id in HELLO and READY).
+ * Identity is the channel: no message names a child, pid, path or descriptor number.
+ * Text is length-prefixed; the receiver checks length and content, never trusts a terminator.
+ */
+
+#define IPC_MAX_MSG	16384		/* header included */
+#define IPC_ID_NONE	0
+
+#define IPC_TEXT(field, size)	uint16_t field##_len; char field[size]
+
+enum ipc_role { IPC_AUTHD = 1, IPC_MAPD = 2 };
+
+/* --- sizes of the texts that travel --- */
+#define IPC_HOST_MAX	254
+#define IPC_PATH_MAX	256
+#define IPC_URL_MAX	2048
+#define IPC_ERR_MAX	400
+#define IPC_AUTHKEY_MAX	1024
+#define IPC_NAME_MAX	256
+#define IPC_CHUNK	8192
+#define IPC_LINE_MAX	4096
+#define IPC_MAX_ENDPOINTS 64
+#define IPC_MAX_ADDRS	16
+#define IPC_MAX_PLAN	16
+
+/* --- parent to child --- */
+struct ipc_hello {
+	char		build[BUILD_ID_LEN];
+	uint32_t	role;			/* enum ipc_role */
+	uint32_t	log_level;
+	uint32_t	sandbox_required;	/* 0: best effort */
+	uint32_t	drop_ids;
+	uint32_t	uid, gid;
+	IPC_TEXT(chroot_dir, IPC_PATH_MAX);	/* length 0: no chroot */
+};
+
+struct ipc_config {				/* what a network child may know of the configuration */
+	IPC_TEXT(host, IPC_HOST_MAX);		/* of the control URL, no port, no brackets */
+	IPC_TEXT(authority, IPC_HOST_MAX);	/* host[:port] as in the URL */
+	IPC_TEXT(prefix, IPC_PATH_MAX);		/* path prefix of the URL, no trailing slash; often empty */
+	IPC_TEXT(proxy_auth, IPC_PATH_MAX);	/* "user:pass" for Proxy-Authorization; often empty */
+	uint32_t	https;			/* scheme of the control URL */
+	uint32_t	url_port;		/* the port the URL itself speaks of (given or scheme default): /key, HEAD pings */
+	uint32_t	clear_port;		/* ts2021 clear-text port, 0 = none (protocol.md C.8, `transport tls`) */
+	uint32_t	tls_port;		/* ts2021 TLS port, 0 = none */
+	uint32_t	via_proxy;		/* dialled descriptors lead to an HTTP proxy: CONNECT first */
+	uint32_t	capver;
+	uint32_t	watchdog_ms;		/* map watchdog, 120000 unless a test says otherwise */
+	uint64_t	max_map_wire, max_map_decoded;
+};
+
+struct ipc_chunk {				/* a text longer than one message, in order; the last has off + data_len == total */
+	uint32_t	total;
+	uint32_t	off;
+	uint16_t	data_len;		/* must equal the tail's length */
+	char		data[IPC_CHUNK];
+};
+
+struct ipc_empty { uint32_t zero; };
+struct ipc_log_level { uint32_t level; };
+
+enum ipc_dial_kind { IPC_DIAL_CLEAR = 1, IPC_DIAL_TLS = 2, IPC_DIAL_URL = 3 /* the URL's own port: /key, HEAD ping */ };
+struct ipc_dialled {				/* id = that of DIAL; a connected descriptor comes along iff ok */
+	uint32_t	ok;
+	uint32_t	err;			/* errno, or 0 when text says more */
+	IPC_TEXT(text, IPC_ERR_MAX);		/* for people: what was tried and why it failed, or the address reached */
+};
+
+#define NOISE_INIT_LEN	101
+#define NOISE_RESP_BODY	48
+struct ipc_hs_init { uint8_t msg[NOISE_INIT_LEN]; };
+struct ipc_hs_keys { uint8_t tx[32], rx[32], hash[32]; };
+struct ipc_hs_fail { uint32_t reason; };	/* enum ipc_hs_reason */
+enum ipc_hs_reason { IPC_HS_BAD_TAG = 1, IPC_HS_BAD_POINT, IPC_HS_UNKNOWN_ID, IPC_HS_NO_SERVER_KEY, IPC_HS_BUSY };
+
+enum ipc_reg_op { IPC_REG_LOGIN = 1, IPC_REG_FOLLOWUP = 2, IPC_REG_LOGOUT = 3 };
+struct ipc_register {				/* id names the operation; the answer carries it */
+	uint32_t	op;
+	uint32_t	ephemeral;
+	struct pubkey	node_key, old_node_key;	/* old may be zero */
+	IPC_TEXT(followup, IPC_URL_MAX);
+	IPC_TEXT(auth_key, IPC_AUTHKEY_MAX);	/* secret: wiped by both ends as soon as it is encrypted */
+};
+
+struct ipc_map_start {				/* id names the map session; all STREAM, SELF, DELTAS... of it carry it */
+	struct pubkey	node_key, machine_key;
+	uint64_t	seq_base;		/* last netmap Seq known to the parent: a fresh mapd goes on from there */
+	uint32_t	prepare_only;		/* 1: dial and shake hands, send no map request yet (warm start); the real
+						 * MAP_START follows with the same id */
+};
+struct ipc_map_stop { uint32_t drop_netmap; };	/* 1: forget the netmap (logout); 0: keep it, marked stale */
+
+enum ipc_ep_type { IPC_EP_UNKNOWN, IPC_EP_LOCAL, IPC_EP_STUN, IPC_EP_PORTMAPPED, IPC_EP_STUN4LOCAL, IPC_EP_EXPLICIT };
+struct ipc_endpoint { uint8_t addr[16]; uint16_t port; uint8_t family; /* 4 or 6 */ uint8_t type; };
+struct ipc_map_params {				/* what a lite update reports besides Hostinfo (which comes as HOSTINFO chunks) */
+	uint32_t	generation;		/* grows with every change of params or hostinfo; LITE answers name it */
+	struct pubkey	disco_key;
+	uint32_t	ip_forwarding_broken;
+	uint32_t	n;
+	struct ipc_endpoint ep[IPC_MAX_ENDPOINTS];
+};
+
+enum ipc_query_class { IPC_CLASS_R = 1, IPC_CLASS_W = 2, IPC_CLASS_ROOT = 3 };
+enum ipc_query_verb { IPC_Q_NETMAP = 1, IPC_Q_PEERS, IPC_Q_PEER, IPC_Q_WATCH_NETMAP, IPC_Q_WGCONF, IPC_Q_HOSTS };
+struct ipc_query {				/* a control client's descriptor comes along; mapd answers and closes it */
+	uint32_t	verb;			/* the parent has parsed and authorised the verb */
+	uint32_t	class;
+	uint32_t	uid;
+	uint32_t	accept_routes;		/* configuration that wgconf needs */
+	uint32_t	listen_port;
+	uint32_t	private_written;	/* wgconf private: the parent already wrote "[Interface]\nPrivateKey = ..\n" */
+	IPC_TEXT(exit_node, IPC_NAME_MAX);
+	uint16_t	data_len;		/* arguments as given after the verb, no newline; must equal the tail's length */
+	char		data[IPC_LINE_MAX];
+};
+/* EVENT: chunks of one event body, e.g. `"event":"status","loginFinished":false,"status":{...}`.  id = IPC_ID_NONE: for every
+ * `watch netmap` client; else only for the one whose QUERY had (or will next have) that id. */
+
+/* --- child to parent --- */
+struct ipc_ready { char build[BUILD_ID_LEN]; uint32_t layers; };	/* layers: enum sandbox_layer bits */
+struct ipc_log { uint32_t level; uint16_t data_len; char data[512]; };
+struct ipc_dial { uint32_t kind; uint32_t candidate; };	/* candidate: 0 = DNS, n = n-th dial-plan entry the parent holds */
+struct ipc_hs_finish { uint8_t body[NOISE_RESP_BODY]; };
+
+struct ipc_key_result {				/* answer to KEY_FETCH */
+	uint32_t	ok;
+	uint32_t	http_status;		/* 0 if no answer came */
+	uint32_t	too_old;		/* the server has no noise key */
+	struct pubkey	key;
+	IPC_TEXT(err, IPC_ERR_MAX);
+};
+
+enum ipc_reg_outcome {
+	IPC_REG_OK = 1,		/* registered (or logged out) */
+	IPC_REG_URL,		/* visit url */
+	IPC_REG_KEY_EXPIRED,	/* NodeKeyExpired */
+	IPC_REG_REFUSED,	/* RegisterResponse.Error: err is the server's text */
+	IPC_REG_RATE_LIMITED,	/* HTTP 429: retry_after_ms */
+	IPC_REG_HTTP,		/* other status */
+	IPC_REG_BAD_ANSWER,	/* not JSON, too large, asks for something this client can't do */
+	IPC_REG_TRANSPORT	/* could not reach the server or lost it */
+};
+struct ipc_reg_result {
+	uint32_t	outcome;
+	uint32_t	http_status;
+	uint32_t	retry_after_ms;
+	uint32_t	machine_authorized;
+	uint32_t	conn_suspect;		/* TRANSPORT: 101 then EOF - wrong server key or capver too old (protocol.md C.4) */
+	int64_t		user_id, login_id;
+	IPC_TEXT(login_name, IPC_NAME_MAX);
+	IPC_TEXT(display_name, IPC_NAME_MAX);
+	IPC_TEXT(profile_pic, IPC_URL_MAX);
+	IPC_TEXT(url, IPC_URL_MAX);
+	IPC_TEXT(err, IPC_ERR_MAX);
+};
+
+enum ipc_stream_what {
+	IPC_STREAM_CONNECTED = 1,	/* Noise up, nothing asked yet */
+	IPC_STREAM_OPEN,		/* map request answered 200 */
+	IPC_STREAM_LIVE,		/* first netmap of this stream is in the store */
+	IPC_STREAM_CLOSED		/* over: err says why (empty: because we were told to stop) */
+};
+struct ipc_stream {
+	uint32_t	what;
+	uint32_t	http_status;
+	uint32_t	conn_suspect;
+	IPC_TEXT(err, IPC_ERR_MAX);
+};
+
+struct ipc_addr { uint8_t addr[16]; uint8_t family; uint8_t bits; uint8_t pad[2]; };
+struct ipc_self {				/* sent when anything in it changed */
+	int64_t		id, user_id;
+	struct pubkey	key;
+	int64_t		key_expiry;		/* Unix seconds; TIME_GO_ZERO = never */
+	uint32_t	expired;		/* Node.Expired */
+	uint32_t	machine_authorized;
+	uint32_t	naddrs;
+	struct ipc_addr	addrs[IPC_MAX_ADDRS];
+	IPC_TEXT(stable_id, IPC_NAME_MAX);
+	IPC_TEXT(name, IPC_NAME_MAX);
+	IPC_TEXT(login_name, IPC_NAME_MAX);
+	IPC_TEXT(display_name, IPC_NAME_MAX);
+};
+
+/*
+ * What happened to the netmap since the last one, as records one behind the other in data:
+ *   struct ipc_delta_rec, then nchanged int64 ids, then nremoved int64 ids   (unaligned: memcpy)
+ * A record with full=1 has no ids and means: the whole map is new.
+ */
+struct ipc_delta_rec { uint64_t seq; uint32_t full; uint32_t fields; uint32_t nchanged; uint32_t nremoved; };
+#define IPC_DELTA_IDS	1500		/* a message that touches more peers is told as full=1 */
+enum ipc_field {		/* bits of fields; names are those of interface.md 5 */
+	IPC_F_SELF = 1 << 0, IPC_F_DNS = 1 << 1, IPC_F_DERP = 1 << 2, IPC_F_FILTER = 1 << 3, IPC_F_PROFILES = 1 << 4,
+	IPC_F_DOMAIN = 1 << 5, IPC_F_SSH = 1 << 6, IPC_F_COLLECT = 1 << 7, IPC_F_HEALTH = 1 << 8, IPC_F_MESSAGES = 1 << 9,
+	IPC_F_TKA = 1 << 10, IPC_F_AUDIT = 1 << 11, IPC_F_CONTROLTIME = 1 << 12, IPC_F_CLIENTVERSION = 1 << 13
+};
+struct ipc_deltas {
+	uint64_t	seq;			/* netmap Seq after the last record */
+	uint32_t	peers, online;
+	uint32_t	source;			/* enum ipc_source */
+	uint16_t	data_len;
+	char		data[IPC_MAX_MSG - 128];
+};
+enum ipc_source { IPC_SRC_NONE, IPC_SRC_CACHED, IPC_SRC_STALE, IPC_SRC_LIVE };
+
+struct ipc_counters {				/* at most one a second while they change, and in answer to COUNTERS_REQ */
+	uint64_t	msgs_full, msgs_delta, msgs_keepalive;
+	uint64_t	bytes_wire, bytes_decoded;
+	uint64_t	lite_ok, lite_failed;
+	uint64_t	last_message_mono_ms;	/* CLOCK_MONOTONIC, 0 = never */
+};
+
+struct ipc_lite { uint32_t generation; uint32_t ok; uint32_t http_status; IPC_TEXT(err, IPC_ERR_MAX); };
+struct ipc_control_time { int64_t sec; };
+struct ipc_browse { IPC_TEXT(url, IPC_URL_MAX); };
+struct ipc_exit_wish { int32_t code; };
+struct ipc_plan_entry { struct ipc_addr ip; uint32_t has_ip; uint32_t ace; uint32_t delay_ms, timeout_ms; };
+struct ipc_dial_plan { uint32_t n; struct ipc_plan_entry e[IPC_MAX_PLAN]; };
+
+/*	name		dir  role fd     size   struct			states (of the receiving end's channel)	*/
+#define IPC_MESSAGES(X) \
+	X(HELLO,	P2C, AM, NOFD,  EXACT, struct ipc_hello,	START)			\
+	X(CONFIG,	P2C, AM, NOFD,  EXACT, struct ipc_config,	START|IDLE|BUSY)	\
+	X(CA,		P2C, AM, FD,    EXACT, struct ipc_empty,	START|IDLE|BUSY)	\
+	X(HOSTINFO,	P2C, AM, NOFD,  TAIL,  struct ipc_chunk,	IDLE|BUSY)		\
+	X(LOG_LEVEL,	P2C, AM, NOFD,  EXACT, struct ipc_log_level,	IDLE|BUSY)		\
+	X(STOP,		P2C, AM, NOFD,  EXACT, struct ipc_empty,	START|IDLE|BUSY)	\
+	X(PING,		P2C, AM, NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
+	X(DIALLED,	P2C, AM, OPTFD, EXACT, struct ipc_dialled,	IDLE|BUSY)		\
+	X(HS_INIT,	P2C, AM, NOFD,  EXACT, struct ipc_hs_init,	IDLE|BUSY)		\
+	X(HS_KEYS,	P2C, AM, NOFD,  EXACT, struct ipc_hs_keys,	IDLE|BUSY)		\
+	X(HS_FAIL,	P2C, AM, NOFD,  EXACT, struct ipc_hs_fail,	IDLE|BUSY)		\
+	X(KEY_FETCH,	P2C, A,  NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
+	X(REGISTER,	P2C, A,  NOFD,  EXACT, struct ipc_register,	IDLE|BUSY)		\
+	X(CANCEL,	P2C, A,  NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
+	X(MAP_START,	P2C, M,  NOFD,  EXACT, struct ipc_map_start,	IDLE|BUSY)		\
+	X(MAP_STOP,	P2C, M,  NOFD,  EXACT, struct ipc_map_stop,	IDLE|BUSY)		\
+	X(MAP_PARAMS,	P2C, M,  NOFD,  EXACT, struct ipc_map_params,	IDLE|BUSY)		\
+	X(QUERY,	P2C, M,  FD,    TAIL,  struct ipc_query,	IDLE|BUSY)		\
+	X(EVENT,	P2C, M,  NOFD,  TAIL,  struct ipc_chunk,	IDLE|BUSY)		\
+	X(COUNTERS_REQ,	P2C, M,  NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
+	X(READY,	C2P, AM, NOFD,  EXACT, struct ipc_ready,	START)			\
+	X(LOG,		C2P, AM, NOFD,  TAIL,  struct ipc_log,		START|IDLE|BUSY)	\
+	X(PONG,		C2P, AM, NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
+	X(NEED_CA,	C2P, AM, NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
+	X(DIAL,		C2P, AM, NOFD,  EXACT, struct ipc_dial,		IDLE|BUSY)		\
+	X(DIAL_CANCEL,	C2P, AM, NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
+	X(HS_BEGIN,	C2P, AM, NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
+	X(HS_FINISH,	C2P, AM, NOFD,  EXACT, struct ipc_hs_finish,	IDLE|BUSY)		\
+	X(KEY_RESULT,	C2P, A,  NOFD,  EXACT, struct ipc_key_result,	BUSY)			\
+	X(REG_RESULT,	C2P, A,  NOFD,  EXACT, struct ipc_reg_result,	BUSY)			\
+	X(STREAM,	C2P, M,  NOFD,  EXACT, struct ipc_stream,	IDLE|BUSY)		\
+	X(SELF,		C2P, M,  NOFD,  EXACT, struct ipc_self,		IDLE|BUSY)		\
+	X(DELTAS,	C2P, M,  NOFD,  TAIL,  struct ipc_deltas,	IDLE|BUSY)		\
+	X(COUNTERS,	C2P, M,  NOFD,  EXACT, struct ipc_counters,	IDLE|BUSY)		\
+	X(LITE,		C2P, M,  NOFD,  EXACT, struct ipc_lite,		IDLE|BUSY)		\
+	X(CONTROL_TIME,	C2P, M,  NOFD,  EXACT, struct ipc_control_time,	IDLE|BUSY)		\
+	X(BROWSE,	C2P, M,  NOFD,  EXACT, struct ipc_browse,	IDLE|BUSY)		\
+	X(EXIT_WISH,	C2P, M,  NOFD,  EXACT, struct ipc_exit_wish,	IDLE|BUSY)		\
+	X(DIAL_PLAN,	C2P, M,  NOFD,  EXACT, struct ipc_dial_plan,	IDLE|BUSY)
+
+enum ipc_type {
+	IPC_NONE = 0,
+#define X(name, dir, role, fd, size, type, states) IPC_##name,
+	IPC_MESSAGES(X)
+#undef X
+	IPC_NTYPES
+};
+
+#endif

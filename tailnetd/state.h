@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef STATE_H
+#define STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keys.h"
+#include "timefmt.h"
+
+/*
+ * The state file (security.md D10, interface.md 1): text lines, at most 64 KiB, `tailnetd-state 1` first, `sum <blake2b-256>` last;
+ * unknown keys of this major version are kept, a newer major is refused and never rewritten.  Keys as `privkey:<hex>`.
+ */
+enum pin_source { PIN_NONE, PIN_CONFIG, PIN_FIRST_USE, PIN_ACCEPTED };	/* interface.md 3, server-key */
+
+struct state {				/* what is persisted besides the keyring's MACHINE, NODE and OLD slots */
+	char		 control_url[512];	/* whose profile this is; another URL = new profile, new keys (D9) */
+	struct pubkey	 server_key;		/* zero = none */
+	enum pin_source	 server_key_source;
+	struct wtime	 server_key_since;
+	int64_t		 user_id;		/* 0 = none */
+	char		 login_name[257];
+	char		 display_name[257];
+	char		 profile_pic[2049];
+	int		 want_running;		/* 0: logged out on purpose; nothing logs in by itself (PERS-02) */
+	int		 paused;
+	uint16_t	 listen_port;		/* chosen once for `listen-port 0`; 0 = none */
+	char		 backend_log_id[65];	/* stable BackendLogID */
+	struct wtime	 node_key_expiry;	/* last known; TIME_NONE = never or unknown */
+	struct state_extra *extra;		/* unknown lines, kept */
+};
+
+enum state_result {
+	STATE_OK,		/* loaded */
+	STATE_FRESH,		/* neither state nor marker existed: a new machine key was made and saved */
+	STATE_RECOVERED,	/* state was bad, state.prev was used: warn, health `state-recovered` */
+	STATE_UNUSABLE		/* touch nothing, exit 78; err says what is wrong and what to do */
+};
+
+struct state_store;		/* directory descriptor, instance lock, last bytes written */
+
+/* Opens (making it if missing) and locks the directory.  need_root: owner must be root, else the caller.  NULL with reason in err. */
+struct state_store *state_open(const char *dir, int need_root, char *err, size_t errsize);
+void	 state_close(struct state_store *ss);
+enum state_result state_load(struct state_store *ss, const char *control_url, struct state *st, struct keyring *k, char *err, size_t errsize);
+/*
+ * Write-ahead save: returns 0 only when the new version is durable (fsync of file and directory).  Unchanged contents are not rewritten
+ * (PERS-05).  On failure -1 with a reason in err; the old file stays.
+ */
+int	 state_save(struct state_store *ss, const struct state *st, const struct keyring *k, char *err, size_t errsize);
+void	 state_clear_profile(struct state *st, struct keyring *k);	/* logout: node and old key, user; the machine key stays */
+void	 state_free(struct state *st);
+
+#endif
