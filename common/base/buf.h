@@ -24,7 +24,7 @@ void	 buf_init(struct buf *b, size_t max);
 void	 buf_free(struct buf *b);			/* wipes nothing: not for secrets */
 void	 buf_reset(struct buf *b);			/* empty, keeps memory, clears failed */
 static inline size_t buf_len(const struct buf *b) { return b->end - b->off; }
-static inline uint8_t *buf_ptr(const struct buf *b) { return b->mem + b->off; }
+static inline uint8_t *buf_ptr(const struct buf *b) { return b->mem ? b->mem + b->off : NULL; }
 int	 buf_put(struct buf *b, const void *p, size_t n);
 int	 buf_puts(struct buf *b, const char *s);
 int	 buf_putc(struct buf *b, char c);

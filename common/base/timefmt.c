@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "timefmt.h"
+
+#define SEC_PER_DAY	86400
+#define TIME_LAST	((int64_t)253402300799)		/* 9999-12-31T23:59:59Z */
+#define DAYS_0000_TO_1970 719468			/* from 0000-03-01 */
+#define DAYS_PER_ERA	146097				/* 400 years */
+
+int
+time_is_none(struct wtime t)
+{
+	return t.sec == TIME_GO_ZERO && t.nsec == 0;
+}
+
+int
+time_cmp(struct wtime a, struct wtime b)
+{
+	if (a.sec != b.sec)
+		return a.sec < b.sec ? -1 : 1;
+	if (a.nsec != b.nsec)
+		return a.nsec < b.nsec ? -1 : 1;
+	return 0;
+}
+
+/* Proleptic Gregorian calendar; years begin in March, so that the leap day is a year's last. */
+static int64_t
+days_from_civil(int year, int month, int day)
+{
+	int y = month <= 2 ? year - 1 : year;
+	int era = y / 400, yoe = y % 400;
+	int doy = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+
+	return (int64_t)era * DAYS_PER_ERA + yoe * 365 + yoe / 4 - yoe / 100 + doy - DAYS_0000_TO_1970;
+}
+
+static void
+civil_from_days(int64_t days, int *year, int *month, int *day)
+{
+	int64_t z = days + DAYS_0000_TO_1970;
+	int era = (int)(z / DAYS_PER_ERA), doe = (int)(z % DAYS_PER_ERA);
+	int yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	int doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int mp = (5 * doy + 2) / 153;
+
+	*day = doy - (153 * mp + 2) / 5 + 1;
+	*month = mp < 10 ? mp + 3 : mp - 9;
+	*year = yoe + era * 400 + (*month <= 2);
+}
+
+static int
+days_in_month(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+
+	if (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
+		return 29;
+	return days[month - 1];
+}
+
+struct cursor {
+	const char *s, *end;
+};
+
+/* Exactly `digits` digits with a value in min..max; -1 if not. */
+static int
+take_num(struct cursor *c, int digits, int min, int max)
+{
+	int v = 0;
+
+	while (digits-- > 0) {
+		if (c->s == c->end || *c->s < '0' || *c->s > '9')
+			return -1;
+		v = v * 10 + (*c->s++ - '0');
+	}
+	return v < min || v > max ? -1 : v;
+}
+
+static int
+take_char(struct cursor *c, char want)
+{
+	if (c->s == c->end || *c->s != want)
+		return -1;
+	c->s++;
+	return 0;
+}
+
+/* Digits past the ninth are read and dropped. */
+static int
+take_fraction(struct cursor *c, int32_t *nsec)
+{
+	int32_t v = 0, scale = 100000000;
+	const char *from;
+
+	*nsec = 0;
+	if (take_char(c, '.') == -1)
+		return 0;
+	for (from = c->s; c->s < c->end && *c->s >= '0' && *c->s <= '9'; c->s++) {
+		v += (*c->s - '0') * scale;
+		scale /= 10;
+	}
+	*nsec = v;
+	return c->s == from ? -1 : 0;
+}
+
+static int
+take_offset(struct cursor *c, int *seconds)
+{
+	int sign, h, m;
+
+	*seconds = 0;
+	if (take_char(c, 'Z') == 0)
+		return 0;
+	if (take_char(c, '+') == 0)
+		sign = 1;
+	else if (take_char(c, '-') == 0)
+		sign = -1;
+	else
+		return -1;
+	if ((h = take_num(c, 2, 0, 23)) == -1 || take_char(c, ':') == -1 || (m = take_num(c, 2, 0, 59)) == -1)
+		return -1;
+	*seconds = sign * (h * 3600 + m * 60);
+	return 0;
+}
+
+int
+time_parse(const char *s, size_t n, struct wtime *out)
+{
+	struct cursor c = { s, s + n };
+	int year, month, day, h, m, sec, offset;
+	struct wtime t;
+
+	if ((year = take_num(&c, 4, 1, 9999)) == -1 || take_char(&c, '-') == -1 || (month = take_num(&c, 2, 1, 12)) == -1 ||
+	    take_char(&c, '-') == -1 || (day = take_num(&c, 2, 1, days_in_month(year, month))) == -1 ||
+	    take_char(&c, 'T') == -1 || (h = take_num(&c, 2, 0, 23)) == -1 || take_char(&c, ':') == -1 ||
+	    (m = take_num(&c, 2, 0, 59)) == -1 || take_char(&c, ':') == -1 || (sec = take_num(&c, 2, 0, 59)) == -1 ||
+	    take_fraction(&c, &t.nsec) == -1 || take_offset(&c, &offset) == -1 || c.s != c.end)
+		return -1;
+	t.sec = days_from_civil(year, month, day) * SEC_PER_DAY + h * 3600 + m * 60 + sec - offset;
+	if (t.sec < TIME_GO_ZERO || t.sec > TIME_LAST)
+		return -1;
+	*out = t;
+	return 0;
+}
+
+char *
+time_format(struct wtime t, char out[TIME_TEXT_MAX])
+{
+	int64_t sec = t.sec < TIME_GO_ZERO ? TIME_GO_ZERO : t.sec > TIME_LAST ? TIME_LAST : t.sec;
+	int64_t days = (sec - TIME_GO_ZERO) / SEC_PER_DAY + TIME_GO_ZERO / SEC_PER_DAY;
+	int rest = (int)((sec - TIME_GO_ZERO) % SEC_PER_DAY);
+	int year, month, day, n;
+
+	civil_from_days(days, &year, &month, &day);
+	n = snprintf(out, TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, rest / 3600, rest / 60 % 60, rest % 60);
+	if (t.nsec > 0 && t.nsec < 1000000000) {
+		n += snprintf(out + n, TIME_TEXT_MAX - (size_t)n, ".%09d", (int)t.nsec);
+		while (out[n - 1] == '0')
+			n--;
+	}
+	out[n++] = 'Z';
+	out[n] = '\0';
+	return out;
+}
+
+struct wtime
+time_wall(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (struct wtime){ ts.tv_sec, (int32_t)ts.tv_nsec };
+}
+
+static uint64_t
+clock_us(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t
+time_mono_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
+}
+
+uint64_t
+time_mono_ms(void)
+{
+	return clock_us(CLOCK_MONOTONIC) / 1000;
+}
+
+uint64_t
+time_boot_ms(void)
+{
+#ifdef CLOCK_BOOTTIME
+	return clock_us(CLOCK_BOOTTIME) / 1000;
+#else
+	return clock_us(CLOCK_REALTIME) / 1000;
+#endif
+}
