@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef NETMAP_H
+#define NETMAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keytext.h"
+#include "msgs.h"
+#include "timefmt.h"
+
+/*
+ * The network map as the control server described it (protocol.md E.5 to E.9): the only copy in the whole daemon.  Messages get in
+ * through ingest.h, readers look at it through query.h.  Sans I/O; times are given by the caller.
+ *
+ * Life: netmap_session_begin() when a map request is sent; the old contents stay visible, marked stale, until the first message of
+ * the new stream is applied (MAP-06), which starts from nothing.  netmap_session_end() when the stream is over.
+ */
+struct netmap;
+
+/* What one message (or the passing of time) did.  The arrays belong to the netmap and live until its next change. */
+struct netmap_change {
+	uint64_t	 seq;		/* the netmap's Seq after it */
+	int		 full;		/* the whole map is new: the lists below are empty */
+	uint32_t	 fields;	/* enum ipc_field bits */
+	const int64_t	*changed;	/* ids added, replaced or patched, ascending */
+	size_t		 nchanged;
+	const int64_t	*removed;	/* ascending */
+	size_t		 nremoved;
+	int		 self_changed;	/* netmap_self() may give something new (also set when full) */
+};
+
+struct netmap *netmap_new(void);		/* NULL: out of memory */
+void	 netmap_free(struct netmap *nm);
+
+/* MAP_START.seq_base: Seq goes on from here, if it is not further already (interface.md 5: never repeats). */
+void	 netmap_seq_base(struct netmap *nm, uint64_t base);
+
+void	 netmap_session_begin(struct netmap *nm, const struct pubkey *node_key, const struct pubkey *machine_key);
+void	 netmap_session_end(struct netmap *nm);
+void	 netmap_drop(struct netmap *nm);	/* logout: forget everything and give the memory back; Seq stays */
+
+enum ipc_source netmap_source(const struct netmap *nm);
+uint64_t netmap_seq(const struct netmap *nm);
+size_t	 netmap_peers(const struct netmap *nm);
+size_t	 netmap_online(const struct netmap *nm);
+/* Our own node for the parent.  1 = filled, 0 = there is none. */
+int	 netmap_self(const struct netmap *nm, struct ipc_self *out);
+
+/* ControlTime - local clock in seconds, 0 if not off by more than a minute (protocol.md E.12, EXP-06). */
+int64_t	 netmap_clock_delta(const struct netmap *nm);
+/*
+ * Local wall-clock second at which netmap_expire() wants to be called, INT64_MAX = never.  Ask again after every change.
+ * netmap_expire() marks peers whose key has expired by our corrected clock and takes marks back that no longer hold (E.12, EXP-08).
+ * 1 = the map changed (*ch filled), 0 = no change, -1 = out of memory.
+ */
+int64_t	 netmap_next_expiry(const struct netmap *nm, struct wtime now);
+int	 netmap_expire(struct netmap *nm, struct wtime now, struct netmap_change *ch);
+
+#endif
