@@ -35,20 +35,22 @@ utf8_next(const uint8_t *p, size_t n, uint32_t *cp)
 	return len;
 }
 
+size_t
+utf8_prefix(const char *s, size_t n)
+{
+	const uint8_t *p = (const uint8_t *)s;
+	size_t at = 0, len;
+	uint32_t cp;
+
+	while (at < n && (len = utf8_next(p + at, n - at, &cp)) != 0)
+		at += len;
+	return at;
+}
+
 int
 utf8_valid(const char *s, size_t n)
 {
-	const uint8_t *p = (const uint8_t *)s;
-	uint32_t cp;
-	size_t len;
-
-	while (n > 0) {
-		if ((len = utf8_next(p, n, &cp)) == 0)
-			return 0;
-		p += len;
-		n -= len;
-	}
-	return 1;
+	return utf8_prefix(s, n) == n;
 }
 
 static int

@@ -12,14 +12,19 @@
 #include "timefmt.h"
 
 /*
- * Bounded JSON reading over json-c (security.md D15: depth 32, value count, string length).  Numbers keep their digits:
- * json_parse() walks the text once before json-c sees it and refuses what exceeds the limits, so that memory is bounded by
- * the text's size.  Field lookup is exact first, then ASCII-case-insensitive (protocol.md A.3).
+ * Bounded JSON reading into json-c objects (security.md D15: depth 32, value count, string length).  json-c's own tokener is not used:
+ * it cuts member names at an escaped NUL and saturates integers of more than 20 digits.  json_parse() is strict (RFC 8259), counts as it goes,
+ * so that memory is bounded by the limits, and keeps the digits of every number.  Bad UTF-8 and lone surrogates in strings become U+FFFD, as
+ * in Go; escaped NUL bytes stay, but not in member names, which are C strings.  Of duplicate members the last wins.  Field
+ * lookup is exact first, then ASCII-case-insensitive (protocol.md A.3).
  */
 struct json_limits { size_t max_bytes; unsigned max_depth; size_t max_values; size_t max_string; };
 extern const struct json_limits json_limits_default;	/* 1 MiB, 32, 65536, 1 MiB */
 
-/* Whole text n bytes (no NUL needed).  New reference, or NULL with a one-line reason in err. */
+/*
+ * Whole text n bytes (no NUL needed).  New reference, or NULL with a one-line reason in err.  The text `null` is a success without an
+ * object: NULL with an empty err.  lim NULL: the default limits.
+ */
 struct json_object *json_parse(const char *s, size_t n, const struct json_limits *lim, char *err, size_t errsize);
 
 /* Member lookup; NULL when absent.  JSON null is returned as NULL too; *present (may be NULL) tells them apart. */
@@ -38,7 +43,7 @@ int	 json_get_key(struct json_object *o, const char *name, enum key_kind kind, s
 int	 json_get_obj(struct json_object *o, const char *name, struct json_object **out);
 int	 json_get_arr(struct json_object *o, const char *name, struct json_object **out);
 
-/* Canonical-enough text of a value: no spaces, slashes not escaped. */
+/* Canonical-enough text of a value (NULL: null): no spaces, slashes not escaped, always UTF-8.  0, or -1 when b is full. */
 int	 json_print(struct buf *b, struct json_object *o);
 
 #endif
