@@ -23,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"go4.org/mem"
 	"tailscale.com/tailcfg"
 	"tailscale.com/tstest/integration/testcontrol"
 	"tailscale.com/types/key"
@@ -240,8 +241,8 @@ func (d *daemon) status() status {
 	return s
 }
 
-// A netmap is what the tests look at of `netmap` (interface.md 5).
-type netmap struct {
+// A shownMap is what the tests look at of `netmap` (interface.md 5).
+type shownMap struct {
 	Seq      int64
 	NodeKey  string
 	SelfNode *tailcfg.Node
@@ -249,7 +250,7 @@ type netmap struct {
 	Domain   string
 }
 
-func (d *daemon) netmap() (nm netmap, err error) {
+func (d *daemon) netmap() (nm shownMap, err error) {
 	b, err := d.command("netmap")
 	if err != nil {
 		return nm, err
@@ -298,9 +299,9 @@ func (d *daemon) awaitState(want string) status {
 	return s
 }
 
-func (d *daemon) awaitPeers(what string, ok func([]*tailcfg.Node) bool) netmap {
+func (d *daemon) awaitPeers(what string, ok func([]*tailcfg.Node) bool) shownMap {
 	d.t.Helper()
-	var nm netmap
+	var nm shownMap
 	d.eventually(what, func() (err error) {
 		if nm, err = d.netmap(); err == nil && !ok(nm.Peers) {
 			err = fmt.Errorf("%d peers", len(nm.Peers))
@@ -311,3 +312,5 @@ func (d *daemon) awaitPeers(what string, ok func([]*tailcfg.Node) bool) netmap {
 }
 
 const synchronized = "state:synchronized"
+
+func mem32(b [32]byte) mem.RO { return mem.B(b[:]) }

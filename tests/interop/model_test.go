@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: ISC
+// Copyright (c) 2026 The tailnetd authors
+
+package interop
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"tailscale.com/tailcfg"
+)
+
+// A model is a netmap by the documented rule (protocol.md E.5 to E.8), written for clarity and not for speed. It judges
+// where the Go client is known to differ from the rule.
+type model struct {
+	self     *tailcfg.Node
+	peers    map[tailcfg.NodeID]*tailcfg.Node
+	dns      *tailcfg.DNSConfig
+	derp     *tailcfg.DERPMap
+	chunks   map[string][]tailcfg.FilterRule
+	profiles map[tailcfg.UserID]tailcfg.UserProfile
+	ssh      *tailcfg.SSHPolicy
+	collect  bool
+	domain   string
+	audit    string
+	health   []string
+	messages map[tailcfg.DisplayMessageID]tailcfg.DisplayMessage
+	tka      *tailcfg.TKAInfo
+
+	// seenNow marks peers whose LastSeen is "when the message came in".
+	seenNow map[tailcfg.NodeID]bool
+	// goDiffers marks peers for which the Go client turned a replacement into a patch that cannot express it
+	// (protocol.md E.6 [!]); cleared when a full list or an unpatched replacement mends it.
+	goDiffers map[tailcfg.NodeID]bool
+}
+
+func newModel() *model {
+	return &model{
+		peers:     map[tailcfg.NodeID]*tailcfg.Node{},
+		chunks:    map[string][]tailcfg.FilterRule{},
+		profiles:  map[tailcfg.UserID]tailcfg.UserProfile{},
+		messages:  map[tailcfg.DisplayMessageID]tailcfg.DisplayMessage{},
+		dns:       &tailcfg.DNSConfig{},
+		seenNow:   map[tailcfg.NodeID]bool{},
+		goDiffers: map[tailcfg.NodeID]bool{},
+	}
+}
+
+func clone[T any](v T) (out T) {
+	b, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(b, &out)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("clone %T: %v", v, err))
+	}
+	return out
+}
+
+func fixNode(n *tailcfg.Node, self bool) *tailcfg.Node {
+	n.LegacyDERPString = "" // the generator sends none: e2e has that rule
+	if n.AllowedIPs == nil || n.UnsignedPeerAPIOnly {
+		n.AllowedIPs = slices.Clone(n.Addresses)
+	}
+	if self {
+		for _, c := range n.Capabilities {
+			if _, ok := n.CapMap[c]; !ok {
+				if n.CapMap == nil {
+					n.CapMap = tailcfg.NodeCapMap{}
+				}
+				n.CapMap[c] = nil
+			}
+		}
+	}
+	return n
+}
+
+func (m *model) apply(sent *tailcfg.MapResponse) {
+	r := clone(sent)
+	m.applyPeers(r)
+	if r.Node != nil {
+		m.self = fixNode(r.Node, true)
+	}
+	for _, p := range r.UserProfiles {
+		m.profiles[p.ID] = p
+	}
+	m.applyDERP(r.DERPMap)
+	if r.PacketFilter != nil {
+		m.chunks["base"] = r.PacketFilter
+	}
+	if all, ok := r.PacketFilters["*"]; ok && all == nil {
+		clear(m.chunks)
+	}
+	for k, v := range r.PacketFilters {
+		switch {
+		case k == "*":
+		case v == nil:
+			delete(m.chunks, k)
+		default:
+			m.chunks[k] = v
+		}
+	}
+	if r.DNSConfig != nil {
+		m.dns = r.DNSConfig
+	}
+	if r.SSHPolicy != nil {
+		m.ssh = r.SSHPolicy
+	}
+	if v, ok := r.CollectServices.Get(); ok {
+		m.collect = v
+	}
+	m.domain = cmp.Or(r.Domain, m.domain)
+	m.audit = cmp.Or(r.DomainDataPlaneAuditLogID, m.audit)
+	if r.Health != nil {
+		m.health = r.Health
+	}
+	if all, ok := r.DisplayMessages["*"]; ok && all == nil {
+		clear(m.messages)
+	}
+	for k, v := range r.DisplayMessages {
+		switch {
+		case k == "*":
+		case v == nil:
+			delete(m.messages, k)
+		default:
+			m.messages[k] = *v
+		}
+	}
+	if r.TKAInfo != nil {
+		m.tka = r.TKAInfo
+	}
+}
+
+func (m *model) applyDERP(d *tailcfg.DERPMap) {
+	if d == nil {
+		return
+	}
+	maps.DeleteFunc(d.Regions, func(_ int, r *tailcfg.DERPRegion) bool { return r == nil })
+	if old := m.derp; old != nil {
+		if d.Regions == nil {
+			d.Regions, d.OmitDefaultRegions = old.Regions, old.OmitDefaultRegions
+		}
+		if d.HomeParams == nil {
+			d.HomeParams = old.HomeParams
+		} else if d.HomeParams.RegionScore == nil && old.HomeParams != nil {
+			d.HomeParams.RegionScore = old.HomeParams.RegionScore
+		}
+	}
+	m.derp = d
+}
+
+func (m *model) applyPeers(r *tailcfg.MapResponse) {
+	if len(r.Peers) > 0 {
+		clear(m.peers)
+		clear(m.seenNow)
+		clear(m.goDiffers)
+		for _, p := range r.Peers {
+			m.peers[p.ID] = fixNode(p, false)
+		}
+		return
+	}
+	for _, id := range r.PeersRemoved {
+		m.forget(id)
+		delete(m.peers, id)
+	}
+	for _, p := range r.PeersChanged {
+		p = fixNode(p, false)
+		lost := m.peers[p.ID] != nil && patchLoses(m.peers[p.ID], p)
+		m.forget(p.ID)
+		m.goDiffers[p.ID] = lost
+		m.peers[p.ID] = p
+	}
+	for id, seen := range r.PeerSeenChange {
+		if p := m.peers[id]; p != nil {
+			p.LastSeen = nil
+			m.seenNow[id] = seen
+		}
+	}
+	for id, on := range r.OnlineChange {
+		if p := m.peers[id]; p != nil {
+			p.Online = &on
+		}
+	}
+	for _, c := range r.PeersChangedPatch {
+		m.patch(c)
+	}
+}
+
+func (m *model) forget(id tailcfg.NodeID) {
+	delete(m.seenNow, id)
+	delete(m.goDiffers, id)
+}
+
+func (m *model) patch(c *tailcfg.PeerChange) {
+	p := m.peers[c.NodeID]
+	if p == nil {
+		return
+	}
+	p.HomeDERP = cmp.Or(c.DERPRegion, p.HomeDERP)
+	p.Cap = cmp.Or(c.Cap, p.Cap)
+	if c.CapMap != nil {
+		p.CapMap = c.CapMap
+	}
+	if c.Endpoints != nil {
+		p.Endpoints = c.Endpoints
+	}
+	if c.Key != nil {
+		p.Key = *c.Key
+	}
+	if c.KeySignature != nil {
+		p.KeySignature = c.KeySignature
+	}
+	if c.DiscoKey != nil {
+		p.DiscoKey = *c.DiscoKey
+	}
+	if c.Online != nil {
+		p.Online = c.Online
+	}
+	if c.LastSeen != nil {
+		p.LastSeen = c.LastSeen
+		delete(m.seenNow, c.NodeID)
+	}
+	if c.KeyExpiry != nil {
+		p.KeyExpiry = *c.KeyExpiry
+	}
+}
+
+// patchLoses reports whether replacing was by now, expressed as a PeerChange, loses something: fields that become empty,
+// and tri-states that become or cease to be unknown (protocol.md E.6 [!]).
+func patchLoses(was, now *tailcfg.Node) bool {
+	return len(was.Endpoints) > 0 && len(now.Endpoints) == 0 ||
+		len(was.KeySignature) > 0 && len(now.KeySignature) == 0 ||
+		was.HomeDERP != 0 && now.HomeDERP == 0 ||
+		was.Cap != 0 && now.Cap == 0 ||
+		(was.Online == nil) != (now.Online == nil) ||
+		(was.LastSeen == nil) != (now.LastSeen == nil) ||
+		// A replacement sent as a patch is applied behind PeerSeenChange and OnlineChange of the same message.
+		len(was.CapMap) == len(now.CapMap) && len(now.CapMap) == 0 && (was.CapMap == nil) != (now.CapMap == nil)
+}
+
+func (m *model) rules() (all []tailcfg.FilterRule) {
+	for _, k := range slices.Sorted(maps.Keys(m.chunks)) {
+		all = append(all, m.chunks[k]...)
+	}
+	return all
+}
+
+// canonNode is the form in which nodes are compared: what the client computes for display is left out, and an instant
+// that only says "just now" is turned into a flag.
+func canonNode(n *tailcfg.Node, seenNow bool) string {
+	c := clone(n)
+	c.ComputedName, c.ComputedNameWithHost = "", ""
+	if len(c.CapMap) == 0 {
+		c.CapMap = nil
+	}
+	if len(c.Endpoints) == 0 {
+		c.Endpoints = nil
+	}
+	suffix := ""
+	if seenNow {
+		suffix = " seen-now"
+		if n.LastSeen != nil {
+			if d := time.Since(*n.LastSeen); d < -time.Minute || d > time.Minute {
+				suffix = " seen at " + n.LastSeen.String()
+			}
+		}
+		c.LastSeen = nil
+	}
+	return canon(c) + suffix
+}
+
+func canon(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "unmarshalable: " + err.Error()
+	}
+	var x any
+	if err := json.Unmarshal(b, &x); err != nil {
+		return "undecodable: " + err.Error()
+	}
+	b, _ = json.Marshal(x) // maps come out sorted
+	return string(b)
+}
