@@ -218,7 +218,7 @@ rows:
 lint: all
 	@tests/lint
 format:
-	$(CLANG_FORMAT) -i $(SOURCES) $(wildcard tests/unit/*/*.c tests/fuzz/*/*.c)
+	$(CLANG_FORMAT) -i $(filter %.c,$(SOURCES)) $(wildcard tests/unit/*/*.c tests/fuzz/*/*.c)
 
 # ---- installing ----------------------------------------------------------------------------------------------------------
 deps:

@@ -7,7 +7,7 @@
 
 #include "text.h"
 
-#define JW_DEPTH 63		/* bits of jw.first; level 0 is outside any value and has no commas */
+#define JW_DEPTH 63 /* bits of jw.first; level 0 is outside any value and has no commas */
 
 void
 jw_init(struct jw *w, struct buf *b)

@@ -62,7 +62,7 @@ key_parse(enum key_kind kind, const char *s, size_t n, struct pubkey *out)
 {
 	if (parse_with(key_prefix(kind), s, n, out) == 0)
 		return 0;
-	if (kind == KEY_NL)		/* protocol.md A.2: decoders also take the other prefix */
+	if (kind == KEY_NL) /* protocol.md A.2: decoders also take the other prefix */
 		return parse_with("tlpub:", s, n, out);
 	return -1;
 }

@@ -6,10 +6,10 @@
 
 #include "timefmt.h"
 
-#define SEC_PER_DAY	86400
-#define TIME_LAST	((int64_t)253402300799)		/* 9999-12-31T23:59:59Z */
-#define DAYS_0000_TO_1970 719468			/* from 0000-03-01 */
-#define DAYS_PER_ERA	146097				/* 400 years */
+#define SEC_PER_DAY       86400
+#define TIME_LAST         ((int64_t)253402300799) /* 9999-12-31T23:59:59Z */
+#define DAYS_0000_TO_1970 719468                  /* from 0000-03-01 */
+#define DAYS_PER_ERA      146097                  /* 400 years */
 
 int
 time_is_none(struct wtime t)
@@ -134,11 +134,12 @@ time_parse(const char *s, size_t n, struct wtime *out)
 	int year, month, day, h, m, sec, offset;
 	struct wtime t;
 
-	if ((year = take_num(&c, 4, 1, 9999)) == -1 || take_char(&c, '-') == -1 || (month = take_num(&c, 2, 1, 12)) == -1 ||
-	    take_char(&c, '-') == -1 || (day = take_num(&c, 2, 1, days_in_month(year, month))) == -1 ||
-	    take_char(&c, 'T') == -1 || (h = take_num(&c, 2, 0, 23)) == -1 || take_char(&c, ':') == -1 ||
-	    (m = take_num(&c, 2, 0, 59)) == -1 || take_char(&c, ':') == -1 || (sec = take_num(&c, 2, 0, 59)) == -1 ||
-	    take_fraction(&c, &t.nsec) == -1 || take_offset(&c, &offset) == -1 || c.s != c.end)
+	if ((year = take_num(&c, 4, 1, 9999)) == -1 || take_char(&c, '-') == -1 ||
+	    (month = take_num(&c, 2, 1, 12)) == -1 || take_char(&c, '-') == -1 ||
+	    (day = take_num(&c, 2, 1, days_in_month(year, month))) == -1 || take_char(&c, 'T') == -1 ||
+	    (h = take_num(&c, 2, 0, 23)) == -1 || take_char(&c, ':') == -1 || (m = take_num(&c, 2, 0, 59)) == -1 ||
+	    take_char(&c, ':') == -1 || (sec = take_num(&c, 2, 0, 59)) == -1 || take_fraction(&c, &t.nsec) == -1 ||
+	    take_offset(&c, &offset) == -1 || c.s != c.end)
 		return -1;
 	t.sec = days_from_civil(year, month, day) * SEC_PER_DAY + h * 3600 + m * 60 + sec - offset;
 	if (t.sec < TIME_GO_ZERO || t.sec > TIME_LAST)
@@ -156,7 +157,8 @@ time_format(struct wtime t, char out[TIME_TEXT_MAX])
 	int year, month, day, n;
 
 	civil_from_days(days, &year, &month, &day);
-	n = snprintf(out, TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, rest / 3600, rest / 60 % 60, rest % 60);
+	n = snprintf(out, TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, rest / 3600, rest / 60 % 60,
+	    rest % 60);
 	if (t.nsec > 0 && t.nsec < 1000000000) {
 		n += snprintf(out + n, TIME_TEXT_MAX - (size_t)n, ".%09d", (int)t.nsec);
 		while (out[n - 1] == '0')

@@ -9,7 +9,7 @@
 #include "json.h"
 #include "text.h"
 
-#define NUMBER_MAX 1024			/* characters of one number */
+#define NUMBER_MAX 1024 /* characters of one number */
 
 const struct json_limits json_limits_default = { 1 << 20, 32, 65536, 1 << 20 };
 
@@ -18,9 +18,9 @@ struct parser {
 	const struct json_limits *lim;
 	size_t values;
 	unsigned depth;
-	struct buf text;		/* scratch for strings with escapes or bad UTF-8 */
+	struct buf text; /* scratch for strings with escapes or bad UTF-8 */
 	const char *why;
-	const char *where;		/* of the trouble */
+	const char *where; /* of the trouble */
 };
 
 static int parse_value(struct parser *p, struct json_object **out);
@@ -171,7 +171,8 @@ parse_string(struct parser *p, const char **str, size_t *n)
 	int high = 0;
 	size_t run = plain_run(p->s, p->end, &high);
 
-	if (run <= p->lim->max_string && run < (size_t)(p->end - p->s) && p->s[run] == '"' && (!high || utf8_valid(p->s, run))) {
+	if (run <= p->lim->max_string && run < (size_t)(p->end - p->s) && p->s[run] == '"' &&
+	    (!high || utf8_valid(p->s, run))) {
 		*str = p->s;
 		*n = run;
 		p->s += run + 1;
@@ -310,7 +311,8 @@ parse_element(struct parser *p, struct json_object *a)
 
 /* p->s is behind the opening bracket. */
 static int
-parse_compound(struct parser *p, struct json_object *into, char close, int (*item)(struct parser *, struct json_object *))
+parse_compound(struct parser *p, struct json_object *into, char close,
+    int (*item)(struct parser *, struct json_object *))
 {
 	if (into == NULL)
 		return fail(p, "out of memory");
@@ -369,21 +371,13 @@ static int
 parse_kind(struct parser *p, struct json_object **out)
 {
 	switch (*p->s) {
-	case '{':
-		p->s++;
-		return parse_compound(p, *out = json_object_new_object(), '}', parse_member);
-	case '[':
-		p->s++;
-		return parse_compound(p, *out = json_object_new_array_ext(4), ']', parse_element);
-	case '"':
-		return parse_text(p, out);
+	case '{': p->s++; return parse_compound(p, *out = json_object_new_object(), '}', parse_member);
+	case '[': p->s++; return parse_compound(p, *out = json_object_new_array_ext(4), ']', parse_element);
+	case '"': return parse_text(p, out);
 	case 't':
-	case 'f':
-		return parse_boolean(p, out);
-	case 'n':
-		return parse_word(p, "null");
-	default:
-		return parse_number(p, out);
+	case 'f': return parse_boolean(p, out);
+	case 'n': return parse_word(p, "null");
+	default: return parse_number(p, out);
 	}
 }
 

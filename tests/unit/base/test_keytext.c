@@ -32,8 +32,9 @@ test_format_and_parse(void **state)
 static void
 test_parse_is_strict(void **state)
 {
-	static const char *const bad[] = { "", "nodekey:", HEX, "nodekey:" HEX "0", "nodekey:" HEX "00", " nodekey:" HEX, "nodekey:" HEX "\n",
-		"NODEKEY:" HEX, "mkey:" HEX, "nodekey: 00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff",
+	static const char *const bad[] = { "", "nodekey:", HEX, "nodekey:" HEX "0", "nodekey:" HEX "00",
+		" nodekey:" HEX, "nodekey:" HEX "\n", "NODEKEY:" HEX, "mkey:" HEX,
+		"nodekey: 00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff",
 		"nodekey:g00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff" };
 	struct pubkey k = { { 1 } }, was = k;
 	size_t i;
@@ -43,7 +44,9 @@ test_parse_is_strict(void **state)
 		if (key_parse(KEY_NODE, bad[i], strlen(bad[i]), &k) == 0)
 			fail_msg("accepted '%s'", bad[i]);
 	assert_true(key_equal(&k, &was));
-	assert_int_equal(key_parse(KEY_NODE, "nodekey:000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1EFF", 72, &k), 0);
+	assert_int_equal(key_parse(KEY_NODE, "nodekey:000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1EFF",
+			     72, &k),
+	    0);
 	assert_int_equal(k.b[31], 0xff);
 }
 
@@ -80,9 +83,11 @@ test_hex(void **state)
 static void
 test_base64(void **state)
 {
-	static const char *const pairs[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
-		{ "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" }, { "\xff\xfe\xfd", "//79" }, { "\xfb\xef", "++8=" } };
-	static const char *const bad[] = { "Z", "Zg", "Zg=", "Zg==Zg==", "Zh==", "Zm9=", "====", "Z===", "Zm 9v", "Zm9v\n", "Zm-v", "Zm=v" };
+	static const char *const pairs[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" }, { "\xff\xfe\xfd", "//79" },
+		{ "\xfb\xef", "++8=" } };
+	static const char *const bad[] = { "Z", "Zg", "Zg=", "Zg==Zg==", "Zh==", "Zm9=", "====", "Z===", "Zm 9v",
+		"Zm9v\n", "Zm-v", "Zm=v" };
 	uint8_t out[16];
 	char text[16];
 	size_t i;

@@ -9,7 +9,11 @@
 #include "log.h"
 #include "unit.h"
 
-struct seen { int lines; enum log_level level; char text[LOG_LINE_MAX + 1]; };
+struct seen {
+	int lines;
+	enum log_level level;
+	char text[LOG_LINE_MAX + 1];
+};
 
 static void
 keep(void *arg, enum log_level level, const char *text)

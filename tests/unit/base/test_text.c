@@ -8,9 +8,10 @@
 static void
 test_utf8(void **state)
 {
-	static const char *const good[] = { "", "abc", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf" };
-	static const char *const bad[] = { "\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-		"\xf5\x80\x80\x80", "\xe2\x82", "a\xff", "\xc3\x28" };
+	static const char *const good[] = { "", "abc", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+		"\xf4\x8f\xbf\xbf", "\xed\x9f\xbf" };
+	static const char *const bad[] = { "\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf",
+		"\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "a\xff", "\xc3\x28" };
 	size_t i;
 
 	(void)state;
@@ -33,7 +34,10 @@ test_sanitize(void **state)
 	assert_string_equal(out, "plain \xc3\xa9\\");
 	text_sanitize("\x1b[2Ja\nb\0c\x7f", 10, out, sizeof(out));
 	assert_string_equal(out, "\\x1b[2Ja\\x0ab\\x00c\\x7f");
-	text_sanitize("\xc2\x9b" "31m\xe2\x80\xae" "abc\xff", 10, out, sizeof(out));
+	text_sanitize("\xc2\x9b"
+		      "31m\xe2\x80\xae"
+		      "abc\xff",
+	    10, out, sizeof(out));
 	assert_string_equal(out, "\\u{009b}31m\\u{202e}ab");
 	text_sanitize("\xc3(\xff", 3, out, sizeof(out));
 	assert_string_equal(out, "\\xc3(\\xff");
@@ -43,7 +47,8 @@ test_sanitize(void **state)
 static void
 test_sanitize_cuts_between_pieces(void **state)
 {
-	static const char in[] = "a\x1b\xc3\xa9\xe2\x80\xae\xff" "b";
+	static const char in[] = "a\x1b\xc3\xa9\xe2\x80\xae\xff"
+				 "b";
 	static const size_t cuts[] = { 0, 1, 5, 7, 15, 19, 20 };
 	char full[64], out[64];
 	size_t size, n, i, ok;
@@ -73,8 +78,8 @@ to_i64(const char *s, int64_t *v)
 static void
 test_to_i64(void **state)
 {
-	static const char *const bad[] = { "", "-", "+1", " 1", "1 ", "1x", "0x1", "9223372036854775808", "-9223372036854775809",
-		"18446744073709551616", "99999999999999999999", "--1", "1.0" };
+	static const char *const bad[] = { "", "-", "+1", " 1", "1 ", "1x", "0x1", "9223372036854775808",
+		"-9223372036854775809", "18446744073709551616", "99999999999999999999", "--1", "1.0" };
 	int64_t v = 5;
 	size_t i;
 
@@ -154,7 +159,9 @@ test_writer_puts_commas(void **state)
 	jw_kbool(&w, "f", 0);
 	jw_obj_end(&w);
 	jw_obj_end(&w);
-	expect(&b, "{\"s\":\"x\\ny\",\"a\":[-9223372036854775808,18446744073709551615,[],{},3.2,null,{\"r\":1}],\"t\":true,\"i\":-7,"
+	expect(&b,
+	    "{\"s\":\"x\\ny\",\"a\":[-9223372036854775808,18446744073709551615,[],{},3.2,null,{\"r\":1}],\"t\":true,"
+	    "\"i\":-7,"
 	    "\"n\":null,\"o\":{\"f\":false}}");
 	buf_free(&b);
 }
