@@ -27,7 +27,7 @@ struct child_role {
 	void	(*stop)(void *ctx);		/* STOP or EOF of the channel: close connections; then the process exits 0 */
 	void	(*config)(void *ctx);		/* CONFIG changed (reload): child_config() is new.  May be NULL */
 	void	(*hostinfo)(void *ctx);		/* child_hostinfo() is new */
-	void	(*ca)(void *ctx);		/* child_trust() is there now.  May be NULL */
+	void	(*ca)(void *ctx);		/* CA came: child_trust() is there now, or child_trust_error().  May be NULL */
 	/* The room's own messages; entries for the messages above stay NULL. */
 	int	(*on[IPC_NTYPES])(void *ctx, const struct ipc_msg *m);
 };
@@ -40,12 +40,13 @@ const struct ipc_config *child_config(const struct child *c);
 const struct wire_config *child_wire_config(const struct child *c);	/* the same for the wire library */
 const char *child_hostinfo(const struct child *c, size_t *len);		/* Hostinfo JSON object; "{}" before the first */
 struct trust *child_trust(struct child *c);		/* NULL until CA came; child_need_ca() asks for it */
+const char *child_trust_error(const struct child *c);	/* why the CA that came is unusable, or NULL */
 void	 child_need_ca(struct child *c);
 
 /* A wire session whose dials and handshakes go through the parent.  up and down as in session_ops. */
 struct session *child_session(struct child *c, void (*up)(void *), void (*down)(void *, const char *, int), void *arg);
 void	 child_session_free(struct child *c, struct session *s);
-/* fetch_start() the same way. */
+/* fetch_start() the same way, with child_trust().  NULL: could not be started, no callback follows. */
 struct fetch *child_fetch(struct child *c, const char *method, const char *path, size_t body_max, unsigned timeout_ms,
 	    void (*done)(void *, int, const uint8_t *, size_t, const char *), void *arg);
 void	 child_fetch_cancel(struct child *c, struct fetch *f);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef BRIDGE_H
+#define BRIDGE_H
+
+#include <sys/queue.h>
+
+#include "child.h"
+
+/*
+ * Private to common/child: what wire sessions and fetches ask of the parent, by ipc ids that are unique on the channel, so
+ * that an answer which comes after its session died cannot reach another one.
+ */
+struct bridge;
+
+enum ask_kind { ASK_DIAL, ASK_HANDSHAKE };
+struct ask {
+	LIST_ENTRY(ask)	 entry;
+	enum ask_kind	 kind;
+	uint32_t	 id;		/* on the channel */
+	uint32_t	 wire_id;	/* the session's or fetch's own */
+	struct bridge	*bridge;
+};
+
+struct bridge {				/* one session or one fetch */
+	struct child	*c;
+	struct session	*session;
+	struct fetch	*fetch;
+	void		(*up)(void *);
+	void		(*down)(void *, const char *, int);
+	void		(*done)(void *, int, const uint8_t *, size_t, const char *);
+	void		*arg;
+	LIST_ENTRY(bridge) entry;
+};
+
+struct bridges {
+	LIST_HEAD(, ask)	asks;
+	LIST_HEAD(, bridge)	list;
+	uint32_t		last_id;
+};
+
+struct bridges *child_bridges(struct child *c);
+void	 bridges_init(struct bridges *bs);
+void	 bridges_free(struct bridges *bs);	/* closes every session and fetch */
+
+/* The parent's answers: ipc handlers for DIALLED, HS_INIT, HS_KEYS, HS_FAIL. */
+int	 bridge_dialled(void *child, const struct ipc_msg *m);
+int	 bridge_hs_init(void *child, const struct ipc_msg *m);
+int	 bridge_hs_keys(void *child, const struct ipc_msg *m);
+int	 bridge_hs_fail(void *child, const struct ipc_msg *m);
+
+#endif

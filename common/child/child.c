@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "bridge.h"
+#include "buf.h"
+#include "exits.h"
+#include "log.h"
+#include "spawn.h"
+
+#define HOSTINFO_MAX	(256u * 1024)
+#define LAST_WORDS_MS	200
+
+struct child {
+	const struct child_role	*role;
+	struct event_base	*base;
+	struct ipc		*ipc;
+	struct bridges		 bridges;
+	void			*ctx;		/* the room's, from start() on */
+	int			 exit_code;
+	int			 over;
+	int			 logging;	/* inside the sink: a failed send must not log again */
+	int			 have_hello;
+	struct sandbox_opts	 sandbox;
+	char			 chroot_dir[IPC_PATH_MAX + 1];
+	int			 have_config;
+	struct ipc_config	 config;
+	struct wire_config	 wire;
+	struct buf		 hostinfo;
+	struct buf		 incoming;	/* the next Hostinfo, chunk by chunk */
+	uint32_t		 incoming_total;
+	struct trust		*trust;
+	char			 trust_err[200];
+};
+
+static void
+leave(struct child *c, int code)
+{
+	if (c->over)
+		return;
+	c->over = 1;
+	c->exit_code = code;
+	event_base_loopbreak(c->base);
+}
+
+static void
+log_over_channel(void *arg, enum log_level level, const char *text)
+{
+	struct child *c = arg;
+	struct ipc_log m = { .level = (uint32_t)level };
+
+	if (c->logging || c->ipc == NULL)
+		return;
+	c->logging = 1;
+	m.data_len = ipc_text_put(m.data, sizeof(m.data), text, strlen(text));
+	ipc_send(c->ipc, IPC_LOG, IPC_ID_NONE, &m, ipc_head_len(IPC_LOG) + m.data_len, -1);
+	c->logging = 0;
+}
+
+/* --- start: HELLO, CONFIG, sandbox, READY (security.md 4, start order) --- */
+
+static int
+on_hello(void *arg, const struct ipc_msg *m)
+{
+	struct child *c = arg;
+	const struct ipc_hello *h = m->payload;
+
+	if (c->have_hello || h->role != (uint32_t)c->role->role || h->log_level > LOG_L_DEBUG || !IPC_OK(h, chroot_dir))
+		return -1;
+	if (memcmp(h->build, build_id, BUILD_ID_LEN) != 0) {
+		log_errorx("not built together with this tailnetd: reinstall all programs");
+		leave(c, EXIT_STARTUP);
+		return 0;
+	}
+	log_set_level((enum log_level)h->log_level);
+	IPC_STR(h, chroot_dir, c->chroot_dir);
+	c->sandbox.required = h->sandbox_required != 0;
+	c->sandbox.drop_ids = h->drop_ids != 0;
+	c->sandbox.uid = (uid_t)h->uid;
+	c->sandbox.gid = (gid_t)h->gid;
+	c->sandbox.chroot_dir = h->chroot_dir_len > 0 ? c->chroot_dir : NULL;
+	c->have_hello = 1;
+	return 0;
+}
+
+static void
+enter_and_report(struct child *c)
+{
+	struct ipc_ready ready;
+	int layers;
+
+	if (c->role->warm != NULL)
+		c->role->warm();
+	if ((layers = sandbox_enter(c->role->profile, &c->sandbox)) == -1) {
+		leave(c, EXIT_SANDBOX);
+		return;
+	}
+	memcpy(ready.build, build_id, BUILD_ID_LEN);
+	ready.layers = (uint32_t)layers;
+	ipc_send(c->ipc, IPC_READY, IPC_ID_NONE, &ready, sizeof(ready), -1);
+	ipc_set_state(c->ipc, IPC_S_IDLE);
+	if ((c->ctx = c->role->start(c)) == NULL) {
+		log_errorx("out of memory");
+		leave(c, EXIT_STARTUP);
+	}
+}
+
+static int
+config_ok(const struct ipc_config *m)
+{
+	return IPC_OK(m, host) && IPC_OK(m, authority) && IPC_OK(m, prefix) && IPC_OK(m, proxy_auth) && m->host_len > 0 &&
+	    m->authority_len > 0 && m->capver > 0 && m->capver <= UINT16_MAX && m->url_port <= UINT16_MAX &&
+	    m->clear_port <= UINT16_MAX && m->tls_port <= UINT16_MAX && m->watchdog_ms > 0;
+}
+
+static void
+take_config(struct child *c, const struct ipc_config *m)
+{
+	c->config = *m;
+	memset(&c->wire, 0, sizeof(c->wire));
+	IPC_STR(m, host, c->wire.host);
+	IPC_STR(m, authority, c->wire.authority);
+	IPC_STR(m, prefix, c->wire.prefix);
+	IPC_STR(m, proxy_auth, c->wire.proxy_auth);
+	c->wire.https = m->https != 0;
+	c->wire.url_port = m->url_port;
+	c->wire.clear_port = m->clear_port;
+	c->wire.tls_port = m->tls_port;
+	c->wire.via_proxy = m->via_proxy != 0;
+	c->wire.capver = m->capver;
+}
+
+static int
+on_config(void *arg, const struct ipc_msg *m)
+{
+	struct child *c = arg;
+
+	if (c->over)
+		return 0;	/* HELLO or the sandbox has failed */
+	if (!c->have_hello || !config_ok(m->payload))
+		return -1;
+	take_config(c, m->payload);
+	if (!c->have_config) {
+		c->have_config = 1;
+		enter_and_report(c);
+	} else if (c->role->config != NULL) {
+		c->role->config(c->ctx);
+	}
+	return 0;
+}
+
+/* --- what every child does with the rest --- */
+
+static int
+on_ca(void *arg, const struct ipc_msg *m)
+{
+	struct child *c = arg;
+	struct trust *t;
+
+	if ((t = trust_load(m->fd, c->trust_err, sizeof(c->trust_err))) == NULL)
+		log_warnx("trust anchors: %s", c->trust_err);
+	trust_free(c->trust);
+	c->trust = t;
+	if (t != NULL)
+		c->trust_err[0] = '\0';
+	if (c->ctx != NULL && c->role->ca != NULL)
+		c->role->ca(c->ctx);
+	return 0;
+}
+
+static int
+looks_like_object(const struct buf *b)
+{
+	const uint8_t *p = buf_ptr(b);
+	size_t n = buf_len(b);
+
+	return n >= 2 && p[0] == '{' && p[n - 1] == '}';
+}
+
+static int
+on_hostinfo(void *arg, const struct ipc_msg *m)
+{
+	struct child *c = arg;
+	struct buf old;
+	int rv;
+
+	if ((rv = ipc_chunk_add(&c->incoming, &c->incoming_total, m->payload, HOSTINFO_MAX)) <= 0)
+		return rv;
+	if (!looks_like_object(&c->incoming))
+		return -1;
+	old = c->hostinfo;
+	c->hostinfo = c->incoming;
+	c->incoming = old;
+	buf_free(&c->incoming);
+	c->incoming_total = 0;
+	if (c->role->hostinfo != NULL)
+		c->role->hostinfo(c->ctx);
+	return 0;
+}
+
+static int
+on_log_level(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_log_level *l = m->payload;
+
+	(void)arg;
+	if (l->level > LOG_L_DEBUG)
+		return -1;
+	log_set_level((enum log_level)l->level);
+	return 0;
+}
+
+static int
+on_ping(void *arg, const struct ipc_msg *m)
+{
+	struct child *c = arg;
+	struct ipc_empty none = { 0 };
+
+	ipc_send(c->ipc, IPC_PONG, m->id, &none, sizeof(none), -1);
+	return 0;
+}
+
+static int
+on_stop(void *arg, const struct ipc_msg *m)
+{
+	(void)m;
+	leave(arg, EXIT_OK);
+	return 0;
+}
+
+static int
+on_room(void *arg, const struct ipc_msg *m)
+{
+	struct child *c = arg;
+
+	return c->role->on[m->type](c->ctx, m);
+}
+
+static void
+on_closed(void *arg, int violation, const char *why)
+{
+	if (violation)
+		log_errorx("parent broke the rules: %s", why);
+	leave(arg, violation ? EXIT_VIOLATION : EXIT_OK);
+}
+
+static void
+fill_handlers(const struct child_role *role, struct ipc_handlers *h)
+{
+	unsigned t;
+
+	memset(h, 0, sizeof(*h));
+	for (t = 0; t < IPC_NTYPES; t++)
+		h->on[t] = role->on[t] != NULL ? on_room : NULL;
+	h->on[IPC_HELLO] = on_hello;
+	h->on[IPC_CONFIG] = on_config;
+	h->on[IPC_CA] = on_ca;
+	h->on[IPC_HOSTINFO] = on_hostinfo;
+	h->on[IPC_LOG_LEVEL] = on_log_level;
+	h->on[IPC_STOP] = on_stop;
+	h->on[IPC_PING] = on_ping;
+	h->on[IPC_DIALLED] = bridge_dialled;
+	h->on[IPC_HS_INIT] = bridge_hs_init;
+	h->on[IPC_HS_KEYS] = bridge_hs_keys;
+	h->on[IPC_HS_FAIL] = bridge_hs_fail;
+	h->closed = on_closed;
+}
+
+/*
+ * Everything the loop needs is open before the sandbox closes: no timerfd, no select or poll backend, no signal events.
+ */
+static struct event_base *
+make_base(void)
+{
+	struct event_config *cfg;
+	struct event_base *base;
+
+	if ((cfg = event_config_new()) == NULL)
+		return NULL;
+	event_config_avoid_method(cfg, "select");
+	event_config_avoid_method(cfg, "poll");
+	event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+	base = event_base_new_with_config(cfg);
+	event_config_free(cfg);
+	return base;
+}
+
+static void
+tear_down(struct child *c)
+{
+	if (c->ctx != NULL)
+		c->role->stop(c->ctx);
+	bridges_free(&c->bridges);
+	ipc_flush(c->ipc, LAST_WORDS_MS);
+	ipc_free(c->ipc);
+	c->ipc = NULL;
+	trust_free(c->trust);
+	buf_free(&c->hostinfo);
+	buf_free(&c->incoming);
+	event_base_free(c->base);
+}
+
+int
+child_run(const struct child_role *role)
+{
+	struct ipc_handlers handlers;
+	struct child c = { .role = role };
+	const char *why;
+
+	log_init(role->name, LOG_L_INFO);
+	if (!spawn_check_child(&why)) {
+		log_errorx("started by tailnetd, not by hand: %s", why);
+		return EXIT_BYHAND;
+	}
+	sandbox_harden_process();
+	signal(SIGPIPE, SIG_IGN);
+	bridges_init(&c.bridges);
+	buf_init(&c.hostinfo, HOSTINFO_MAX);
+	buf_init(&c.incoming, HOSTINFO_MAX);
+	fill_handlers(role, &handlers);
+	if ((c.base = make_base()) == NULL ||
+	    (c.ipc = ipc_new(c.base, IPC_CHILD_FD, IPC_CHILD_SIDE, role->role, 0, &handlers, &c)) == NULL) {
+		log_error("event loop");
+		return EXIT_STARTUP;
+	}
+	log_to_sink(log_over_channel, &c);
+	event_base_dispatch(c.base);
+	tear_down(&c);
+	return c.exit_code;
+}
+
+/* --- what a room may ask --- */
+
+struct event_base *
+child_base(struct child *c)
+{
+	return c->base;
+}
+
+struct ipc *
+child_ipc(struct child *c)
+{
+	return c->ipc;
+}
+
+struct bridges *
+child_bridges(struct child *c)
+{
+	return &c->bridges;
+}
+
+const struct ipc_config *
+child_config(const struct child *c)
+{
+	return &c->config;
+}
+
+const struct wire_config *
+child_wire_config(const struct child *c)
+{
+	return &c->wire;
+}
+
+const char *
+child_hostinfo(const struct child *c, size_t *len)
+{
+	if (buf_len(&c->hostinfo) == 0) {
+		*len = 2;
+		return "{}";
+	}
+	*len = buf_len(&c->hostinfo);
+	return (const char *)buf_ptr(&c->hostinfo);
+}
+
+struct trust *
+child_trust(struct child *c)
+{
+	return c->trust;
+}
+
+const char *
+child_trust_error(const struct child *c)
+{
+	return c->trust_err[0] != '\0' ? c->trust_err : NULL;
+}
+
+void
+child_need_ca(struct child *c)
+{
+	struct ipc_empty none = { 0 };
+
+	ipc_send(c->ipc, IPC_NEED_CA, IPC_ID_NONE, &none, sizeof(none), -1);
+}
