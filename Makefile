@@ -230,6 +230,7 @@ install-users:
 users-check:
 	@if [ "$$(id -u)" = 0 ]; then contrib/install-users --quiet; fi
 
+ATPATHS = -e 's,@SBINDIR@,$(SBINDIR),;s,@SYSCONFDIR@,$(SYSCONFDIR),;s,@RUNDIR@,$(RUNDIR),;s,@STATEDIR@,$(STATEDIR),;s,@EMPTYDIR@,$(EMPTYDIR),'
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)/tailnetd $(DESTDIR)$(SYSCONFDIR) \
 	  $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(PREFIX)/share/doc/tailnetd
@@ -241,10 +242,13 @@ install: all
 	[ -e $(DESTDIR)$(SYSCONFDIR)/tailnetd.conf ] || install -m 0644 contrib/tailnetd.conf $(DESTDIR)$(SYSCONFDIR)/tailnetd.conf
 	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/tailnetd/
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR)
-	sed -e 's,@SBINDIR@,$(SBINDIR),;s,@SYSCONFDIR@,$(SYSCONFDIR),' contrib/systemd/tailnetd.service >$(DESTDIR)$(UNITDIR)/tailnetd.service
-	chmod 0644 $(DESTDIR)$(UNITDIR)/tailnetd.service
+	sed $(ATPATHS) contrib/systemd/tailnetd.service >$(DESTDIR)$(UNITDIR)/tailnetd.service
+	sed $(ATPATHS) contrib/tmpfiles.d/tailnetd.conf >$(DESTDIR)$(TMPFILESDIR)/tailnetd.conf
+	chmod 0644 $(DESTDIR)$(UNITDIR)/tailnetd.service $(DESTDIR)$(TMPFILESDIR)/tailnetd.conf
 	install -m 0644 contrib/sysusers.d/tailnetd.conf $(DESTDIR)$(SYSUSERSDIR)/tailnetd.conf
-	install -m 0644 contrib/tmpfiles.d/tailnetd.conf $(DESTDIR)$(TMPFILESDIR)/tailnetd.conf
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -m 0644 contrib/completions/tailnetctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tailnetctl
+	install -m 0644 contrib/completions/_tailnetctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_tailnetctl
 
 clean:
 	rm -rf build build-asan build-clang build-fuzz build-escape build-trace
