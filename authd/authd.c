@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "op.h"
+#include "register.h"
+#include "tls.h"
+
+static void
+deadline_passed(int fd, short what, void *arg)
+{
+	struct authd *a = arg;
+
+	(void)fd;
+	(void)what;
+	if (a->kind == OP_KEY)
+		key_deadline(a);
+	else if (a->kind == OP_REGISTER)
+		reg_deadline(a);
+}
+
+void
+op_deadline(struct authd *a, unsigned ms)
+{
+	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+
+	evtimer_add(a->deadline, &tv);
+}
+
+void
+op_begin(struct authd *a, enum op_kind kind, uint32_t id)
+{
+	op_cancel(a);
+	a->kind = kind;
+	a->id = id;
+	ipc_set_state(child_ipc(a->c), IPC_S_BUSY);
+}
+
+void
+op_end(struct authd *a, enum ipc_type type, const void *result, size_t len)
+{
+	uint32_t id = a->id;
+
+	a->kind = OP_NONE;
+	evtimer_del(a->deadline);
+	ipc_send(child_ipc(a->c), type, id, result, len, -1);
+	ipc_set_state(child_ipc(a->c), IPC_S_IDLE);
+}
+
+void
+op_cancel(struct authd *a)
+{
+	struct ipc_key_result key = { .ok = 0 };
+	struct ipc_reg_result reg = { .outcome = IPC_REG_TRANSPORT };
+
+	if (a->kind == OP_KEY) {
+		key_abandon(a);
+		IPC_SET(&key, err, CANCELLED, strlen(CANCELLED));
+		op_end(a, IPC_KEY_RESULT, &key, sizeof(key));
+	} else if (a->kind == OP_REGISTER) {
+		reg_abandon(a);
+		IPC_SET(&reg, err, CANCELLED, strlen(CANCELLED));
+		op_end(a, IPC_REG_RESULT, &reg, sizeof(reg));
+	}
+}
+
+static int
+on_cancel(void *ctx, const struct ipc_msg *m)
+{
+	struct authd *a = ctx;
+
+	if (a->kind != OP_NONE && m->id == a->id)	/* else its result is on its way already */
+		op_cancel(a);
+	return 0;
+}
+
+static void
+on_ca(void *ctx)
+{
+	key_ca_came(ctx);
+}
+
+static void *
+start(struct child *c)
+{
+	struct authd *a;
+
+	if ((a = calloc(1, sizeof(*a))) == NULL)
+		return NULL;
+	a->c = c;
+	buf_init(&a->body, REGISTER_MAX_ANSWER);
+	a->deadline = evtimer_new(child_base(c), deadline_passed, a);
+	a->settle = evtimer_new(child_base(c), reg_settle, a);
+	return a->deadline != NULL && a->settle != NULL ? a : NULL;
+}
+
+static void
+stop(void *ctx)
+{
+	struct authd *a = ctx;
+
+	if (a->kind == OP_KEY)
+		key_abandon(a);
+	else if (a->kind == OP_REGISTER)
+		reg_abandon(a);
+	event_free(a->deadline);
+	event_free(a->settle);
+	free(a);
+}
+
+const struct child_role authd_role = {
+	.name = "authd",
+	.role = IPC_AUTHD,
+	.profile = &authd_profile,
+	.warm = wire_warm,
+	.start = start,
+	.stop = stop,
+	.ca = on_ca,
+	.on = {
+		[IPC_KEY_FETCH] = key_on_fetch,
+		[IPC_REGISTER] = reg_on_register,
+		[IPC_CANCEL] = on_cancel,
+	},
+};
