@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "spawn.h"
+
+#define SAFE_FD      16 /* where descriptors wait while 0..4 are arranged */
+#define EXEC_FD      4
+#define PROBED_FDS   256
+#define MAX_TO_CLOSE 65536
+#define EXIT_NOEXEC  127
+
+int
+spawn_open(struct spawn_image *img, const char *dir, const char *name)
+{
+	int n;
+
+	img->name = name;
+	img->fd = -1;
+	n = snprintf(img->path, sizeof(img->path), "%s/%s", dir, name);
+	if (n < 0 || (size_t)n >= sizeof(img->path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if (access(img->path, X_OK) == -1)
+		return -1;
+#ifdef O_PATH
+	if ((img->fd = open(img->path, O_PATH | O_CLOEXEC)) == -1)
+		return -1;
+#endif
+	return 0;
+}
+
+/* --- between fork and exec: only async-signal-safe calls, no allocation --- */
+
+static void
+reset_signals(void)
+{
+	struct sigaction sa;
+	sigset_t none;
+	int i;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = SIG_DFL;
+	for (i = 1; i < NSIG; i++)
+		sigaction(i, &sa, NULL); /* fails for KILL, STOP and libc's own: nothing to reset there */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void
+close_from(int first)
+{
+	struct rlimit rl;
+	rlim_t fd, end = MAX_TO_CLOSE;
+
+#ifdef __OpenBSD__
+	if (closefrom(first) == 0)
+		return;
+#else
+	if (close_range((unsigned)first, ~0u, 0) == 0)
+		return;
+#endif
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < end)
+		end = rl.rlim_cur;
+	for (fd = (rlim_t)first; fd < end; fd++)
+		close((int)fd);
+}
+
+/* 0..2, 3 and the program's descriptor to their places, all else closed.  Returns the program's descriptor, -1 on failure. */
+static int
+arrange_descriptors(int image, int channel, int out)
+{
+	int null, i;
+
+	if (channel != -1 && (channel = fcntl(channel, F_DUPFD_CLOEXEC, SAFE_FD)) == -1)
+		return -1;
+	if (out != -1 && (out = fcntl(out, F_DUPFD_CLOEXEC, SAFE_FD)) == -1)
+		return -1;
+	if (image != -1 && (image = fcntl(image, F_DUPFD_CLOEXEC, SAFE_FD)) == -1)
+		return -1;
+	if ((null = open("/dev/null", O_RDWR)) == -1)
+		return -1;
+	for (i = 0; i <= 2; i++)
+		if (dup2(i == 1 && out != -1 ? out : null, i) == -1)
+			return -1;
+	if (channel == -1)
+		close(IPC_CHILD_FD);
+	else if (dup2(channel, IPC_CHILD_FD) == -1)
+		return -1;
+	if (image == -1) {
+		close_from(EXEC_FD);
+		return EXEC_FD;
+	}
+	if (dup2(image, EXEC_FD) == -1 || fcntl(EXEC_FD, F_SETFD, FD_CLOEXEC) == -1)
+		return -1;
+	close_from(EXEC_FD + 1);
+	return EXEC_FD;
+}
+
+static void
+become(const struct spawn_image *img, int channel, int out, char *const argv[])
+{
+	static char *const no_environment[] = { NULL };
+	int fd;
+
+	setsid(); /* no terminal, and no signals meant for the daemon's process group */
+	if ((fd = arrange_descriptors(img->fd, channel, out)) != -1) {
+		reset_signals();
+#ifdef O_PATH
+		fexecve(fd, argv, no_environment);
+#else
+		execve(img->path, argv, no_environment);
+#endif
+	}
+	_exit(EXIT_NOEXEC);
+}
+
+pid_t
+spawn_start(const struct spawn_image *img, int channel, int out, const char *arg)
+{
+	char name[64], text[1024];
+	char *argv[3] = { name, arg != NULL ? text : NULL, NULL };
+	sigset_t all, before;
+	pid_t pid;
+	int saved;
+
+	if (strlcpy(name, img->name, sizeof(name)) >= sizeof(name) ||
+	    (arg != NULL && strlcpy(text, arg, sizeof(text)) >= sizeof(text))) {
+		errno = E2BIG;
+		return -1;
+	}
+	/* No handler of the parent may run in the child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	if ((pid = fork()) == 0)
+		become(img, channel, out, argv);
+	saved = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = saved;
+	return pid;
+}
+
+int
+spawn_check_child(const char **why)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	int type = 0, fd;
+
+	if (getsockname(IPC_CHILD_FD, (struct sockaddr *)&ss, &len) == -1 || ss.ss_family != AF_UNIX) {
+		*why = "no channel on descriptor 3";
+		return 0;
+	}
+	len = sizeof(type);
+	if (getsockopt(IPC_CHILD_FD, SOL_SOCKET, SO_TYPE, &type, &len) == -1 || type != SOCK_STREAM) {
+		*why = "descriptor 3 is not a stream socket";
+		return 0;
+	}
+	for (fd = IPC_CHILD_FD + 1; fd < PROBED_FDS; fd++) {
+		if (fcntl(fd, F_GETFD) != -1) {
+			*why = "descriptors above 3 are open";
+			return 0;
+		}
+	}
+	return 1;
+}
