@@ -24,7 +24,10 @@ void	 trust_free(struct trust *t);
 struct fetch_ops {
 	void	(*dial)(void *arg, uint32_t id, enum wire_dial kind, uint32_t candidate);
 	void	(*dial_cancel)(void *arg, uint32_t id);
-	/* Last call.  status 0: no answer, err says why.  body is not terminated; lives during the call. */
+	/*
+	 * Last call; f is gone after it.  status 0: no usable answer, err says why (and names the HTTP status if there was one).
+	 * Else err is NULL for 2xx and "HTTP 404 Not Found" for others.  body is not terminated; lives during the call.
+	 */
 	void	(*done)(void *arg, int status, const uint8_t *body, size_t n, const char *err);
 };
 /* timeout_ms covers everything from now on.  body_max: larger answers are an error.  trust may be NULL for http. */

@@ -35,10 +35,14 @@ struct session_ops {			/* what a session asks of its owner; ids are the session'
 	void	(*dial_cancel)(void *arg, uint32_t id);
 	void	(*hs_begin)(void *arg, uint32_t id);
 	void	(*hs_finish)(void *arg, uint32_t id, const uint8_t body[48]);
-	void	(*up)(void *arg);	/* HTTP/2 is usable; requests queued before are on their way */
-	/* The connection is over or could not be made.  Every request has had its done() before.  suspect: 101 then EOF, or the
-	 * answer did not decrypt: wrong server key or refused capability version (protocol.md C.4).  why: one line for people. */
+	/* HTTP/2 is usable; requests queued before are on their way.  Comes again when a connection that drains after GOAWAY or is
+	 * full is joined by a second one (H2-05: running streams go on, new requests go there). */
+	void	(*up)(void *arg);
+	/* The connection is over or could not be made; nothing is left.  Every request has had its done() before.  suspect: 101
+	 * then EOF, or the answer did not decrypt: wrong server key or refused capability version (protocol.md C.4).  why: one
+	 * line for people. */
 	void	(*down)(void *arg, const char *why, int suspect);
+	/* The first four must not call session_free(); up, down and what a request calls may. */
 };
 
 struct session *session_new(struct event_base *base, const struct wire_config *cfg, const struct session_ops *ops, void *arg);
@@ -70,13 +74,17 @@ struct request_spec {
 	const void	*body;			/* copied; wiped after it was encrypted */
 	size_t		 body_len;
 	size_t		 max_answer;		/* body bytes; 0 = no limit (map stream) */
+	unsigned	 timeout_ms;		/* from now to done(REQ_TIMEOUT); 0 = none */
 };
 /* Queued if the session is still connecting (session_connect() is implied).  NULL: out of memory. */
 struct request *session_request(struct session *s, const struct request_spec *spec, const struct request_ops *ops, void *arg);
 void	 request_cancel(struct request *r);		/* RST_STREAM, no callback */
 /* Value of an answer header ("retry-after"), lower-case name; NULL if absent.  Valid from head() to done(). */
 const char *request_header(const struct request *r, const char *name);
-/* Stop and go on reading this stream: windows are not replenished while paused (Debug sleep). */
+/*
+ * Stop and go on reading this stream: windows are not replenished while paused (Debug sleep), data() does not come - unless
+ * the stream ends meanwhile.
+ */
 void	 request_pause(struct request *r, int paused);
 
 #endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef H2GUARD_H
+#define H2GUARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Looks at HTTP/2 frame headers before nghttp2 does and keeps the budgets of security.md D15, so that they hold whatever the
+ * library's version does.
+ */
+struct h2guard {
+	uint8_t		 hdr[9];
+	size_t		 have;
+	uint32_t	 left;		/* payload bytes of the current frame */
+	unsigned	 continuations;
+	uint64_t	*ring;		/* times of the last H2_BUDGET control frames */
+	unsigned	 at, count;
+};
+
+int	 h2guard_init(struct h2guard *g);	/* -1: out of memory */
+void	 h2guard_free(struct h2guard *g);
+const char *h2guard_feed(struct h2guard *g, const uint8_t *p, size_t n, uint64_t now_ms);	/* NULL, or what is wrong */
+const char *h2guard_count(struct h2guard *g, uint64_t now_ms);	/* one more control frame */
+
+#endif

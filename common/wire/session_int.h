@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef SESSION_INT_H
+#define SESSION_INT_H
+
+#include <sys/queue.h>
+
+#include "conn.h"
+#include "race.h"
+#include "session.h"
+
+/* Inside of session.c and request.c; tests use session_set_times(). */
+#define SESSION_CONNS 2
+
+struct request {
+	TAILQ_ENTRY(request) link;	/* in waiting or running */
+	struct session	*s;
+	struct request_ops ops;
+	void		*arg;
+	struct request_spec spec;	/* texts point into `texts`, lb into `lb` */
+	struct pubkey	 lb[2];
+	char		*texts;
+	uint8_t		*body;		/* until a connection takes it */
+	struct conn	*c;		/* NULL while waiting */
+	struct h2_stream *st;
+	struct event	*timer;
+	uint64_t	 epoch;		/* of the session when it was made */
+	int		 paused;
+	int		 busy, gone;	/* in its data(); cancelled meanwhile */
+};
+TAILQ_HEAD(requests, request);
+
+struct session {
+	struct event_base *base;
+	struct wire_config cfg;
+	struct session_ops ops;
+	void		*arg;
+	struct race_times times;
+	struct wire_candidate plan[RACE_MAX_CANDIDATES];
+	uint32_t	 nplan;
+	uint32_t	 next_id;
+	uint64_t	 last_dial;
+	struct race	*race;
+	struct conn	*conns[SESSION_CONNS];	/* [0] is the older */
+	struct requests	 waiting, running;
+	uint64_t	 epoch;			/* grows with every failed dial */
+	struct event	*pump;
+	int		 want;			/* session_connect() was called */
+	int		 remarked;		/* the TLS certificate was complained about */
+	int		 busy, dead;
+};
+
+void	 session_set_times(struct session *s, const struct race_times *t);
+void	 session_kick(struct session *s);		/* look at the queue, from the event loop */
+int	 request_open(struct request *r, struct conn *c);	/* -1: failed, done() was called, r is gone */
+void	 request_fail(struct request *r, enum request_err err, const char *why);
+void	 request_drop(struct request *r);		/* no callback */
+
+#endif
