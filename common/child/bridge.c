@@ -106,9 +106,11 @@ want_dial(void *arg, uint32_t wire_id, enum wire_dial kind, uint32_t candidate)
 static void
 want_dial_cancel(void *arg, uint32_t wire_id)
 {
-	struct ask *a = ask_by_wire(arg, ASK_DIAL, wire_id);
+	struct ask *a;
 
-	if (a != NULL)
+	if ((a = ask_by_wire(arg, ASK_DIAL, wire_id)) != NULL)
+		ask_cancel(a);
+	if ((a = ask_by_wire(arg, ASK_HANDSHAKE, wire_id)) != NULL)
 		ask_cancel(a);
 }
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef LITE_H
+#define LITE_H
+
+#include "mapd.h"
+
+/*
+ * Lite updates (protocol.md E.2, rows LITE): our own state to the server while the stream goes on.  One in flight; what changed
+ * meanwhile goes out once more behind it, so the last value always arrives and no older one after it.  Failures are
+ * repeated with the backoff of protocol.md H.1.
+ */
+struct lite *lite_new(struct mapd *m);		/* NULL: out of memory */
+void	 lite_free(struct lite *l);
+void	 lite_stream_started(struct lite *l);	/* one is due whether or not anything changed (LITE-05) */
+void	 lite_stop(struct lite *l);		/* no stream: cancel, remember what is due */
+void	 lite_changed(struct lite *l);		/* MAP_PARAMS or HOSTINFO are new */
+
+/* Both kinds of map request have the same body but for one member.  0 / -1. */
+int	 map_body(const struct mapd *m, int lite, struct buf *out);
+/* "<prefix>/machine/map" */
+#define MAP_PATH_MAX 320
+void	 map_path(const struct mapd *m, char out[MAP_PATH_MAX]);
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "lite.h"
+#include "log.h"
+#include "mapd.h"
+#include "mapstream.h"
+#include "ping.h"
+#include "report.h"
+#include "timefmt.h"
+#include "tls.h"
+
+#define EVENT_MAX	(512u * 1024)
+#define EXPIRY_RECHECK	3600		/* s: timers stay short whatever the expiry says (EXP-07) */
+
+/* --- the session --- */
+
+/* Once per MAP_START; a session that gets a second connection is up again. */
+static void
+report_connected(struct mapd *m)
+{
+	if (m->told_connected)
+		return;
+	m->told_connected = 1;
+	mapd_stream_report(m, IPC_STREAM_CONNECTED, 0, 0, "");
+}
+
+static void
+session_up(void *arg)
+{
+	struct mapd *m = arg;
+
+	if (m->want != WANT_NOTHING)
+		report_connected(m);
+}
+
+/* The stream, if there is one, has heard of it already; what was prepared has only us. */
+static void
+session_down(void *arg, const char *why, int suspect)
+{
+	struct mapd *m = arg;
+
+	memset(&m->session_key, 0, sizeof(m->session_key));
+	if (m->want == WANT_CONNECTION)
+		mapd_stream_closed(m, 0, suspect, why);
+	else if (m->want == WANT_STREAM)
+		mapstream_session_down(m->stream, why, suspect);
+}
+
+static void
+use_plan(struct mapd *m)
+{
+	struct wire_candidate c[IPC_MAX_PLAN];
+	uint32_t i;
+
+	for (i = 0; i < m->plan.n; i++)
+		c[i] = (struct wire_candidate){ m->plan.e[i].delay_ms, m->plan.e[i].timeout_ms };
+	session_set_plan(m->session, c, m->plan.n);
+}
+
+struct session *
+mapd_session(struct mapd *m)
+{
+	if (m->session != NULL)
+		return m->session;
+	if ((m->session = child_session(m->c, session_up, session_down, m)) == NULL)
+		return NULL;
+	memset(&m->session_key, 0, sizeof(m->session_key));
+	use_plan(m);
+	return m->session;
+}
+
+struct session *
+mapd_request_session(struct mapd *m)
+{
+	struct session *s = mapd_session(m);
+
+	m->session_key = m->node_key;
+	return s;
+}
+
+void
+mapd_drop_session(struct mapd *m)
+{
+	mapstream_stop(m->stream);
+	lite_stop(m->lite);
+	pings_stop(m->pings);
+	if (m->session != NULL)
+		child_session_free(m->c, m->session);
+	m->session = NULL;
+}
+
+void
+mapd_dial_plan(struct mapd *m, const struct ipc_dial_plan *plan)
+{
+	if (memcmp(plan, &m->plan, sizeof(*plan)) == 0)
+		return;
+	m->plan = *plan;
+	if (m->session != NULL)
+		use_plan(m);
+	ipc_send(child_ipc(m->c), IPC_DIAL_PLAN, m->id, plan, sizeof(*plan), -1);
+}
+
+/* --- what the parent hears --- */
+
+void
+mapd_stream_report(struct mapd *m, enum ipc_stream_what what, int http_status, int suspect, const char *err)
+{
+	struct ipc_stream msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.what = (uint32_t)what;
+	msg.http_status = (uint32_t)http_status;
+	msg.conn_suspect = (uint32_t)suspect;
+	IPC_SET(&msg, err, err, strlen(err));
+	report_flush(m->report);
+	ipc_send(child_ipc(m->c), IPC_STREAM, m->id, &msg, sizeof(msg), -1);
+}
+
+void
+mapd_stream_closed(struct mapd *m, int http_status, int suspect, const char *why)
+{
+	lite_stop(m->lite);
+	if (m->want == WANT_STREAM) {
+		netmap_session_end(m->netmap);
+		report_source(m->report);
+	}
+	m->want = WANT_NOTHING;
+	m->told_connected = 0;
+	mapd_stream_report(m, IPC_STREAM_CLOSED, http_status, suspect, why);
+	ipc_set_state(child_ipc(m->c), IPC_S_IDLE);
+}
+
+static void
+arm_expiry(struct mapd *m)
+{
+	struct wtime now = time_wall();
+	int64_t at = netmap_next_expiry(m->netmap, now), wait;
+	struct timeval tv = { 0, 0 };
+
+	evtimer_del(m->expiry);
+	if (at == INT64_MAX)
+		return;
+	wait = at > now.sec ? at - now.sec : 1;
+	tv.tv_sec = (time_t)(wait < EXPIRY_RECHECK ? wait : EXPIRY_RECHECK);
+	evtimer_add(m->expiry, &tv);
+}
+
+void
+mapd_changed(struct mapd *m, const struct netmap_change *ch)
+{
+	query_changed(m->query, ch);
+	report_change(m->report, ch);
+	arm_expiry(m);
+}
+
+static void
+expiry_due(int fd, short what, void *arg)
+{
+	struct mapd *m = arg;
+	struct netmap_change ch;
+
+	(void)fd;
+	(void)what;
+	if (netmap_expire(m->netmap, time_wall(), &ch) == 1)
+		mapd_changed(m, &ch);
+	else
+		arm_expiry(m);
+}
+
+/* --- MAP_START, MAP_STOP --- */
+
+/* A connection that another node key was used on is gone before the new key shows up (ROT-04). */
+static void
+forget_other_key(struct mapd *m, const struct pubkey *key)
+{
+	if (m->session != NULL && !key_is_zero(&m->session_key) && !key_equal(&m->session_key, key))
+		mapd_drop_session(m);
+}
+
+static int
+on_map_start(void *ctx, const struct ipc_msg *msg)
+{
+	const struct ipc_map_start *s = msg->payload;
+	struct mapd *m = ctx;
+
+	if (s->prepare_only > 1 || key_is_zero(&s->node_key))
+		return -1;
+	mapstream_stop(m->stream);
+	forget_other_key(m, &s->node_key);
+	netmap_seq_base(m->netmap, s->seq_base);
+	if (m->id != msg->id)
+		m->told_connected = 0;
+	m->id = msg->id;
+	m->node_key = s->node_key;
+	m->machine_key = s->machine_key;
+	m->want = s->prepare_only ? WANT_CONNECTION : WANT_STREAM;
+	ipc_set_state(child_ipc(m->c), IPC_S_BUSY);
+	if (mapd_session(m) == NULL) {
+		mapd_stream_closed(m, 0, 0, "out of memory");
+		return 0;
+	}
+	if (session_is_up(m->session))
+		report_connected(m);
+	else
+		session_connect(m->session);
+	if (s->prepare_only)
+		return 0;
+	netmap_session_begin(m->netmap, &m->node_key, &m->machine_key);
+	/* The update goes first: a server that allows one stream at a time would never get it behind the poll. */
+	lite_stream_started(m->lite);
+	mapstream_start(m->stream);
+	return 0;
+}
+
+static int
+on_map_stop(void *ctx, const struct ipc_msg *msg)
+{
+	const struct ipc_map_stop *s = msg->payload;
+	struct mapd *m = ctx;
+
+	if (s->drop_netmap > 1)
+		return -1;
+	mapd_drop_session(m);
+	if (m->want != WANT_NOTHING)
+		mapd_stream_closed(m, 0, 0, "");
+	if (s->drop_netmap) {
+		netmap_drop(m->netmap);
+		query_dropped(m->query);
+		report_forget_self(m->report);
+		report_source(m->report);
+		arm_expiry(m);
+	}
+	return 0;
+}
+
+/* --- MAP_PARAMS, HOSTINFO, CONFIG, CA --- */
+
+static int
+params_ok(const struct ipc_map_params *p)
+{
+	uint32_t i;
+
+	if (p->n > IPC_MAX_ENDPOINTS)
+		return 0;
+	for (i = 0; i < p->n; i++)
+		if ((p->ep[i].family != 4 && p->ep[i].family != 6) || p->ep[i].type > IPC_EP_EXPLICIT)
+			return 0;
+	return 1;
+}
+
+static int
+on_map_params(void *ctx, const struct ipc_msg *msg)
+{
+	struct mapd *m = ctx;
+
+	if (!params_ok(msg->payload))
+		return -1;
+	memcpy(&m->params, msg->payload, sizeof(m->params));
+	lite_changed(m->lite);
+	return 0;
+}
+
+static void
+on_hostinfo(void *ctx)
+{
+	struct mapd *m = ctx;
+
+	lite_changed(m->lite);
+}
+
+static void
+on_ca(void *ctx)
+{
+	struct mapd *m = ctx;
+
+	pings_ca_came(m->pings);
+}
+
+/* --- readers --- */
+
+static int
+query_ok(const struct ipc_query *q)
+{
+	return q->verb >= IPC_Q_NETMAP && q->verb <= IPC_Q_HOSTS && q->class >= IPC_CLASS_R && q->class <= IPC_CLASS_ROOT &&
+	    q->listen_port <= UINT16_MAX && IPC_OK(q, exit_node) && q->data_len <= sizeof(q->data);
+}
+
+static int
+on_query(void *ctx, const struct ipc_msg *msg)
+{
+	struct mapd *m = ctx;
+
+	if (!query_ok(msg->payload)) {
+		close(msg->fd);
+		return -1;
+	}
+	query_handle(m->query, msg->id, msg->payload, msg->fd);
+	return 0;
+}
+
+static int
+on_event(void *ctx, const struct ipc_msg *msg)
+{
+	struct mapd *m = ctx;
+	int rv;
+
+	if ((rv = ipc_chunk_add(&m->event_text, &m->event_total, msg->payload, EVENT_MAX)) <= 0)
+		return rv;
+	query_event(m->query, msg->id, (const char *)buf_ptr(&m->event_text), buf_len(&m->event_text));
+	buf_reset(&m->event_text);
+	buf_shrink(&m->event_text);
+	m->event_total = 0;
+	return 0;
+}
+
+static int
+on_counters_req(void *ctx, const struct ipc_msg *msg)
+{
+	struct mapd *m = ctx;
+
+	report_counters_now(m->report, msg->id);
+	return 0;
+}
+
+/* --- life --- */
+
+static void
+stop(void *ctx)
+{
+	struct mapd *m = ctx;
+
+	if (m->stream != NULL && m->lite != NULL && m->pings != NULL)
+		mapd_drop_session(m);
+	query_free(m->query);
+	mapstream_free(m->stream);
+	lite_free(m->lite);
+	pings_free(m->pings);
+	report_free(m->report);
+	netmap_free(m->netmap);
+	if (m->expiry != NULL)
+		event_free(m->expiry);
+	buf_free(&m->event_text);
+	free(m);
+}
+
+static void *
+start(struct child *c)
+{
+	struct mapd *m;
+
+	if ((m = calloc(1, sizeof(*m))) == NULL)
+		return NULL;
+	m->c = c;
+	m->base = child_base(c);
+	buf_init(&m->event_text, EVENT_MAX);
+	if ((m->netmap = netmap_new()) != NULL && (m->query = query_new(m->base, m->netmap)) != NULL &&
+	    (m->report = report_new(m)) != NULL && (m->stream = mapstream_new(m)) != NULL && (m->lite = lite_new(m)) != NULL &&
+	    (m->pings = pings_new(m)) != NULL && (m->expiry = evtimer_new(m->base, expiry_due, m)) != NULL)
+		return m;
+	stop(m);
+	return NULL;
+}
+
+const struct child_role mapd_role = {
+	.name = "mapd",
+	.role = IPC_MAPD,
+	.profile = &mapd_profile,
+	.warm = wire_warm,
+	.start = start,
+	.stop = stop,
+	.hostinfo = on_hostinfo,
+	.ca = on_ca,
+	.on = {
+		[IPC_MAP_START] = on_map_start,
+		[IPC_MAP_STOP] = on_map_stop,
+		[IPC_MAP_PARAMS] = on_map_params,
+		[IPC_QUERY] = on_query,
+		[IPC_EVENT] = on_event,
+		[IPC_COUNTERS_REQ] = on_counters_req,
+	},
+};

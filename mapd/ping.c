@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sys/queue.h>
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <event2/event.h>
+
+#include "log.h"
+#include "ping.h"
+#include "text.h"
+
+#define PINGS_MAX	4		/* at once: each may take a stream of the session */
+#define HEAD_MS		15000		/* protocol.md E.10 */
+#define REPLY_MS	60000
+#define C2N_ANSWER_MAX	(C2N_MAX_BODY + 512)
+#define POST_ANSWER_MAX	65536		/* what the server says to our answer: thrown away */
+
+struct ping {
+	TAILQ_ENTRY(ping) entry;
+	struct pings	*all;
+	struct request	*request;	/* through Noise */
+	struct fetch	*fetch;		/* ordinary HTTP(S) */
+	int		 wait_ca;
+	struct event	*timeout;
+	char		 path[IPC_URL_MAX];
+};
+
+struct pings {
+	struct mapd	*m;
+	TAILQ_HEAD(, ping) list;
+	unsigned	 n;
+	char		 last_url[IPC_URL_MAX];
+};
+
+/* --- URL --- */
+
+static int
+parse_port(const char *s, unsigned *port)
+{
+	int64_t v;
+
+	if (text_to_i64(s, strlen(s), 1, UINT16_MAX, &v) == -1)
+		return -1;
+	*port = (unsigned)v;
+	return 0;
+}
+
+/* "h", "h:80", "[::1]:80" */
+static int
+parse_authority(struct ping_url *u)
+{
+	char *s = u->host, *colon, *p;
+
+	strlcpy(u->host, u->authority, sizeof(u->host));
+	if (*s == '[') {
+		if ((p = strchr(s, ']')) == NULL || (p[1] != '\0' && p[1] != ':'))
+			return -1;
+		colon = p[1] == ':' ? p + 1 : NULL;
+		if (colon != NULL && parse_port(colon + 1, &u->port) == -1)
+			return -1;
+		*p = '\0';
+		memmove(s, s + 1, strlen(s));
+	} else if ((colon = strchr(s, ':')) != NULL) {
+		if (parse_port(colon + 1, &u->port) == -1)
+			return -1;
+		*colon = '\0';
+	}
+	for (p = s; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return *s == '\0' ? -1 : 0;
+}
+
+int
+ping_url_parse(const char *url, struct ping_url *u)
+{
+	const char *rest, *end;
+	size_t n;
+
+	memset(u, 0, sizeof(*u));
+	for (rest = url; *rest != '\0'; rest++)
+		if (*rest <= ' ' || *rest >= 0x7f)
+			return -1;
+	u->https = strncasecmp(url, "https://", 8) == 0;
+	if (!u->https && strncasecmp(url, "http://", 7) != 0)
+		return -1;
+	u->port = u->https ? 443 : 80;
+	rest = url + (u->https ? 8 : 7);
+	n = strcspn(rest, "/?#");
+	if (n == 0 || n >= sizeof(u->authority) || memchr(rest, '@', n) != NULL)
+		return -1;
+	memcpy(u->authority, rest, n);
+	end = rest + n;
+	n = strcspn(end, "#");
+	if (snprintf(u->path, sizeof(u->path), "%s%.*s", *end == '/' ? "" : "/", (int)n, end) >= (int)sizeof(u->path))
+		return -1;
+	return parse_authority(u);
+}
+
+/* PING-06: an ordinary request goes to the control server's own host and port or nowhere. */
+static int
+is_control_server(const struct mapd *m, const struct ping_url *u)
+{
+	const struct wire_config *cfg = child_wire_config(m->c);
+
+	return u->https == cfg->https && u->port == cfg->url_port && strcasecmp(u->host, cfg->host) == 0;
+}
+
+/* --- one ping --- */
+
+static void
+ping_free(struct ping *p)
+{
+	if (p->request != NULL)
+		request_cancel(p->request);
+	if (p->fetch != NULL)
+		child_fetch_cancel(p->all->m->c, p->fetch);
+	if (p->timeout != NULL)
+		event_free(p->timeout);
+	TAILQ_REMOVE(&p->all->list, p, entry);
+	p->all->n--;
+	free(p);
+}
+
+static void
+timed_out(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	log_debug("ping: no answer in time");
+	ping_free(arg);
+}
+
+static struct ping *
+ping_new(struct pings *all, unsigned ms)
+{
+	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+	struct ping *p;
+
+	if (all->n >= PINGS_MAX) {
+		log_warnx("ping: %d under way already, one more dropped", PINGS_MAX);
+		return NULL;
+	}
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		return NULL;
+	p->all = all;
+	TAILQ_INSERT_TAIL(&all->list, p, entry);
+	all->n++;
+	if ((p->timeout = evtimer_new(all->m->base, timed_out, p)) == NULL) {
+		ping_free(p);
+		return NULL;
+	}
+	evtimer_add(p->timeout, &tv);
+	return p;
+}
+
+static void
+noise_done(void *arg, enum request_err err, const char *why)
+{
+	struct ping *p = arg;
+
+	p->request = NULL;
+	if (err != REQ_OK)
+		log_debug("ping: %s", why != NULL ? why : "connection lost");
+	ping_free(p);
+}
+
+static void
+noise_head(void *arg, int status)
+{
+	(void)arg;
+	log_debug("ping: answered with HTTP %d", status);
+}
+
+static int
+noise_data(void *arg, const uint8_t *p, size_t n)
+{
+	(void)arg;
+	(void)p;
+	(void)n;
+	return 0;
+}
+
+/* Over the connection that carries the map stream, whatever host the URL names (PING-03). */
+static void
+through_noise(struct pings *all, const char *method, const struct ping_url *u, const struct buf *body, unsigned ms)
+{
+	static const struct request_ops ops = { .head = noise_head, .data = noise_data, .done = noise_done };
+	struct request_spec spec = { .method = method, .path = u->path, .authority = u->authority, .max_answer = POST_ANSWER_MAX };
+	struct session *s = all->m->session;
+	struct ping *p;
+
+	if (s == NULL || (p = ping_new(all, ms)) == NULL)
+		return;
+	if (body != NULL) {
+		spec.body = buf_ptr(body);
+		spec.body_len = buf_len(body);
+	}
+	if ((p->request = session_request(s, &spec, &ops, p)) == NULL)
+		ping_free(p);
+}
+
+static void
+fetched(void *arg, int status, const uint8_t *body, size_t n, const char *err)
+{
+	struct ping *p = arg;
+
+	(void)body;
+	(void)n;
+	p->fetch = NULL;
+	if (status == 0)
+		log_debug("ping: %s", err);
+	ping_free(p);
+}
+
+static void
+start_fetch(struct ping *p)
+{
+	p->wait_ca = 0;
+	if ((p->fetch = child_fetch(p->all->m->c, "HEAD", p->path, POST_ANSWER_MAX, HEAD_MS, fetched, p)) == NULL)
+		ping_free(p);
+}
+
+static void
+plain_head(struct pings *all, const struct ping_url *u)
+{
+	struct ping *p;
+
+	if (!is_control_server(all->m, u)) {
+		log_info("ping: refused, %s is not the control server", u->authority);
+		return;
+	}
+	if ((p = ping_new(all, HEAD_MS + 500)) == NULL)
+		return;
+	strlcpy(p->path, u->path, sizeof(p->path));
+	if (u->https && child_trust(all->m->c) == NULL) {
+		p->wait_ca = 1;
+		child_need_ca(all->m->c);
+	} else {
+		start_fetch(p);
+	}
+}
+
+static void
+answer_c2n(struct pings *all, const struct ping_url *u, const struct ingest_ping *ping)
+{
+	struct buf answer;
+
+	buf_init(&answer, C2N_ANSWER_MAX);
+	if (c2n_answer(ping->payload, ping->payload_len, &answer) == 0)
+		through_noise(all, "POST", u, &answer, REPLY_MS);
+	else
+		log_warnx("ping: the c2n payload is not an HTTP request, dropped");
+	buf_free(&answer);
+}
+
+void
+pings_handle(struct pings *all, const struct ingest_ping *ping)
+{
+	char types[64];
+	struct ping_url u;
+
+	if (ping->url[0] == '\0' || strlen(ping->url) >= sizeof(all->last_url) || strcmp(ping->url, all->last_url) == 0)
+		return;		/* PING-02 */
+	strlcpy(all->last_url, ping->url, sizeof(all->last_url));
+	if (ping_url_parse(ping->url, &u) == -1) {
+		log_warnx("ping: not an http or https URL, ignored");
+	} else if (strcmp(ping->types, "c2n") == 0) {
+		answer_c2n(all, &u, ping);
+	} else if (ping->types[0] != '\0') {
+		text_sanitize(ping->types, strlen(ping->types), types, sizeof(types));
+		log_info("ping: types %s are not supported, ignored", types);	/* PING-06 */
+	} else if (ping->url_is_noise) {
+		through_noise(all, "HEAD", &u, NULL, HEAD_MS);
+	} else {
+		plain_head(all, &u);
+	}
+}
+
+void
+pings_ca_came(struct pings *all)
+{
+	struct ping *p, *next;
+
+	for (p = TAILQ_FIRST(&all->list); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, entry);
+		if (!p->wait_ca)
+			continue;
+		if (child_trust(all->m->c) != NULL)
+			start_fetch(p);
+		else
+			ping_free(p);
+	}
+}
+
+void
+pings_stop(struct pings *all)
+{
+	struct ping *p;
+
+	while ((p = TAILQ_FIRST(&all->list)) != NULL)
+		ping_free(p);
+}
+
+struct pings *
+pings_new(struct mapd *m)
+{
+	struct pings *all;
+
+	if ((all = calloc(1, sizeof(*all))) == NULL)
+		return NULL;
+	all->m = m;
+	TAILQ_INIT(&all->list);
+	return all;
+}
+
+void
+pings_free(struct pings *all)
+{
+	if (all == NULL)
+		return;
+	pings_stop(all);
+	free(all);
+}

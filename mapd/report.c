@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "report.h"
+#include "timefmt.h"
+
+#define FLUSH_MS	1
+#define COUNTERS_MS	1000
+#define QUEUE_ENOUGH	(64u * 1024)	/* while the parent has so much to read, changes are gathered */
+
+struct report {
+	struct mapd		*m;
+	struct event		*flush, *count;
+	uint64_t		 flushed_us, counted_ms;
+	int			 pending;	/* DELTAS has something to say */
+	struct ipc_deltas	 deltas;
+	struct ipc_self		 self;		/* as last sent */
+	int			 have_self;
+	struct ipc_counters	 counters;
+};
+
+static void
+send_self(struct report *r)
+{
+	struct ipc_self now;
+
+	memset(&now, 0, sizeof(now));		/* compared as a whole */
+	if (netmap_self(r->m->netmap, &now) != 1)
+		return;
+	if (r->have_self && memcmp(&now, &r->self, sizeof(now)) == 0)
+		return;
+	r->self = now;
+	r->have_self = 1;
+	ipc_send(child_ipc(r->m->c), IPC_SELF, r->m->id, &now, sizeof(now), -1);
+}
+
+void
+report_flush(struct report *r)
+{
+	const struct netmap *nm = r->m->netmap;
+	struct ipc_deltas *d = &r->deltas;
+
+	evtimer_del(r->flush);
+	if (!r->pending)
+		return;
+	d->seq = netmap_seq(nm);
+	d->peers = (uint32_t)netmap_peers(nm);
+	d->online = (uint32_t)netmap_online(nm);
+	d->source = (uint32_t)netmap_source(nm);
+	ipc_send(child_ipc(r->m->c), IPC_DELTAS, r->m->id, d, ipc_head_len(IPC_DELTAS) + d->data_len, -1);
+	d->data_len = 0;
+	r->pending = 0;
+	r->flushed_us = time_mono_us();
+}
+
+static int
+may_flush(const struct report *r)
+{
+	return time_mono_us() - r->flushed_us >= FLUSH_MS * 1000 && ipc_queued(child_ipc(r->m->c)) < QUEUE_ENOUGH;
+}
+
+static void
+flush_due(int fd, short what, void *arg)
+{
+	struct report *r = arg;
+	struct timeval tv = { 0, FLUSH_MS * 1000 };
+
+	(void)fd;
+	(void)what;
+	if (may_flush(r))
+		report_flush(r);
+	else
+		evtimer_add(r->flush, &tv);
+}
+
+/* At the end of this turn of the loop, or 1 ms after the last time. */
+static void
+flush_soon(struct report *r)
+{
+	struct timeval tv = { 0, 0 };
+
+	r->pending = 1;
+	if (evtimer_pending(r->flush, NULL))
+		return;
+	if (!may_flush(r))
+		tv.tv_usec = FLUSH_MS * 1000;
+	evtimer_add(r->flush, &tv);
+}
+
+static void
+put(struct ipc_deltas *d, const void *p, size_t n)
+{
+	memcpy(d->data + d->data_len, p, n);
+	d->data_len = (uint16_t)(d->data_len + n);
+}
+
+/* What happened is too much to be told in ids: the records gathered so far and this one become "all is new". */
+static void
+collapse(struct ipc_deltas *d, struct ipc_delta_rec *rec)
+{
+	struct ipc_delta_rec old;
+	size_t at = 0;
+
+	while (at < d->data_len) {
+		memcpy(&old, d->data + at, sizeof(old));
+		rec->fields |= old.fields;
+		at += sizeof(old) + sizeof(int64_t) * (size_t)(old.nchanged + old.nremoved);
+	}
+	rec->full = 1;
+	rec->nchanged = rec->nremoved = 0;
+	d->data_len = 0;
+}
+
+static void
+add_record(struct report *r, const struct netmap_change *ch)
+{
+	struct ipc_delta_rec rec = { .seq = ch->seq, .full = ch->full != 0, .fields = ch->fields };
+	struct ipc_deltas *d = &r->deltas;
+	size_t ids = ch->nchanged + ch->nremoved, need;
+
+	if (ids > IPC_DELTA_IDS)
+		rec.full = 1;
+	if (!rec.full) {
+		rec.nchanged = (uint32_t)ch->nchanged;
+		rec.nremoved = (uint32_t)ch->nremoved;
+	}
+	need = sizeof(rec) + (rec.full ? 0 : ids * sizeof(int64_t));
+	if (d->data_len + need > sizeof(d->data) && may_flush(r))
+		report_flush(r);
+	if (d->data_len + need > sizeof(d->data))
+		collapse(d, &rec);
+	put(d, &rec, sizeof(rec));
+	if (!rec.full) {
+		put(d, ch->changed, ch->nchanged * sizeof(int64_t));
+		put(d, ch->removed, ch->nremoved * sizeof(int64_t));
+	}
+}
+
+void
+report_change(struct report *r, const struct netmap_change *ch)
+{
+	if (ch->self_changed || ch->full)
+		send_self(r);
+	add_record(r, ch);
+	flush_soon(r);
+}
+
+void
+report_source(struct report *r)
+{
+	flush_soon(r);
+	report_flush(r);
+}
+
+void
+report_forget_self(struct report *r)
+{
+	r->have_self = 0;
+}
+
+struct ipc_counters *
+report_counters(struct report *r)
+{
+	return &r->counters;
+}
+
+void
+report_counters_now(struct report *r, uint32_t id)
+{
+	evtimer_del(r->count);
+	r->counted_ms = time_mono_ms();
+	ipc_send(child_ipc(r->m->c), IPC_COUNTERS, id, &r->counters, sizeof(r->counters), -1);
+}
+
+static void
+count_due(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	report_counters_now(arg, IPC_ID_NONE);
+}
+
+void
+report_counted(struct report *r)
+{
+	uint64_t ago = time_mono_ms() - r->counted_ms, wait;
+	struct timeval tv = { 0, 0 };
+
+	if (evtimer_pending(r->count, NULL))
+		return;
+	if (r->counted_ms != 0 && ago < COUNTERS_MS) {
+		wait = COUNTERS_MS - ago;
+		tv.tv_sec = (time_t)(wait / 1000);
+		tv.tv_usec = (suseconds_t)(wait % 1000) * 1000;
+	}
+	evtimer_add(r->count, &tv);
+}
+
+struct report *
+report_new(struct mapd *m)
+{
+	struct report *r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return NULL;
+	r->m = m;
+	r->flush = evtimer_new(m->base, flush_due, r);
+	r->count = evtimer_new(m->base, count_due, r);
+	if (r->flush != NULL && r->count != NULL)
+		return r;
+	report_free(r);
+	return NULL;
+}
+
+void
+report_free(struct report *r)
+{
+	if (r == NULL)
+		return;
+	if (r->flush != NULL)
+		event_free(r->flush);
+	if (r->count != NULL)
+		event_free(r->count);
+	free(r);
+}
