@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+/* The small commands. */
+
+static int
+no_args(struct ctl *c, const char *verb, int argc)
+{
+	return argc != 0 ? ctl_usage(c, verb) : ctl_simple(c, verb, 0, NULL, ctl_show_ok);
+}
+
+int
+cmd_pause(struct ctl *c, int argc, char **argv)
+{
+	(void)argv;
+	return no_args(c, "pause", argc);
+}
+
+int
+cmd_unpause(struct ctl *c, int argc, char **argv)
+{
+	(void)argv;
+	return no_args(c, "unpause", argc);
+}
+
+int
+cmd_reconnect(struct ctl *c, int argc, char **argv)
+{
+	(void)argv;
+	return no_args(c, "reconnect", argc);
+}
+
+int
+cmd_shutdown(struct ctl *c, int argc, char **argv)
+{
+	(void)argv;
+	return no_args(c, "shutdown", argc);
+}
+
+/* One optional or required word out of a list, sent in full. */
+static int
+one_word(struct ctl *c, const char *verb, int argc, char **argv, const char *const *words, size_t n)
+{
+	char err[200] = "", full[32], *args[] = { full };
+	int i;
+
+	if (argc == 0)
+		return ctl_simple(c, verb, 0, NULL, ctl_show_ok);
+	if (argc != 1)
+		return ctl_usage(c, verb);
+	if ((i = word_match(argv[0], words, n, sizeof(words[0]), "argument", err, sizeof(err))) < 0)
+		return ctl_fail(c, CTL_USAGE, "%s", err);
+	strlcpy(full, words[i], sizeof(full));
+	return ctl_simple(c, verb, 1, args, ctl_show_ok);
+}
+
+int
+cmd_logout(struct ctl *c, int argc, char **argv)
+{
+	static const char *const words[] = { "force" };
+
+	return one_word(c, "logout", argc, argv, words, 1);
+}
+
+int
+cmd_log(struct ctl *c, int argc, char **argv)
+{
+	static const char *const words[] = { "error", "warn", "info", "debug" };
+
+	return argc != 1 ? ctl_usage(c, "log") : one_word(c, "log", argc, argv, words, 4);
+}
+
+static int
+show_processes(struct ctl *c, struct json_object *list)
+{
+	static const char *const heads[] = { "NAME", "PID", "UID", "STARTED", "RESTARTS", "SANDBOX" };
+	struct json_object *p, *pid;
+	struct table t;
+	char text[400];
+	int64_t started;
+	size_t i;
+
+	if (!json_object_is_type(list, json_type_array))
+		return ctl_fail(c, CTL_ERROR, "tailnetd's answer is not a list");
+	table_init(&t, c->out, heads, 6, 1 << 1 | 1 << 2 | 1 << 4);
+	for (i = 0; i < json_object_array_length(list); i++) {
+		p = json_object_array_get_idx(list, i);
+		table_str(&t, jstr(p, "name"));
+		pid = json_get(p, "pid", NULL);
+		table_str(&t, pid != NULL ? json_object_get_string(pid) : "-");
+		table_str(&t,
+		    pid != NULL && json_get(p, "uid", NULL) != NULL ? json_object_get_string(json_get(p, "uid", NULL))
+								    : "-");
+		table_str(&t, pid != NULL && jtime(p, "startedAt", &started) ? when_text(started, c->now, text) : "-");
+		snprintf(text, sizeof(text), "%" PRId64, ji64(p, "restarts"));
+		table_str(&t, text);
+		jlist(p, "sandbox", " ", text, sizeof(text));
+		table_str(&t, text);
+	}
+	return table_end(&t) == -1 ? ctl_fail(c, CTL_ERROR, "out of memory") : CTL_OK;
+}
+
+int
+cmd_processes(struct ctl *c, int argc, char **argv)
+{
+	return argc != 0 ? ctl_usage(c, "processes") : ctl_simple(c, "processes", argc, argv, show_processes);
+}
+
+static int
+show_server_key(struct ctl *c, struct json_object *o)
+{
+	char date[WHEN_MAX];
+	int64_t t;
+
+	if (json_get(o, "ok", NULL) != NULL)
+		return ctl_show_ok(c, o);
+	out_field(c, "Server key", jstr(o, "serverKey"));
+	out_field(c, "Source", jstr(o, "source"));
+	if (jtime(o, "since", &t))
+		out_field(c, "Since", date_text(t, date));
+	out_field_color(c, "Offered", COLOR_BAD, jstr(o, "offered"));
+	return CTL_OK;
+}
+
+int
+cmd_server_key(struct ctl *c, int argc, char **argv)
+{
+	static const char *const words[] = { "accept" };
+	static char accept[] = "accept";
+	char err[100] = "", *args[2] = { accept, NULL };
+
+	if (argc == 0)
+		return ctl_simple(c, "server-key", 0, NULL, show_server_key);
+	if (argc != 2)
+		return ctl_usage(c, "server-key");
+	if (word_match(argv[0], words, 1, sizeof(words[0]), "argument", err, sizeof(err)) < 0)
+		return ctl_fail(c, CTL_USAGE, "%s", err);
+	args[1] = argv[1];
+	return ctl_simple(c, "server-key", 2, args, show_server_key);
+}
+
+/* --- set --- */
+static int
+show_changed(struct ctl *c, struct json_object *o)
+{
+	int changed;
+
+	if (ctl_show_ok(c, o) != CTL_OK)
+		return CTL_ERROR;
+	if (json_get_bool(o, "changed", &changed) == 1)
+		fprintf(c->out, changed ? "changed\n" : "unchanged\n");
+	return CTL_OK;
+}
+
+/* Line breaks and tabs mean nothing between JSON tokens, and cannot be inside them. */
+static int
+add_flat(struct buf *b, const char *s, size_t n)
+{
+	for (; n > 0; s++, n--)
+		if (buf_putc(b, *s == '\n' || *s == '\r' || *s == '\t' ? ' ' : *s) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+add_stdin(struct buf *b)
+{
+	char piece[4096];
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, piece, sizeof(piece))) > 0)
+		if (add_flat(b, piece, (size_t)n) == -1)
+			return -1;
+	return n == -1 ? -1 : 0;
+}
+
+static int
+set_line(struct ctl *c, struct buf *b, const char *what, int argc, char **argv)
+{
+	int i, r = 0;
+
+	buf_printf(b, "set %s", what);
+	for (i = 0; i < argc && r == 0; i++) {
+		buf_putc(b, ' ');
+		if (argc == 1 && strcmp(argv[0], "-") == 0)
+			r = add_stdin(b);
+		else
+			r = add_flat(b, argv[i], strlen(argv[i]));
+	}
+	if (buf_putc(b, '\n') == -1 || r == -1)
+		return ctl_fail(c, CTL_USAGE, "set %s: too long, at most %d bytes", what, CTL_SET_MAX);
+	return CTL_OK;
+}
+
+int
+cmd_set(struct ctl *c, int argc, char **argv)
+{
+	static const char *const words[] = { "hostinfo", "netinfo", "endpoints", "disco-key" };
+	struct json_object *o = NULL;
+	struct source s;
+	struct buf line;
+	char err[200] = "";
+	int i, rc;
+
+	if (argc == 0)
+		return ctl_usage(c, "set");
+	if ((i = word_match(argv[0], words, 4, sizeof(words[0]), "setting", err, sizeof(err))) < 0)
+		return ctl_fail(c, CTL_USAGE, "%s", err);
+	if (argc == 1 && i != 2)
+		return ctl_usage(c, "set");
+	buf_init(&line, CTL_SET_MAX);
+	if ((rc = set_line(c, &line, words[i], argc - 1, argv + 1)) == CTL_OK &&
+	    (rc = ctl_ask(c, &s, (char *)buf_ptr(&line), buf_len(&line))) == CTL_OK) {
+		if (c->json || c->quiet)
+			rc = ctl_relay(c, &s);
+		else if ((rc = ctl_answer(c, &s, &o)) == CTL_OK)
+			rc = show_changed(c, o);
+		json_object_put(o);
+		source_close(&s);
+	}
+	buf_free(&line);
+	return rc;
+}
+
+/* --- doctor --- */
+static int
+doctor_line(struct ctl *c, struct json_object *o)
+{
+	int ok = jbool(o, "ok");
+	double ms = 0;
+
+	out_color(c, ok ? COLOR_GOOD : COLOR_BAD, ok ? "ok      " : "FAILED  ");
+	out_safe(c->out, jstr(o, "name"), strlen(jstr(o, "name")));
+	fprintf(c->out, "%*s", strlen(jstr(o, "name")) < 16 ? (int)(16 - strlen(jstr(o, "name"))) : 1, "");
+	if (jnum(o, "ms", &ms))
+		fprintf(c->out, "%8.1f ms  ", ms);
+	else
+		fputs("             ", c->out);
+	out_safe(c->out, jstr(o, "text"), strlen(jstr(o, "text")));
+	fputc('\n', c->out);
+	fflush(c->out);
+	return ok ? CTL_OK : CTL_ERROR;
+}
+
+static int
+doctor_lines(struct ctl *c, struct source *s)
+{
+	struct json_object *o, *e;
+	int r, rc = CTL_OK, any = 0;
+
+	while ((r = scan_json(s, &o)) == 1) {
+		if (json_get_obj(o, "error", &e) == 1 && strcmp(jstr(e, "code"), "unknown-command") == 0)
+			rc = ctl_fail(c, CTL_ERROR, "the running tailnetd does not support doctor in this version");
+		else if (json_get_obj(o, "error", &e) == 1)
+			rc = ctl_answer_error(c, o);
+		else if (c->quiet)
+			rc = jbool(o, "ok") ? rc : CTL_ERROR;
+		else if (doctor_line(c, o) != CTL_OK)
+			rc = CTL_ERROR;
+		json_object_put(o);
+		any = 1;
+	}
+	return r == -1 || !any ? ctl_lost(c, s) : rc;
+}
+
+int
+cmd_doctor(struct ctl *c, int argc, char **argv)
+{
+	struct source s;
+	int rc;
+
+	(void)argv;
+	if (argc != 0)
+		return ctl_usage(c, "doctor");
+	if ((rc = ctl_ask_words(c, &s, "doctor", 0, NULL)) != CTL_OK)
+		return rc;
+	rc = c->json && !c->quiet ? ctl_relay(c, &s) : doctor_lines(c, &s);
+	/* As a usage error of ours it would be wrong: the word is one of the documented. */
+	if (rc == CTL_USAGE)
+		rc = CTL_ERROR;
+	source_close(&s);
+	return rc;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+#define SNIFF 8192 /* as much of a relayed answer is looked at for an error object */
+
+int
+ctl_connect(const struct ctl *c, int *fd)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int err;
+
+	if (strlcpy(sun.sun_path, c->socket, sizeof(sun.sun_path)) >= sizeof(sun.sun_path))
+		return ctl_fail(c, CTL_USAGE, "socket path too long: %s", c->socket);
+	if ((*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+		return ctl_fail(c, CTL_ERROR, "socket: %s", strerror(errno));
+	if (connect(*fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+		return CTL_OK;
+	err = errno;
+	close(*fd);
+	switch (err) {
+	case ENOENT:
+	case ENOTDIR:
+	case ECONNREFUSED: return ctl_fail(c, CTL_DOWN, "tailnetd is not running (%s: %s)", c->socket, strerror(err));
+	case EACCES:
+	case EPERM:
+		return ctl_fail(c, CTL_DENIED,
+		    "%s: %s. You need to be root, the control-operator or a member of the control-group", c->socket,
+		    strerror(err));
+	default: return ctl_fail(c, CTL_ERROR, "%s: %s", c->socket, strerror(err));
+	}
+}
+
+int
+ctl_ask(const struct ctl *c, struct source *s, const char *line, size_t n)
+{
+	ssize_t sent;
+	int fd, rc;
+
+	if ((rc = ctl_connect(c, &fd)) != CTL_OK)
+		return rc;
+	source_init(s, fd, CTL_IDLE_MS);
+	while (n > 0) {
+		if ((sent = send(fd, line, n, MSG_NOSIGNAL)) == -1) {
+			if (errno == EINTR)
+				continue;
+			/* The daemon may have answered and hung up before it read: the answer says why. */
+			if (errno == EPIPE || errno == ECONNRESET)
+				break;
+			rc = ctl_fail(c, CTL_ERROR, "%s: %s", c->socket, strerror(errno));
+			source_close(s);
+			return rc;
+		}
+		line += sent;
+		n -= (size_t)sent;
+	}
+	return CTL_OK;
+}
+
+int
+ctl_ask_words(const struct ctl *c, struct source *s, const char *verb, int argc, char **argv)
+{
+	struct buf line;
+	const char *why;
+	int rc;
+
+	buf_init(&line, CTL_LINE_MAX + 1);
+	if (words_line(&line, verb, argc, argv, CTL_LINE_MAX, &why) == -1)
+		rc = ctl_fail(c, CTL_USAGE, "%s: %s", verb, why);
+	else
+		rc = ctl_ask(c, s, (char *)buf_ptr(&line), buf_len(&line));
+	buf_free(&line);
+	return rc;
+}
+
+int
+ctl_error_code(const char *code)
+{
+	static const struct {
+		const char *code;
+		int exit;
+	} codes[] = { { "usage", CTL_USAGE }, { "unknown-command", CTL_USAGE }, { "denied", CTL_DENIED },
+		{ "not-logged-in", CTL_LOGIN }, { "not-synced", CTL_SYNC }, { "no-netmap", CTL_SYNC },
+		{ "timeout", CTL_TIMEOUT } };
+	size_t i;
+
+	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (strcmp(codes[i].code, code) == 0)
+			return codes[i].exit;
+	return CTL_ERROR;
+}
+
+int
+ctl_answer_error(const struct ctl *c, struct json_object *o)
+{
+	struct json_object *e;
+	const char *code, *message;
+
+	if (json_get_obj(o, "error", &e) != 1)
+		return CTL_OK;
+	code = jstr(e, "code");
+	message = jstr(e, "message");
+	return ctl_fail(c, ctl_error_code(code), "%s (%s)", message[0] ? message : "the daemon refused", code);
+}
+
+int
+ctl_lost(const struct ctl *c, const struct source *s)
+{
+	if (s->err == ETIMEDOUT)
+		return ctl_fail(c, CTL_TIMEOUT, "no answer from tailnetd in time");
+	if (s->err == EPROTO)
+		return ctl_fail(c, CTL_ERROR, "tailnetd's answer cannot be read: %s", s->why);
+	if (s->err != 0)
+		return ctl_fail(c, CTL_ERROR, "%s: %s", c->socket, strerror(s->err));
+	return ctl_fail(c, CTL_ERROR, "tailnetd closed the connection without an answer");
+}
+
+int
+ctl_answer(const struct ctl *c, struct source *s, struct json_object **o)
+{
+	int rc;
+
+	if (scan_json(s, o) != 1)
+		return ctl_lost(c, s);
+	if ((rc = ctl_answer_error(c, *o)) != CTL_OK) {
+		json_object_put(*o);
+		*o = NULL;
+	}
+	return rc;
+}
+
+/* The exit code that the beginning of an answer stands for.  Says nothing: the answer itself has been shown. */
+static int
+sniff_error(struct buf *head)
+{
+	struct source s;
+	struct json_object *o = NULL, *e;
+	int rc = CTL_OK;
+
+	if (buf_len(head) < 9 || memcmp(buf_ptr(head), "{\"error\":", 9) != 0)
+		return CTL_OK;
+	source_init(&s, -1, -1);
+	s.buf = (char *)buf_ptr(head);
+	s.len = buf_len(head);
+	if (scan_json(&s, &o) == 1 && json_get_obj(o, "error", &e) == 1)
+		rc = ctl_error_code(jstr(e, "code"));
+	json_object_put(o);
+	return rc;
+}
+
+int
+ctl_relay(const struct ctl *c, struct source *s)
+{
+	struct buf head;
+	size_t n;
+	int rc = CTL_OK, any = 0;
+
+	buf_init(&head, SNIFF);
+	while (source_fill(s) == 1) {
+		n = s->len - s->off;
+		buf_put(&head, s->buf + s->off, n < SNIFF - buf_len(&head) ? n : SNIFF - buf_len(&head));
+		if (!c->quiet && fwrite(s->buf + s->off, 1, n, c->out) != n)
+			break;
+		s->off = s->len;
+		any = 1;
+	}
+	if (s->err != 0 || !any)
+		rc = ctl_lost(c, s);
+	else
+		rc = sniff_error(&head);
+	buf_free(&head);
+	return rc;
+}
+
+int
+ctl_simple(struct ctl *c, const char *verb, int argc, char **argv, int (*show)(struct ctl *, struct json_object *))
+{
+	struct json_object *o = NULL;
+	struct source s;
+	int rc;
+
+	if ((rc = ctl_ask_words(c, &s, verb, argc, argv)) != CTL_OK)
+		return rc;
+	if (c->json || c->quiet)
+		rc = ctl_relay(c, &s);
+	else if ((rc = ctl_answer(c, &s, &o)) == CTL_OK)
+		rc = show(c, o);
+	json_object_put(o);
+	source_close(&s);
+	return rc;
+}
+
+/* Nothing is said about what went well. */
+int
+ctl_show_ok(struct ctl *c, struct json_object *o)
+{
+	return jbool(o, "ok") ? CTL_OK : ctl_fail(c, CTL_ERROR, "tailnetd did not confirm");
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl.h"
+#include "text.h"
+#include "timefmt.h"
+
+#define RETRY_FIRST_MS 100
+#define RETRY_MAX_MS   2000
+#define RETRY_FOR_MS   15000 /* the daemon may be gone that long before `watch netmap` gives up */
+
+static void
+print_prefix(struct ctl *c, struct event *e)
+{
+	char text[32] = "--:--:--";
+	time_t tt;
+	struct tm tm;
+	int64_t t;
+
+	if (jtime(e->o, "time", &t)) {
+		tt = (time_t)t;
+		if (localtime_r(&tt, &tm) != NULL)
+			strftime(text, sizeof(text), "%H:%M:%S", &tm);
+	}
+	out_color(c, COLOR_DIM, text);
+	fputs("  ", c->out);
+	out_safe(c->out, e->name, strlen(e->name));
+	fprintf(c->out, "%*s ", strlen(e->name) < 8 ? (int)(8 - strlen(e->name)) : 0, "");
+}
+
+static void
+print_status(struct ctl *c, struct event *e)
+{
+	struct json_object *st = event_status(e);
+	char text[300];
+
+	status_state(st, text, sizeof(text));
+	out_color(c, st != NULL ? status_color(st) : COLOR_NONE, text);
+	if (jbool(e->o, "loginFinished"))
+		fputs(", login finished", c->out);
+	if (jstr(st, "url")[0] != '\0') {
+		fputs(", log in at ", c->out);
+		out_color(c, COLOR_WARN, jstr(st, "url"));
+	}
+	if (jstr(st, "err")[0] != '\0') {
+		fputs(", ", c->out);
+		out_color(c, COLOR_BAD, jstr(st, "errSource"));
+		fputs(": ", c->out);
+		out_color(c, COLOR_BAD, jstr(st, "err"));
+	}
+}
+
+static size_t
+array_len(struct json_object *o, const char *name)
+{
+	struct json_object *a;
+
+	return json_get_arr(o, name, &a) == 1 ? json_object_array_length(a) : 0;
+}
+
+static void
+print_delta(struct ctl *c, struct json_object *o)
+{
+	char fields[300];
+
+	fprintf(c->out, "seq %" PRId64 ": %zu changed, %zu removed", ji64(o, "netmapSeq"), array_len(o, "changed"),
+	    array_len(o, "removed"));
+	jlist(o, "fields", " ", fields, sizeof(fields));
+	if (fields[0] != '\0') {
+		fputs(", ", c->out);
+		out_safe(c->out, fields, strlen(fields));
+	}
+}
+
+static void
+print_child(struct ctl *c, struct json_object *o)
+{
+	struct json_object *v;
+
+	out_safe(c->out, jstr(o, "name"), strlen(jstr(o, "name")));
+	fputc(' ', c->out);
+	out_safe(c->out, jstr(o, "what"), strlen(jstr(o, "what")));
+	if ((v = json_get(o, "signal", NULL)) != NULL)
+		fprintf(c->out, ", signal %" PRId64, json_object_get_int64(v));
+	if ((v = json_get(o, "status", NULL)) != NULL)
+		fprintf(c->out, ", status %" PRId64, json_object_get_int64(v));
+}
+
+static void
+print_event(struct ctl *c, struct event *e)
+{
+	print_prefix(c, e);
+	if (strcmp(e->name, "status") == 0)
+		print_status(c, e);
+	else if (strcmp(e->name, "netmap") == 0)
+		fprintf(c->out, "seq %" PRId64 ", %" PRId64 " peers", ji64(e->o, "netmapSeq"), ji64(e->o, "peers"));
+	else if (strcmp(e->name, "delta") == 0)
+		print_delta(c, e->o);
+	else if (strcmp(e->name, "browse") == 0)
+		out_safe(c->out, jstr(e->o, "url"), strlen(jstr(e->o, "url")));
+	else if (strcmp(e->name, "child") == 0)
+		print_child(c, e->o);
+	else if (strcmp(e->name, "lagged") == 0)
+		fprintf(c->out, "%" PRId64 " events lost: we read too slowly", ji64(e->o, "dropped"));
+	fputc('\n', c->out);
+	fflush(c->out);
+}
+
+/* Until the other side closes; then 0.  Trouble and errors of the daemon: an exit code. */
+static int
+follow(struct ctl *c, struct source *s, int *seen)
+{
+	struct event e;
+	int r, rc = CTL_OK;
+
+	if (c->json) {
+		/* The first bytes tell an error from events. */
+		if (source_fill(s) == 1 && (*seen = 1) && s->len - s->off >= 9 &&
+		    memcmp(s->buf + s->off, "{\"error\":", 9) == 0)
+			return ctl_relay(c, s);
+		while (source_fill(s) == 1) {
+			if (!c->quiet &&
+			    (fwrite(s->buf + s->off, 1, s->len - s->off, c->out) == 0 || fflush(c->out) != 0))
+				return CTL_ERROR;
+			s->off = s->len;
+		}
+		return s->err != 0 ? ctl_lost(c, s) : CTL_OK;
+	}
+	while ((r = event_next(s, &e)) == 1) {
+		if ((rc = ctl_answer_error(c, e.o)) == CTL_OK && !c->quiet)
+			print_event(c, &e);
+		event_done(&e);
+		*seen = 1;
+		if (rc != CTL_OK || ferror(c->out))
+			return rc != CTL_OK ? rc : CTL_ERROR;
+	}
+	return r == -1 ? ctl_lost(c, s) : CTL_OK;
+}
+
+static int
+follow_once(struct ctl *c, int argc, char **argv, int *seen)
+{
+	struct source s;
+	int rc;
+
+	if ((rc = ctl_ask_words(c, &s, "watch", argc, argv)) != CTL_OK)
+		return rc;
+	s.timeout_ms = -1;
+	rc = follow(c, &s, seen);
+	source_close(&s);
+	return rc;
+}
+
+/* mapd serves `watch netmap` and takes the connection with it when it ends (interface.md 6): come back and say so. */
+static int
+follow_netmap(struct ctl *c, int argc, char **argv)
+{
+	struct ctl silent = *c;
+	uint64_t gone_since = 0;
+	int wait_ms = RETRY_FIRST_MS, seen, rc;
+
+	for (;;) {
+		seen = 0;
+		silent.quiet = c->quiet || gone_since != 0;
+		rc = follow_once(gone_since != 0 ? &silent : c, argc, argv, &seen);
+		if (seen) {
+			if (rc != CTL_OK)
+				return rc;
+			gone_since = 0;
+			wait_ms = RETRY_FIRST_MS;
+		} else if (rc != CTL_OK && rc != CTL_DOWN && rc != CTL_SYNC) {
+			return rc;
+		}
+		if (gone_since == 0) {
+			if (!seen && rc != CTL_OK)
+				return rc;
+			gone_since = time_mono_ms();
+			ctl_note(c, "the connection was closed, connecting again");
+		} else if (time_mono_ms() - gone_since > RETRY_FOR_MS) {
+			return ctl_fail(c, CTL_DOWN, "tailnetd does not come back");
+		}
+		poll(NULL, 0, wait_ms);
+		wait_ms = wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : wait_ms * 2;
+	}
+}
+
+int
+cmd_watch(struct ctl *c, int argc, char **argv)
+{
+	static const char *const words[] = { "netmap" };
+	static char netmap[] = "netmap";
+	char *args[] = { netmap }, err[100];
+	int seen = 0, rc;
+
+	if (argc > 1)
+		return ctl_usage(c, "watch");
+	if (argc == 1) {
+		if (word_match(argv[0], words, 1, sizeof(words[0]), "argument", err, sizeof(err)) != 0)
+			return ctl_fail(c, CTL_USAGE, "%s", err);
+		return follow_netmap(c, 1, args);
+	}
+	/* A plain watch lives as long as the daemon. */
+	rc = follow_once(c, 0, NULL, &seen);
+	return rc == CTL_OK ? ctl_fail(c, CTL_DOWN, "tailnetd has ended") : rc;
+}
+
+/* --- wait --- */
+enum wanted { WANT_AUTHENTICATED, WANT_SYNCHRONIZED, WANT_URL };
+
+static int
+is_so(struct json_object *st, enum wanted w)
+{
+	switch (w) {
+	case WANT_AUTHENTICATED: return jbool(st, "loggedIn");
+	case WANT_SYNCHRONIZED: return jbool(st, "synced");
+	case WANT_URL: return jstr(st, "url")[0] != '\0';
+	}
+	return 0;
+}
+
+static void
+print_wanted(struct ctl *c, struct json_object *st, enum wanted w)
+{
+	if (c->quiet || c->json || w != WANT_URL)
+		return;
+	out_safe(c->out, jstr(st, "url"), strlen(jstr(st, "url")));
+	fputc('\n', c->out);
+}
+
+static int
+wait_until(struct ctl *c, struct source *s, enum wanted w)
+{
+	struct json_object *st;
+	struct event e;
+	int r, rc;
+
+	while ((r = event_next(s, &e)) == 1) {
+		if ((rc = ctl_answer_error(c, e.o)) != CTL_OK) {
+			event_done(&e);
+			return rc;
+		}
+		st = event_status(&e);
+		if (st != NULL && is_so(st, w)) {
+			print_wanted(c, st, w);
+			event_done(&e);
+			return CTL_OK;
+		}
+		event_done(&e);
+	}
+	if (r == 0)
+		return ctl_fail(c, CTL_DOWN, "tailnetd has ended");
+	return s->err == ETIMEDOUT ? ctl_fail(c, CTL_TIMEOUT, "timeout") : ctl_lost(c, s);
+}
+
+int
+cmd_wait(struct ctl *c, int argc, char **argv)
+{
+	static const char *const words[] = { "authenticated", "synchronized", "url" };
+	int64_t timeout = 0;
+	int w = WANT_SYNCHRONIZED, rc;
+	struct source s;
+	char err[200];
+
+	for (; argc >= 2; argc -= 2, argv += 2) {
+		if (strcmp(argv[0], "--for") == 0) {
+			if ((w = word_match(argv[1], words, 3, sizeof(words[0]), "state", err, sizeof(err))) < 0)
+				return ctl_fail(c, CTL_USAGE, "%s", err);
+		} else if (strcmp(argv[0], "--timeout") != 0 ||
+		    text_to_i64(argv[1], strlen(argv[1]), 1, 10000000, &timeout) == -1) {
+			return ctl_usage(c, "wait");
+		}
+	}
+	if (argc != 0)
+		return ctl_usage(c, "wait");
+	if ((rc = ctl_ask_words(c, &s, "watch", 0, NULL)) != CTL_OK)
+		return rc;
+	s.timeout_ms = -1;
+	s.deadline_ms = timeout > 0 ? time_mono_ms() + (uint64_t)timeout * 1000 : 0;
+	rc = wait_until(c, &s, (enum wanted)w);
+	source_close(&s);
+	return rc;
+}
