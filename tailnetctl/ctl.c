@@ -37,8 +37,7 @@ const struct command ctl_commands[] = {
 };
 const size_t ctl_ncommands = sizeof(ctl_commands) / sizeof(ctl_commands[0]);
 
-static void __attribute__((format(printf, 1, 0)))
-complain(const char *fmt, va_list ap)
+static void __attribute__((format(printf, 1, 0))) complain(const char *fmt, va_list ap)
 {
 	char text[2048];
 

@@ -107,29 +107,36 @@ table_init(struct table *t, FILE *f, const char *const *heads, size_t ncols, uns
 		table_str(t, heads[i]);
 }
 
+/* Prints a cell; *gap is the space owed before the next one, so that no line ends in blanks. */
 static void
-print_cell(const struct table *t, size_t col, const char *s)
+print_cell(const struct table *t, size_t col, const char *s, size_t *gap)
 {
 	size_t w = columns(s), pad = t->width[col] > w ? t->width[col] - w : 0;
-	int last = col + 1 == t->ncols;
 
-	if (t->right >> col & 1)
-		fprintf(t->f, "%*s", (int)pad, "");
-	fputs(s, t->f);
-	if (!(t->right >> col & 1) && !last)
-		fprintf(t->f, "%*s", (int)pad, "");
-	fputs(last ? "\n" : "  ", t->f);
+	if (t->right >> col & 1) {
+		*gap += pad;
+		pad = 0;
+	}
+	if (*s != '\0') {
+		fprintf(t->f, "%*s%s", (int)*gap, "", s);
+		*gap = 0;
+	}
+	*gap += pad + 2;
 }
 
 static void
 table_flush(struct table *t)
 {
 	const char *s = (const char *)buf_ptr(&t->text);
-	size_t i;
+	size_t i, gap = 0;
 
 	for (i = 0; i < t->cells; i++) {
-		print_cell(t, i % t->ncols, s);
+		print_cell(t, i % t->ncols, s, &gap);
 		s += strlen(s) + 1;
+		if ((i + 1) % t->ncols == 0) {
+			fputc('\n', t->f);
+			gap = 0;
+		}
 	}
 	t->cells = 0;
 	t->text.off = t->text.end = 0;

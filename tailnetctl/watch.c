@@ -111,78 +111,94 @@ print_event(struct ctl *c, struct event *e)
 	fflush(c->out);
 }
 
-/* Until the other side closes; then 0.  Trouble and errors of the daemon: an exit code. */
-static int
-follow(struct ctl *c, struct source *s, int *seen)
-{
-	struct event e;
-	int r, rc = CTL_OK;
+struct follower {
+	struct ctl *c;
+	int argc;
+	char **argv;
+	int seen;     /* an event came over this connection */
+	int retrying; /* we have lost one: nothing is said about what does not work yet */
+};
 
-	if (c->json) {
-		/* The first bytes tell an error from events. */
-		if (source_fill(s) == 1 && (*seen = 1) && s->len - s->off >= 9 &&
-		    memcmp(s->buf + s->off, "{\"error\":", 9) == 0)
-			return ctl_relay(c, s);
-		while (source_fill(s) == 1) {
-			if (!c->quiet &&
-			    (fwrite(s->buf + s->off, 1, s->len - s->off, c->out) == 0 || fflush(c->out) != 0))
-				return CTL_ERROR;
-			s->off = s->len;
-		}
-		return s->err != 0 ? ctl_lost(c, s) : CTL_OK;
-	}
-	while ((r = event_next(s, &e)) == 1) {
-		if ((rc = ctl_answer_error(c, e.o)) == CTL_OK && !c->quiet)
-			print_event(c, &e);
-		event_done(&e);
-		*seen = 1;
-		if (rc != CTL_OK || ferror(c->out))
-			return rc != CTL_OK ? rc : CTL_ERROR;
-	}
-	return r == -1 ? ctl_lost(c, s) : CTL_OK;
+static int
+is_error_text(const struct source *s)
+{
+	return s->len - s->off >= 9 && memcmp(s->buf + s->off, "{\"error\":", 9) == 0;
 }
 
 static int
-follow_once(struct ctl *c, int argc, char **argv, int *seen)
+follow_json(struct follower *f, struct source *s)
 {
+	struct ctl *c = f->c;
+
+	/* The first bytes tell an error from events. */
+	if (source_fill(s) == 1 && is_error_text(s))
+		return f->retrying ? CTL_SYNC : ctl_relay(c, s);
+	while (source_fill(s) == 1) {
+		f->seen = 1;
+		if (!c->quiet && (fwrite(s->buf + s->off, 1, s->len - s->off, c->out) == 0 || fflush(c->out) != 0))
+			return CTL_ERROR;
+		s->off = s->len;
+	}
+	return s->err != 0 ? ctl_lost(c, s) : CTL_OK;
+}
+
+/* Until the other side closes; then 0.  Trouble and errors of the daemon: an exit code. */
+static int
+follow(struct follower *f, struct source *s)
+{
+	struct ctl *c = f->c;
+	struct event e;
+	int r, rc = CTL_OK;
+
+	while (rc == CTL_OK && (r = event_next(s, &e)) == 1) {
+		if (json_get(e.o, "error", NULL) != NULL)
+			rc = f->retrying && !f->seen ? CTL_SYNC : ctl_answer_error(c, e.o);
+		else
+			f->seen = 1;
+		if (rc == CTL_OK && !c->quiet)
+			print_event(c, &e);
+		event_done(&e);
+		if (ferror(c->out))
+			rc = CTL_ERROR;
+	}
+	return rc == CTL_OK && r == -1 ? ctl_lost(c, s) : rc;
+}
+
+static int
+follow_once(struct follower *f)
+{
+	struct ctl asking = *f->c;
 	struct source s;
 	int rc;
 
-	if ((rc = ctl_ask_words(c, &s, "watch", argc, argv)) != CTL_OK)
+	f->seen = 0;
+	asking.quiet |= f->retrying;
+	if ((rc = ctl_ask_words(&asking, &s, "watch", f->argc, f->argv)) != CTL_OK)
 		return rc;
 	s.timeout_ms = -1;
-	rc = follow(c, &s, seen);
+	rc = f->c->json ? follow_json(f, &s) : follow(f, &s);
 	source_close(&s);
 	return rc;
 }
 
 /* mapd serves `watch netmap` and takes the connection with it when it ends (interface.md 6): come back and say so. */
 static int
-follow_netmap(struct ctl *c, int argc, char **argv)
+follow_netmap(struct follower *f)
 {
-	struct ctl silent = *c;
 	uint64_t gone_since = 0;
-	int wait_ms = RETRY_FIRST_MS, seen, rc;
+	int wait_ms = RETRY_FIRST_MS, rc;
 
 	for (;;) {
-		seen = 0;
-		silent.quiet = c->quiet || gone_since != 0;
-		rc = follow_once(gone_since != 0 ? &silent : c, argc, argv, &seen);
-		if (seen) {
-			if (rc != CTL_OK)
-				return rc;
-			gone_since = 0;
-			wait_ms = RETRY_FIRST_MS;
-		} else if (rc != CTL_OK && rc != CTL_DOWN && rc != CTL_SYNC) {
+		rc = follow_once(f);
+		if (rc != CTL_OK && (f->seen || !f->retrying || (rc != CTL_DOWN && rc != CTL_SYNC)))
 			return rc;
-		}
-		if (gone_since == 0) {
-			if (!seen && rc != CTL_OK)
-				return rc;
+		if (f->seen || !f->retrying) {
+			f->retrying = 1;
 			gone_since = time_mono_ms();
-			ctl_note(c, "the connection was closed, connecting again");
+			wait_ms = RETRY_FIRST_MS;
+			ctl_note(f->c, "the connection was closed, connecting again");
 		} else if (time_mono_ms() - gone_since > RETRY_FOR_MS) {
-			return ctl_fail(c, CTL_DOWN, "tailnetd does not come back");
+			return ctl_fail(f->c, CTL_DOWN, "tailnetd does not come back");
 		}
 		poll(NULL, 0, wait_ms);
 		wait_ms = wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : wait_ms * 2;
@@ -195,17 +211,18 @@ cmd_watch(struct ctl *c, int argc, char **argv)
 	static const char *const words[] = { "netmap" };
 	static char netmap[] = "netmap";
 	char *args[] = { netmap }, err[100];
-	int seen = 0, rc;
+	struct follower f = { .c = c, .argc = argc, .argv = args };
+	int rc;
 
 	if (argc > 1)
 		return ctl_usage(c, "watch");
 	if (argc == 1) {
 		if (word_match(argv[0], words, 1, sizeof(words[0]), "argument", err, sizeof(err)) != 0)
 			return ctl_fail(c, CTL_USAGE, "%s", err);
-		return follow_netmap(c, 1, args);
+		return follow_netmap(&f);
 	}
 	/* A plain watch lives as long as the daemon. */
-	rc = follow_once(c, 0, NULL, &seen);
+	rc = follow_once(&f);
 	return rc == CTL_OK ? ctl_fail(c, CTL_DOWN, "tailnetd has ended") : rc;
 }
 

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "unit.h"
+
+/* Whole commands against a forked daemon of paste: it knows requests and their answers by heart. */
+#define STATUS(more) \
+	"{\"v\":1,\"state\":\"state:synchronized\",\"loggedIn\":true,\"synced\":true,\"netmapSource\":\"live\"," \
+	"\"peers\":2,\"url\":\"\"" more "}"
+#define EVENT(name, more) "{\"v\":1,\"seq\":1,\"time\":\"2026-11-23T15:00:00Z\",\"event\":\"" name "\"" more "}\n"
+#define WORKING           "\"status\":{\"state\":\"state:authenticating\",\"loggedIn\":false,\"goal\":{}"
+
+static const struct {
+	const char *request, *answer;
+} script[] = {
+	{ "status\n", STATUS(",\"self\":{\"Name\":\"n\\u001b[2Jx\"}") "\n" },
+	{ "peers\n",
+	    "{\"ID\":1,\"Name\":\"one.\",\"Addresses\":[\"100.64.0.1/"
+	    "32\"],\"Online\":true}\n{\"ID\":2,\"Name\":\"two.\",\"LastSeen\":\"2026-01-01T00:00:00Z\"}\n" },
+	{ "peers limit=0\n", "" },
+	{ "peers limit=-1\n", "{\"error\":{\"code\":\"usage\",\"message\":\"limit\"}}\n" },
+	{ "netmap\n", "{\"error\":{\"code\":\"no-netmap\",\"message\":\"none\"}}\n" },
+	{ "pause\n", "{\"error\":{\"code\":\"denied\",\"message\":\"no\\u0007\"}}\n" },
+	{ "unpause\n", "{\"ok\":true}\n" },
+	{ "reconnect\n", "" },
+	{ "shutdown\n", "garbage\n" },
+	{ "log warn\n", "{\"ok\":false}\n" },
+	{ "set hostinfo { \"a\": 1 }\n", "{\"ok\":true,\"changed\":false}\n" },
+	{ "metrics\n", "tailnetd_synced 1\n# EOF\n" },
+	{ "hosts\n", "100.64.0.1\tone\x1b[2J\n" },
+	{ "wgconf\n", "{\"error\":{\"code\":\"not-synced\",\"message\":\"x\"}}\n" },
+	{ "wgconf private\n", "[Interface]\nPrivateKey = AA\xff\n" },
+	{ "doctor\n", "{\"error\":{\"code\":\"unknown-command\",\"message\":\"x\"}}\n" },
+	{ "login\n", "{\"ok\":true}\n" },
+	{ "login interactive auth-key=tskey-abc\n", "{\"ok\":true}\n" },
+	{ "watch\n",
+	    EVENT("status", ",\"loginFinished\":false,\"status\":{\"url\":\"https://old\",\"loggedIn\":false}")
+		EVENT("status", "," WORKING "}") EVENT("status", "," WORKING ",\"url\":\"https://new/\\u001b\"}")
+		    EVENT("status", ",\"loginFinished\":true,\"status\":" STATUS(",\"machineAuthorized\":true")) },
+	{ "watch netmap\n",
+	    EVENT("status", ",\"status\":" STATUS(""))
+		EVENT("netmap", ",\"netmapSeq\":3,\"peers\":1,\"netmap\":{\"x\":[1,2,{}]}") },
+};
+
+static struct fixture {
+	char dir[64], socket[200];
+	pid_t daemon;
+	struct ctl c;
+	char *out;
+	size_t outlen;
+} fx;
+
+static void
+serve_one(int fd)
+{
+	char req[4096];
+	size_t n = 0, i;
+	ssize_t r;
+
+	while (
+	    n < sizeof(req) - 1 && (n == 0 || req[n - 1] != '\n') && (r = read(fd, req + n, sizeof(req) - 1 - n)) > 0)
+		n += (size_t)r;
+	req[n] = '\0';
+	for (i = 0; i < sizeof(script) / sizeof(script[0]); i++)
+		if (strcmp(script[i].request, req) == 0)
+			break;
+	if (i < sizeof(script) / sizeof(script[0])) {
+		const char *a = script[i].answer;
+
+		if (write(fd, a, strlen(a)) == -1)
+			_exit(1);
+	} else {
+		dprintf(fd, "{\"error\":{\"code\":\"internal\",\"message\":\"unexpected: %.*s\"}}\n",
+		    (int)(n ? n - 1 : 0), req);
+	}
+	/* The events of a login come while both connections are open. */
+	if (strcmp(req, "watch\n") == 0)
+		sleep(1);
+	close(fd);
+}
+
+static void
+run_daemon(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int l = socket(AF_UNIX, SOCK_STREAM, 0), fd;
+
+	signal(SIGCHLD, SIG_IGN);
+	strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
+	if (bind(l, (struct sockaddr *)&sun, sizeof(sun)) == -1 || listen(l, 16) == -1)
+		_exit(1);
+	while ((fd = accept(l, NULL, NULL)) != -1) {
+		if (fork() == 0) {
+			close(l);
+			serve_one(fd);
+			_exit(0);
+		}
+		close(fd);
+	}
+	_exit(0);
+}
+
+static int
+setup(void **state)
+{
+	int i;
+
+	(void)state;
+	strlcpy(fx.dir, "/tmp/ctl-unit.XXXXXX", sizeof(fx.dir));
+	if (mkdtemp(fx.dir) == NULL)
+		return -1;
+	snprintf(fx.socket, sizeof(fx.socket), "%s/sock", fx.dir);
+	if ((fx.daemon = fork()) == 0)
+		run_daemon(fx.socket);
+	for (i = 0; i < 1000 && access(fx.socket, F_OK) == -1; i++)
+		usleep(1000);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	kill(fx.daemon, SIGKILL);
+	waitpid(fx.daemon, NULL, 0);
+	unlink(fx.socket);
+	return rmdir(fx.dir);
+}
+
+/* Runs a command line; the exit code.  Its output is in fx.out. */
+static int
+run(const char *line, int json)
+{
+	char copy[300], *argv[10], *p = copy, *w, err[600];
+	int argc = 0, i, rc;
+
+	free(fx.out);
+	fx.out = NULL;
+	fx.c = (struct ctl){ .socket = fx.socket, .json = json, .now = 1767225600 };
+	fx.c.out = open_memstream(&fx.out, &fx.outlen);
+	strlcpy(copy, line, sizeof(copy));
+	while ((w = strsep(&p, "|")) != NULL)
+		argv[argc++] = w;
+	i = word_match(argv[0], ctl_commands, ctl_ncommands, sizeof(ctl_commands[0]), "command", err, sizeof(err));
+	assert_true(i >= 0);
+	rc = ctl_commands[i].run(&fx.c, argc - 1, argv + 1);
+	fclose(fx.c.out);
+	return rc;
+}
+
+static void
+test_status(void **state)
+{
+	(void)state;
+	assert_int_equal(run("stat", 0), CTL_OK);
+	assert_non_null(strstr(fx.out, "synchronized, 2 peers\n"));
+	assert_non_null(strstr(fx.out, "n\\x1b[2Jx"));
+	assert_null(strchr(fx.out, '\x1b'));
+	assert_int_equal(run("status|--check", 0), CTL_OK);
+	assert_int_equal(run("status|--check", 1), CTL_OK);
+	assert_string_equal(fx.out, STATUS(",\"self\":{\"Name\":\"n\\u001b[2Jx\"}") "\n");
+	assert_int_equal(run("status|--bogus", 0), CTL_USAGE);
+	assert_int_equal(run("status|x|y", 0), CTL_USAGE);
+}
+
+static void
+test_peers(void **state)
+{
+	(void)state;
+	assert_int_equal(run("peers", 0), CTL_OK);
+	assert_string_equal(fx.out,
+	    "NAME  ADDRESSES   SEEN    OS  ROUTES\none   100.64.0.1  online\ntwo               now\n");
+	assert_int_equal(run("peers", 1), CTL_OK);
+	assert_memory_equal(fx.out, "{\"ID\":1,", 8);
+	assert_int_equal(run("peers|limit=0", 1), CTL_OK);
+	assert_int_equal(run("peers|limit=0", 0), CTL_OK);
+	assert_int_equal(run("peers|limit=-1", 0), CTL_USAGE);
+	assert_int_equal(run("peers|limit=-1", 1), CTL_USAGE);
+}
+
+static void
+test_errors(void **state)
+{
+	(void)state;
+	assert_int_equal(run("netmap", 0), CTL_SYNC);
+	assert_int_equal(run("netmap", 1), CTL_SYNC);
+	assert_int_equal(run("pause", 0), CTL_DENIED);
+	assert_int_equal(run("pause", 1), CTL_DENIED);
+	assert_int_equal(run("unpause", 0), CTL_OK);
+	assert_string_equal(fx.out, "");
+	assert_int_equal(run("reconnect", 0), CTL_ERROR);
+	assert_int_equal(run("reconnect", 1), CTL_ERROR);
+	assert_int_equal(run("shutdown", 0), CTL_ERROR);
+	assert_int_equal(run("log|w", 0), CTL_ERROR);
+	assert_int_equal(run("log|bogus", 0), CTL_USAGE);
+	assert_int_equal(run("doctor", 0), CTL_ERROR);
+	assert_int_equal(run("wgconf", 0), CTL_SYNC);
+	assert_int_equal(run("peer|a\nshutdown", 0), CTL_USAGE);
+}
+
+static void
+test_texts(void **state)
+{
+	(void)state;
+	assert_int_equal(run("hosts", 0), CTL_OK);
+	assert_string_equal(fx.out, "100.64.0.1\tone\\x1b[2J\n");
+	assert_int_equal(run("hosts", 1), CTL_OK);
+	assert_string_equal(fx.out, "100.64.0.1\tone\x1b[2J\n");
+	assert_int_equal(run("wgconf|p", 0), CTL_OK);
+	assert_string_equal(fx.out, "[Interface]\nPrivateKey = AA\\xff\n");
+	assert_int_equal(run("set|hostinfo|{\n\"a\":\t1\n}", 0), CTL_OK);
+	assert_string_equal(fx.out, "unchanged\n");
+}
+
+static void
+test_metrics_file_is_replaced_whole(void **state)
+{
+	char path[100], text[100] = "", line[200];
+	struct stat st;
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/m", fx.dir);
+	snprintf(line, sizeof(line), "metrics|-o|%s", path);
+	assert_int_equal(run(line, 0), CTL_OK);
+	fd = open(path, O_RDONLY);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	close(fd);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	assert_string_equal(text, "tailnetd_synced 1\n# EOF\n");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(run("metrics|-o|/nonexistent/x", 0), CTL_ERROR);
+	assert_int_equal(run("metrics|-x|y", 0), CTL_USAGE);
+}
+
+static void
+test_watch(void **state)
+{
+	(void)state;
+	assert_int_equal(run("watch", 0), CTL_DOWN);
+	assert_non_null(strstr(fx.out, "login finished\n"));
+	assert_null(strchr(fx.out, '\x1b'));
+	assert_int_equal(run("wait|--for|url", 0), CTL_OK);
+	assert_string_equal(fx.out, "https://old\n");
+	assert_int_equal(run("wait|--for|sync|--timeout|5", 0), CTL_OK);
+	assert_int_equal(run("wait|--for|bogus", 0), CTL_USAGE);
+	assert_int_equal(run("wait|--timeout|0", 0), CTL_USAGE);
+	assert_int_equal(run("wait|x", 0), CTL_USAGE);
+}
+
+static void
+test_login(void **state)
+{
+	char path[100], line[200];
+	int fd;
+
+	(void)state;
+	assert_int_equal(run("login", 0), CTL_OK);
+	assert_string_equal(fx.out, "To log in, visit:\n\n\thttps://new/\\x1b\n\nLogged in\n");
+	assert_int_equal(run("login|--no-wait", 0), CTL_OK);
+	assert_null(strstr(fx.out, "Logged in"));
+	assert_int_equal(run("login|auth-key=tskey-abc", 0), CTL_USAGE);
+
+	snprintf(path, sizeof(path), "%s/key", fx.dir);
+	fd = open(path, O_WRONLY | O_CREAT, 0640);
+	dprintf(fd, "  tskey-abc\n\n");
+	close(fd);
+	snprintf(line, sizeof(line), "login|int|--no-wait|--auth-key-file|%s", path);
+	assert_int_equal(run(line, 0), CTL_ERROR);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(run(line, 0), CTL_OK);
+	assert_string_equal(fx.out, "");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(run(line, 0), CTL_ERROR);
+}
+
+static void
+test_no_daemon(void **state)
+{
+	char was[200];
+
+	(void)state;
+	strlcpy(was, fx.socket, sizeof(was));
+	strlcat(fx.socket, "-not", sizeof(fx.socket));
+	assert_int_equal(run("status", 0), CTL_DOWN);
+	assert_int_equal(run("status|--check", 1), CTL_DOWN);
+	assert_int_equal(run("login", 0), CTL_DOWN);
+	assert_int_equal(run("watch|netmap", 0), CTL_DOWN);
+	memset(fx.socket, 'x', sizeof(fx.socket) - 1);
+	fx.socket[0] = '/';
+	assert_int_equal(run("status", 0), CTL_USAGE);
+	strlcpy(fx.socket, was, sizeof(fx.socket));
+}
+
+static void
+test_authkey_shapes(void **state)
+{
+	static const char *const bad[] = { "", "  \n", "a b", "a\001", "a\xc3\xa9" };
+	char path[100], key[AUTHKEY_MAX + 1], err[300], big[AUTHKEY_MAX + 2];
+	size_t i;
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/key", fx.dir);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		assert_int_equal(write(fd, bad[i], strlen(bad[i])), strlen(bad[i]));
+		close(fd);
+		assert_int_equal(authkey_read(path, key, err, sizeof(err)), -1);
+	}
+	memset(big, 'k', sizeof(big));
+	for (i = AUTHKEY_MAX; i <= AUTHKEY_MAX + 1; i++) {
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		assert_int_equal(write(fd, big, i), i);
+		close(fd);
+		assert_int_equal(authkey_read(path, key, err, sizeof(err)), i == AUTHKEY_MAX ? 0 : -1);
+	}
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(authkey_read(fx.dir, key, err, sizeof(err)), -1);
+	assert_non_null(strstr(err, "not a regular file"));
+	assert_int_equal(authkey_read("/dev/null", key, err, sizeof(err)), -1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_metrics_file_is_replaced_whole),
+		cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_login),
+		cmocka_unit_test(test_no_daemon),
+		cmocka_unit_test(test_authkey_shapes),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl.h"
+#include "login.h"
+#include "timefmt.h"
+#include "unit.h"
+
+static void
+test_prefixes(void **state)
+{
+	static const char *const words[] = { "peer", "peers", "pause", "processes", "status" };
+	char err[200];
+
+	(void)state;
+#define MATCH(s) word_match(s, words, 5, sizeof(words[0]), "command", err, sizeof(err))
+	assert_int_equal(MATCH("status"), 4);
+	assert_int_equal(MATCH("s"), 4);
+	assert_int_equal(MATCH("peer"), 0);
+	assert_int_equal(MATCH("peers"), 1);
+	assert_int_equal(MATCH("pa"), 2);
+	assert_int_equal(MATCH("pee"), -2);
+	assert_string_equal(err, "command 'pee' may be: peer peers");
+	assert_int_equal(MATCH("statusx"), -1);
+	assert_string_equal(err, "unknown command 'statusx'; there are: peer peers pause processes status");
+	assert_int_equal(MATCH(""), -1);
+#undef MATCH
+}
+
+/* Every command can be had by its name, and the table is a table of structs. */
+static void
+test_command_table(void **state)
+{
+	char err[600];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ctl_ncommands; i++)
+		assert_int_equal(word_match(ctl_commands[i].name, ctl_commands, ctl_ncommands, sizeof(ctl_commands[0]),
+				     "command", err, sizeof(err)),
+		    i);
+	assert_int_equal(word_match("rec", ctl_commands, ctl_ncommands, sizeof(ctl_commands[0]), "command", err,
+			     sizeof(err)) >= 0,
+	    1);
+}
+
+static int
+line_of(const char *verb, int argc, const char *const *args, char *out, size_t outsize)
+{
+	char *argv[4];
+	const char *why;
+	struct buf b;
+	int i, r;
+
+	for (i = 0; i < argc; i++)
+		argv[i] = strdup(args[i]);
+	buf_init(&b, 1000);
+	if ((r = words_line(&b, verb, argc, argv, 40, &why)) == 0)
+		snprintf(out, outsize, "%.*s", (int)buf_len(&b), (char *)buf_ptr(&b));
+	else
+		strlcpy(out, why, outsize);
+	buf_free(&b);
+	for (i = 0; i < argc; i++)
+		free(argv[i]);
+	return r;
+}
+
+static void
+test_request_line(void **state)
+{
+	char out[100];
+
+	(void)state;
+	assert_int_equal(line_of("peers", 2, (const char *[]){ "limit=3", "after=7" }, out, sizeof(out)), 0);
+	assert_string_equal(out, "peers limit=3 after=7\n");
+	assert_int_equal(line_of("peer", 1, (const char *[]){ "a\nshutdown" }, out, sizeof(out)), -1);
+	assert_int_equal(line_of("peer", 1, (const char *[]){ "" }, out, sizeof(out)), -1);
+	assert_int_equal(line_of("peer", 1, (const char *[]){ "1234567890123456789012345678901234" }, out, sizeof(out)),
+	    0);
+	assert_int_equal(line_of("peer", 1, (const char *[]){ "12345678901234567890123456789012345" }, out,
+			     sizeof(out)),
+	    -1);
+}
+
+static void
+test_spans(void **state)
+{
+	static const struct {
+		double s;
+		const char *text;
+	} rows[] = { { -5, "0 s" }, { 0, "0 s" }, { 0.9, "0 s" }, { 119.9, "119 s" }, { 120, "2 min" },
+		{ 7199, "119 min" }, { 7200, "2 h" }, { 172799, "47 h" }, { 172800, "2 d" }, { 63115199, "730 d" },
+		{ 63115200, "2 y" }, { 1e300, "31688 y" } };
+	char out[WHEN_MAX];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(span_text(rows[i].s, out), rows[i].text);
+	assert_string_equal(when_text(1000, 1000, out), "now");
+	assert_string_equal(when_text(1000, 1300, out), "5 min ago");
+	assert_string_equal(when_text(1000 + 7 * 86400, 1000, out), "in 7 d");
+	assert_string_equal(when_text(INT64_MIN, INT64_MAX, out), "31688 y ago");
+	setenv("TZ", "UTC", 1);
+	tzset();
+	assert_string_equal(date_text(1798859045, out), "2027-01-02 03:04");
+	assert_string_equal(date_text(INT64_MAX, out), "?");
+}
+
+static void
+test_table(void **state)
+{
+	static const char *const heads[] = { "NAME", "N", "REST" };
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	struct table t;
+
+	(void)state;
+	table_init(&t, f, heads, 3, 1 << 1);
+	table_str(&t, "\xc3\xa9\xe2\x82\xac");
+	table_str(&t, "1");
+	table_str(&t, "x");
+	table_str(&t, "longer\x1b");
+	table_str(&t, "12345");
+	table_str(&t, "");
+	assert_int_equal(table_end(&t), 0);
+	fclose(f);
+	assert_string_equal(text,
+	    "NAME            N  REST\n"
+	    "\xc3\xa9\xe2\x82\xac              1  x\n"
+	    "longer\\x1b  12345\n");
+	free(text);
+}
+
+static void
+test_table_cuts_and_prints_in_blocks(void **state)
+{
+	static const char *const heads[] = { "A", "B" };
+	char *text = NULL, wide[2000], *line;
+	size_t size, i, lines = 0;
+	FILE *f = open_memstream(&text, &size);
+	struct table t;
+
+	(void)state;
+	memset(wide, 'w', sizeof(wide) - 1);
+	wide[sizeof(wide) - 1] = '\0';
+	table_init(&t, f, heads, 2, 0);
+	for (i = 0; i < 20000; i++) {
+		table_str(&t, wide);
+		table_str(&t, "b");
+		assert_true(buf_len(&t.text) < (size_t)TABLE_BLOCK * 200);
+	}
+	assert_int_equal(table_end(&t), 0);
+	fclose(f);
+	for (line = text; *line != '\0'; line = strchr(line, '\n') + 1)
+		lines++;
+	assert_int_equal(lines, 20001);
+	line = strchr(text, '\n') + 1;
+	assert_memory_equal(line, wide, TABLE_CELL_MAX - 3);
+	assert_memory_equal(line + TABLE_CELL_MAX - 3, "...  b\n", 7);
+	free(text);
+}
+
+static struct json_object *
+parse(const char *s)
+{
+	char err[200];
+	struct json_object *o = json_parse(s, strlen(s), NULL, err, sizeof(err));
+
+	if (o == NULL)
+		fail_msg("%s", err);
+	return o;
+}
+
+/* Interface.md 8: the first that holds of 7, 5, 6; missing or odd members count as the bad case. */
+static void
+test_status_exit(void **state)
+{
+	static const struct {
+		const char *st;
+		int exit;
+	} rows[] = {
+		{ "{\"loggedIn\":true,\"synced\":true,\"netmapSource\":\"live\",\"url\":\"\",\"expiry\":\"\"}",
+		    CTL_OK },
+		{ "{\"loggedIn\":true,\"synced\":true,\"netmapSource\":\"live\",\"expiry\":\"2026-01-08T00:00:01Z\"}",
+		    CTL_OK },
+		{ "{\"loggedIn\":true,\"synced\":true,\"netmapSource\":\"live\",\"expiry\":\"2026-01-08T00:00:00Z\"}",
+		    CTL_EXPIRY },
+		{ "{\"loggedIn\":true,\"synced\":true,\"netmapSource\":\"live\",\"expiry\":\"2025-01-01T00:00:00Z\"}",
+		    CTL_EXPIRY },
+		{ "{\"loggedIn\":false,\"keyExpired\":true,\"url\":\"https://x\"}", CTL_EXPIRY },
+		{ "{\"loggedIn\":false,\"synced\":false,\"netmapSource\":\"none\"}", CTL_LOGIN },
+		{ "{\"loggedIn\":true,\"synced\":true,\"netmapSource\":\"live\",\"url\":\"https://x\"}", CTL_LOGIN },
+		{ "{\"loggedIn\":true,\"synced\":false,\"netmapSource\":\"stale\"}", CTL_SYNC },
+		{ "{\"loggedIn\":true,\"synced\":true,\"netmapSource\":\"cached\"}", CTL_SYNC },
+		{ "{\"loggedIn\":\"true\"}", CTL_LOGIN },
+		{ "[]", CTL_LOGIN },
+	};
+	struct json_object *st;
+	struct wtime now;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(time_parse("2026-01-01T00:00:00Z", 20, &now), 0);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		st = parse(rows[i].st);
+		if (status_exit(st, now.sec) != rows[i].exit)
+			fail_msg("row %zu: %d", i, status_exit(st, now.sec));
+		json_object_put(st);
+	}
+}
+
+static void
+test_error_codes(void **state)
+{
+	(void)state;
+	assert_int_equal(ctl_error_code("denied"), CTL_DENIED);
+	assert_int_equal(ctl_error_code("usage"), CTL_USAGE);
+	assert_int_equal(ctl_error_code("unknown-command"), CTL_USAGE);
+	assert_int_equal(ctl_error_code("not-logged-in"), CTL_LOGIN);
+	assert_int_equal(ctl_error_code("no-netmap"), CTL_SYNC);
+	assert_int_equal(ctl_error_code("timeout"), CTL_TIMEOUT);
+	assert_int_equal(ctl_error_code("busy"), CTL_ERROR);
+	assert_int_equal(ctl_error_code("whatever"), CTL_ERROR);
+}
+
+static void
+test_state_text(void **state)
+{
+	struct json_object *st = parse("{\"state\":\"state:authenticated\",\"loggedIn\":true,\"paused\":true,\"peers\":"
+				       "3,\"netmapSource\":\"stale\"}");
+	char text[100];
+
+	(void)state;
+	status_state(st, text, sizeof(text));
+	assert_string_equal(text, "authenticated, paused, 3 peers stale");
+	status_state(st, text, 20);
+	assert_string_equal(text, "authenticated, paus");
+	json_object_put(st);
+}
+
+static int
+args_of(const char *line, struct login_args *a)
+{
+	static char copy[400];
+	char *argv[10], *p = copy, *w, err[400];
+	int argc = 0;
+
+	strlcpy(copy, line, sizeof(copy));
+	while ((w = strsep(&p, " ")) != NULL && *w != '\0')
+		argv[argc++] = w;
+	return login_args_parse(argc, argv, a, err, sizeof(err));
+}
+
+/* An auth key is never taken from argv. */
+static void
+test_login_arguments(void **state)
+{
+	static const char *const refused[] = { "auth-key=x", "AUTH-KEY=x", "--auth-key=x", "--auth-key x",
+		"tskey-auth-abc", "interactive auth-key=", "--auth-key-file", "--timeout 0", "--timeout x", "--timeout",
+		"--bogus", "e i x" };
+	struct login_args a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if (args_of(refused[i], &a) != -1)
+			fail_msg("accepted %s", refused[i]);
+	assert_int_equal(args_of("int eph --no-wait --qr --timeout 30 --auth-key-file /x/y", &a), 0);
+	assert_true(a.interactive && a.ephemeral && a.no_wait && a.qr && a.timeout_s == 30);
+	assert_string_equal(a.key_file, "/x/y");
+	assert_int_equal(args_of("--auth-key-file -", &a), 0);
+	assert_string_equal(a.key_file, "-");
+	assert_false(a.interactive);
+}
+
+static enum login_step
+step(struct login_progress *p, const char *st, int finished)
+{
+	struct json_object *o = parse(st);
+	enum login_step s = login_step(p, o, finished);
+
+	json_object_put(o);
+	return s;
+}
+
+static void
+test_login_progress(void **state)
+{
+	struct login_progress p = { 0 };
+
+	(void)state;
+	/* Logged in already, by the old key: nothing is done yet. */
+	assert_int_equal(step(&p, "{\"loggedIn\":true,\"goal\":null}", 0), LOGIN_GOES_ON);
+	assert_int_equal(step(&p, "{\"loggedIn\":true,\"goal\":{}}", 0), LOGIN_GOES_ON);
+	assert_int_equal(step(&p, "{\"loggedIn\":true,\"goal\":{},\"url\":\"https://a\"}", 0), LOGIN_GOES_ON);
+	assert_int_equal(p.new_url, 1);
+	assert_int_equal(
+	    step(&p, "{\"loggedIn\":true,\"goal\":{},\"url\":\"https://a\",\"err\":\"e\",\"errSource\":\"map\"}", 0),
+	    LOGIN_GOES_ON);
+	assert_int_equal(p.new_url, 0);
+	assert_int_equal(p.new_err, 0);
+	assert_int_equal(
+	    step(&p, "{\"loggedIn\":true,\"goal\":{},\"url\":\"https://b\",\"err\":\"e\",\"errSource\":\"auth\"}", 0),
+	    LOGIN_GOES_ON);
+	assert_int_equal(p.new_url, 1);
+	assert_int_equal(p.new_err, 1);
+	assert_int_equal(step(&p, "{\"loggedIn\":true,\"goal\":null,\"url\":\"\"}", 0), LOGIN_DONE);
+
+	memset(&p, 0, sizeof(p));
+	assert_int_equal(step(&p, "{\"loggedIn\":true,\"goal\":null}", 1), LOGIN_DONE);
+
+	memset(&p, 0, sizeof(p));
+	assert_int_equal(step(&p, "{\"loggedIn\":false,\"goal\":null,\"authCantContinue\":true}", 0), LOGIN_GOES_ON);
+	assert_int_equal(step(&p, "{\"loggedIn\":false,\"goal\":{},\"url\":\"https://a\",\"authCantContinue\":true}",
+			     0),
+	    LOGIN_GOES_ON);
+	assert_int_equal(step(&p, "{\"loggedIn\":false,\"goal\":null,\"authCantContinue\":true}", 0), LOGIN_GIVEN_UP);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_command_table),
+		cmocka_unit_test(test_request_line),
+		cmocka_unit_test(test_spans),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_table_cuts_and_prints_in_blocks),
+		cmocka_unit_test(test_status_exit),
+		cmocka_unit_test(test_error_codes),
+		cmocka_unit_test(test_state_text),
+		cmocka_unit_test(test_login_arguments),
+		cmocka_unit_test(test_login_progress),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
