@@ -573,3 +573,9 @@ ipc_get_state(const struct ipc *c)
 {
 	return c->state;
 }
+
+size_t
+ipc_queued(const struct ipc *c)
+{
+	return c->queued;
+}

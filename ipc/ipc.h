@@ -57,6 +57,8 @@ enum ipc_state ipc_get_state(const struct ipc *c);
  * reached (closed() follows).  Sending what the list does not permit is our own bug: abort().
  */
 int	 ipc_send(struct ipc *c, enum ipc_type type, uint32_t id, const void *payload, size_t len, int fd);
+/* Bytes that wait because the other end does not read: a sender with a choice gathers instead of sending (DELTAS). */
+size_t	 ipc_queued(const struct ipc *c);
 /* A text of any length up to 1 MiB as ipc_chunk messages of one type. */
 int	 ipc_send_chunks(struct ipc *c, enum ipc_type type, uint32_t id, const char *text, size_t n);
 /* Blocking flush for a last word before exit, at most ms milliseconds. */

@@ -3,6 +3,7 @@
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -26,15 +27,31 @@ enum sandbox_layer {			/* bits of the set that sandbox_enter() reports; names: s
 #define SBX_NLAYERS 11
 const char *sandbox_layer_name(enum sandbox_layer bit);
 
-struct sbx_rlimit { int resource; uint64_t value; };	/* hard and soft */
+struct sbx_rlimit { int resource; uint64_t value; int soft_only; };	/* hard and soft, unless soft_only */
 
-/* One row of a seccomp table: see sandbox_linux.c for the moods and argument tests; opaque to callers. */
-struct sbx_rule;
+/* A part of the file system that stays usable (Landlock, unveil).  fd: an open descriptor (O_PATH is enough), or path. */
+enum sbx_access { SBX_READ = 1, SBX_WRITE = 2 /* and create, remove, rename */, SBX_EXEC = 4 };
+struct sbx_path { const char *path; int by_fd; int fd; unsigned access; };
+
+enum sbx_net {				/* TCP; UDP and unix sockets are for seccomp */
+	SBX_NET_NONE,			/* neither connect nor bind */
+	SBX_NET_DNS,			/* connect to port 53 */
+	SBX_NET_CONNECT			/* connect anywhere, no bind */
+};
+
+struct sbx_rule;			/* sandbox_rules.h */
 
 struct sandbox_profile {
-	const char		*name;			/* "authd" "mapd" "resolver" */
-	const struct sbx_rule	*rules;			/* Linux: allow-list; default is to kill the process */
-	unsigned		 nrules;
+	const char		*name;			/* "authd" "mapd" "resolver" "tailnetd" */
+	const struct sbx_rule	*rules;			/* Linux: the room's own rows, may be NULL; see sandbox_rules.h */
+	const struct sbx_rule	*shared;		/* rows for calls that rules says nothing about, may be NULL */
+	int			 deny_list;		/* 0: what has no row kills the process; 1: it is allowed */
+	int			 die_with_parent;	/* PDEATHSIG */
+	enum sbx_net		 net;
+	int			 unix_scope;		/* no abstract unix socket of processes outside */
+	uint64_t		 caps;			/* capabilities kept, bits 1 << CAP_x; 0 for all but the parent */
+	const struct sbx_path	*paths;			/* fixed part; a missing path is no error */
+	unsigned		 npaths;
 	const char		*pledge;		/* OpenBSD promises */
 	const struct sbx_rlimit	*rlimits;
 	unsigned		 nrlimits;
@@ -42,20 +59,36 @@ struct sandbox_profile {
 
 struct sandbox_opts {
 	int		 required;		/* 1: any layer that fails is fatal; 0: best effort */
-	int		 drop_ids;		/* 0 when the daemon itself is not root */
+	int		 drop_ids;		/* 0 when the daemon itself is not root, and for the parent */
 	uid_t		 uid;
 	gid_t		 gid;
 	const char	*chroot_dir;		/* NULL: none */
+	const struct sbx_path *paths;		/* more paths, known at run time */
+	unsigned	 npaths;
 };
 
 /*
  * Enter the profile, in the start order of security.md 4 (chroot, chdir, groups, ids, proof, dumpable, PDEATHSIG,
  * rlimits, no_new_privs, Landlock, seccomp).  Returns the set of layers in force; on failure of a required layer logs
- * which one and why and returns -1 (the caller exits EXIT_SANDBOX).
+ * which one and why and returns -1 (the caller exits EXIT_SANDBOX).  Best effort: warns and goes on without it, except
+ * that ids once asked for are always dropped.
  */
 int	 sandbox_enter(const struct sandbox_profile *p, const struct sandbox_opts *o);
 
 /* Process hygiene for every process right after exec: not dumpable, core limit 0, descriptors 0..2 open. */
 void	 sandbox_harden_process(void);
+
+/*
+ * What the kernel says of process pid (/proc/PID/status): the SBX_UID, SBX_NNP, SBX_CAPS and SBX_SECCOMP bits of *layers
+ * are set or cleared accordingly, the others (which no kernel tells of another process) are left as reported by the process
+ * itself.  0, or -1 with errno where there is nothing to read: then *layers stays.
+ */
+int	 sandbox_read_back(pid_t pid, unsigned *layers);
+/* The same on a text, for tests: n bytes of /proc/PID/status. */
+int	 sandbox_parse_status(const char *text, size_t n, unsigned *layers);
+
+#ifdef TEST_ESCAPE
+extern unsigned sandbox_skip;		/* tests/escape: layers left out to see what each stops */
+#endif
 
 #endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sys/resource.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "resolver.h"
+#include "sandbox.h"
+#include "sandbox_rules.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+static const struct sbx_rlimit rlimits[] = {
+	{ .resource = RLIMIT_CORE, .value = 0 },
+	{ .resource = RLIMIT_FSIZE, .value = 0 }, /* writes no file */
+	{ .resource = RLIMIT_NPROC, .value = 0 }, /* starts nothing */
+	{ .resource = RLIMIT_NOFILE, .value = 64 },
+	{ .resource = RLIMIT_DATA, .value = 64 * MIB },
+	{ .resource = RLIMIT_CPU, .value = RESOLVER_SECONDS },
+};
+
+/* What a name service module may want is not ours to know (chrony's lesson): a list of what it surely does not. */
+static const struct sbx_rule rules[] = { SBX_FAIL(execve, EPERM), SBX_FAIL(execveat, EPERM), SBX_FAIL(listen, EPERM),
+	SBX_FAIL(accept, EPERM), SBX_FAIL(accept4, EPERM), SBX_FAIL(kill, EPERM), SBX_FAIL(tkill, EPERM),
+	SBX_FAIL(pidfd_send_signal, EPERM), SBX_FAIL(pidfd_open, EPERM), SBX_FAIL(setuid, EPERM),
+	SBX_FAIL(setgid, EPERM), SBX_FAIL(setreuid, EPERM), SBX_FAIL(setregid, EPERM), SBX_FAIL(setresuid, EPERM),
+	SBX_FAIL(setresgid, EPERM), SBX_FAIL(setgroups, EPERM), SBX_FAIL(chroot, EPERM), SBX_FAIL(mknod, EPERM),
+	SBX_FAIL(mknodat, EPERM), SBX_FAIL(symlink, EPERM), SBX_FAIL(symlinkat, EPERM), SBX_FAIL(link, EPERM),
+	SBX_FAIL(linkat, EPERM), SBX_FAIL(shmget, EPERM), SBX_FAIL(msgget, EPERM), SBX_FAIL(semget, EPERM),
+	SBX_FAIL(inotify_init, EPERM), SBX_FAIL(inotify_init1, EPERM), SBX_END };
+
+/* NSS modules, their configuration, the name server list wherever it is linked to. */
+static const struct sbx_path paths[] = {
+	{ .path = "/etc", .access = SBX_READ },
+	{ .path = "/usr", .access = SBX_READ },
+	{ .path = "/lib", .access = SBX_READ },
+	{ .path = "/lib64", .access = SBX_READ },
+	{ .path = "/run/systemd/resolve", .access = SBX_READ },
+	{ .path = "/run/systemd/userdb", .access = SBX_READ },
+	{ .path = "/var/run/nscd", .access = SBX_READ },
+	{ .path = "/dev/null", .access = SBX_READ | SBX_WRITE },
+	{ .path = "/dev/urandom", .access = SBX_READ },
+};
+
+static const struct sandbox_profile profile = {
+	.name = "resolver",
+	.rules = rules,
+	.shared = sbx_deny_calls,
+	.deny_list = 1,
+	.die_with_parent = 1,
+	.net = SBX_NET_DNS,
+	.paths = paths,
+	.npaths = sizeof(paths) / sizeof(paths[0]),
+	.pledge = "stdio dns",
+	.rlimits = rlimits,
+	.nrlimits = sizeof(rlimits) / sizeof(rlimits[0]),
+};
+
+int
+sandbox_enter_resolver(int required, int drop_ids, uid_t uid, gid_t gid)
+{
+	char *resolv = realpath("/etc/resolv.conf", NULL); /* often a link to a place that this list can't know */
+	const struct sbx_path more = { .path = resolv, .access = SBX_READ };
+	const struct sandbox_opts opts = {
+		.required = required,
+		.drop_ids = drop_ids,
+		.uid = uid,
+		.gid = gid,
+		.paths = &more,
+		.npaths = resolv != NULL,
+	};
+	int rv = sandbox_enter(&profile, &opts);
+
+	free(resolv);
+	return rv;
+}
