@@ -24,6 +24,29 @@ assert_result_text(const struct ipc_reg_result *r, const char *part)
 		fail_msg("\"%s\" is not in \"%s\"", part, text);
 }
 
+/* Every other test here runs inside it. */
+static void
+test_sandboxed(void **state)
+{
+	struct fakeparent fp;
+	struct ipc_hello hello;
+	struct fp_msg *m;
+
+	(void)state;
+	fp_start(&fp, &authd_role);
+	fp_fill_hello(&hello, &authd_role);
+	fp_send(&fp, IPC_HELLO, IPC_ID_NONE, &hello, sizeof(hello), -1);
+	fp_send_config(&fp, 120000);
+	m = fp_wait(&fp, IPC_READY);
+#ifdef __linux__
+	assert_int_equal(m->u.ready.layers & (SBX_NNP | SBX_RLIMIT | SBX_SECCOMP), SBX_NNP | SBX_RLIMIT | SBX_SECCOMP);
+#else
+	assert_true(m->u.ready.layers & SBX_PLEDGE);
+#endif
+	ipc_set_state(fp.ipc, IPC_S_IDLE);
+	fp_stop(&fp);
+}
+
 /* --- server key --- */
 
 static struct fakeserver *
@@ -607,6 +630,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sandboxed),
 		cmocka_unit_test(test_key),
 		cmocka_unit_test(test_key_too_old),
 		cmocka_unit_test(test_key_errors),
