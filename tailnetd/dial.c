@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "dial.h"
+#include "dialaddr.h"
+#include "log.h"
+#include "resolve.h"
+#include "timefmt.h"
+
+#define DIAL_TIMEOUT_MS	   10000
+#define DIAL_STAGGER_MS	   250
+#define LOG_HOST_MAX	   64
+
+struct attempt {
+	struct dial  *dial;
+	struct event *ev;
+	int	      fd;
+};
+
+struct dial {
+	TAILQ_ENTRY(dial) entry;
+	struct dialler	 *d;
+	struct resolve	 *lookup;
+	struct event	 *deadline, *stagger;
+	struct ipc_addr	  addrs[RESOLVE_MAX];
+	struct attempt	  tries[RESOLVE_MAX];
+	unsigned	  naddrs, started, running;
+	unsigned	  port;
+	int		  literal; /* the configuration names this very address */
+	int		  err;	   /* of the last attempt that failed */
+	char		  why[IPC_ERR_MAX];
+	char		  host[IPC_HOST_MAX];
+	dial_done	  done;
+	void		 *arg;
+};
+
+struct dialler {
+	struct event_base	  *base;
+	struct config		   cfg;
+	const struct spawn_image  *image;
+	struct resolve_ids	   ids;
+	struct ipc_dial_plan	   plan;
+	char			   good_host[IPC_HOST_MAX]; /* whose addresses good[] are (DIAL-10) */
+	struct ipc_addr		   good[RESOLVE_MAX];
+	unsigned		   ngood;
+	TAILQ_HEAD(, dial)	   dials;
+};
+
+static void attempt_next(struct dial *x);
+
+struct dialler *
+dialler_new(struct event_base *base, const struct config *cfg, const struct spawn_image *resolver)
+{
+	struct dialler *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	d->base = base;
+	d->cfg = *cfg;
+	d->image = resolver;
+	d->ids.required = !cfg->best_effort;
+	TAILQ_INIT(&d->dials);
+	return d;
+}
+
+void
+dialler_ids(struct dialler *d, int drop, unsigned uid, unsigned gid)
+{
+	d->ids.drop = drop;
+	d->ids.uid = uid;
+	d->ids.gid = gid;
+}
+
+void
+dialler_config(struct dialler *d, const struct config *cfg)
+{
+	if (strcmp(d->cfg.control_url, cfg->control_url) != 0)
+		d->plan.n = 0;
+	d->cfg = *cfg;
+	d->ids.required = !cfg->best_effort;
+}
+
+static void
+close_attempt(struct attempt *t)
+{
+	if (t->ev != NULL)
+		event_free(t->ev);
+	if (t->fd != -1)
+		close(t->fd);
+	t->ev = NULL;
+	t->fd = -1;
+}
+
+static void
+dial_free(struct dial *x)
+{
+	unsigned i;
+
+	TAILQ_REMOVE(&x->d->dials, x, entry);
+	if (x->lookup != NULL)
+		resolve_cancel(x->lookup);
+	for (i = 0; i < RESOLVE_MAX; i++)
+		close_attempt(&x->tries[i]);
+	if (x->deadline != NULL)
+		event_free(x->deadline);
+	if (x->stagger != NULL)
+		event_free(x->stagger);
+	free(x);
+}
+
+void
+dial_cancel(struct dial *x)
+{
+	dial_free(x);
+}
+
+void
+dialler_free(struct dialler *d)
+{
+	struct dial *x;
+
+	while ((x = TAILQ_FIRST(&d->dials)) != NULL)
+		dial_free(x);
+	free(d);
+}
+
+/* The last word about x: everything of it is gone before the owner hears, so that it may dial again at once. */
+static void
+dial_finish(struct dial *x, int fd, int err, const char *text)
+{
+	char	  copy[IPC_ERR_MAX];
+	dial_done done = x->done;
+	void	 *arg = x->arg;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	dial_free(x);
+	done(arg, fd, err, copy);
+}
+
+static void
+dial_failed(struct dial *x)
+{
+	char text[IPC_ERR_MAX];
+
+	if (x->why[0] != '\0')
+		snprintf(text, sizeof(text), "%s", x->why);
+	else
+		snprintf(text, sizeof(text), "connect to %.*s port %u: %s", LOG_HOST_MAX, x->host, x->port, strerror(x->err));
+	dial_finish(x, -1, x->err, text);
+}
+
+static void
+attempt_done(evutil_socket_t fd, short what, void *arg)
+{
+	struct attempt *t = arg;
+	struct dial    *x = t->dial;
+	unsigned	i = (unsigned)(t - x->tries);
+	socklen_t	len = sizeof(int);
+	char		where[80];
+	int		err = 0;
+
+	(void)what;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == -1)
+		err = errno;
+	if (err == 0) {
+		dial_address_text(&x->addrs[i], x->port, where, sizeof(where));
+		log_debug("connected to %s", where);
+		t->fd = -1; /* the owner's now; dial_free() closes the others */
+		dial_finish(x, fd, 0, where);
+		return;
+	}
+	x->err = err;
+	close_attempt(t);
+	x->running--;
+	attempt_next(x);
+}
+
+/* A connecting socket for address i, or -1 with x->err set. */
+static int
+attempt_open(struct dial *x, unsigned i)
+{
+	struct sockaddr_storage ss;
+	const char	       *no;
+	socklen_t		len;
+	int			fd, on = 1;
+
+	len = dial_sockaddr(&x->addrs[i], x->port, &ss);
+	if ((no = dial_address_forbidden((struct sockaddr *)(void *)&ss, x->literal)) != NULL) {
+		char where[80];
+
+		dial_address_text(&x->addrs[i], x->port, where, sizeof(where));
+		snprintf(x->why, sizeof(x->why), "%.*s resolves to %s, which is refused: %s", LOG_HOST_MAX, x->host, where, no);
+		x->err = EACCES;
+		return -1;
+	}
+	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1) {
+		x->err = errno;
+		return -1;
+	}
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (connect(fd, (struct sockaddr *)(void *)&ss, len) == -1 && errno != EINPROGRESS) {
+		x->err = errno;
+		close(fd);
+		return -1;
+	}
+	x->why[0] = '\0'; /* an address that may be used: its own error counts */
+	return fd;
+}
+
+/* Start one more attempt; with none left and none running the dial has failed. */
+static void
+attempt_next(struct dial *x)
+{
+	struct timeval stagger = { 0, DIAL_STAGGER_MS * 1000 };
+
+	while (x->started < x->naddrs) {
+		unsigned	i = x->started++;
+		struct attempt *t = &x->tries[i];
+
+		t->dial = x;
+		if ((t->fd = attempt_open(x, i)) == -1)
+			continue;
+		t->ev = event_new(x->d->base, t->fd, EV_WRITE, attempt_done, t);
+		if (t->ev == NULL || event_add(t->ev, NULL) == -1) {
+			x->err = ENOMEM;
+			close_attempt(t);
+			continue;
+		}
+		x->running++;
+		if (x->started < x->naddrs)
+			evtimer_add(x->stagger, &stagger);
+		return;
+	}
+	if (x->running == 0)
+		dial_failed(x);
+}
+
+static void
+dial_stagger(evutil_socket_t fd, short what, void *arg)
+{
+	struct dial *x = arg;
+
+	(void)fd;
+	(void)what;
+	if (x->lookup != NULL)
+		return;
+	if (x->started < x->naddrs || x->started == 0)
+		attempt_next(x);
+}
+
+static void
+dial_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	struct dial *x = arg;
+
+	(void)fd;
+	(void)what;
+	x->err = ETIMEDOUT;
+	snprintf(x->why, sizeof(x->why), "%s %.*s port %u: timed out", x->lookup != NULL ? "looking up" : "connect to", LOG_HOST_MAX,
+	    x->host, x->port);
+	dial_failed(x);
+}
+
+static void
+use_addresses(struct dial *x, const struct ipc_addr *a, unsigned n)
+{
+	x->naddrs = dial_interleave(x->addrs, a, n);
+	attempt_next(x);
+}
+
+static void
+lookup_done(void *arg, const struct ipc_addr *addrs, unsigned n, const char *err)
+{
+	struct dial    *x = arg;
+	struct dialler *d = x->d;
+
+	x->lookup = NULL;
+	if (n > 0) {
+		snprintf(d->good_host, sizeof(d->good_host), "%s", x->host);
+		memcpy(d->good, addrs, n * sizeof(*addrs));
+		d->ngood = n;
+		use_addresses(x, addrs, n);
+	} else if (d->ngood > 0 && strcmp(d->good_host, x->host) == 0) {
+		log_info("cannot look up %s (%s): using its last good addresses", x->host, err);
+		use_addresses(x, d->good, d->ngood);
+	} else {
+		x->err = EHOSTUNREACH;
+		snprintf(x->why, sizeof(x->why), "cannot look up %.*s: %.200s", LOG_HOST_MAX, x->host, err);
+		dial_failed(x);
+	}
+}
+
+/* Where a dial of this kind goes: x->host, x->port, x->addrs if an address is known.  0, or EINVAL. */
+static int
+dial_target(struct dial *x, enum ipc_dial_kind kind, uint32_t candidate)
+{
+	const struct config *c = &x->d->cfg;
+
+	x->port = kind == IPC_DIAL_CLEAR ? c->clear_port : kind == IPC_DIAL_TLS ? c->tls_port : kind == IPC_DIAL_URL ? c->url_port : 0;
+	if (x->port == 0 || candidate > x->d->plan.n)
+		return EINVAL;
+	if (c->proxy_host[0] != '\0') {
+		if (candidate != 0)
+			return EINVAL; /* a proxy resolves the name itself */
+		snprintf(x->host, sizeof(x->host), "%s", c->proxy_host);
+		x->port = c->proxy_port;
+	} else
+		snprintf(x->host, sizeof(x->host), "%s", c->host);
+	if (candidate != 0) {
+		const struct ipc_plan_entry *e = &x->d->plan.e[candidate - 1];
+
+		if (!e->has_ip || e->ace)
+			return EINVAL;
+		x->addrs[0] = e->ip;
+		x->naddrs = 1;
+	} else if (dial_parse_literal(x->host, &x->addrs[0]) == 0) {
+		x->naddrs = 1;
+		x->literal = 1;
+	} else if (strcmp(x->host, "localhost") == 0)
+		x->literal = 1; /* the operator named the loopback */
+	return 0;
+}
+
+struct dial *
+dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_done done, void *arg)
+{
+	struct timeval now = { 0, 0 }, limit = { DIAL_TIMEOUT_MS / 1000, 0 };
+	struct dial   *x = calloc(1, sizeof(*x));
+	unsigned       i;
+	int	       err;
+
+	if (x == NULL)
+		return NULL;
+	x->d = d;
+	x->done = done;
+	x->arg = arg;
+	for (i = 0; i < RESOLVE_MAX; i++)
+		x->tries[i].fd = -1;
+	TAILQ_INSERT_TAIL(&d->dials, x, entry);
+	if ((err = dial_target(x, kind, candidate)) != 0)
+		goto fail;
+	if (candidate != 0 && d->plan.e[candidate - 1].timeout_ms != 0) {
+		limit.tv_sec = d->plan.e[candidate - 1].timeout_ms / 1000;
+		limit.tv_usec = (suseconds_t)(d->plan.e[candidate - 1].timeout_ms % 1000) * 1000;
+	}
+	err = ENOMEM;
+	if ((x->deadline = evtimer_new(d->base, dial_timeout, x)) == NULL || evtimer_add(x->deadline, &limit) == -1 ||
+	    (x->stagger = evtimer_new(d->base, dial_stagger, x)) == NULL)
+		goto fail;
+	if (x->naddrs == 0) {
+		if ((x->lookup = resolve_start(d->base, d->image, &d->ids, x->host, lookup_done, x)) == NULL) {
+			err = errno;
+			goto fail;
+		}
+	} else if (evtimer_add(x->stagger, &now) == -1) /* from the event loop: done() never comes from within dial_start() */
+		goto fail;
+	return x;
+fail:
+	dial_free(x);
+	errno = err;
+	return NULL;
+}
+
+void
+dialler_plan(struct dialler *d, const struct ipc_dial_plan *plan)
+{
+	uint32_t i, n = plan->n <= IPC_MAX_PLAN ? plan->n : IPC_MAX_PLAN;
+
+	d->plan = *plan;
+	d->plan.n = n;
+	for (i = 0; i < n; i++) {
+		struct ipc_plan_entry  *e = &d->plan.e[i];
+		struct sockaddr_storage ss;
+		const char	       *no;
+
+		if (!e->has_ip || e->ace)
+			continue; /* kept: candidates are counted by place; a dial of it fails at once */
+		(void)dial_sockaddr(&e->ip, 0, &ss);
+		if ((no = dial_address_not_public((struct sockaddr *)(void *)&ss)) != NULL) {
+			log_warnx("dial plan entry %u dropped: %s", i + 1, no);
+			e->has_ip = 0;
+		}
+	}
+}
+
+uint32_t
+dialler_plan_size(const struct dialler *d)
+{
+	return d->plan.n;
+}
+
+void
+dialler_sigchld(struct dialler *d, int pid, int status)
+{
+	struct dial *x;
+
+	(void)status;
+	TAILQ_FOREACH(x, &d->dials, entry)
+		if (x->lookup != NULL)
+			resolve_reaped(x->lookup, pid);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "keyring.h"
+#include "keys.h"
+#include "secret.h"
+
+#define PRIVKEY_PREFIX	   "privkey:"
+#define PRIVKEY_PREFIX_LEN 8
+
+struct privates {
+	uint8_t b[SLOT_COUNT][KEY_LEN];
+};
+
+struct keyring {
+	struct secret *area; /* struct privates */
+	struct pubkey  pub[SLOT_COUNT];
+	int	       has[SLOT_COUNT];
+};
+
+struct keyring *
+keyring_new(void)
+{
+	struct keyring *k;
+
+	if (sodium_init() == -1 || (k = calloc(1, sizeof(*k))) == NULL)
+		return NULL;
+	if ((k->area = secret_new(sizeof(struct privates))) == NULL) {
+		free(k);
+		return NULL;
+	}
+	return k;
+}
+
+void
+keyring_free(struct keyring *k)
+{
+	if (k == NULL)
+		return;
+	secret_free(k->area);
+	free(k);
+}
+
+/* Slot s has its private half in place: derive the public one. */
+static int
+slot_filled(struct keyring *k, enum key_slot s, const struct privates *p)
+{
+	if (crypto_scalarmult_curve25519_base(k->pub[s].b, p->b[s]) == -1)
+		return -1;
+	k->has[s] = 1;
+	return 0;
+}
+
+int
+keyring_generate(struct keyring *k, enum key_slot s)
+{
+	struct privates *p = secret_open(k->area);
+	int		 rv;
+
+	randombytes_buf(p->b[s], KEY_LEN);
+	p->b[s][0] &= 248; /* protocol.md A.2: clamped at creation */
+	p->b[s][31] = (uint8_t)((p->b[s][31] & 127) | 64);
+	rv = slot_filled(k, s, p);
+	secret_close(k->area);
+	if (rv == -1)
+		keyring_clear(k, s);
+	return rv;
+}
+
+void
+keyring_clear(struct keyring *k, enum key_slot s)
+{
+	struct privates *p = secret_open(k->area);
+
+	sodium_memzero(p->b[s], KEY_LEN);
+	secret_close(k->area);
+	memset(&k->pub[s], 0, sizeof(k->pub[s]));
+	k->has[s] = 0;
+}
+
+void
+keyring_copy(struct keyring *k, enum key_slot to, enum key_slot from)
+{
+	struct privates *p = secret_open(k->area);
+
+	memcpy(p->b[to], p->b[from], KEY_LEN);
+	secret_close(k->area);
+	k->pub[to] = k->pub[from];
+	k->has[to] = k->has[from];
+}
+
+int
+keyring_has(const struct keyring *k, enum key_slot s)
+{
+	return k->has[s];
+}
+
+const struct pubkey *
+keyring_public(const struct keyring *k, enum key_slot s)
+{
+	return &k->pub[s];
+}
+
+int
+keyring_export(const struct keyring *k, enum key_slot s, char text[PRIVKEY_TEXT_LEN])
+{
+	char	  hex[2 * KEY_LEN + 1];
+	const struct privates *p;
+
+	if (!k->has[s]) {
+		errno = ENOENT;
+		return -1;
+	}
+	p = secret_open(k->area);
+	sodium_bin2hex(hex, sizeof(hex), p->b[s], KEY_LEN);
+	secret_close(k->area);
+	memcpy(text, PRIVKEY_PREFIX, PRIVKEY_PREFIX_LEN);
+	memcpy(text + PRIVKEY_PREFIX_LEN, hex, 2 * KEY_LEN);
+	sodium_memzero(hex, sizeof(hex));
+	return 0;
+}
+
+int
+keyring_import(struct keyring *k, enum key_slot s, const char *text, size_t n)
+{
+	struct privates *p;
+	uint8_t		 any = 0;
+	int		 i, rv;
+
+	if (n != PRIVKEY_TEXT_LEN || memcmp(text, PRIVKEY_PREFIX, PRIVKEY_PREFIX_LEN) != 0)
+		return -1;
+	p = secret_open(k->area);
+	rv = hex_decode(text + PRIVKEY_PREFIX_LEN, 2 * KEY_LEN, p->b[s]);
+	for (i = 0; i < KEY_LEN; i++)
+		any |= p->b[s][i];
+	if (rv == 0)
+		rv = any == 0 ? -1 : slot_filled(k, s, p); /* the zero key means "none" and is never stored */
+	secret_close(k->area);
+	if (rv == -1)
+		keyring_clear(k, s);
+	return rv;
+}
+
+int
+keyring_dh(const struct keyring *k, enum key_slot s, const uint8_t theirs[KEY_LEN], uint8_t out[KEY_LEN])
+{
+	const struct privates *p = secret_open(k->area);
+	int		       rv;
+
+	rv = k->has[s] ? crypto_scalarmult_curve25519(out, p->b[s], theirs) : -1; /* -1 too for an all-zero result */
+	secret_close(k->area);
+	return rv;
+}
+
+int
+keys_wgconf_private(const struct keyring *k, int fd)
+{
+	char   line[96], b64[48];
+	size_t len;
+	int    rv = -1;
+
+	if (k->has[SLOT_NODE]) {
+		const struct privates *p = secret_open(k->area);
+
+		sodium_bin2base64(b64, sizeof(b64), p->b[SLOT_NODE], KEY_LEN, sodium_base64_VARIANT_ORIGINAL);
+		secret_close(k->area);
+		len = (size_t)snprintf(line, sizeof(line), "PrivateKey = %s\n", b64);
+		rv = write(fd, line, len) == (ssize_t)len ? 0 : -1;
+	} else
+		errno = ENOENT;
+	sodium_memzero(b64, sizeof(b64));
+	sodium_memzero(line, sizeof(line));
+	return rv;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef RESOLVE_H
+#define RESOLVE_H
+
+#include <sys/types.h>
+
+#include "msgs.h"
+#include "spawn.h"
+
+/*
+ * One look-up by the resolver program (security.md, settled point 2): it is started for this name, prints at most RESOLVE_MAX
+ * lines "4 ADDR" / "6 ADDR" or one line "error TEXT", and exits.  What it prints is not trusted: at most 4 KiB are read and
+ * every line is checked.
+ */
+#define RESOLVE_MAX	16
+
+struct event_base;
+struct resolve;
+struct resolve_ids { int drop; unsigned uid, gid; int required; };
+
+/* n addresses (0: failed, err says why).  The last call; the look-up is gone after it. */
+typedef void (*resolve_done)(void *arg, const struct ipc_addr *addrs, unsigned n, const char *err);
+
+/* NULL with errno when no process or pipe can be had. */
+struct resolve *resolve_start(struct event_base *base, const struct spawn_image *img, const struct resolve_ids *ids, const char *name,
+	    resolve_done done, void *arg);
+void	 resolve_cancel(struct resolve *r);	/* ends the process, no callback */
+void	 resolve_reaped(struct resolve *r, pid_t pid);	/* pid was waited for: if it is ours, never signal it again */
+
+/* The answer's text by itself.  Number of addresses, or 0 with a reason in err. */
+unsigned resolve_parse(const char *text, size_t n, struct ipc_addr addrs[RESOLVE_MAX], char *err, size_t errsize);
+
+#endif
