@@ -70,10 +70,13 @@ struct sandbox_opts {
 /*
  * Enter the profile, in the start order of security.md 4 (chroot, chdir, groups, ids, proof, dumpable, PDEATHSIG,
  * rlimits, no_new_privs, Landlock, seccomp).  Returns the set of layers in force; on failure of a required layer logs
- * which one and why and returns -1 (the caller exits EXIT_SANDBOX).  Best effort: warns and goes on without it, except
+ * which one and why and returns -1 (the caller exits EXIT_SANDBOX).  Best effort: goes on without it, except
  * that ids once asked for are always dropped.
  */
 int	 sandbox_enter(const struct sandbox_profile *p, const struct sandbox_opts *o);
+
+/* The program that loads programs like this one (ld.so), which must stay executable with them; NULL: none, or not needed. */
+const char *sandbox_interpreter(void);
 
 /* Process hygiene for every process right after exec: not dumpable, core limit 0, descriptors 0..2 open. */
 void	 sandbox_harden_process(void);

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <link.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -266,10 +267,32 @@ sandbox_enter(const struct sandbox_profile *p, const struct sandbox_opts *o)
 			    e.detail != NULL ? e.detail : "");
 			return -1;
 		}
-		log_warn("sandbox goes without %s%s%s", sandbox_layer_name(steps[i].bit), e.detail != NULL ? ": " : "",
+		log_info("sandbox goes without %s%s%s", sandbox_layer_name(steps[i].bit), e.detail != NULL ? ": " : "",
 		    e.detail != NULL ? e.detail : "");
 	}
 	return (int)layers;
+}
+
+static int
+find_interpreter(struct dl_phdr_info *info, size_t size, void *out)
+{
+	const char **path = out;
+	int i;
+
+	(void)size;
+	for (i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_INTERP)
+			*path = (const char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+	return 1; /* the first object is the program itself */
+}
+
+const char *
+sandbox_interpreter(void)
+{
+	const char *path = NULL;
+
+	dl_iterate_phdr(find_interpreter, &path);
+	return path;
 }
 
 void

@@ -19,7 +19,7 @@ failed(const struct sandbox_opts *o, enum sandbox_layer bit, int never_optional)
 		log_error("sandbox: %s", sandbox_layer_name(bit));
 		return -1;
 	}
-	log_warn("sandbox goes without %s", sandbox_layer_name(bit));
+	log_info("sandbox goes without %s", sandbox_layer_name(bit));
 	return 0;
 }
 
@@ -124,6 +124,12 @@ sandbox_enter(const struct sandbox_profile *p, const struct sandbox_opts *o)
 	else if (failed(o, SBX_PLEDGE, 0) == -1)
 		return -1;
 	return (int)layers;
+}
+
+const char *
+sandbox_interpreter(void)
+{
+	return NULL;	/* the kernel loads ld.so without asking unveil */
 }
 
 void

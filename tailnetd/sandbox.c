@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sys/resource.h>
+
+#include <errno.h>
+
+#include "log.h"
+#include "parent_sandbox.h"
+#include "sandbox.h"
+#include "sandbox_rules.h"
+
+#define MIB        (UINT64_C(1) << 20)
+#define MAX_IMAGES 8
+#define CAP_BIT(n) (UINT64_C(1) << (n))
+
+/* Soft but for core files: a hard limit would bind the children, who set their own. */
+static const struct sbx_rlimit rlimits[] = {
+	{ .resource = RLIMIT_CORE, .value = 0 },
+	{ .resource = RLIMIT_NOFILE, .value = 256, .soft_only = 1 },
+	{ .resource = RLIMIT_DATA, .value = 64 * MIB, .soft_only = 1 },
+	{ .resource = RLIMIT_MEMLOCK, .value = 1 * MIB, .soft_only = 1 },
+};
+
+/*
+ * Reading stays open everywhere: SIGHUP may name new configuration, key and CA files anywhere, the resolver reads what its
+ * name service modules like, and children load their libraries under this very ruleset.
+ */
+static const struct sbx_path fixed_paths[] = {
+	{ .path = "/", .access = SBX_READ },
+	{ .path = "/dev/null", .access = SBX_READ | SBX_WRITE }, /* 0..2 of every child */
+};
+
+static const struct sandbox_profile profile = {
+	.name = "tailnetd",
+	.shared = sbx_deny_calls,
+	.deny_list = 1,
+	.net = SBX_NET_CONNECT,
+	/* KILL, SETGID, SETUID, SYS_CHROOT: end children, and let them become who they should be */
+	.caps = CAP_BIT(5) | CAP_BIT(6) | CAP_BIT(7) | CAP_BIT(18),
+	.paths = fixed_paths,
+	.npaths = sizeof(fixed_paths) / sizeof(fixed_paths[0]),
+	.pledge = "stdio rpath wpath cpath inet unix proc exec sendfd",
+	.rlimits = rlimits,
+	.nrlimits = sizeof(rlimits) / sizeof(rlimits[0]),
+};
+
+int
+parent_sandbox_enter(const struct parent_sandbox *s)
+{
+	struct sbx_path paths[MAX_IMAGES + 3];
+	struct sandbox_opts opts = { .required = s->required, .paths = paths };
+	const char *interpreter = sandbox_interpreter();
+	unsigned i, n = 0;
+
+	if (s->nimages > MAX_IMAGES) {
+		errno = E2BIG;
+		log_error("sandbox: programs");
+		return -1;
+	}
+	paths[n++] = (struct sbx_path){ .path = s->state_dir, .access = SBX_READ | SBX_WRITE };
+	paths[n++] = (struct sbx_path){ .path = s->run_dir, .access = SBX_READ | SBX_WRITE };
+	for (i = 0; i < s->nimages; i++)
+		paths[n++] = (struct sbx_path){ .path = s->images[i]->path,
+			.by_fd = s->images[i]->fd != -1,
+			.fd = s->images[i]->fd,
+			.access = SBX_READ | SBX_EXEC };
+	if (interpreter != NULL)
+		paths[n++] = (struct sbx_path){ .path = interpreter, .access = SBX_READ | SBX_EXEC };
+	opts.npaths = n;
+	return sandbox_enter(&profile, &opts);
+}
