@@ -132,6 +132,13 @@ int	 event_next(struct source *s, struct event *e);
 void	 event_done(struct event *e);
 struct json_object *event_status(struct event *e);			/* NULL unless a status event */
 
+/* --- answers made readable, from any source: exit code --- */
+void	 status_print(struct ctl *c, struct json_object *st);
+int	 peers_print(struct ctl *c, struct source *s);
+int	 netmap_print(struct ctl *c, struct source *s);
+int	 events_print(struct ctl *c, struct source *s);
+int	 text_print(struct ctl *c, struct source *s);
+
 /* --- the commands --- */
 int	 cmd_status(struct ctl *, int, char **);
 int	 cmd_netmap(struct ctl *, int, char **);

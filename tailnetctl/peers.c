@@ -133,23 +133,14 @@ peer_row(const struct ctl *c, struct table *t, struct json_object *node)
 }
 
 int
-cmd_peers(struct ctl *c, int argc, char **argv)
+peers_print(struct ctl *c, struct source *s)
 {
 	struct json_object *o;
-	struct source s;
 	struct table t;
-	int rc, r, first = 1;
+	int r, rc = CTL_OK, first = 1;
 
-	if ((rc = ctl_ask_words(c, &s, "peers", argc, argv)) != CTL_OK)
-		return rc;
-	if (c->json || c->quiet) {
-		/* A tailnet may have no peers: then the answer is empty. */
-		rc = source_fill(&s) == 0 ? CTL_OK : ctl_relay(c, &s);
-		source_close(&s);
-		return rc;
-	}
 	table_init(&t, c->out, peer_heads, PEER_COLS, 0);
-	while ((r = scan_json(&s, &o)) == 1 && rc == CTL_OK) {
+	while (rc == CTL_OK && (r = scan_json(s, &o)) == 1) {
 		if (!first || (rc = ctl_answer_error(c, o)) == CTL_OK)
 			peer_row(c, &t, o);
 		first = 0;
@@ -159,8 +150,22 @@ cmd_peers(struct ctl *c, int argc, char **argv)
 		t.cells = 0;
 	if (table_end(&t) == -1)
 		rc = ctl_fail(c, CTL_ERROR, "out of memory");
-	if (r == -1)
-		rc = ctl_lost(c, &s);
+	return rc == CTL_OK && r == -1 ? ctl_lost(c, s) : rc;
+}
+
+int
+cmd_peers(struct ctl *c, int argc, char **argv)
+{
+	struct source s;
+	int rc;
+
+	if ((rc = ctl_ask_words(c, &s, "peers", argc, argv)) != CTL_OK)
+		return rc;
+	/* A tailnet may have no peers: then the answer is empty. */
+	if (c->json || c->quiet)
+		rc = source_fill(&s) == 0 ? CTL_OK : ctl_relay(c, &s);
+	else
+		rc = peers_print(c, &s);
 	source_close(&s);
 	return rc;
 }
@@ -362,9 +367,16 @@ netmap_member(void *arg, const char *name, struct source *s)
 }
 
 int
-cmd_netmap(struct ctl *c, int argc, char **argv)
+netmap_print(struct ctl *c, struct source *s)
 {
 	struct netmap_view v = { .c = c };
+
+	return scan_object(s, netmap_member, &v) == 1 ? v.rc : ctl_lost(c, s);
+}
+
+int
+cmd_netmap(struct ctl *c, int argc, char **argv)
+{
 	struct source s;
 	int rc;
 
@@ -373,10 +385,7 @@ cmd_netmap(struct ctl *c, int argc, char **argv)
 		return ctl_usage(c, "netmap");
 	if ((rc = ctl_ask_words(c, &s, "netmap", 0, NULL)) != CTL_OK)
 		return rc;
-	if (c->json || c->quiet)
-		rc = ctl_relay(c, &s);
-	else
-		rc = scan_object(&s, netmap_member, &v) == 1 ? v.rc : ctl_lost(c, &s);
+	rc = c->json || c->quiet ? ctl_relay(c, &s) : netmap_print(c, &s);
 	source_close(&s);
 	return rc;
 }

@@ -137,8 +137,8 @@ show_health(struct ctl *c, struct json_object *st)
 	}
 }
 
-static void
-show_status(struct ctl *c, struct json_object *st)
+void
+status_print(struct ctl *c, struct json_object *st)
 {
 	char text[600];
 
@@ -196,7 +196,7 @@ cmd_status(struct ctl *c, int argc, char **argv)
 	if (c->json && !c->quiet && buf_len(&raw) > 0)
 		fprintf(c->out, "%.*s\n", (int)buf_len(&raw), (char *)buf_ptr(&raw));
 	if (rc == CTL_OK && !c->json && !c->quiet)
-		show_status(c, st);
+		status_print(c, st);
 	if (rc == CTL_OK && check)
 		rc = status_exit(st, c->now);
 	json_object_put(st);

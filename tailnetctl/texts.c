@@ -18,7 +18,7 @@ put_line(FILE *f, const char *s, size_t n)
 {
 	const char *tab;
 
-	while ((tab = memchr(s, '\t', n)) != NULL) {
+	while (n > 0 && (tab = memchr(s, '\t', n)) != NULL) {
 		out_safe(f, s, (size_t)(tab - s));
 		fputc('\t', f);
 		n -= (size_t)(tab - s) + 1;
@@ -81,10 +81,17 @@ text_answer(struct ctl *c, struct source *s, FILE *f, char tail[TAIL_KEPT + 1])
 	return s->err != 0 ? ctl_lost(c, s) : CTL_OK;
 }
 
+int
+text_print(struct ctl *c, struct source *s)
+{
+	char tail[TAIL_KEPT + 1];
+
+	return text_answer(c, s, c->out, tail);
+}
+
 static int
 text_command(struct ctl *c, const char *verb, int argc, char **argv)
 {
-	char tail[TAIL_KEPT + 1];
 	struct source s;
 	int rc;
 
@@ -94,7 +101,7 @@ text_command(struct ctl *c, const char *verb, int argc, char **argv)
 		/* A text may be empty: no peers, no lines. */
 		rc = source_fill(&s) == 0 ? CTL_OK : ctl_relay(c, &s);
 	else
-		rc = text_answer(c, &s, c->out, tail);
+		rc = text_print(c, &s);
 	source_close(&s);
 	return rc;
 }

@@ -164,6 +164,14 @@ follow(struct follower *f, struct source *s)
 	return rc == CTL_OK && r == -1 ? ctl_lost(c, s) : rc;
 }
 
+int
+events_print(struct ctl *c, struct source *s)
+{
+	struct follower f = { .c = c };
+
+	return follow(&f, s);
+}
+
 static int
 follow_once(struct follower *f)
 {
