@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <string.h>
+
+#include "delta.h"
+
+/*
+ * One message onto the netmap.  Everything that can fail is done first, on a new view and on pending peers; then the new state is
+ * put in place without failing (FLD-16: whole or not at all).
+ */
+struct apply {
+	struct netmap	*nm;
+	struct stage	*st;
+	struct view	*v;		/* the new one */
+	struct delta	 d;
+	uint32_t	 fields;
+	int		 first, full;
+	int64_t		 delta;		/* the new clock delta */
+	struct rec	**profiles;	/* those that are new or other than before */
+	size_t		 nprofiles, new_profiles;
+};
+
+#define CLOCK_SLACK 60 /* seconds; protocol.md E.12 */
+
+static const uint32_t field_bits[VF_COUNT] = {
+	[VF_SELF] = IPC_F_SELF, [VF_DNS] = IPC_F_DNS, [VF_DERP] = IPC_F_DERP, [VF_SSH] = IPC_F_SSH, [VF_TKA] = IPC_F_TKA,
+	[VF_CLIENTVERSION] = IPC_F_CLIENTVERSION, [VF_HEALTH] = IPC_F_HEALTH, [VF_DOMAIN] = IPC_F_DOMAIN, [VF_AUDIT] = IPC_F_AUDIT,
+	[VF_COLLECT] = IPC_F_COLLECT, [VF_AUTOUPDATE] = IPC_F_CLIENTVERSION, [VF_CONTROLTIME] = IPC_F_CONTROLTIME,
+};
+
+/* The field's own value in the view becomes b (a reference of the caller's that is taken over). */
+static void
+set_field(struct apply *a, enum view_field f, struct blob *b)
+{
+	if (blob_equal(a->v->field[f], b)) {
+		blob_unref(b);
+		return;
+	}
+	blob_unref(a->v->field[f]);
+	a->v->field[f] = b;
+	a->fields |= field_bits[f];
+}
+
+static int
+apply_fields(struct apply *a)
+{
+	struct blob *merged;
+	unsigned f;
+
+	for (f = 0; f < VF_COUNT; f++) {
+		if (a->st->field[f] == NULL)
+			continue;
+		if (f == VF_DERP) {
+			if ((merged = derp_merge(a->v->field[VF_DERP], a->st->field[f])) == NULL)
+				return -1;
+			set_field(a, VF_DERP, merged);
+			continue;
+		}
+		set_field(a, (enum view_field)f, blob_ref(a->st->field[f]));
+	}
+	return 0;
+}
+
+/* protocol.md E.5: PacketFilter is the chunk base, PacketFilters come after it.  Nothing is ever read as "unchanged" but absence (FLD-05). */
+static int
+apply_filter(struct apply *a)
+{
+	struct blobmap *m;
+
+	if (a->st->base_rules == NULL && a->st->chunks == NULL)
+		return 0;
+	m = blobmap_patch(a->v->filter, a->st->base_rules, a->st->chunks == NULL ? NULL : a->st->chunks->p, a->nm->names);
+	if (m == NULL)
+		return -1;
+	if (!blobmap_equal(a->v->filter, m))
+		a->fields |= IPC_F_FILTER;
+	blobmap_unref(a->v->filter);
+	a->v->filter = m;
+	return 0;
+}
+
+static int
+apply_display(struct apply *a)
+{
+	struct blobmap *m;
+
+	if (a->st->display == NULL)
+		return 0;
+	if ((m = blobmap_patch(a->v->display, NULL, a->st->display->p, a->nm->names)) == NULL)
+		return -1;
+	if (!blobmap_equal(a->v->display, m))
+		a->fields |= IPC_F_MESSAGES;
+	blobmap_unref(a->v->display);
+	a->v->display = m;
+	return 0;
+}
+
+static int
+same_rec(const struct rec *a, const struct rec *b)
+{
+	return a != NULL && a->size == b->size && memcmp(a + 1, b + 1, a->size - sizeof(*a)) == 0;
+}
+
+/* UserProfiles are added and replaced, never taken away during a stream (FLD-07). */
+static int
+prepare_profiles(struct apply *a)
+{
+	struct nodelist *l = &a->st->profiles;
+	const struct rec *old;
+	size_t i;
+
+	if (a->v->profiles == NULL && (a->v->profiles = recset_new()) == NULL)
+		return -1;
+	if (l->len == 0)
+		return 0;
+	if ((a->profiles = malloc(l->len * sizeof(*a->profiles))) == NULL)
+		return -1;
+	for (i = 0; i < l->len; i++) {
+		old = recset_find(a->v->profiles, l->n[i]->r.id);
+		if (same_rec(old, &l->n[i]->r))
+			continue;
+		a->profiles[a->nprofiles++] = &l->n[i]->r;
+		a->new_profiles += old == NULL;
+		l->n[i] = NULL;
+	}
+	if (a->nprofiles > 0)
+		a->fields |= IPC_F_PROFILES;
+	return recset_reserve(a->v->profiles, a->new_profiles, a->nprofiles);
+}
+
+static void
+commit_profiles(struct apply *a)
+{
+	size_t i;
+
+	if (a->nprofiles == 0)
+		return;
+	recset_begin(a->v->profiles);
+	for (i = 0; i < a->nprofiles; i++)
+		(void)recset_put(a->v->profiles, a->profiles[i]);
+	a->nprofiles = 0;
+}
+
+static void
+mark_all(struct nodelist *l, int64_t now)
+{
+	size_t i;
+
+	for (i = 0; i < l->len; i++)
+		if (expiry_due(l->n[i], now))
+			l->n[i]->state |= NODE_OUR_MARK;
+}
+
+/* A list that fills an empty set goes in at once; the nodes are taken. */
+static int
+load(struct peers *p, struct nodelist *l, int64_t now)
+{
+	mark_all(l, now);
+	_Static_assert(offsetof(struct node, r) == 0, "a node begins with its record");
+	if (peers_load(p, (struct rec **)(void *)l->n, l->len) == -1)
+		return -1;
+	l->len = 0;
+	nodelist_clear(l);
+	return 0;
+}
+
+static int
+prepare_peers(struct apply *a, struct wtime now)
+{
+	struct stage *st = a->st;
+	int64_t corrected = now.sec + a->delta;
+
+	if (a->first || st->peers.len > 0) { /* E.6: Peers, or a new stream, begin with nothing */
+		peers_unref(a->v->peers);
+		a->v->peers = st->peers_new;
+		st->peers_new = NULL;
+		if (a->v->peers == NULL && (a->v->peers = peers_new()) == NULL)
+			return -1;
+		a->full = 1;
+		if (st->peers.len > 0)
+			return load(a->v->peers, &st->peers, corrected);
+		if (st->nremoved == 0 && st->nseen == 0 && st->nonline == 0 && st->patches.len == 0)
+			return load(a->v->peers, &st->changed, corrected);
+	}
+	if (delta_collect(&a->d, a->v->peers, st, now) == -1)
+		return -1;
+	return delta_ready(&a->d, corrected);
+}
+
+/* ControlTime counts only when it is far off (E.12, EXP-06). */
+static int64_t
+clock_delta(const struct apply *a, struct wtime now)
+{
+	struct wtime t;
+	int64_t delta;
+
+	if (a->st->field[VF_CONTROLTIME] == NULL || !pk_time(a->st->field[VF_CONTROLTIME]->p, a->nm->names, &t))
+		return a->nm->clock_delta;
+	delta = t.sec - now.sec;
+	return delta > CLOCK_SLACK || delta < -CLOCK_SLACK ? delta : 0;
+}
+
+int
+netmap_reserve_ids(struct netmap *nm, size_t n)
+{
+	int64_t *mem;
+
+	if (n <= nm->capids)
+		return 0;
+	if ((mem = realloc(nm->ids, n * sizeof(*mem))) == NULL)
+		return -1;
+	nm->ids = mem;
+	nm->capids = n;
+	return 0;
+}
+
+static void
+tell_ids(struct netmap *nm, const struct delta *d, struct netmap_change *ch)
+{
+	size_t i, r = d->n - d->removals, w = 0;
+
+	ch->changed = nm->ids;
+	ch->nchanged = r;
+	ch->removed = nm->ids + r;
+	ch->nremoved = d->removals;
+	for (i = 0; i < d->n; i++) {
+		if (d->p[i].node != NULL)
+			nm->ids[w++] = d->p[i].id;
+		else
+			nm->ids[r++] = d->p[i].id;
+	}
+}
+
+static int
+prepare(struct apply *a, struct wtime now)
+{
+	struct netmap *nm = a->nm;
+
+	a->v = a->first ? view_new() : view_copy(nm->cur);
+	if (a->v == NULL)
+		return -1;
+	a->v->node_key = nm->node_key;
+	a->v->machine_key = nm->machine_key;
+	if (apply_fields(a) == -1 || apply_filter(a) == -1 || apply_display(a) == -1 || prepare_profiles(a) == -1 ||
+	    prepare_peers(a, now) == -1)
+		return -1;
+	return netmap_reserve_ids(nm, a->d.n);
+}
+
+static void
+commit(struct apply *a, struct wtime now, struct netmap_change *ch)
+{
+	struct netmap *nm = a->nm;
+
+	if (a->full)
+		ch->full = 1;
+	else
+		tell_ids(nm, &a->d, ch);
+	commit_profiles(a);
+	delta_commit(&a->d);
+	nm->rescan |= a->delta != nm->clock_delta && !a->full;
+	nm->clock_delta = a->delta;
+	a->v->seq = ++nm->seq;
+	a->v->received = now;
+	view_unref(nm->cur);
+	nm->cur = a->v;
+	a->v = NULL;
+	nm->fresh = 0;
+	nm->source = IPC_SRC_LIVE;
+	ch->seq = nm->seq;
+	ch->fields = a->fields;
+	ch->self_changed = ch->full || (a->fields & (IPC_F_SELF | IPC_F_PROFILES)) != 0;
+}
+
+static void
+apply_free(struct apply *a)
+{
+	size_t i;
+
+	delta_free(&a->d);
+	for (i = 0; i < a->nprofiles; i++)
+		free(a->profiles[i]);
+	free(a->profiles);
+	view_unref(a->v);
+}
+
+/* E.4 step 2 happened in the stream; what a keep-alive brings to the map is the clock and the client version (KA-05), without an event (KA-01). */
+static int
+apply_keepalive(struct apply *a, struct wtime now)
+{
+	struct netmap *nm = a->nm;
+
+	a->delta = clock_delta(a, now);
+	nm->rescan |= a->delta != nm->clock_delta;
+	nm->clock_delta = a->delta;
+	if (nm->fresh || nm->cur == NULL)
+		return 0;
+	if ((a->v = view_copy(nm->cur)) == NULL)
+		return -1;
+	set_field(a, VF_CONTROLTIME, blob_ref(a->st->field[VF_CONTROLTIME] ? a->st->field[VF_CONTROLTIME] : a->v->field[VF_CONTROLTIME]));
+	set_field(a, VF_CLIENTVERSION,
+	    blob_ref(a->st->field[VF_CLIENTVERSION] ? a->st->field[VF_CLIENTVERSION] : a->v->field[VF_CLIENTVERSION]));
+	view_unref(nm->cur);
+	nm->cur = a->v;
+	a->v = NULL;
+	return 0;
+}
+
+static int
+apply_message(struct apply *a, struct wtime now, struct netmap_change *ch, const char **why)
+{
+	*why = "out of memory";
+	if (a->st->keepalive)
+		return apply_keepalive(a, now);
+	if (a->first && a->st->field[VF_SELF] == NULL) {
+		*why = "the first message of the stream has no Node"; /* MAP-03 */
+		return -1;
+	}
+	a->delta = clock_delta(a, now);
+	if (prepare(a, now) == -1)
+		return -1;
+	if (!a->full && a->fields == 0 && a->d.n == 0) {
+		a->nm->rescan |= a->delta != a->nm->clock_delta;
+		a->nm->clock_delta = a->delta;
+		return 0;
+	}
+	commit(a, now, ch);
+	return 1;
+}
+
+int
+netmap_apply(struct netmap *nm, struct stage *st, struct wtime now, struct netmap_change *ch, const char **why)
+{
+	struct apply a = { .nm = nm, .st = st, .first = nm->fresh || nm->cur == NULL, .delta = nm->clock_delta };
+	int r;
+
+	memset(ch, 0, sizeof(*ch));
+	ch->seq = nm->seq;
+	r = apply_message(&a, now, ch, why);
+	apply_free(&a);
+	stage_clear(st);
+	if (ch->full)
+		mem_trim();
+	return r;
+}

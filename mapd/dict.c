@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dict.h"
+#include "names.h"
+#include "pack.h"
+
+#define TABLE_SIZE (PK_DICT_MAX * 2) /* power of two: at most half full */
+#define SEEN_SIZE  4096              /* power of two */
+#define TEXT_MAX   96                /* longer strings are rarely repeated and cost more to look at */
+
+struct dict {
+	unsigned refs;
+	unsigned n;                 /* strings; index 0 is none */
+	uint64_t seed;
+	uint16_t table[TABLE_SIZE]; /* hash -> index */
+	uint32_t off[PK_DICT_MAX + 1];
+	uint32_t seen[SEEN_SIZE];   /* hashes of strings that came by once */
+	struct pb text;
+};
+
+static const char *const static_names[] = {
+	NULL,
+#define N(x)	   #x,
+#define T(x, text) text,
+	NAMES(N, T)
+#undef N
+#undef T
+};
+
+static inline uint64_t
+load_upto8(const uint8_t *s, size_t n)
+{
+	uint64_t v = 0;
+	uint32_t a, b;
+
+	if (n >= 8) {
+		memcpy(&v, s, 8);
+		return v;
+	}
+	if (n >= 4) {
+		memcpy(&a, s, 4);
+		memcpy(&b, s + n - 4, 4);
+		return (uint64_t)a << 32 | b;
+	}
+	if (n > 0)
+		v = (uint64_t)s[0] << 16 | (uint64_t)s[n / 2] << 8 | s[n - 1];
+	return v;
+}
+
+static inline uint64_t
+mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0x9e3779b97f4a7c15u;
+	return h ^ h >> 29;
+}
+
+/* Seeded: a server that likes to choose colliding strings cannot. */
+uint64_t
+dict_hash(const struct dict *d, const uint8_t *s, size_t n)
+{
+	uint64_t h = d->seed ^ n;
+
+	for (; n > 16; s += 8, n -= 8)
+		h = mix(h, load_upto8(s, 8));
+	h = mix(h, load_upto8(s, n));
+	if (n > 8)
+		h = mix(h, load_upto8(s + n - 8, 8));
+	h *= 0xbf58476d1ce4e5b9u;
+	return h ^ h >> 32;
+}
+
+const uint8_t *
+dict_text(const struct dict *d, unsigned idx, size_t *n)
+{
+	if (idx == 0 || idx >= d->n) {
+		*n = 0;
+		return d->text.p;
+	}
+	*n = d->off[idx + 1] - d->off[idx];
+	return d->text.p + d->off[idx];
+}
+
+/* The table's place of s, or the free place where it would be. */
+static inline uint16_t *
+place(const struct dict *d, const uint8_t *s, size_t n, uint64_t h)
+{
+	uint16_t *slot;
+	size_t i = h & (TABLE_SIZE - 1);
+
+	for (;; i = (i + 1) & (TABLE_SIZE - 1)) {
+		slot = (uint16_t *)(uintptr_t)&d->table[i];
+		if (*slot == 0)
+			return slot;
+		if (d->off[*slot + 1] - d->off[*slot] == n && memcmp(d->text.p + d->off[*slot], s, n) == 0)
+			return slot;
+	}
+}
+
+static unsigned
+add(struct dict *d, uint16_t *slot, const uint8_t *s, size_t n)
+{
+	if (d->n >= PK_DICT_MAX || pb_need(&d->text, n) == -1) {
+		d->text.oom = 0; /* a dictionary that can't grow is no error */
+		return 0;
+	}
+	pb_put(&d->text, s, n);
+	*slot = (uint16_t)d->n;
+	d->off[d->n + 1] = (uint32_t)d->text.n;
+	return d->n++;
+}
+
+struct dict *
+dict_new(void)
+{
+	struct dict *d;
+	unsigned i;
+	size_t n;
+
+	if ((d = calloc(1, sizeof(*d))) == NULL)
+		return NULL;
+	d->refs = 1;
+	d->n = 1;
+	if (getentropy(&d->seed, sizeof(d->seed)) == -1) {
+		free(d);
+		return NULL;
+	}
+	for (i = 1; i < NM_COUNT; i++) {
+		const uint8_t *s = (const uint8_t *)static_names[i];
+
+		n = strlen(static_names[i]);
+		if (add(d, place(d, s, n, dict_hash(d, s, n)), s, n) != i) {
+			dict_unref(d);
+			return NULL;
+		}
+	}
+	return d;
+}
+
+struct dict *
+dict_ref(struct dict *d)
+{
+	d->refs++;
+	return d;
+}
+
+void
+dict_unref(struct dict *d)
+{
+	if (d == NULL || --d->refs > 0)
+		return;
+	pb_free(&d->text);
+	free(d);
+}
+
+unsigned
+dict_find(const struct dict *d, const uint8_t *s, size_t n)
+{
+	if (n == 0 || n > TEXT_MAX)
+		return 0;
+	return *place(d, s, n, dict_hash(d, s, n));
+}
+
+unsigned
+dict_learn(struct dict *d, const uint8_t *s, size_t n)
+{
+	uint16_t *slot;
+	uint64_t h;
+	uint32_t *seen;
+
+	if (n == 0 || n > TEXT_MAX)
+		return 0;
+	h = dict_hash(d, s, n);
+	slot = place(d, s, n, h);
+	if (*slot != 0)
+		return *slot;
+	seen = &d->seen[h >> 40 & (SEEN_SIZE - 1)];
+	if (*seen != (uint32_t)h) {
+		*seen = (uint32_t)h;
+		return 0;
+	}
+	return add(d, slot, s, n);
+}
+
+size_t
+dict_bytes(const struct dict *d)
+{
+	return sizeof(*d) + d->text.cap;
+}

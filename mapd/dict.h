@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef DICT_H
+#define DICT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Strings kept once: the names of protocol.md E and F (always the same index, see names.h) and, while a big list is read, texts that
+ * turn up again (versions, tags, capabilities).  Only ever grows, up to its limit; dies with the peers that use it.
+ */
+struct dict;
+
+struct dict *dict_new(void);			/* NULL: out of memory */
+struct dict *dict_ref(struct dict *d);
+void	 dict_unref(struct dict *d);
+
+uint64_t dict_hash(const struct dict *d, const uint8_t *s, size_t n);
+/* Index of a text in its escaped form, 0 = not there. */
+unsigned dict_find(const struct dict *d, const uint8_t *s, size_t n);
+/* The same; a text seen twice not long ago is taken in. */
+unsigned dict_learn(struct dict *d, const uint8_t *s, size_t n);
+const uint8_t *dict_text(const struct dict *d, unsigned idx, size_t *n);
+size_t	 dict_bytes(const struct dict *d);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <string.h>
+
+#include "delta.h"
+
+/* Key expiry of peers by our corrected clock: protocol.md E.12, EXP-06, EXP-08. */
+
+#define CLOCK_PLAUSIBLE 1673373066 /* before this the clock is wrong, not the key old */
+#define LATE_BY		10         /* seconds after an expiry that we look */
+#define PAST_BY		30         /* if that should be over already */
+
+/* now is corrected. */
+int
+expiry_due(const struct node *n, int64_t now)
+{
+	return now >= CLOCK_PLAUSIBLE && (n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO && !(n->state & NODE_EXPIRED) &&
+	    n->key_expiry <= now;
+}
+
+int64_t
+netmap_next_expiry(const struct netmap *nm, struct wtime now)
+{
+	int64_t t;
+
+	if (nm->cur == NULL)
+		return INT64_MAX;
+	if (nm->rescan)
+		return now.sec;
+	if ((t = nm->cur->peers->next_expiry) == INT64_MAX)
+		return INT64_MAX;
+	t = t - nm->clock_delta + LATE_BY;
+	return t > now.sec ? t : now.sec + PAST_BY;
+}
+
+static int
+collect(struct delta *d, struct netmap *nm, int64_t now, int64_t *next)
+{
+	struct peers *p = nm->cur->peers;
+	struct recset_iter it = recset_first(p->set);
+	const struct node *n;
+	int due;
+
+	*next = INT64_MAX;
+	while ((n = peers_next(p, &it, recset_version(p->set))) != NULL) {
+		due = expiry_due(n, now);
+		if (due != ((n->state & NODE_OUR_MARK) != 0) && delta_set(d, node_copy(n)) == -1)
+			return -1;
+		if (!due && (n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO && !(n->state & NODE_EXPIRED) && n->key_expiry < *next)
+			*next = n->key_expiry;
+	}
+	return 0;
+}
+
+int
+netmap_expire(struct netmap *nm, struct wtime now, struct netmap_change *ch)
+{
+	struct delta d = { 0 };
+	struct view *v = NULL;
+	int64_t next, corrected = now.sec + nm->clock_delta;
+	size_t i;
+	int r = -1;
+
+	memset(ch, 0, sizeof(*ch));
+	ch->seq = nm->seq;
+	if (nm->cur == NULL)
+		return 0;
+	d.peers = nm->cur->peers;
+	if (collect(&d, nm, corrected, &next) == -1 || delta_ready(&d, corrected) == -1 || netmap_reserve_ids(nm, d.n) == -1)
+		goto out;
+	r = 0;
+	if (d.n > 0) {
+		r = -1;
+		if ((v = view_copy(nm->cur)) == NULL)
+			goto out;
+		for (i = 0; i < d.n; i++)
+			nm->ids[i] = d.p[i].id;
+		delta_commit(&d);
+		v->seq = ch->seq = ++nm->seq;
+		view_unref(nm->cur);
+		nm->cur = v;
+		ch->changed = nm->ids;
+		ch->nchanged = d.n;
+		r = 1;
+	}
+	nm->cur->peers->next_expiry = next;
+	nm->cur->peers->stale_expiry = 0;
+	nm->rescan = 0;
+out:
+	delta_free(&d);
+	return r;
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+
+#include "node.h"
+
+/* What is being put together. */
+struct draft {
+	struct node	 head;
+	const uint8_t	*addresses, *routes;
+	int64_t		 legacy_derp;
+};
+
+static struct node *
+finish(const struct node *head, const uint8_t *data, size_t n)
+{
+	struct node *nd;
+
+	if (n > UINT32_MAX - sizeof(*nd) || (nd = malloc(sizeof(*nd) + n)) == NULL)
+		return NULL;
+	memcpy(nd, head, sizeof(*nd));
+	memcpy(nd->data, data, n);
+	nd->r.size = (uint32_t)(sizeof(*nd) + n);
+	nd->r.older = NULL;
+	nd->r.born = 0;
+	nd->r.flags = 0;
+	return nd;
+}
+
+/* "127.3.3.40:N" (E.7 fixing 1); anything else is 0. */
+static int64_t
+legacy_derp(const uint8_t *value, const struct dict *d)
+{
+	static const char magic[] = "127.3.3.40:";
+	char text[64], *end;
+	long n = pk_cstr(value, d, text, sizeof(text));
+	size_t plen = sizeof(magic) - 1;
+	int64_t v;
+
+	if (n <= (long)plen || strlen(text) != (size_t)n || strncmp(text, magic, plen) != 0)
+		return 0;
+	if (strspn(text + plen + (text[plen] == '-' || text[plen] == '+'), "0123456789") == 0)
+		return 0;
+	v = strtoll(text + plen, &end, 10);
+	return *end == '\0' ? v : 0;
+}
+
+static void
+set_state(struct node *n, enum node_state bit, int on)
+{
+	n->state = (uint16_t)(on ? n->state | bit : n->state & ~bit);
+}
+
+/* Times: into the field, and 1 if the text must be kept as well. */
+static int
+take_expiry(struct node *n, const uint8_t *v, const struct dict *d)
+{
+	struct wtime t = TIME_NONE;
+
+	pk_time(v, d, &t);
+	n->key_expiry = t.sec;
+	set_state(n, NODE_EXPIRY, 1);
+	set_state(n, NODE_EXPIRY_TEXT, *v != PK_TIME);
+	return *v != PK_TIME;
+}
+
+static int
+take_seen(struct node *n, const uint8_t *v, const struct dict *d)
+{
+	struct wtime t = TIME_NONE;
+
+	pk_time(v, d, &t);
+	n->last_seen = t.sec;
+	n->last_seen_ns = t.nsec;
+	set_state(n, NODE_SEEN, 1);
+	set_state(n, NODE_SEEN_TEXT, *v != PK_TIME && *v != PK_TIMEN);
+	return *v != PK_TIME && *v != PK_TIMEN;
+}
+
+static int
+online_state(struct node *n, const uint8_t *v)
+{
+	set_state(n, NODE_ONLINE_KNOWN, 1);
+	set_state(n, NODE_ONLINE, *v == PK_TRUE);
+	return 0;
+}
+
+/* One known member of a Node: 1 = it stays in data. */
+static int
+take_member(struct draft *dr, unsigned name, const uint8_t *v, const struct dict *d)
+{
+	struct node *n = &dr->head;
+
+	if (*v == PK_NULL)
+		return 0;
+	switch (name) {
+	case NM_ID: (void)pk_i64(v, d, &n->r.id); return 0;
+	case NM_User: (void)pk_i64(v, d, &n->user); return 0;
+	case NM_Key: memcpy(n->key, v + 1, KEY_LEN); return 0;
+	case NM_HomeDERP: (void)pk_i64(v, d, &n->home_derp); return 0;
+	case NM_KeyExpiry: return take_expiry(n, v, d);
+	case NM_LastSeen: return take_seen(n, v, d);
+	case NM_Online: return online_state(n, v);
+	case NM_Expired: set_state(n, NODE_EXPIRED, *v == PK_TRUE); return 0;
+	case NM_DERP: dr->legacy_derp = legacy_derp(v, d); return 0;
+	case NM_Addresses: dr->addresses = v; return 1;
+	case NM_AllowedIPs: dr->routes = v; return 1;
+	case NM_UnsignedPeerAPIOnly: set_state(n, NODE_UNSIGNED, *v == PK_TRUE); return 1;
+	case NM_IsWireGuardOnly: set_state(n, NODE_WG_ONLY, *v == PK_TRUE); return 1;
+	case NM_DiscoKey: set_state(n, NODE_DISCO, 1); return 1;
+	case NM_Sharer: set_state(n, NODE_SHARED, 1); return 1;
+	default: return 1;
+	}
+}
+
+/* E.7 fixing 2 and 3. */
+static void
+fix_routes(struct draft *dr)
+{
+	int same = dr->addresses != NULL && dr->routes != NULL && pv_equal(pv_at(dr->addresses), pv_at(dr->routes));
+
+	if (dr->routes == NULL || same || (dr->head.state & NODE_UNSIGNED))
+		set_state(&dr->head, NODE_ROUTES_OWN, 1);
+}
+
+/* E.7 fixing 4: Capabilities of the self node as members of CapMap. */
+static void
+fold_capabilities(struct pb *out, const uint8_t *capmap, const uint8_t *caps, const struct dict *d)
+{
+	const uint8_t *p, *v;
+	struct pv t, name;
+	unsigned nm;
+	char tmp[PK_TMP];
+	int known;
+
+	pk_name_put(out, NM_CapMap);
+	if (capmap != NULL && *capmap == PK_OBJ) {
+		pb_put(out, capmap, pv_at(capmap).n - 1);
+	} else
+		pb_byte(out, PK_OBJ);
+	for (p = pk_first(caps); pk_element(&p, &v);) {
+		const uint8_t *q = capmap == NULL ? NULL : pk_first(capmap), *mv;
+
+		if (out->oom || !pk_text(v, d, tmp, &t))
+			continue;
+		for (known = 0; !known && q != NULL && pk_member(&q, &nm, &name, &mv);) {
+			if (nm != 0)
+				name.p = dict_text(d, nm, &name.n);
+			known = pv_equal(name, t);
+		}
+		if (!known) {
+			pk_name_text(out, t.p, t.n);
+			pb_byte(out, PK_NULL);
+		}
+	}
+	pb_byte(out, PK_END);
+}
+
+struct node *
+node_make(struct parser *ps, int self)
+{
+	struct draft dr = { 0 };
+	const uint8_t *caps = NULL, *capmap = NULL, *base = ps->out.p;
+	struct pb *out = &ps->scratch;
+	struct node *nd;
+	size_t i;
+
+	out->n = 0;
+	dr.head.last_seen = TIME_GO_ZERO;
+	dr.head.key_expiry = TIME_GO_ZERO;
+	for (i = 0; i < ps->ntop; i++) {
+		const struct parse_member *m = &ps->top[i];
+
+		if (m->name < NM_COUNT && m->name != 0 && !take_member(&dr, m->name, base + m->value, ps->dict))
+			continue;
+		if (m->name == NM_AllowedIPs)
+			continue; /* below */
+		if (self && m->name == NM_CapMap) {
+			capmap = base + m->value;
+			continue;
+		}
+		if (m->name == NM_Capabilities)
+			caps = base + m->value;
+		pb_put(out, base + m->at, m->end - m->at);
+	}
+	fix_routes(&dr);
+	if (!(dr.head.state & NODE_ROUTES_OWN)) {
+		pk_name_put(out, NM_AllowedIPs);
+		pb_put(out, dr.routes, pv_at(dr.routes).n);
+	}
+	if (self && caps != NULL) {
+		fold_capabilities(out, capmap, caps, ps->dict);
+	} else if (capmap != NULL) {
+		pk_name_put(out, NM_CapMap);
+		pb_put(out, capmap, pv_at(capmap).n);
+	}
+	pb_byte(out, PK_END);
+	if (dr.head.home_derp == 0)
+		dr.head.home_derp = dr.legacy_derp;
+	nd = out->oom ? NULL : finish(&dr.head, out->p, out->n);
+	out->oom = 0;
+	return nd;
+}
+
+struct node *
+node_make_patch(struct parser *ps, size_t at)
+{
+	struct node head = { 0 }, *nd;
+	const uint8_t *obj = ps->out.p + at;
+	size_t i, n = ps->out.n - at;
+
+	for (i = 0; i < ps->ntop; i++)
+		if (ps->top[i].name == NM_NodeID)
+			(void)pk_i64(ps->out.p + ps->top[i].value, ps->dict, &head.r.id);
+	nd = finish(&head, obj + 1, n - 1);
+	return nd;
+}
+
+/* Members of the patch that replace one in data. */
+static int
+patch_replaces(unsigned name, const uint8_t *v)
+{
+	int64_t cap;
+
+	switch (name) {
+	case NM_CapMap:
+	case NM_Endpoints:
+	case NM_KeySignature:
+	case NM_DiscoKey: return *v != PK_NULL;
+	case NM_Cap: return pk_i64(v, NULL, &cap) && cap != 0;
+	default: return 0;
+	}
+}
+
+struct merge {
+	struct node	 head;
+	uint64_t	 drop;		/* names below 64 whose member in data goes */
+	const uint8_t	*put[8];	/* name and value to append; ends at the next member */
+	size_t		 len[8];
+	unsigned	 nput;
+};
+
+static void
+merge_put(struct merge *m, unsigned name, const uint8_t *at, const uint8_t *end)
+{
+	m->drop |= (uint64_t)1 << name;
+	if (m->nput < sizeof(m->put) / sizeof(m->put[0])) {
+		m->put[m->nput] = at;
+		m->len[m->nput++] = (size_t)(end - at);
+	}
+}
+
+static void
+merge_member(struct merge *m, unsigned name, const uint8_t *at, const uint8_t *v, const uint8_t *end)
+{
+	struct node *n = &m->head;
+	int64_t i;
+
+	if (*v == PK_NULL)
+		return;
+	if (patch_replaces(name, v)) {
+		merge_put(m, name, at, end);
+		if (name == NM_DiscoKey)
+			set_state(n, NODE_DISCO, 1);
+		return;
+	}
+	switch (name) {
+	case NM_Key: memcpy(n->key, v + 1, KEY_LEN); break;
+	case NM_Online: online_state(n, v); break;
+	case NM_DERPRegion:
+		if (pk_i64(v, NULL, &i) && i != 0)
+			n->home_derp = i;
+		break;
+	case NM_KeyExpiry:
+		m->drop |= (uint64_t)1 << NM_KeyExpiry;
+		if (take_expiry(n, v, NULL))
+			merge_put(m, name, at, end);
+		break;
+	case NM_LastSeen:
+		m->drop |= (uint64_t)1 << NM_LastSeen;
+		if (take_seen(n, v, NULL))
+			merge_put(m, name, at, end);
+		break;
+	default: break;
+	}
+}
+
+_Static_assert(NM_CapMap < 64 && NM_Endpoints < 64 && NM_KeySignature < 64 && NM_DiscoKey < 64 && NM_Cap < 64 && NM_KeyExpiry < 64 &&
+    NM_LastSeen < 64, "bits of merge.drop");
+
+static struct node *
+merge_finish(const struct merge *m, const struct node *old)
+{
+	const uint8_t *p = old->data, *v, *at;
+	size_t most = old->r.size - sizeof(*old), i;
+	struct node *nd;
+	struct pv text;
+	unsigned name;
+	uint8_t *w;
+
+	for (i = 0; i < m->nput; i++)
+		most += m->len[i];
+	if ((nd = malloc(sizeof(*nd) + most)) == NULL)
+		return NULL;
+	memcpy(nd, &m->head, sizeof(*nd));
+	w = nd->data;
+	for (at = p; pk_member(&p, &name, &text, &v); at = p) {
+		if (name != 0 && name < 64 && (m->drop >> name & 1))
+			continue;
+		memcpy(w, at, (size_t)(p - at));
+		w += p - at;
+	}
+	for (i = 0; i < m->nput; i++) {
+		memcpy(w, m->put[i], m->len[i]);
+		w += m->len[i];
+	}
+	*w++ = PK_END;
+	nd->r.size = (uint32_t)(sizeof(*nd) + (size_t)(w - nd->data));
+	nd->r.older = NULL;
+	nd->r.flags = 0;
+	return nd;
+}
+
+struct node *
+node_patched(const struct node *old, const struct node *patch)
+{
+	struct merge m = { .head = *old };
+	const uint8_t *p = patch->data, *v, *at;
+	struct pv text;
+	unsigned name;
+
+	for (at = p; pk_member(&p, &name, &text, &v); at = p)
+		merge_member(&m, name, at, v, p);
+	if (m.drop != 0)
+		return merge_finish(&m, old);
+	return finish(&m.head, old->data, old->r.size - sizeof(*old));
+}
+
+struct node *
+node_copy(const struct node *old)
+{
+	return finish(old, old->data, old->r.size - sizeof(*old));
+}
+
+int
+node_same(const struct node *a, const struct node *b)
+{
+	return a->r.size == b->r.size && a->r.id == b->r.id && a->user == b->user && a->key_expiry == b->key_expiry &&
+	    a->last_seen == b->last_seen && a->last_seen_ns == b->last_seen_ns && a->home_derp == b->home_derp && a->state == b->state &&
+	    memcmp(a->key, b->key, KEY_LEN) == 0 && memcmp(a->data, b->data, a->r.size - sizeof(*a)) == 0;
+}
+
+void
+node_set_online(struct node *n, int online)
+{
+	set_state(n, NODE_ONLINE_KNOWN, 1);
+	set_state(n, NODE_ONLINE, online);
+}
+
+void
+node_set_seen(struct node *n, struct wtime t)
+{
+	n->last_seen = t.sec;
+	n->last_seen_ns = 0;
+	set_state(n, NODE_SEEN, 1);
+	set_state(n, NODE_SEEN_TEXT, 0);
+}
+
+void
+node_clear_seen(struct node *n)
+{
+	n->last_seen = TIME_GO_ZERO;
+	n->last_seen_ns = 0;
+	set_state(n, NODE_SEEN, 0);
+	set_state(n, NODE_SEEN_TEXT, 0);
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "peers.h"
+
+#define NAME_MAX_LEN 256 /* longer names are cut: DNS has none */
+
+struct peers *
+peers_new(void)
+{
+	struct peers *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->refs = 1;
+	p->next_expiry = INT64_MAX;
+	p->set = recset_new();
+	p->dict = dict_new();
+	if (p->set == NULL || p->dict == NULL) {
+		peers_unref(p);
+		return NULL;
+	}
+	return p;
+}
+
+struct peers *
+peers_ref(struct peers *p)
+{
+	p->refs++;
+	return p;
+}
+
+void
+peers_unref(struct peers *p)
+{
+	if (p == NULL || --p->refs > 0)
+		return;
+	recset_unref(p->set);
+	dict_unref(p->dict);
+	hash_free(&p->bykey);
+	hash_free(&p->byaddr);
+	hash_free(&p->byname);
+	free(p);
+}
+
+size_t
+peers_bytes(const struct peers *p)
+{
+	return recset_bytes(p->set) + dict_bytes(p->dict) + (p->bykey.size + p->byaddr.size + p->byname.size) * sizeof(struct hash_entry);
+}
+
+/* --- what is looked up --- */
+
+static uint32_t
+hash_bytes(const struct peers *p, const void *s, size_t n)
+{
+	return (uint32_t)dict_hash(p->dict, s, n);
+}
+
+static uint32_t
+hash_addr(const struct peers *p, const uint8_t addr[16], unsigned family)
+{
+	uint8_t b[17];
+
+	memcpy(b, addr, 16);
+	b[16] = (uint8_t)family;
+	return hash_bytes(p, b, sizeof(b));
+}
+
+/* Lower case and no trailing dot. */
+static size_t
+fold_name(const char *s, size_t n, char out[NAME_MAX_LEN])
+{
+	size_t i;
+
+	if (n > 0 && s[n - 1] == '.')
+		n--;
+	if (n > NAME_MAX_LEN)
+		n = NAME_MAX_LEN;
+	for (i = 0; i < n; i++)
+		out[i] = (char)(s[i] >= 'A' && s[i] <= 'Z' ? s[i] | 0x20 : s[i]);
+	return n;
+}
+
+static size_t
+node_name(const struct peers *p, const struct node *n, char out[NAME_MAX_LEN])
+{
+	const uint8_t *v = node_get(n, NM_Name);
+	struct pv t;
+	char tmp[PK_TMP];
+
+	if (v == NULL || !pk_text(v, p->dict, tmp, &t))
+		return 0;
+	return fold_name((const char *)t.p, t.n, out);
+}
+
+/* --- lookup by index --- */
+
+static struct node *
+at(const struct peers *p, uint32_t slot)
+{
+	return (struct node *)recset_at(p->set, slot);
+}
+
+static uint32_t
+key_slot(const struct peers *p, const uint8_t key[KEY_LEN], uint32_t h)
+{
+	uint32_t i = h, s;
+	const struct node *n;
+
+	while ((s = hash_next(&p->bykey, &i, h)) != HASH_NONE)
+		if ((n = at(p, s)) != NULL && memcmp(n->key, key, KEY_LEN) == 0)
+			break;
+	return s;
+}
+
+static uint32_t
+addr_slot(const struct peers *p, const uint8_t addr[16], unsigned family, uint32_t h)
+{
+	uint32_t i = h, s;
+	const struct node *n;
+
+	while ((s = hash_next(&p->byaddr, &i, h)) != HASH_NONE)
+		if ((n = at(p, s)) != NULL && node_has_address(n, p->dict, addr, family))
+			break;
+	return s;
+}
+
+static uint32_t
+name_slot(const struct peers *p, const char *name, size_t len, uint32_t h)
+{
+	char have[NAME_MAX_LEN];
+	uint32_t i = h, s;
+	const struct node *n;
+
+	while ((s = hash_next(&p->byname, &i, h)) != HASH_NONE)
+		if ((n = at(p, s)) != NULL && node_name(p, n, have) == len && memcmp(have, name, len) == 0)
+			break;
+	return s;
+}
+
+/* --- keeping the indexes: the node must be (or still be) in its slot --- */
+
+static void
+index_key(struct peers *p, const struct node *n, uint32_t slot, int add)
+{
+	uint32_t h = hash_bytes(p, n->key, KEY_LEN);
+
+	if (!add)
+		p->twins_key -= !hash_remove(&p->bykey, h, slot);
+	else if (key_slot(p, n->key, h) == HASH_NONE)
+		hash_insert(&p->bykey, h, slot);
+	else
+		p->twins_key++;
+}
+
+static void
+index_name(struct peers *p, const struct node *n, uint32_t slot, int add)
+{
+	char name[NAME_MAX_LEN];
+	size_t len = node_name(p, n, name);
+	uint32_t h = hash_bytes(p, name, len);
+
+	if (len == 0)
+		return;
+	if (!add)
+		p->twins_name -= !hash_remove(&p->byname, h, slot);
+	else if (name_slot(p, name, len, h) == HASH_NONE)
+		hash_insert(&p->byname, h, slot);
+	else
+		p->twins_name++;
+}
+
+/* A node that names an address twice is its own twin. */
+static void
+index_addrs(struct peers *p, const struct node *n, uint32_t slot, int add)
+{
+	const uint8_t *a = node_get(n, NM_Addresses), *v;
+	uint8_t addr[16];
+	unsigned family, bits;
+	uint32_t h;
+
+	if (a == NULL || *a != PK_ARR)
+		return;
+	for (a = pk_first(a); pk_element(&a, &v);) {
+		if (!pk_addr(v, p->dict, addr, &family, &bits))
+			continue;
+		h = hash_addr(p, addr, family);
+		if (!add)
+			p->twins_addr -= !hash_remove(&p->byaddr, h, slot);
+		else if (addr_slot(p, addr, family, h) == HASH_NONE)
+			hash_insert(&p->byaddr, h, slot);
+		else
+			p->twins_addr++;
+	}
+}
+
+static size_t
+naddrs(const struct node *n)
+{
+	const uint8_t *a = node_get(n, NM_Addresses);
+
+	return a == NULL || *a != PK_ARR ? 0 : pk_count(a);
+}
+
+/* --- counters --- */
+
+static int
+is_online(const struct node *n)
+{
+	return (n->state & NODE_ONLINE_KNOWN) && (n->state & NODE_ONLINE);
+}
+
+static void
+count_in(struct peers *p, const struct node *n)
+{
+	p->online += (size_t)is_online(n);
+	p->unsigned_peers += (n->state & NODE_UNSIGNED) != 0;
+	if ((n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO && !node_expired(n) && n->key_expiry < p->next_expiry)
+		p->next_expiry = n->key_expiry;
+}
+
+static void
+count_out(struct peers *p, const struct node *n)
+{
+	p->online -= (size_t)is_online(n);
+	p->unsigned_peers -= (n->state & NODE_UNSIGNED) != 0;
+	if ((n->state & NODE_EXPIRY) && n->key_expiry == p->next_expiry)
+		p->stale_expiry = 1;
+}
+
+/* --- changing --- */
+
+int
+peers_load(struct peers *p, struct rec **nodes, size_t n)
+{
+	struct recset_iter it = recset_first(p->set);
+	size_t addrs = 0, i;
+	struct node *nd;
+
+	for (i = 0; i < n; i++)
+		addrs += naddrs((struct node *)nodes[i]);
+	if (hash_reserve(&p->bykey, n) == -1 || hash_reserve(&p->byname, n) == -1 || hash_reserve(&p->byaddr, addrs) == -1 ||
+	    recset_load(p->set, nodes, n) == -1)
+		return -1;
+	while ((nd = peers_next(p, &it, recset_version(p->set))) != NULL) {
+		uint32_t slot = recset_slot(p->set, nd->r.id);
+
+		index_key(p, nd, slot, 1);
+		index_name(p, nd, slot, 1);
+		index_addrs(p, nd, slot, 1);
+		count_in(p, nd);
+	}
+	return 0;
+}
+
+int
+peers_reserve(struct peers *p, struct node **changed, size_t nchanged, size_t adds, size_t removed)
+{
+	size_t addrs = 0, i;
+
+	for (i = 0; i < nchanged; i++)
+		addrs += naddrs(changed[i]);
+	if (hash_reserve(&p->bykey, p->bykey.n + nchanged) == -1 || hash_reserve(&p->byname, p->byname.n + nchanged) == -1 ||
+	    hash_reserve(&p->byaddr, p->byaddr.n + addrs) == -1)
+		return -1;
+	return recset_reserve(p->set, adds, nchanged + removed);
+}
+
+/* The members of data are the same bytes: keys of the indexes in it can't have changed. */
+static int
+same_data(const struct node *a, const struct node *b)
+{
+	return a->r.size == b->r.size && memcmp(a->data, b->data, a->r.size - sizeof(*a)) == 0;
+}
+
+void
+peers_put(struct peers *p, struct node *n)
+{
+	struct node *old = peers_find(p, n->r.id);
+	int key = old == NULL || memcmp(old->key, n->key, KEY_LEN) != 0;
+	int data = old == NULL || !same_data(old, n);
+	uint32_t slot;
+
+	if (old != NULL) {
+		slot = recset_slot(p->set, n->r.id);
+		if (key)
+			index_key(p, old, slot, 0);
+		if (data) {
+			index_name(p, old, slot, 0);
+			index_addrs(p, old, slot, 0);
+		}
+		count_out(p, old);
+	}
+	slot = recset_put(p->set, &n->r);
+	if (key)
+		index_key(p, n, slot, 1);
+	if (data) {
+		index_name(p, n, slot, 1);
+		index_addrs(p, n, slot, 1);
+	}
+	count_in(p, n);
+}
+
+void
+peers_del(struct peers *p, struct rec *tomb)
+{
+	struct node *old = peers_find(p, tomb->id);
+	uint32_t slot;
+
+	if (old != NULL) {
+		slot = recset_slot(p->set, tomb->id);
+		index_key(p, old, slot, 0);
+		index_name(p, old, slot, 0);
+		index_addrs(p, old, slot, 0);
+		count_out(p, old);
+	}
+	recset_del(p->set, tomb);
+}
+
+/* --- finding --- */
+
+struct node *
+peers_find(const struct peers *p, int64_t id)
+{
+	return (struct node *)recset_find(p->set, id);
+}
+
+struct node *
+peers_next(const struct peers *p, struct recset_iter *it, uint64_t version)
+{
+	return (struct node *)recset_next(p->set, it, version);
+}
+
+/* Keys of peers that we marked expired are shown spoilt (E.12): such a key finds its peer too. */
+static struct node *
+search_key(const struct peers *p, const uint8_t key[KEY_LEN])
+{
+	struct recset_iter it = recset_first(p->set);
+	struct pubkey shown;
+	struct node *n;
+
+	while ((n = peers_next(p, &it, recset_version(p->set))) != NULL) {
+		node_shown_key(n, &shown);
+		if (memcmp(n->key, key, KEY_LEN) == 0 || memcmp(shown.b, key, KEY_LEN) == 0)
+			break;
+	}
+	return n;
+}
+
+struct node *
+peers_by_key(const struct peers *p, const uint8_t key[KEY_LEN])
+{
+	static const uint8_t spoilt[] = { 0x6d, 0xa7, 0x74, 0xd5, 0xd7, 0x74 };
+	uint32_t s = key_slot(p, key, hash_bytes(p, key, KEY_LEN));
+
+	if (s != HASH_NONE)
+		return at(p, s);
+	return p->twins_key > 0 || memcmp(key, spoilt, sizeof(spoilt)) == 0 ? search_key(p, key) : NULL;
+}
+
+struct node *
+peers_by_addr(const struct peers *p, const uint8_t addr[16], unsigned family)
+{
+	uint32_t s = addr_slot(p, addr, family, hash_addr(p, addr, family));
+	struct recset_iter it = recset_first(p->set);
+	struct node *n;
+
+	if (s != HASH_NONE)
+		return at(p, s);
+	if (p->twins_addr == 0)
+		return NULL;
+	while ((n = peers_next(p, &it, recset_version(p->set))) != NULL)
+		if (node_has_address(n, p->dict, addr, family))
+			break;
+	return n;
+}
+
+static struct node *
+search_name(const struct peers *p, const char *name, size_t len, int label)
+{
+	struct recset_iter it = recset_first(p->set);
+	char have[NAME_MAX_LEN];
+	struct node *n;
+	size_t hl;
+
+	while ((n = peers_next(p, &it, recset_version(p->set))) != NULL) {
+		hl = node_name(p, n, have);
+		if (hl >= len && memcmp(have, name, len) == 0 && (hl == len || (label && have[len] == '.')))
+			break;
+	}
+	return n;
+}
+
+struct node *
+peers_by_name(const struct peers *p, const char *name, const char *suffix)
+{
+	char full[NAME_MAX_LEN], wanted[NAME_MAX_LEN];
+	size_t len = fold_name(name, strlen(name), wanted), n = len, sl = strlen(suffix);
+	uint32_t s;
+
+	if (len == 0)
+		return NULL;
+	s = name_slot(p, wanted, len, hash_bytes(p, wanted, len));
+	if (s == HASH_NONE && memchr(wanted, '.', len) == NULL && sl > 0 && len + 1 + sl <= NAME_MAX_LEN) {
+		memcpy(full, wanted, len);
+		full[len] = '.';
+		n = len + 1 + fold_name(suffix, sl, full + len + 1);
+		s = name_slot(p, full, n, hash_bytes(p, full, n));
+	}
+	if (s != HASH_NONE)
+		return at(p, s);
+	if (memchr(wanted, '.', len) == NULL)
+		return search_name(p, wanted, len, 1); /* a shared node: its name ends differently */
+	return p->twins_name > 0 ? search_name(p, wanted, len, 0) : NULL;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef PEERS_H
+#define PEERS_H
+
+#include "dict.h"
+#include "hash.h"
+#include "node.h"
+#include "recset.h"
+
+/*
+ * The peers of one map stream: a recset of nodes, their dictionary, and the ways to find one.  A hostile server may give many peers the same key,
+ * address or name: the first is indexed, the others are counted and found by looking at all.
+ */
+struct peers {
+	unsigned	 refs;
+	struct recset	*set;
+	struct dict	*dict;
+	struct hash	 bykey, byaddr, byname;	/* name: without the trailing dot, lower case */
+	size_t		 twins_key, twins_addr, twins_name;
+	size_t		 online, unsigned_peers;
+	int64_t		 next_expiry;		/* no living peer that is not marked expires before; INT64_MAX = none */
+	int		 stale_expiry;		/* next_expiry may be too early */
+};
+
+struct peers *peers_new(void);			/* NULL: out of memory */
+struct peers *peers_ref(struct peers *p);
+void	 peers_unref(struct peers *p);
+size_t	 peers_bytes(const struct peers *p);
+
+/* As in recset.h; all memory is found by the reserve. */
+int	 peers_load(struct peers *p, struct rec **nodes, size_t n);
+int	 peers_reserve(struct peers *p, struct node **changed, size_t nchanged, size_t adds, size_t removed);
+void	 peers_put(struct peers *p, struct node *n);
+void	 peers_del(struct peers *p, struct rec *tomb);
+
+struct node *peers_find(const struct peers *p, int64_t id);
+struct node *peers_by_key(const struct peers *p, const uint8_t key[KEY_LEN]);
+struct node *peers_by_addr(const struct peers *p, const uint8_t addr[16], unsigned family);
+/* FQDN with or without trailing dot, in any case; or just the first label (of the tailnet's name first; suffix may be ""). */
+struct node *peers_by_name(const struct peers *p, const char *name, const char *suffix);
+
+struct node *peers_next(const struct peers *p, struct recset_iter *it, uint64_t version);
+
+#endif

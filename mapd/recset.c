@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "recset.h"
+
+#define CHUNK 128	/* ids in a leaf */
+
+struct chunk {
+	uint32_t n;
+	uint32_t slot[CHUNK];
+	int64_t id[CHUNK];
+};
+
+struct recset {
+	unsigned refs;
+	uint64_t seed[2];
+	uint64_t version;
+	size_t live, bytes;
+	struct chunk **chunk;		/* in order, none empty */
+	size_t nchunks, capchunks;
+	struct chunk **spare;		/* for splits that must not fail */
+	size_t nspare, capspare;
+	struct rec **slot;		/* newest record, or NULL = free */
+	uint32_t *freeslot;
+	uint32_t nslots, nfree;
+	size_t capslots;
+	struct hash byid;
+	uint64_t snap[RECSET_SNAPSHOTS];
+	unsigned nsnap;
+	uint64_t newest_snap;
+	uint32_t *limbo;		/* slots with older records or a dead one */
+	size_t nlimbo, caplimbo;
+};
+
+#define REC_LIMBO 2u /* its slot is in limbo */
+
+/* Seeded: the server chooses ids. */
+uint32_t
+recset_hash(const struct recset *rs, int64_t id)
+{
+	uint64_t h = ((uint64_t)id ^ rs->seed[0]) * 0x9e3779b97f4a7c15u;
+
+	h = (h ^ h >> 29) * (rs->seed[1] | 1);
+	return (uint32_t)(h >> 32);
+}
+
+struct recset *
+recset_new(void)
+{
+	struct recset *rs = calloc(1, sizeof(*rs));
+
+	if (rs == NULL)
+		return NULL;
+	rs->refs = 1;
+	rs->version = 1;
+	if (getentropy(rs->seed, sizeof(rs->seed)) == -1) {
+		free(rs);
+		return NULL;
+	}
+	return rs;
+}
+
+struct recset *
+recset_ref(struct recset *rs)
+{
+	rs->refs++;
+	return rs;
+}
+
+static void
+free_chain(struct rec *r)
+{
+	struct rec *older;
+
+	for (; r != NULL; r = older) {
+		older = r->older;
+		free(r);
+	}
+}
+
+void
+recset_unref(struct recset *rs)
+{
+	size_t i;
+
+	if (rs == NULL || --rs->refs > 0)
+		return;
+	for (i = 0; i < rs->nslots; i++)
+		free_chain(rs->slot[i]);
+	for (i = 0; i < rs->nchunks; i++)
+		free(rs->chunk[i]);
+	for (i = 0; i < rs->nspare; i++)
+		free(rs->spare[i]);
+	free(rs->chunk);
+	free(rs->spare);
+	free(rs->slot);
+	free(rs->freeslot);
+	free(rs->limbo);
+	hash_free(&rs->byid);
+	free(rs);
+}
+
+size_t
+recset_count(const struct recset *rs)
+{
+	return rs->live;
+}
+
+size_t
+recset_bytes(const struct recset *rs)
+{
+	return rs->bytes + rs->nchunks * sizeof(struct chunk) + rs->capslots * (sizeof(*rs->slot) + sizeof(*rs->freeslot)) +
+	    rs->byid.size * sizeof(*rs->byid.e);
+}
+
+uint64_t
+recset_version(const struct recset *rs)
+{
+	return rs->version;
+}
+
+/* --- finding --- */
+
+/* The slot, dead or not. */
+static uint32_t
+any_slot(const struct recset *rs, int64_t id)
+{
+	uint32_t h = recset_hash(rs, id), i = h, s;
+
+	while ((s = hash_next(&rs->byid, &i, h)) != HASH_NONE)
+		if (rs->slot[s]->id == id)
+			break;
+	return s;
+}
+
+struct rec *
+recset_at(const struct recset *rs, uint32_t slot)
+{
+	struct rec *r = rs->slot[slot];
+
+	return r == NULL || (r->flags & REC_DEAD) ? NULL : r;
+}
+
+uint32_t
+recset_slot(const struct recset *rs, int64_t id)
+{
+	uint32_t s = any_slot(rs, id);
+
+	return s != HASH_NONE && (rs->slot[s]->flags & REC_DEAD) ? HASH_NONE : s;
+}
+
+struct rec *
+recset_find(const struct recset *rs, int64_t id)
+{
+	uint32_t s = any_slot(rs, id);
+
+	return s == HASH_NONE ? NULL : recset_at(rs, s);
+}
+
+/* Index of the last chunk whose first id is <= id; 0 if there is none. */
+static size_t
+chunk_of(const struct recset *rs, int64_t id)
+{
+	size_t lo = 0, hi = rs->nchunks, mid;
+
+	while (hi - lo > 1) {
+		mid = lo + (hi - lo) / 2;
+		if (rs->chunk[mid]->id[0] <= id)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* First position in c whose id is >= id. */
+static uint32_t
+pos_of(const struct chunk *c, int64_t id)
+{
+	uint32_t lo = 0, hi = c->n, mid;
+
+	while (lo < hi) {
+		mid = (lo + hi) / 2;
+		if (c->id[mid] < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+struct recset_iter
+recset_first(const struct recset *rs)
+{
+	(void)rs;
+	return (struct recset_iter){ 0, 0 };
+}
+
+struct recset_iter
+recset_after(const struct recset *rs, int64_t id)
+{
+	struct recset_iter it = { 0, 0 };
+
+	if (rs->nchunks == 0)
+		return it;
+	it.chunk = chunk_of(rs, id);
+	it.pos = pos_of(rs->chunk[it.chunk], id);
+	if (it.pos < rs->chunk[it.chunk]->n && rs->chunk[it.chunk]->id[it.pos] == id)
+		it.pos++;
+	return it;
+}
+
+struct rec *
+recset_next(const struct recset *rs, struct recset_iter *it, uint64_t version)
+{
+	const struct chunk *c;
+	struct rec *r;
+
+	for (; it->chunk < rs->nchunks; it->chunk++, it->pos = 0) {
+		c = rs->chunk[it->chunk];
+		while (it->pos < c->n) {
+			r = rs->slot[c->slot[it->pos++]];
+			while (r != NULL && r->born > version)
+				r = r->older;
+			if (r != NULL && !(r->flags & REC_DEAD))
+				return r;
+		}
+	}
+	return NULL;
+}
+
+/* --- changing --- */
+
+/* Grow *p to at least n elements of size bytes. */
+static int
+grow(void *pp, size_t *cap, size_t n, size_t size)
+{
+	void *old, *mem;
+	size_t want = *cap + *cap / 2;
+
+	if (n <= *cap)
+		return 0;
+	if (want < n)
+		want = n;
+	if (want < 16)
+		want = 16;
+	memcpy(&old, pp, sizeof(old));
+	if (want > SIZE_MAX / size || (mem = realloc(old, want * size)) == NULL)
+		return -1;
+	memcpy(pp, &mem, sizeof(mem));
+	*cap = want;
+	return 0;
+}
+
+static int
+reserve_slots(struct recset *rs, size_t n)
+{
+	size_t a = rs->capslots, b = rs->capslots;
+
+	if (n >= HASH_NONE || grow(&rs->slot, &a, n, sizeof(*rs->slot)) == -1 || grow(&rs->freeslot, &b, n, sizeof(*rs->freeslot)) == -1)
+		return -1;
+	rs->capslots = a < b ? a : b;
+	return 0;
+}
+
+int
+recset_reserve(struct recset *rs, size_t adds, size_t changes)
+{
+	size_t splits = rs->nchunks + adds / (CHUNK / 2) + 1;
+
+	if (splits > adds)
+		splits = adds;
+	if (reserve_slots(rs, (size_t)rs->nslots + adds) == -1 || hash_reserve(&rs->byid, rs->byid.n + adds) == -1 ||
+	    grow(&rs->chunk, &rs->capchunks, rs->nchunks + splits, sizeof(*rs->chunk)) == -1 ||
+	    grow(&rs->spare, &rs->capspare, splits, sizeof(*rs->spare)) == -1 ||
+	    grow(&rs->limbo, &rs->caplimbo, rs->nlimbo + changes, sizeof(*rs->limbo)) == -1)
+		return -1;
+	while (rs->nspare < splits) {
+		if ((rs->spare[rs->nspare] = malloc(sizeof(struct chunk))) == NULL)
+			return -1;
+		rs->nspare++;
+	}
+	return 0;
+}
+
+void
+recset_begin(struct recset *rs)
+{
+	rs->version++;
+}
+
+static struct chunk *
+new_chunk(struct recset *rs, size_t at)
+{
+	struct chunk *c = rs->spare[--rs->nspare];
+
+	memmove(rs->chunk + at + 1, rs->chunk + at, (rs->nchunks - at) * sizeof(*rs->chunk));
+	rs->chunk[at] = c;
+	rs->nchunks++;
+	c->n = 0;
+	return c;
+}
+
+static void
+split_chunk(struct recset *rs, size_t at)
+{
+	struct chunk *c = rs->chunk[at], *d = new_chunk(rs, at + 1);
+
+	d->n = c->n / 2;
+	c->n -= d->n;
+	memcpy(d->id, c->id + c->n, d->n * sizeof(*d->id));
+	memcpy(d->slot, c->slot + c->n, d->n * sizeof(*d->slot));
+}
+
+static void
+index_insert(struct recset *rs, int64_t id, uint32_t slot)
+{
+	struct chunk *c;
+	size_t at;
+	uint32_t pos;
+
+	if (rs->nchunks == 0)
+		new_chunk(rs, 0);
+	at = chunk_of(rs, id);
+	c = rs->chunk[at];
+	pos = pos_of(c, id);
+	if (c->n == CHUNK && at + 1 == rs->nchunks && pos == CHUNK) {
+		c = new_chunk(rs, at + 1); /* appending: leave full leaves behind */
+		pos = 0;
+	} else if (c->n == CHUNK) {
+		split_chunk(rs, at);
+		if (pos > c->n) {
+			pos -= c->n;
+			c = rs->chunk[at + 1];
+		}
+	}
+	memmove(c->id + pos + 1, c->id + pos, (c->n - pos) * sizeof(*c->id));
+	memmove(c->slot + pos + 1, c->slot + pos, (c->n - pos) * sizeof(*c->slot));
+	c->id[pos] = id;
+	c->slot[pos] = slot;
+	c->n++;
+}
+
+static void
+index_remove(struct recset *rs, int64_t id)
+{
+	size_t at = chunk_of(rs, id);
+	struct chunk *c = rs->chunk[at];
+	uint32_t pos = pos_of(c, id);
+
+	c->n--;
+	memmove(c->id + pos, c->id + pos + 1, (c->n - pos) * sizeof(*c->id));
+	memmove(c->slot + pos, c->slot + pos + 1, (c->n - pos) * sizeof(*c->slot));
+	if (c->n > 0)
+		return;
+	rs->nchunks--;
+	memmove(rs->chunk + at, rs->chunk + at + 1, (rs->nchunks - at) * sizeof(*rs->chunk));
+	free(c);
+}
+
+static void
+free_rec(struct recset *rs, struct rec *r)
+{
+	rs->bytes -= r->size;
+	free(r);
+}
+
+static void
+free_slot(struct recset *rs, uint32_t slot)
+{
+	struct rec *r = rs->slot[slot];
+
+	hash_remove(&rs->byid, recset_hash(rs, r->id), slot);
+	index_remove(rs, r->id);
+	free_rec(rs, r);
+	rs->slot[slot] = NULL;
+	rs->freeslot[rs->nfree++] = slot;
+}
+
+/* r takes the place of old; what no snapshot can see goes at once. */
+static void
+supersede(struct recset *rs, uint32_t slot, struct rec *old, struct rec *r)
+{
+	uint32_t limbo = old->flags & REC_LIMBO;
+
+	if (rs->nsnap > 0 && old->born <= rs->newest_snap) {
+		r->older = old;
+	} else {
+		r->older = old->older;
+		free_rec(rs, old);
+	}
+	rs->slot[slot] = r;
+	if (limbo || r->older == NULL) {
+		r->flags |= limbo;
+		return;
+	}
+	r->flags |= REC_LIMBO;
+	rs->limbo[rs->nlimbo++] = slot;
+}
+
+uint32_t
+recset_put(struct recset *rs, struct rec *r)
+{
+	uint32_t s = any_slot(rs, r->id);
+
+	r->born = rs->version;
+	r->older = NULL;
+	r->flags &= ~(REC_DEAD | REC_LIMBO);
+	rs->bytes += r->size;
+	if (s != HASH_NONE) {
+		rs->live += (rs->slot[s]->flags & REC_DEAD) != 0;
+		supersede(rs, s, rs->slot[s], r);
+		return s;
+	}
+	s = rs->nfree > 0 ? rs->freeslot[--rs->nfree] : rs->nslots++;
+	rs->slot[s] = r;
+	hash_insert(&rs->byid, recset_hash(rs, r->id), s);
+	index_insert(rs, r->id, s);
+	rs->live++;
+	return s;
+}
+
+void
+recset_del(struct recset *rs, struct rec *tomb)
+{
+	uint32_t s = any_slot(rs, tomb->id);
+
+	if (s == HASH_NONE || (rs->slot[s]->flags & REC_DEAD)) {
+		free(tomb);
+		return;
+	}
+	tomb->born = rs->version;
+	tomb->older = NULL;
+	tomb->flags = REC_DEAD;
+	rs->bytes += tomb->size;
+	rs->live--;
+	supersede(rs, s, rs->slot[s], tomb);
+	if (tomb->older == NULL && !(tomb->flags & REC_LIMBO))
+		free_slot(rs, s);
+}
+
+struct rec *
+rec_tomb(int64_t id)
+{
+	struct rec *r = calloc(1, sizeof(*r));
+
+	if (r != NULL) {
+		r->id = id;
+		r->size = sizeof(*r);
+	}
+	return r;
+}
+
+/* --- loading --- */
+
+struct order {
+	int64_t id;
+	size_t i;
+};
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct order *x = a, *y = b;
+
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return x->i < y->i ? -1 : 1;
+}
+
+/* Ascending ids, each once, the last of equals; what is left over is freed.  New count, or -1. */
+static long
+sort_recs(struct rec **recs, size_t n)
+{
+	struct order *o;
+	struct rec **sorted;
+	size_t i, w = 0;
+
+	for (i = 1; i < n && recs[i - 1]->id < recs[i]->id; i++)
+		;
+	if (i >= n)
+		return (long)n;
+	o = malloc(n * sizeof(*o));
+	sorted = malloc(n * sizeof(*sorted));
+	if (o == NULL || sorted == NULL) {
+		free(o);
+		free(sorted);
+		return -1;
+	}
+	for (i = 0; i < n; i++)
+		o[i] = (struct order){ recs[i]->id, i };
+	qsort(o, n, sizeof(*o), by_id);
+	for (i = 0; i < n; i++) {
+		if (i + 1 < n && o[i].id == o[i + 1].id)
+			free(recs[o[i].i]);
+		else
+			sorted[w++] = recs[o[i].i];
+	}
+	memcpy(recs, sorted, w * sizeof(*recs));
+	free(o);
+	free(sorted);
+	return (long)w;
+}
+
+int
+recset_load(struct recset *rs, struct rec **recs, size_t n)
+{
+	size_t full = n / CHUNK + 1, i;
+	long left;
+
+	if (reserve_slots(rs, n) == -1 || hash_reserve(&rs->byid, n) == -1 ||
+	    grow(&rs->chunk, &rs->capchunks, full, sizeof(*rs->chunk)) == -1 || grow(&rs->spare, &rs->capspare, full, sizeof(*rs->spare)) == -1)
+		return -1;
+	for (; rs->nspare < full; rs->nspare++)
+		if ((rs->spare[rs->nspare] = malloc(sizeof(struct chunk))) == NULL)
+			return -1;
+	if ((left = sort_recs(recs, n)) == -1)
+		return -1;
+	for (i = 0; i < (size_t)left; i++)
+		recset_put(rs, recs[i]);
+	return 0;
+}
+
+/* --- snapshots --- */
+
+uint64_t
+recset_snap(struct recset *rs)
+{
+	if (rs->nsnap == RECSET_SNAPSHOTS)
+		return 0;
+	rs->snap[rs->nsnap++] = rs->version;
+	rs->newest_snap = rs->version;
+	return rs->version;
+}
+
+static int
+wanted(const struct recset *rs, const struct rec *r, uint64_t until)
+{
+	unsigned i;
+
+	for (i = 0; i < rs->nsnap; i++)
+		if (r->born <= rs->snap[i] && rs->snap[i] < until)
+			return 1;
+	return 0;
+}
+
+/* 1 = nothing is left in this slot that only a snapshot wants. */
+static int
+trim(struct recset *rs, uint32_t slot)
+{
+	struct rec *newer = rs->slot[slot], *o;
+
+	while ((o = newer->older) != NULL) {
+		if (wanted(rs, o, newer->born)) {
+			newer = o;
+			continue;
+		}
+		newer->older = o->older;
+		free_rec(rs, o);
+	}
+	if (rs->slot[slot]->older != NULL)
+		return 0;
+	rs->slot[slot]->flags &= ~REC_LIMBO;
+	if (rs->slot[slot]->flags & REC_DEAD)
+		free_slot(rs, slot);
+	return 1;
+}
+
+void
+recset_unsnap(struct recset *rs, uint64_t version)
+{
+	unsigned i;
+	size_t k, w = 0;
+
+	for (i = 0; i < rs->nsnap && rs->snap[i] != version; i++)
+		;
+	if (i == rs->nsnap)
+		return;
+	rs->snap[i] = rs->snap[--rs->nsnap];
+	for (rs->newest_snap = 0, i = 0; i < rs->nsnap; i++)
+		if (rs->snap[i] > rs->newest_snap)
+			rs->newest_snap = rs->snap[i];
+	for (k = 0; k < rs->nlimbo; k++)
+		if (!trim(rs, rs->limbo[k]))
+			rs->limbo[w++] = rs->limbo[k];
+	rs->nlimbo = w;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store.h"
+
+int
+nodelist_add(struct nodelist *l, struct node *n)
+{
+	struct node **mem;
+	size_t cap;
+
+	if (n == NULL)
+		return -1;
+	if (l->len == l->cap) {
+		cap = l->cap ? l->cap + l->cap / 2 : 16;
+		if ((mem = realloc(l->n, cap * sizeof(*mem))) == NULL) {
+			free(n);
+			return -1;
+		}
+		l->n = mem;
+		l->cap = cap;
+	}
+	l->n[l->len++] = n;
+	return 0;
+}
+
+void
+nodelist_clear(struct nodelist *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->len; i++)
+		free(l->n[i]);
+	free(l->n);
+	memset(l, 0, sizeof(*l));
+}
+
+void
+stage_clear(struct stage *st)
+{
+	unsigned i;
+
+	for (i = 0; i < VF_COUNT; i++)
+		blob_unref(st->field[i]);
+	blob_unref(st->base_rules);
+	blob_unref(st->chunks);
+	blob_unref(st->display);
+	nodelist_clear(&st->peers);
+	nodelist_clear(&st->changed);
+	nodelist_clear(&st->patches);
+	nodelist_clear(&st->profiles);
+	peers_unref(st->peers_new);
+	free(st->removed);
+	free(st->seen);
+	free(st->online);
+	memset(st, 0, sizeof(*st));
+}

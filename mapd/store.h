@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef STORE_H
+#define STORE_H
+
+#include "ingest.h"
+#include "netmap.h"
+#include "node.h"
+#include "peers.h"
+
+/*
+ * The inside of the netmap, shared by netmap.c, apply.c, ingest.c and the readers (dump.c and the exports).
+ * Everything in a view is immutable once it is published; views and what they hold are counted.
+ */
+struct blob {				/* one packed value, or a struct node */
+	unsigned	 refs;
+	uint32_t	 is_node;
+	size_t		 n;
+	_Alignas(8) uint8_t p[];
+};
+struct blob *blob_new(const void *p, size_t n);		/* NULL: out of memory */
+struct blob *blob_ref(struct blob *b);
+void	 blob_unref(struct blob *b);			/* NULL is fine */
+int	 blob_equal(const struct blob *a, const struct blob *b);
+
+/* Named values in byte order of their names: filter chunks, display messages. */
+struct blobmap {
+	unsigned	 refs;
+	size_t		 n;
+	struct blobmap_entry { struct blob *name, *value; } e[];	/* name: unescaped bytes */
+};
+/*
+ * old (NULL = empty) with a patch: first base (if not NULL) is set under "base", then patch (packed object, NULL = none): "*":null clears all, null
+ * removes, other values set, "*" itself never stays (protocol.md E.5).  NULL: out of memory.
+ */
+struct blobmap *blobmap_patch(const struct blobmap *old, struct blob *base, const uint8_t *patch, const struct dict *d);
+struct blobmap *blobmap_ref(struct blobmap *m);
+void	 blobmap_unref(struct blobmap *m);
+int	 blobmap_equal(const struct blobmap *a, const struct blobmap *b);
+
+/* Members of the map that are one value, replaced as a whole. */
+enum view_field {
+	VF_SELF,		/* a struct node */
+	VF_DNS, VF_DERP, VF_SSH, VF_TKA, VF_CLIENTVERSION, VF_HEALTH, VF_DOMAIN, VF_AUDIT, VF_COLLECT, VF_AUTOUPDATE, VF_CONTROLTIME,
+	VF_COUNT
+};
+
+struct profile {			/* in view.profiles; r.id = UserID */
+	struct rec	 r;
+	uint8_t		 data[];	/* packed object */
+};
+
+struct view {
+	unsigned	 refs;
+	uint64_t	 seq;
+	struct pubkey	 node_key, machine_key;
+	struct wtime	 received;
+	struct blob	*field[VF_COUNT];	/* NULL: none */
+	struct blobmap	*filter, *display;	/* NULL: none */
+	struct peers	*peers;
+	struct recset	*profiles;
+};
+struct view *view_new(void);
+struct view *view_copy(const struct view *v);		/* shares everything */
+struct view *view_ref(struct view *v);
+void	 view_unref(struct view *v);
+static inline const struct node *
+view_self(const struct view *v)
+{
+	return v->field[VF_SELF] == NULL ? NULL : (const struct node *)(const void *)v->field[VF_SELF]->p;
+}
+
+struct netmap {
+	struct view	*cur;			/* NULL: none */
+	struct dict	*names;			/* of everything but peers */
+	enum ipc_source	 source;
+	uint64_t	 seq;
+	int		 fresh;			/* the next message is the first of its stream */
+	int		 in_session;
+	struct pubkey	 node_key, machine_key;	/* of the session */
+	int64_t		 clock_delta;
+	int		 rescan;		/* marks must be looked at again */
+	int64_t		*ids;			/* of the last netmap_change */
+	size_t		 capids;
+};
+
+/* What a reader holds while it reads. */
+struct snapshot {
+	struct view	*view;
+	uint64_t	 peers_at, profiles_at;
+};
+int	 snapshot_take(struct netmap *nm, struct snapshot *s);	/* 0, -1 = there is no map or too many readers */
+void	 snapshot_release(struct snapshot *s);			/* also of one never taken (zeroed) */
+
+/* One message, parsed and not yet applied. */
+struct nodelist { struct node **n; size_t len, cap; };
+struct idflag { int64_t id; int on; };
+struct stage {
+	int		 keepalive;
+	struct blob	*field[VF_COUNT];	/* NULL: absent or without effect; VF_DERP is not merged yet */
+	struct blob	*base_rules;		/* PacketFilter */
+	struct blob	*chunks, *display;	/* PacketFilters, DisplayMessages: packed objects */
+	struct peers	*peers_new;		/* the set that Peers and a first message fill */
+	struct nodelist	 peers, changed, patches, profiles;	/* profiles: struct profile */
+	int64_t		*removed;
+	size_t		 nremoved;
+	struct idflag	*seen, *online;
+	size_t		 nseen, nonline;
+};
+void	 stage_clear(struct stage *st);
+int	 nodelist_add(struct nodelist *l, struct node *n);	/* takes n; 0, or -1 (n freed) */
+void	 nodelist_clear(struct nodelist *l);
+
+/* 1 changed, 0 not, -1 refused with a reason.  Empties st in every case. */
+int	 netmap_apply(struct netmap *nm, struct stage *st, struct wtime now, struct netmap_change *ch, const char **why);
+
+/* derp.c: protocol.md E.8.  old may be NULL.  NULL: out of memory. */
+struct blob *derp_merge(const struct blob *old, const struct blob *new);
+
+/* expiry.c */
+int	 expiry_due(const struct node *n, int64_t now);		/* should bear our mark; now is corrected */
+
+int	 netmap_reserve_ids(struct netmap *nm, size_t n);	/* room for the id lists of a change; 0 / -1 */
+void	 mem_trim(void);					/* give what was freed back to the system */
+
+#endif
