@@ -34,9 +34,17 @@ struct state {				/* what is persisted besides the keyring's MACHINE, NODE and O
 
 enum state_result {
 	STATE_OK,		/* loaded */
-	STATE_FRESH,		/* neither state nor marker existed: a new machine key was made and saved */
+	STATE_FRESH,		/* neither state nor marker existed, or the control URL is new: a new machine key was made and saved */
 	STATE_RECOVERED,	/* state was bad, state.prev was used: warn, health `state-recovered` */
 	STATE_UNUSABLE		/* touch nothing, exit 78; err says what is wrong and what to do */
+};
+
+/* The system calls a save is made of, so that a test can make each of them fail (PERS-03).  NULL members: the real ones. */
+struct state_io {
+	long	(*write)(int fd, const void *p, size_t n);
+	int	(*fsync)(int fd);
+	int	(*linkat)(int ofd, const char *o, int nfd, const char *n, int flag);
+	int	(*renameat)(int ofd, const char *o, int nfd, const char *n);
 };
 
 struct state_store;		/* directory descriptor, instance lock, last bytes written */
@@ -44,6 +52,7 @@ struct state_store;		/* directory descriptor, instance lock, last bytes written 
 /* Opens (making it if missing) and locks the directory.  need_root: owner must be root, else the caller.  NULL with reason in err. */
 struct state_store *state_open(const char *dir, int need_root, char *err, size_t errsize);
 void	 state_close(struct state_store *ss);
+void	 state_set_io(struct state_store *ss, const struct state_io *io);	/* tests */
 enum state_result state_load(struct state_store *ss, const char *control_url, struct state *st, struct keyring *k, char *err, size_t errsize);
 /*
  * Write-ahead save: returns 0 only when the new version is durable (fsync of file and directory).  Unchanged contents are not rewritten

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sys/stat.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "buf.h"
+#include "config.h"
+#include "configkw.h"
+#include "text.h"
+
+#define CONFIG_FILE_MAX	  (256 * 1024)
+#define CONFIG_LINE_WORDS 80
+
+struct reader {
+	const char *name; /* of the file, for messages */
+	unsigned    line;
+	char	   *err;
+	size_t	    errsize;
+	uint64_t    seen; /* bit per keyword of the table */
+};
+
+static int
+complain(const struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static int
+complain(const struct reader *r, const char *fmt, ...)
+{
+	va_list ap;
+	int	n;
+
+	n = snprintf(r->err, r->errsize, "%s:%u: ", r->name, r->line);
+	if (n >= 0 && (size_t)n < r->errsize) {
+		va_start(ap, fmt);
+		vsnprintf(r->err + n, r->errsize - (size_t)n, fmt, ap);
+		va_end(ap);
+	}
+	return -1;
+}
+
+/* Splits one line in place: words, "quoted words" (with \" and \\), # comments.  Number of words, or -1 with a reason. */
+static int
+split_words(char *s, char **words, int max, const char **why)
+{
+	int n = 0;
+
+	for (;;) {
+		char *to;
+		int   quoted;
+
+		while (*s == ' ' || *s == '\t' || *s == '\r')
+			s++;
+		if (*s == '\0' || *s == '#')
+			return n;
+		if (n == max) {
+			*why = "too many values";
+			return -1;
+		}
+		quoted = *s == '"';
+		s += quoted;
+		words[n++] = to = s;
+		while (quoted ? *s != '"' : *s != '\0' && *s != ' ' && *s != '\t' && *s != '\r') {
+			if (*s == '\0') {
+				*why = "quote is not closed";
+				return -1;
+			}
+			if (quoted && *s == '\\' && (s[1] == '"' || s[1] == '\\'))
+				s++;
+			*to++ = *s++;
+		}
+		if (*s != '\0')
+			s++;
+		*to = '\0';
+	}
+}
+
+static int
+check_text(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s < ' ' && *s != '\t')
+			return -1;
+	return 0;
+}
+
+static int
+parse_line(struct reader *r, char *line, struct config *c)
+{
+	char		     *words[CONFIG_LINE_WORDS], why[300] = "";
+	const char	     *what = NULL;
+	const struct keyword *kw;
+	int		      i, n;
+
+	if (check_text(line) == -1)
+		return complain(r, "control character in the line");
+	if ((n = split_words(line, words, CONFIG_LINE_WORDS, &what)) == -1)
+		return complain(r, "%s", what);
+	if (n == 0)
+		return 0;
+	for (i = 0, kw = config_keywords; kw->name != NULL && strcmp(kw->name, words[0]) != 0; kw++)
+		i++;
+	if (kw->name == NULL) {
+		char safe[64];
+
+		text_sanitize(words[0], strlen(words[0]), safe, sizeof(safe));
+		return complain(r, "unknown keyword \"%s\"", safe);
+	}
+	if (r->seen & (1ULL << i))
+		return complain(r, "%s is given twice", kw->name);
+	r->seen |= 1ULL << i;
+	if (n < 2)
+		return complain(r, "%s needs a value: %s", kw->name, kw->expects);
+	if (n > 2 && !kw->list)
+		return complain(r, "%s takes one value; quote a value that has spaces", kw->name);
+	if (kw->parse(c, kw, words + 1, n - 1, why, sizeof(why)) == -1)
+		return complain(r, "%s: %s", kw->name, why[0] != '\0' ? why : kw->expects);
+	return 0;
+}
+
+int
+config_parse(const char *name, const char *text, size_t n, struct config *out, char *err, size_t errsize)
+{
+	struct reader r = { name, 0, err, errsize, 0 };
+	struct config c;
+	const char   *end = text + n;
+	char	      line[2048], why[300] = "";
+	int	      rv = -1;
+
+	config_defaults(&c);
+	while (text < end) {
+		const char *nl = memchr(text, '\n', (size_t)(end - text));
+		size_t	    len = (size_t)((nl != NULL ? nl : end) - text);
+
+		r.line++;
+		if (len >= sizeof(line)) {
+			complain(&r, "line is too long");
+			goto out;
+		}
+		if (memchr(text, '\0', len) != NULL) {
+			complain(&r, "NUL byte in the line");
+			goto out;
+		}
+		memcpy(line, text, len);
+		line[len] = '\0';
+		if (parse_line(&r, line, &c) == -1)
+			goto out;
+		text += len + (nl != NULL);
+	}
+	if (config_finish(&c, why, sizeof(why)) == -1) {
+		snprintf(err, errsize, "%s: %s", name, why);
+		goto out;
+	}
+	*out = c;
+	rv = 0;
+out:
+	sodium_memzero(line, sizeof(line)); /* it may have held a proxy's password */
+	sodium_memzero(&c, sizeof(c));
+	return rv;
+}
+
+int
+config_load(const char *path, struct config *c, char *err, size_t errsize)
+{
+	static char text[CONFIG_FILE_MAX + 1]; /* wiped below; too large for the stack */
+	struct stat st;
+	size_t	    len = 0;
+	ssize_t	    n;
+	int	    fd, rv;
+
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1) {
+		snprintf(err, errsize, "%s: %s", path, strerror(errno));
+		return -1;
+	}
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
+		snprintf(err, errsize, "%s: not a regular file", path);
+		close(fd);
+		return -1;
+	}
+	while ((n = read(fd, text + len, sizeof(text) - len)) > 0)
+		len += (size_t)n;
+	if (n == -1 || len > CONFIG_FILE_MAX) {
+		snprintf(err, errsize, "%s: %s", path, n == -1 ? strerror(errno) : "larger than 256 KiB");
+		rv = -1;
+	} else
+		rv = config_parse(path, text, len, c, err, errsize);
+	close(fd);
+	sodium_memzero(text, sizeof(text));
+	return rv;
+}
+
+int
+config_print(const struct config *c, struct buf *out)
+{
+	const struct keyword *kw;
+
+	for (kw = config_keywords; kw->name != NULL; kw++)
+		kw->print(c, kw, out);
+	return out->failed ? -1 : 0;
+}
+
+const char *
+config_reload_blocker(const struct config *from, const struct config *to)
+{
+	const struct keyword *kw;
+
+	for (kw = config_keywords; kw->name != NULL; kw++) {
+		struct buf a, b;
+		int	   same;
+
+		if (!kw->restart)
+			continue;
+		buf_init(&a, 1 << 16);
+		buf_init(&b, 1 << 16);
+		kw->print(from, kw, &a);
+		kw->print(to, kw, &b);
+		same = buf_len(&a) == buf_len(&b) && (buf_len(&a) == 0 || memcmp(buf_ptr(&a), buf_ptr(&b), buf_len(&a)) == 0);
+		buf_free(&a);
+		buf_free(&b);
+		if (!same)
+			return kw->name;
+	}
+	return NULL;
+}
+
+int
+config_read_authkey(const struct config *c, char *out, size_t outsize, size_t *len, char *err, size_t errsize)
+{
+	struct stat st;
+	ssize_t	    n;
+	size_t	    from = 0, i;
+	int	    fd;
+
+	if ((fd = open(c->auth_key_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) == -1) {
+		snprintf(err, errsize, "auth-key-file %s: %s", c->auth_key_file,
+		    errno == ELOOP ? "is a symbolic link; name the file itself" : strerror(errno));
+		return -1;
+	}
+	*err = '\0';
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
+		snprintf(err, errsize, "auth-key-file %s: not a regular file", c->auth_key_file);
+	else if (st.st_uid != 0 && st.st_uid != geteuid())
+		snprintf(err, errsize, "auth-key-file %s: belongs to uid %u; chown it to root", c->auth_key_file, st.st_uid);
+	else if ((st.st_mode & 077) != 0)
+		snprintf(err, errsize, "auth-key-file %s: others have access (mode %04o); chmod 600 it", c->auth_key_file, st.st_mode & 07777);
+	else if ((n = read(fd, out, outsize)) == -1)
+		snprintf(err, errsize, "auth-key-file %s: %s", c->auth_key_file, strerror(errno));
+	else if ((size_t)n == outsize)
+		snprintf(err, errsize, "auth-key-file %s: larger than a key can be", c->auth_key_file);
+	else
+		*len = (size_t)n;
+	close(fd);
+	if (*err != '\0')
+		return -1;
+	while (*len > 0 && isspace((unsigned char)out[*len - 1])) /* REG-12: trimmed */
+		(*len)--;
+	while (from < *len && isspace((unsigned char)out[from]))
+		from++;
+	memmove(out, out + from, *len -= from);
+	for (i = 0; i < *len; i++)
+		if ((unsigned char)out[i] <= ' ' || (unsigned char)out[i] >= 0x7f)
+			break;
+	if (*len == 0 || i < *len) {
+		sodium_memzero(out, outsize);
+		snprintf(err, errsize, "auth-key-file %s: %s", c->auth_key_file, *len == 0 ? "is empty" : "does not hold one key on one line");
+		return -1;
+	}
+	return 0;
+}
