@@ -94,7 +94,8 @@ flush_soon(struct report *r)
 static void
 put(struct ipc_deltas *d, const void *p, size_t n)
 {
-	memcpy(d->data + d->data_len, p, n);
+	if (n > 0)
+		memcpy(d->data + d->data_len, p, n);
 	d->data_len = (uint16_t)(d->data_len + n);
 }
 

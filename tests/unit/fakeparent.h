@@ -23,6 +23,7 @@
 #include "ipc.h"
 #include "log.h"
 #include "spawn.h"
+#include "timefmt.h"
 
 /*
  * The parent's end of a channel for tests of children: forks, runs a role as main() would, speaks ipc with it, and by itself
@@ -191,16 +192,17 @@ fp_run_for(struct fakeparent *fp, unsigned ms)
 static FP_USED struct fp_msg *
 fp_try(struct fakeparent *fp, enum ipc_type type, unsigned ms)
 {
-	unsigned i, waited;
+	uint64_t until = time_mono_ms() + ms;
+	unsigned i;
 
-	for (waited = 0;; waited += 5) {
+	for (;;) {
 		for (i = 0; i < fp->nmsgs; i++) {
 			if (fp->msgs[i]->type == type && !fp->msgs[i]->taken) {
 				fp->msgs[i]->taken = 1;
 				return fp->msgs[i];
 			}
 		}
-		if (waited >= ms || fp->closed)
+		if (time_mono_ms() >= until || fp->closed)
 			return NULL;
 		fp_run_for(fp, 5);
 	}
