@@ -53,9 +53,12 @@ op_end(struct authd *a, enum ipc_type type, const void *result, size_t len)
 void
 op_cancel(struct authd *a)
 {
-	struct ipc_key_result key = { .ok = 0 };
-	struct ipc_reg_result reg = { .outcome = IPC_REG_TRANSPORT };
+	struct ipc_key_result key;
+	struct ipc_reg_result reg;
 
+	memset(&key, 0, sizeof(key));
+	memset(&reg, 0, sizeof(reg));
+	reg.outcome = IPC_REG_TRANSPORT;
 	if (a->kind == OP_KEY) {
 		key_abandon(a);
 		IPC_SET(&key, err, CANCELLED, strlen(CANCELLED));

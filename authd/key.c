@@ -11,9 +11,11 @@
 static void
 fail(struct authd *a, uint32_t http_status, const char *why)
 {
-	struct ipc_key_result r = { .ok = 0, .http_status = http_status };
+	struct ipc_key_result r;
 	char text[IPC_ERR_MAX + 1];
 
+	memset(&r, 0, sizeof(r));
+	r.http_status = http_status;
 	snprintf(text, sizeof(text), "server key: %s", why);
 	IPC_SET(&r, err, text, strlen(text));
 	op_end(a, IPC_KEY_RESULT, &r, sizeof(r));
@@ -23,10 +25,13 @@ static void
 fetched(void *arg, int status, const uint8_t *body, size_t n, const char *err)
 {
 	struct authd *a = arg;
-	struct ipc_key_result r = { .ok = 1, .http_status = (uint32_t)status };
+	struct ipc_key_result r;
 	char text[64];
 	int rv;
 
+	memset(&r, 0, sizeof(r));
+	r.ok = 1;
+	r.http_status = (uint32_t)status;
 	a->fetch = NULL;
 	if (status == 0) {
 		fail(a, 0, err);

@@ -155,9 +155,10 @@ fill_result(const struct authd *a, const struct register_answer *ans, struct ipc
 static void
 finish(struct authd *a)
 {
-	struct ipc_reg_result r = { .outcome = IPC_REG_TRANSPORT };
+	struct ipc_reg_result r;
 	struct register_answer ans;
 
+	memset(&r, 0, sizeof(r));
 	if (a->failed != 0) {
 		r.outcome = (uint32_t)a->failed;
 		r.http_status = (uint32_t)a->status;
