@@ -137,6 +137,15 @@ struct ipc_query {				/* a control client's descriptor comes along; mapd answers
 /* EVENT: chunks of one event body, e.g. `"event":"status","loginFinished":false,"status":{...}`.  id = IPC_ID_NONE: for every
  * `watch netmap` client; else only for the one whose QUERY had (or will next have) that id. */
 
+/*
+ * KEY_FETCH and REGISTER each get exactly one KEY_RESULT or REG_RESULT with their id, also after CANCEL (whose id names the
+ * operation) and when the next operation pushes them aside: then not ok / TRANSPORT with the text "cancelled".  The parent's end
+ * stays BUSY until it has every result it is owed, so none can meet an idle channel; a CANCEL that comes too late is no error.
+ * DIAL_CANCEL names a DIAL or an HS_BEGIN: nobody waits for its answer any more, a half-open handshake can be forgotten.
+ * MAP_START{prepare_only}, then MAP_START with the same id: CONNECTED comes once.  MAP_STOP is answered with STREAM CLOSED and
+ * an empty err if a stream or a prepared connection was there, else not at all.  DELTAS without records: peers, online or source.
+ */
+
 /* --- child to parent --- */
 struct ipc_ready { char build[BUILD_ID_LEN]; uint32_t layers; };	/* layers: enum sandbox_layer bits */
 struct ipc_log { uint32_t level; uint16_t data_len; char data[512]; };
