@@ -48,6 +48,7 @@ struct h2 {
 	uint64_t	 now;
 	int		 goaway;		/* no new requests */
 	int		 dead;			/* no more input */
+	int		 settings;		/* the server's SETTINGS have come */
 	int		 broken;		/* nghttp2 gave up: nothing but deletion is allowed */
 	int		 full;
 	int		 resumed;		/* a stream goes on after a pause: its bytes are due */
@@ -227,6 +228,8 @@ on_frame_recv(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 
 	if (f->hd.type == NGHTTP2_GOAWAY)
 		h->goaway = 1;
+	if (f->hd.type == NGHTTP2_SETTINGS)
+		h->settings = 1;
 	/* A frame of nothing but padding costs us as much as an empty one. */
 	if (f->hd.type == NGHTTP2_DATA && f->hd.length > 0 && f->hd.length <= f->data.padlen)
 		why = h2guard_count(&h->guard, h->now);
@@ -553,13 +556,15 @@ h2_goaway(struct h2 *h)
 int
 h2_server_full(const struct h2 *h)
 {
-	return h->nstreams >= nghttp2_session_get_remote_settings(h->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+	return h->settings &&
+	    h->nstreams >= nghttp2_session_get_remote_settings(h->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 int
 h2_can_open(const struct h2 *h)
 {
-	return !h->goaway && !h->dead && h->nstreams < H2_MAX_STREAMS && !h2_server_full(h) &&
+	/* Until the server's limit is known one stream is safe, more might be refused. */
+	return !h->goaway && !h->dead && h->nstreams < (h->settings ? H2_MAX_STREAMS : 1) && !h2_server_full(h) &&
 	    nghttp2_session_check_request_allowed(h->ng);
 }
 
