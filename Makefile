@@ -199,7 +199,13 @@ asan:
 interop: all
 	@TAILNETD_BUILD=$(abspath $(BUILD)) tests/interop/run
 
-bench: all
+# tests/bench/*.c measure mapd's store by itself.
+BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+$(BUILD)/tests/bench/%: tests/bench/%.c $(AR_mapd:%=$(BUILD)/lib/%.a)
+	@mkdir -p $(@D)
+	$(CC) $(ALLFLAGS) $(HARDLD) $(LDFLAGS) $(INC_mapd) -o $@ $< $(AR_mapd:%=$(BUILD)/lib/%.a) $(SYS_mapd)
+
+bench: all $(BENCH_BIN)
 	@TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B tests/bench/run.py $(BENCH)
 
 demo: deps-check

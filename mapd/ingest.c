@@ -347,10 +347,10 @@ take_value(struct ingest *g)
 
 	if (g->name == NM_NONE)
 		return 0;
-	if (*v == PK_NULL) { /* absent, also when it was there before under the same name */
+	if (*v == PK_NULL) { /* absent, also when it was there before: the last wins */
 		if (is_list(g->name))
 			forget_list(g);
-		return 0;
+		return f == VF_COUNT ? 0 : set_blob(g, &g->st.field[f], NULL, 0);
 	}
 	if ((r = side_member(&g->side, g->name, v, g->nm->names)) != 0)
 		return r == -1 ? refuse(g, "out of memory") : 0;

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dict.h"
+#include "dump.h"
+
+enum { HEAD, PEERS, MIDDLE, FILTER, PROFILES_HEAD, PROFILES, TAIL, DONE };
+
+const char *
+source_name(enum ipc_source s)
+{
+	static const char *const names[] = { "none", "cached", "stale", "live" };
+
+	return (unsigned)s < sizeof(names) / sizeof(names[0]) ? names[s] : "none";
+}
+
+/* --- the users that are spoken of (FLD-07) --- */
+
+static size_t
+idset_place(const struct idset *s, int64_t id)
+{
+	size_t i = (size_t)(((uint64_t)id * 0x9e3779b97f4a7c15u) >> 20) & (s->size - 1);
+
+	while (s->used[i] && s->id[i] != id)
+		i = (i + 1) & (s->size - 1);
+	return i;
+}
+
+static int
+idset_grow(struct idset *s)
+{
+	struct idset bigger = { .size = s->size ? s->size * 2 : 64 };
+	size_t i, at;
+
+	bigger.id = malloc(bigger.size * sizeof(*bigger.id));
+	bigger.used = calloc(bigger.size, 1);
+	if (bigger.id == NULL || bigger.used == NULL) {
+		free(bigger.id);
+		free(bigger.used);
+		return -1;
+	}
+	for (i = 0; i < s->size; i++) {
+		if (!s->used[i])
+			continue;
+		at = idset_place(&bigger, s->id[i]);
+		bigger.id[at] = s->id[i];
+		bigger.used[at] = 1;
+		bigger.n++;
+	}
+	free(s->id);
+	free(s->used);
+	*s = bigger;
+	return 0;
+}
+
+static int
+idset_has(const struct idset *s, int64_t id)
+{
+	return s->n > 0 && s->used[idset_place(s, id)];
+}
+
+static void
+idset_add(struct dump *d, int64_t id)
+{
+	struct idset *s = &d->users;
+	size_t at;
+
+	if (s->n * 2 >= s->size && idset_grow(s) == -1) {
+		d->failed = 1;
+		return;
+	}
+	at = idset_place(s, id);
+	if (s->used[at])
+		return;
+	s->used[at] = 1;
+	s->id[at] = id;
+	s->n++;
+}
+
+/* --- starting and ending --- */
+
+static int
+start(struct dump *d, struct netmap *nm)
+{
+	memset(d, 0, sizeof(*d));
+	d->nm = nm;
+	d->source = nm->source;
+	d->left = UINT64_MAX;
+	d->phase = HEAD;
+	return snapshot_take(nm, &d->snap);
+}
+
+int
+dump_netmap(struct dump *d, struct netmap *nm)
+{
+	return start(d, nm);
+}
+
+int
+dump_peers(struct dump *d, struct netmap *nm, uint64_t limit, int has_after, int64_t after)
+{
+	int r = start(d, nm);
+
+	d->lines = 1;
+	d->phase = PEERS;
+	d->left = limit;
+	d->begun = has_after;
+	d->last = after;
+	return r;
+}
+
+void
+dump_end(struct dump *d)
+{
+	snapshot_release(&d->snap);
+	free(d->users.id);
+	free(d->users.used);
+	memset(&d->users, 0, sizeof(d->users));
+}
+
+/* --- members --- */
+
+static void
+put_name(struct pb *out, const char *name)
+{
+	pb_byte(out, '"');
+	pb_puts(out, name);
+	pb_put(out, "\":", 2);
+}
+
+static void
+put_time(struct pb *out, const char *name, struct wtime t, int none)
+{
+	put_name(out, name);
+	pb_byte(out, '"');
+	if (!none && pb_need(out, TIME_TEXT_MAX) == 0)
+		out->n += pack_time_text((char *)out->p + out->n, t);
+	pb_byte(out, '"');
+}
+
+static void
+put_key(struct pb *out, const char *name, enum key_kind kind, const struct pubkey *k)
+{
+	char text[KEY_TEXT_MAX];
+
+	put_name(out, name);
+	pb_byte(out, '"');
+	pb_puts(out, key_format(kind, k, text));
+	pb_byte(out, '"');
+}
+
+static const struct {
+	const char *name, *none;
+} fields[VF_COUNT] = {
+	[VF_SELF] = { "SelfNode", "null" }, [VF_DNS] = { "DNS", "{}" }, [VF_DERP] = { "DERPMap", "null" }, [VF_SSH] = { "SSHPolicy", "null" },
+	[VF_TKA] = { "TKAInfo", "null" }, [VF_CLIENTVERSION] = { "ClientVersion", "null" }, [VF_HEALTH] = { "Health", "[]" },
+	[VF_DOMAIN] = { "Domain", "\"\"" }, [VF_AUDIT] = { "DomainAuditLogID", "\"\"" }, [VF_COLLECT] = { "CollectServices", "null" },
+	[VF_AUTOUPDATE] = { "DefaultAutoUpdate", "null" }, [VF_CONTROLTIME] = { "ControlTime", "\"\"" },
+};
+
+void
+dump_field(struct pb *out, const struct netmap *nm, const struct view *v, enum view_field f)
+{
+	put_name(out, fields[f].name);
+	if (v->field[f] == NULL)
+		pb_puts(out, fields[f].none);
+	else if (f == VF_SELF)
+		node_print(out, view_self(v), nm->names);
+	else
+		(void)pk_print(out, v->field[f]->p, nm->names);
+}
+
+static void
+head(struct dump *d, struct pb *out)
+{
+	const struct view *v = d->snap.view;
+	const struct node *self = view_self(v);
+	int never = self == NULL || !(self->state & NODE_EXPIRY) || self->key_expiry == TIME_GO_ZERO;
+	struct wtime expiry = { never ? 0 : self->key_expiry, 0 };
+
+	pb_puts(out, "{\"v\":1,\"Seq\":");
+	pb_i64(out, (int64_t)v->seq);
+	pb_puts(out, ",\"Source\":\"");
+	pb_puts(out, source_name(d->source));
+	pb_puts(out, "\",");
+	put_time(out, "ReceivedAt", (struct wtime){ v->received.sec, v->received.nsec / 1000000 * 1000000 }, 0);
+	pb_byte(out, ',');
+	put_key(out, "NodeKey", KEY_NODE, &v->node_key);
+	pb_byte(out, ',');
+	put_key(out, "MachineKey", KEY_MACHINE, &v->machine_key);
+	pb_byte(out, ',');
+	put_time(out, "Expiry", expiry, never);
+	pb_byte(out, ',');
+	dump_field(out, d->nm, v, VF_SELF);
+	if (self != NULL) {
+		idset_add(d, self->user);
+		idset_add(d, node_sharer(self, d->nm->names));
+	}
+	pb_puts(out, ",\"Peers\":[");
+}
+
+/* The map may have changed since the last call: seek again.  1 = enough for now. */
+static int
+peers(struct dump *d, struct pb *out, size_t about)
+{
+	struct peers *p = d->snap.view->peers;
+	struct recset_iter it = d->begun ? recset_after(p->set, d->last) : recset_first(p->set);
+	const struct node *n;
+
+	for (; d->left > 0; d->left--) {
+		if (out->n >= about)
+			return 1;
+		if ((n = peers_next(p, &it, d->snap.peers_at)) == NULL)
+			return 0;
+		if (d->any && !d->lines)
+			pb_byte(out, ',');
+		node_print(out, n, p->dict);
+		if (d->lines) {
+			pb_byte(out, '\n');
+		} else {
+			idset_add(d, n->user);
+			if (n->state & NODE_SHARED)
+				idset_add(d, node_sharer(n, p->dict));
+		}
+		d->begun = d->any = 1;
+		d->last = n->r.id;
+	}
+	return 0;
+}
+
+static void
+middle(struct dump *d, struct pb *out)
+{
+	pb_puts(out, "],");
+	dump_field(out, d->nm, d->snap.view, VF_DNS);
+	pb_byte(out, ',');
+	dump_field(out, d->nm, d->snap.view, VF_DERP);
+	pb_puts(out, ",\"PacketFilterRules\":[");
+	d->any = 0;
+}
+
+/* The chunks one behind the other, in byte order of their names (E.5). */
+static int
+filter(struct dump *d, struct pb *out, size_t about)
+{
+	const struct blobmap *m = d->snap.view->filter;
+	const uint8_t *v;
+
+	for (; m != NULL && d->chunk < m->n; d->chunk++, d->rule = NULL) {
+		const uint8_t *list = m->e[d->chunk].value->p;
+
+		if (*list != PK_ARR)
+			continue;
+		if (d->rule == NULL)
+			d->rule = pk_first(list);
+		while (pk_element(&d->rule, &v)) {
+			if (d->any)
+				pb_byte(out, ',');
+			(void)pk_print(out, v, d->nm->names);
+			d->any = 1;
+			if (out->n >= about)
+				return 1;
+		}
+	}
+	return 0;
+}
+
+static void
+profiles_head(struct dump *d, struct pb *out)
+{
+	pb_puts(out, "],\"UserProfiles\":{");
+	d->any = d->begun = 0;
+}
+
+static int
+profiles(struct dump *d, struct pb *out, size_t about)
+{
+	struct recset *rs = d->snap.view->profiles;
+	struct recset_iter it = d->begun ? recset_after(rs, d->last) : recset_first(rs);
+	const struct profile *pr;
+
+	while (out->n < about) {
+		if ((pr = (const struct profile *)recset_next(rs, &it, d->snap.profiles_at)) == NULL)
+			return 0;
+		d->begun = 1;
+		d->last = pr->r.id;
+		if (!idset_has(&d->users, pr->r.id))
+			continue;
+		if (d->any)
+			pb_byte(out, ',');
+		d->any = 1;
+		pb_byte(out, '"');
+		pb_i64(out, pr->r.id);
+		pb_puts(out, "\":");
+		(void)pk_print(out, pr->data, d->nm->names);
+	}
+	return 1;
+}
+
+/* A health text as a display message: protocol.md E.5, last paragraph. */
+static void
+health_message(struct pb *out, const struct netmap *nm, const uint8_t *v)
+{
+	uint8_t hash[crypto_hash_sha256_BYTES];
+	char tmp[PK_TMP], *text;
+	struct pv t;
+	long n;
+
+	if (!pk_text(v, nm->names, tmp, &t) || (text = malloc(t.n + 1)) == NULL)
+		return;
+	n = pk_cstr(v, nm->names, text, t.n + 1);
+	crypto_hash_sha256(hash, (const uint8_t *)text, (unsigned long long)n);
+	free(text);
+	pb_puts(out, "\"health-");
+	if (pb_need(out, 2 * sizeof(hash)) == 0) {
+		pack_hex((char *)out->p + out->n, hash, sizeof(hash));
+		out->n += 2 * sizeof(hash);
+	}
+	pb_puts(out, "\":{\"Title\":\"Health warning of the control server\",\"Text\":");
+	(void)pk_print(out, v, nm->names);
+	pb_puts(out, ",\"Severity\":\"medium\"}");
+}
+
+static int
+said_before(const struct netmap *nm, const uint8_t *list, const uint8_t *v)
+{
+	const uint8_t *p = pk_first(list), *e;
+
+	(void)nm;
+	while (pk_element(&p, &e) && e < v)
+		if (pv_equal(pv_at(e), pv_at(v)))
+			return 1;
+	return 0;
+}
+
+void
+dump_health_messages(struct pb *out, const struct netmap *nm, const struct view *v)
+{
+	const struct blobmap *m = v->display;
+	const uint8_t *list = v->field[VF_HEALTH] == NULL ? NULL : v->field[VF_HEALTH]->p, *p, *e;
+	size_t i;
+	int any = 0;
+
+	pb_byte(out, '{');
+	for (i = 0; m != NULL && i < m->n; i++, any = 1) {
+		if (any)
+			pb_byte(out, ',');
+		pb_quote(out, (const char *)m->e[i].name->p, m->e[i].name->n);
+		pb_byte(out, ':');
+		(void)pk_print(out, m->e[i].value->p, nm->names);
+	}
+	if (!any && list != NULL && *list == PK_ARR) {
+		for (p = pk_first(list); pk_element(&p, &e);) {
+			if (*e == PK_NULL || said_before(nm, list, e))
+				continue;
+			if (any)
+				pb_byte(out, ',');
+			health_message(out, nm, e);
+			any = 1;
+		}
+	}
+	pb_byte(out, '}');
+}
+
+static void
+tail(struct dump *d, struct pb *out)
+{
+	static const enum view_field first[] = { VF_DOMAIN, VF_AUDIT, VF_SSH, VF_COLLECT, VF_HEALTH };
+	static const enum view_field rest[] = { VF_TKA, VF_CONTROLTIME, VF_CLIENTVERSION, VF_AUTOUPDATE };
+	size_t i;
+
+	pb_byte(out, '}');
+	for (i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		pb_byte(out, ',');
+		dump_field(out, d->nm, d->snap.view, first[i]);
+	}
+	pb_puts(out, ",\"DisplayMessages\":");
+	dump_health_messages(out, d->nm, d->snap.view);
+	for (i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
+		pb_byte(out, ',');
+		dump_field(out, d->nm, d->snap.view, rest[i]);
+	}
+	pb_byte(out, '}');
+}
+
+int
+dump_more(struct dump *d, struct pb *out, size_t about)
+{
+	while (d->phase != DONE && out->n < about && !out->oom && !d->failed) {
+		switch (d->phase) {
+		case HEAD: head(d, out); break;
+		case PEERS:
+			if (peers(d, out, about))
+				return 1;
+			if (d->lines)
+				d->phase = TAIL;
+			break;
+		case MIDDLE: middle(d, out); break;
+		case FILTER:
+			if (filter(d, out, about))
+				return 1;
+			break;
+		case PROFILES_HEAD: profiles_head(d, out); break;
+		case PROFILES:
+			if (profiles(d, out, about))
+				return 1;
+			break;
+		case TAIL: tail(d, out); break;
+		default: break;
+		}
+		d->phase++;
+	}
+	d->failed |= out->oom;
+	return d->phase != DONE && !d->failed;
+}

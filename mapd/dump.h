@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef DUMP_H
+#define DUMP_H
+
+#include "pack.h"
+#include "store.h"
+
+/*
+ * The netmap object (interface.md 5) and the list of peers, written piece by piece from a snapshot: nothing is copied, and the map may change meanwhile.
+ */
+struct idset {				/* user ids met so far */
+	int64_t		*id;
+	uint8_t		*used;
+	size_t		 n, size;
+};
+
+struct dump {
+	struct netmap	*nm;
+	struct snapshot	 snap;
+	enum ipc_source	 source;
+	int		 phase;
+	int		 failed;	/* out of memory: the text is not whole */
+	int		 lines;		/* peers: one object per line, nothing around */
+	uint64_t	 left;		/* peers that may still be written */
+	int64_t		 last;		/* id of the last peer written */
+	int		 begun, any;
+	size_t		 chunk;		/* filter */
+	const uint8_t	*rule;
+	struct idset	 users;
+};
+
+/* 0, or -1: no netmap (or too many readers).  End with dump_end() in any case. */
+int	 dump_netmap(struct dump *d, struct netmap *nm);
+int	 dump_peers(struct dump *d, struct netmap *nm, uint64_t limit, int has_after, int64_t after);
+/* Append about `about` bytes (more only by one element).  1 = there is more, 0 = that was all. */
+int	 dump_more(struct dump *d, struct pb *out, size_t about);
+void	 dump_end(struct dump *d);
+
+const char *source_name(enum ipc_source s);		/* "none" "cached" "stale" "live" */
+/* Single members of the netmap object, `"DNS":{..}`, for delta events. */
+void	 dump_field(struct pb *out, const struct netmap *nm, const struct view *v, enum view_field f);
+void	 dump_health_messages(struct pb *out, const struct netmap *nm, const struct view *v);	/* value of DisplayMessages */
+
+#endif
