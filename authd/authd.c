@@ -75,7 +75,7 @@ on_cancel(void *ctx, const struct ipc_msg *m)
 {
 	struct authd *a = ctx;
 
-	if (a->kind != OP_NONE && m->id == a->id)	/* else its result is on its way already */
+	if (a->kind != OP_NONE && m->id == a->id) /* else its result is on its way already */
 		op_cancel(a);
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include "op.h"
 #include "timefmt.h"
 
-#define KEY_BODY_MAX	65536		/* protocol.md B.2 */
+#define KEY_BODY_MAX 65536 /* protocol.md B.2 */
 
 static void
 fail(struct authd *a, uint32_t http_status, const char *why)
@@ -50,7 +50,7 @@ fetched(void *arg, int status, const uint8_t *body, size_t n, const char *err)
 		r.ok = 0;
 		r.too_old = 1;
 		memset(&r.key, 0, sizeof(r.key));
-		snprintf(text, sizeof(text), "server too old: it has no noise key");	/* KEY-03 */
+		snprintf(text, sizeof(text), "server too old: it has no noise key"); /* KEY-03 */
 		IPC_SET(&r, err, text, strlen(text));
 	}
 	op_end(a, IPC_KEY_RESULT, &r, sizeof(r));
@@ -66,7 +66,8 @@ start_fetch(struct authd *a)
 	a->wait_ca = 0;
 	/* The capability version is the same number everywhere (KEY-07). */
 	snprintf(path, sizeof(path), "%s/key?v=%u", cfg->prefix, cfg->capver);
-	a->fetch = child_fetch(a->c, "GET", path, KEY_BODY_MAX, now < a->until_ms ? (unsigned)(a->until_ms - now) : 1, fetched, a);
+	a->fetch = child_fetch(a->c, "GET", path, KEY_BODY_MAX, now < a->until_ms ? (unsigned)(a->until_ms - now) : 1,
+	    fetched, a);
 	if (a->fetch == NULL)
 		fail(a, 0, "out of memory");
 }
@@ -78,7 +79,7 @@ key_on_fetch(void *ctx, const struct ipc_msg *m)
 
 	op_begin(a, OP_KEY, m->id);
 	a->until_ms = time_mono_ms() + KEY_FETCH_MS;
-	op_deadline(a, KEY_FETCH_MS + 500);	/* the fetch's own limit comes first and knows more */
+	op_deadline(a, KEY_FETCH_MS + 500); /* the fetch's own limit comes first and knows more */
 	if (child_wire_config(a->c)->https && child_trust(a->c) == NULL) {
 		a->wait_ca = 1;
 		child_need_ca(a->c);

@@ -12,7 +12,7 @@
 #include "register.h"
 #include "text.h"
 
-#define BODY_ROOM (4 * HOSTINFO_ROOM)
+#define BODY_ROOM     (4 * HOSTINFO_ROOM)
 #define HOSTINFO_ROOM (256u * 1024)
 
 /* Nothing of this operation stays: connection, answer (it may hold a login URL), timers. */
@@ -91,7 +91,7 @@ on_done(void *arg, enum request_err err, const char *why)
 
 	settle_soon(a);
 	if (err == REQ_OK || (a->status != 0 && a->status != 200))
-		return;		/* an error answer counts even when its text was cut off */
+		return; /* an error answer counts even when its text was cut off */
 	if (err == REQ_TOO_LARGE)
 		answer_failed(a, IPC_REG_BAD_ANSWER, "register: the answer is larger than 1 MiB");
 	else
@@ -112,7 +112,7 @@ on_down(void *arg, const char *why, int suspect)
 
 	a->suspect = suspect;
 	if (a->failed == IPC_REG_TRANSPORT && why != NULL && why[0] != '\0')
-		answer_failed(a, IPC_REG_TRANSPORT, why);	/* knows more than the request's own end */
+		answer_failed(a, IPC_REG_TRANSPORT, why); /* knows more than the request's own end */
 }
 
 /* --- results --- */
@@ -172,7 +172,7 @@ finish(struct authd *a)
 	}
 	reg_abandon(a);
 	op_end(a, IPC_REG_RESULT, &r, sizeof(r));
-	explicit_bzero(&r, sizeof(r));		/* a login URL */
+	explicit_bzero(&r, sizeof(r)); /* a login URL */
 }
 
 void
@@ -234,7 +234,9 @@ send_request(struct authd *a, const struct ipc_register *m)
 		.auth_key = m->auth_key,
 		.auth_key_len = m->auth_key_len,
 	};
-	struct request_spec spec = { .method = "POST", .lb = { &m->old_node_key, &m->node_key }, .max_answer = REGISTER_MAX_ANSWER };
+	struct request_spec spec = { .method = "POST",
+		.lb = { &m->old_node_key, &m->node_key },
+		.max_answer = REGISTER_MAX_ANSWER };
 	char path[sizeof(cfg->prefix) + 32];
 	struct buf body;
 
@@ -282,6 +284,7 @@ reg_on_register(void *ctx, const struct ipc_msg *m)
 		op_begin(a, OP_REGISTER, m->id);
 		begin(a, m->payload);
 	}
-	explicit_bzero((void *)(uintptr_t)m->payload, m->len);	/* the auth key is in the session's queue now, and only there */
+	explicit_bzero((void *)(uintptr_t)m->payload,
+	    m->len); /* the auth key is in the session's queue now, and only there */
 	return ok ? 0 : -1;
 }

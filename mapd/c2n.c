@@ -7,16 +7,16 @@
 #include "ping.h"
 #include "text.h"
 
-#define HEAD_MAX	8192
-#define LINES_MAX	64
+#define HEAD_MAX  8192
+#define LINES_MAX 64
 
 struct c2n {
-	char		 method[16];
-	char		 path[256];
-	const uint8_t	*rest;		/* what follows the head */
-	size_t		 rest_len;
-	int		 chunked, has_length;
-	int64_t		 length;
+	char method[16];
+	char path[256];
+	const uint8_t *rest; /* what follows the head */
+	size_t rest_len;
+	int chunked, has_length;
+	int64_t length;
 };
 
 /* The next line without its end; CRLF or LF, as Go's reader takes both.  0, or -1: no complete line. */
@@ -131,7 +131,9 @@ chunk_size(const char *s, size_t n, size_t *size)
 
 	*size = 0;
 	for (i = 0; i < n && s[i] != ';'; i++) {
-		d = s[i] >= '0' && s[i] <= '9' ? s[i] - '0' : (s[i] | 0x20) >= 'a' && (s[i] | 0x20) <= 'f' ? (s[i] | 0x20) - 'a' + 10 : -1;
+		d = s[i] >= '0' && s[i] <= '9'                     ? s[i] - '0'
+		    : (s[i] | 0x20) >= 'a' && (s[i] | 0x20) <= 'f' ? (s[i] | 0x20) - 'a' + 10
+								   : -1;
 		if (d == -1 || i > 7)
 			return -1;
 		*size = *size * 16 + (size_t)d;

@@ -12,23 +12,23 @@
 #include "register.h"
 #include "report.h"
 
-#define LITE_ANSWER_MAX	(4u << 20)	/* read and thrown away: only the status counts (LITE-06) */
-#define LITE_ERROR_MAX	1024
-#define BACKOFF_STEP_MS	10
-#define BACKOFF_CAP_MS	30000
+#define LITE_ANSWER_MAX (4u << 20) /* read and thrown away: only the status counts (LITE-06) */
+#define LITE_ERROR_MAX  1024
+#define BACKOFF_STEP_MS 10
+#define BACKOFF_CAP_MS  30000
 
 struct lite {
-	struct mapd	*m;
-	struct request	*request;
-	struct event	*kick, *retry, *timeout;
-	int		 due;			/* something is to be sent */
-	int		 force;			/* also when it is what the server has already */
-	uint32_t	 generation;		/* of the request in flight */
-	unsigned	 errors;
-	int		 status;
-	size_t		 answer;		/* bytes of a good answer so far */
-	struct buf	 error;			/* beginning of an error answer */
-	struct buf	 sent, delivered;	/* bodies: in flight, and the last the server has taken */
+	struct mapd *m;
+	struct request *request;
+	struct event *kick, *retry, *timeout;
+	int due;             /* something is to be sent */
+	int force;           /* also when it is what the server has already */
+	uint32_t generation; /* of the request in flight */
+	unsigned errors;
+	int status;
+	size_t answer;              /* bytes of a good answer so far */
+	struct buf error;           /* beginning of an error answer */
+	struct buf sent, delivered; /* bodies: in flight, and the last the server has taken */
 };
 
 void
@@ -132,7 +132,7 @@ settle(struct lite *l, const char *why)
 	l->request = NULL;
 	evtimer_del(l->timeout);
 	if (l->status == 200) {
-		succeeded(l);		/* the server has it, however its answer ends */
+		succeeded(l); /* the server has it, however its answer ends */
 	} else if (l->status != 0) {
 		wire_error_text(buf_ptr(&l->error), buf_len(&l->error), text, sizeof(text));
 		snprintf(line, sizeof(line), "update: HTTP %d%s%s", l->status, text[0] != '\0' ? ": " : "", text);
@@ -218,7 +218,7 @@ send_if_due(struct lite *l)
 	l->due = 0;
 	if (!l->force && already_delivered(l)) {
 		l->status = 200;
-		tell_parent(l, 1, "");		/* LITE-01: the same value again sends nothing */
+		tell_parent(l, 1, ""); /* LITE-01: the same value again sends nothing */
 		return;
 	}
 	l->force = 0;

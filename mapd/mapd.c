@@ -15,8 +15,8 @@
 #include "timefmt.h"
 #include "tls.h"
 
-#define EVENT_MAX	(512u * 1024)
-#define EXPIRY_RECHECK	3600		/* s: timers stay short whatever the expiry says (EXP-07) */
+#define EVENT_MAX      (512u * 1024)
+#define EXPIRY_RECHECK 3600 /* s: timers stay short whatever the expiry says (EXP-07) */
 
 /* --- the session --- */
 
@@ -287,8 +287,9 @@ on_ca(void *ctx)
 static int
 query_ok(const struct ipc_query *q)
 {
-	return q->verb >= IPC_Q_NETMAP && q->verb <= IPC_Q_HOSTS && q->class >= IPC_CLASS_R && q->class <= IPC_CLASS_ROOT &&
-	    q->listen_port <= UINT16_MAX && IPC_OK(q, exit_node) && q->data_len <= sizeof(q->data);
+	return q->verb >= IPC_Q_NETMAP && q->verb <= IPC_Q_HOSTS && q->class >= IPC_CLASS_R &&
+	    q->class <= IPC_CLASS_ROOT && q->listen_port <= UINT16_MAX && IPC_OK(q, exit_node) &&
+	    q->data_len <= sizeof(q->data);
 }
 
 static int
@@ -360,8 +361,9 @@ start(struct child *c)
 	m->base = child_base(c);
 	buf_init(&m->event_text, EVENT_MAX);
 	if ((m->netmap = netmap_new()) != NULL && (m->query = query_new(m->base, m->netmap)) != NULL &&
-	    (m->report = report_new(m)) != NULL && (m->stream = mapstream_new(m)) != NULL && (m->lite = lite_new(m)) != NULL &&
-	    (m->pings = pings_new(m)) != NULL && (m->expiry = evtimer_new(m->base, expiry_due, m)) != NULL)
+	    (m->report = report_new(m)) != NULL && (m->stream = mapstream_new(m)) != NULL &&
+	    (m->lite = lite_new(m)) != NULL && (m->pings = pings_new(m)) != NULL &&
+	    (m->expiry = evtimer_new(m->base, expiry_due, m)) != NULL)
 		return m;
 	stop(m);
 	return NULL;

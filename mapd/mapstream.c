@@ -18,27 +18,27 @@
 #include "text.h"
 #include "timefmt.h"
 
-#define ERROR_BODY_MS	5000
-#define ERROR_BODY_MAX	1024
-#define PENDING_MAX	(16u << 20)	/* more than the windows let through while the stream is paused */
-#define URLS_SEEN	16
+#define ERROR_BODY_MS  5000
+#define ERROR_BODY_MAX 1024
+#define PENDING_MAX    (16u << 20) /* more than the windows let through while the stream is paused */
+#define URLS_SEEN      16
 
 struct mapstream {
-	struct mapd	*m;
-	struct request	*request;
-	struct ingest	*ingest;
-	struct mapframe	*frame;
-	struct event	*watchdog, *sleep, *settle;
-	struct buf	 pending;	/* came during a sleep */
-	struct buf	 error;		/* beginning of an error answer */
-	int		 status;	/* 0: no response head yet */
-	int		 live;		/* a message with Node was applied */
-	int		 sleeping;
-	int		 ended;		/* the request is over, err and suspect say how; CLOSED follows when the sleep is over */
-	int		 suspect;
-	char		 err[IPC_ERR_MAX + 1];
-	char		*urls[URLS_SEEN];	/* shown in this stream (FLD-17), the oldest is forgotten */
-	unsigned	 nurls;
+	struct mapd *m;
+	struct request *request;
+	struct ingest *ingest;
+	struct mapframe *frame;
+	struct event *watchdog, *sleep, *settle;
+	struct buf pending; /* came during a sleep */
+	struct buf error;   /* beginning of an error answer */
+	int status;         /* 0: no response head yet */
+	int live;           /* a message with Node was applied */
+	int sleeping;
+	int ended; /* the request is over, err and suspect say how; CLOSED follows when the sleep is over */
+	int suspect;
+	char err[IPC_ERR_MAX + 1];
+	char *urls[URLS_SEEN]; /* shown in this stream (FLD-17), the oldest is forgotten */
+	unsigned nurls;
 };
 
 static void
@@ -139,7 +139,7 @@ browse(struct mapstream *s, const char *url)
 	if (url[0] == '\0' || seen(s, url))
 		return;
 	if (!wire_url_ok(url, strlen(url), child_wire_config(s->m->c)->https)) {
-		log_warnx("the server wants a URL shown that is not https: dropped");	/* INT-05 */
+		log_warnx("the server wants a URL shown that is not https: dropped"); /* INT-05 */
 		return;
 	}
 	memset(&msg, 0, sizeof(msg));
@@ -233,7 +233,7 @@ message(struct mapstream *s)
 {
 	const struct ingest_side *side;
 
-	evtimer_del(s->watchdog);	/* KA-06 */
+	evtimer_del(s->watchdog); /* KA-06 */
 	if (ingest_end(s->ingest) == -1) {
 		refuse(s, "map response refused", ingest_error(s->ingest));
 		return -1;
@@ -243,14 +243,14 @@ message(struct mapstream *s)
 	if (side->keepalive)
 		return apply(s);
 	if (!s->live && !side->has_node) {
-		refuse(s, "initial map response lacks Node", "");	/* MAP-03 */
+		refuse(s, "initial map response lacks Node", ""); /* MAP-03 */
 		return -1;
 	}
 	if (side->has_exit)
 		wish_exit(s, side->exit_code);
 	if (side->sleep_ms == 0)
 		return apply(s);
-	go_to_sleep(s, side->sleep_ms);		/* DBG-01: before anything of it is applied */
+	go_to_sleep(s, side->sleep_ms); /* DBG-01: before anything of it is applied */
 	return 0;
 }
 
@@ -343,7 +343,7 @@ on_done(void *arg, enum request_err err, const char *why)
 	struct mapstream *s = arg;
 
 	if (s->status == 200 && err == REQ_OK)
-		set_error(s, "map stream ended", "unexpected EOF");	/* ERR-01 */
+		set_error(s, "map stream ended", "unexpected EOF"); /* ERR-01 */
 	else if (s->status == 200)
 		set_error(s, "map stream lost", why != NULL ? why : "connection closed");
 	else if (s->status == 0)
@@ -372,7 +372,7 @@ settle(int fd, short what, void *arg)
 	(void)what;
 	if (status != 0 && status != 200) {
 		wire_error_text(buf_ptr(&s->error), buf_len(&s->error), text, sizeof(text));
-		snprintf(code, sizeof(code), "initial fetch failed %d", status);	/* ERR-02 */
+		snprintf(code, sizeof(code), "initial fetch failed %d", status); /* ERR-02 */
 		s->err[0] = '\0';
 		set_error(s, code, text);
 	}
@@ -389,11 +389,12 @@ watchdog_fired(int fd, short what, void *arg)
 	char err[100];
 	uint32_t ms = child_config(s->m->c)->watchdog_ms;
 
-	if (s->status != 0 && s->status != 200) {	/* the error's text does not end */
+	if (s->status != 0 && s->status != 200) { /* the error's text does not end */
 		settle(fd, what, arg);
 		return;
 	}
-	snprintf(err, sizeof(err), "no complete message from the server for %u.%u s", (unsigned)(ms / 1000), (unsigned)(ms % 1000 / 100));
+	snprintf(err, sizeof(err), "no complete message from the server for %u.%u s", (unsigned)(ms / 1000),
+	    (unsigned)(ms % 1000 / 100));
 	mapd_drop_session(s->m);
 	mapd_stream_closed(s->m, 0, 0, err);
 }
@@ -442,7 +443,7 @@ frame_data(void *arg, const uint8_t *p, size_t n)
 static int
 frame_end(void *arg)
 {
-	(void)arg;	/* feed() sees it and may sleep there */
+	(void)arg; /* feed() sees it and may sleep there */
 	return 0;
 }
 
@@ -451,10 +452,12 @@ mapstream_start(struct mapstream *s)
 {
 	static const struct mapframe_ops ops = { .begin = frame_begin, .data = frame_data, .end = frame_end };
 	const struct ipc_config *cfg = child_config(s->m->c);
-	struct mapframe_config limits = { .max_wire = cfg->max_map_wire, .max_decoded = cfg->max_map_decoded, .zstd = 1 };
+	struct mapframe_config limits = { .max_wire = cfg->max_map_wire,
+		.max_decoded = cfg->max_map_decoded,
+		.zstd = 1 };
 
 	reset(s);
-	arm_watchdog(s);	/* covers connecting, the request and the answer's head */
+	arm_watchdog(s); /* covers connecting, the request and the answer's head */
 	s->ingest = ingest_new(s->m->netmap);
 	s->frame = mapframe_new(&limits, &ops, s);
 	if (s->ingest == NULL || s->frame == NULL || send_request(s) == -1)
@@ -465,7 +468,7 @@ void
 mapstream_stop(struct mapstream *s)
 {
 	if (s->ingest != NULL)
-		ingest_discard(s->ingest);	/* DBG-02 */
+		ingest_discard(s->ingest); /* DBG-02 */
 	reset(s);
 }
 

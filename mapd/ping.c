@@ -14,27 +14,27 @@
 #include "ping.h"
 #include "text.h"
 
-#define PINGS_MAX	4		/* at once: each may take a stream of the session */
-#define HEAD_MS		15000		/* protocol.md E.10 */
-#define REPLY_MS	60000
-#define C2N_ANSWER_MAX	(C2N_MAX_BODY + 512)
-#define POST_ANSWER_MAX	65536		/* what the server says to our answer: thrown away */
+#define PINGS_MAX       4     /* at once: each may take a stream of the session */
+#define HEAD_MS         15000 /* protocol.md E.10 */
+#define REPLY_MS        60000
+#define C2N_ANSWER_MAX  (C2N_MAX_BODY + 512)
+#define POST_ANSWER_MAX 65536 /* what the server says to our answer: thrown away */
 
 struct ping {
 	TAILQ_ENTRY(ping) entry;
-	struct pings	*all;
-	struct request	*request;	/* through Noise */
-	struct fetch	*fetch;		/* ordinary HTTP(S) */
-	int		 wait_ca;
-	struct event	*timeout;
-	char		 path[IPC_URL_MAX];
+	struct pings *all;
+	struct request *request; /* through Noise */
+	struct fetch *fetch;     /* ordinary HTTP(S) */
+	int wait_ca;
+	struct event *timeout;
+	char path[IPC_URL_MAX];
 };
 
 struct pings {
-	struct mapd	*m;
+	struct mapd *m;
 	TAILQ_HEAD(, ping) list;
-	unsigned	 n;
-	char		 last_url[IPC_URL_MAX];
+	unsigned n;
+	char last_url[IPC_URL_MAX];
 };
 
 /* --- URL --- */
@@ -190,7 +190,10 @@ static void
 through_noise(struct pings *all, const char *method, const struct ping_url *u, const struct buf *body, unsigned ms)
 {
 	static const struct request_ops ops = { .head = noise_head, .data = noise_data, .done = noise_done };
-	struct request_spec spec = { .method = method, .path = u->path, .authority = u->authority, .max_answer = POST_ANSWER_MAX };
+	struct request_spec spec = { .method = method,
+		.path = u->path,
+		.authority = u->authority,
+		.max_answer = POST_ANSWER_MAX };
 	struct session *s = all->m->session;
 	struct ping *p;
 
@@ -265,7 +268,7 @@ pings_handle(struct pings *all, const struct ingest_ping *ping)
 	struct ping_url u;
 
 	if (ping->url[0] == '\0' || strlen(ping->url) >= sizeof(all->last_url) || strcmp(ping->url, all->last_url) == 0)
-		return;		/* PING-02 */
+		return; /* PING-02 */
 	strlcpy(all->last_url, ping->url, sizeof(all->last_url));
 	if (ping_url_parse(ping->url, &u) == -1) {
 		log_warnx("ping: not an http or https URL, ignored");
@@ -273,7 +276,7 @@ pings_handle(struct pings *all, const struct ingest_ping *ping)
 		answer_c2n(all, &u, ping);
 	} else if (ping->types[0] != '\0') {
 		text_sanitize(ping->types, strlen(ping->types), types, sizeof(types));
-		log_info("ping: types %s are not supported, ignored", types);	/* PING-06 */
+		log_info("ping: types %s are not supported, ignored", types); /* PING-06 */
 	} else if (ping->url_is_noise) {
 		through_noise(all, "HEAD", &u, NULL, HEAD_MS);
 	} else {

@@ -8,19 +8,19 @@
 #include "report.h"
 #include "timefmt.h"
 
-#define FLUSH_MS	1
-#define COUNTERS_MS	1000
-#define QUEUE_ENOUGH	(64u * 1024)	/* while the parent has so much to read, changes are gathered */
+#define FLUSH_MS     1
+#define COUNTERS_MS  1000
+#define QUEUE_ENOUGH (64u * 1024) /* while the parent has so much to read, changes are gathered */
 
 struct report {
-	struct mapd		*m;
-	struct event		*flush, *count;
-	uint64_t		 flushed_us, counted_ms;
-	int			 pending;	/* DELTAS has something to say */
-	struct ipc_deltas	 deltas;
-	struct ipc_self		 self;		/* as last sent */
-	int			 have_self;
-	struct ipc_counters	 counters;
+	struct mapd *m;
+	struct event *flush, *count;
+	uint64_t flushed_us, counted_ms;
+	int pending; /* DELTAS has something to say */
+	struct ipc_deltas deltas;
+	struct ipc_self self; /* as last sent */
+	int have_self;
+	struct ipc_counters counters;
 };
 
 static void
@@ -28,7 +28,7 @@ send_self(struct report *r)
 {
 	struct ipc_self now;
 
-	memset(&now, 0, sizeof(now));		/* compared as a whole */
+	memset(&now, 0, sizeof(now)); /* compared as a whole */
 	if (netmap_self(r->m->netmap, &now) != 1)
 		return;
 	if (r->have_self && memcmp(&now, &r->self, sizeof(now)) == 0)

@@ -18,10 +18,10 @@
 #include "text.h"
 
 struct lookup {
-	uid_t		 uid;
-	gid_t		 gid;
-	int		 drop, required;
-	const char	*name;
+	uid_t uid;
+	gid_t gid;
+	int drop, required;
+	const char *name;
 };
 
 /* The next field of "a:b:c:name" as a number; an empty one is -1.  0, or -1 when it is not one. */
@@ -110,7 +110,8 @@ answer_addresses(int out, const struct addrinfo *list)
 
 		if (addr == NULL || inet_ntop(list->ai_family, addr, host, sizeof(host)) == NULL)
 			continue;
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%c %s\n", list->ai_family == AF_INET ? '4' : '6', host);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%c %s\n",
+		    list->ai_family == AF_INET ? '4' : '6', host);
 		lines++;
 	}
 	if (lines == 0)

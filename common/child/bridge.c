@@ -140,7 +140,7 @@ session_is_up_now(void *arg)
 {
 	struct bridge *b = arg;
 
-	cancel_asks(b, 0);	/* handshakes of attempts that lost the race */
+	cancel_asks(b, 0); /* handshakes of attempts that lost the race */
 	b->up(b->arg);
 }
 
@@ -182,7 +182,7 @@ bridge_dialled(void *child, const struct ipc_msg *m)
 	}
 	if ((a = ask_by_id(child, ASK_DIAL, m->id)) == NULL) {
 		if (m->fd != -1)
-			close(m->fd);	/* given up meanwhile */
+			close(m->fd); /* given up meanwhile */
 		return 0;
 	}
 	b = a->bridge;
@@ -220,7 +220,7 @@ bridge_hs_keys(void *child, const struct ipc_msg *m)
 		ask_free(a);
 		session_hs_keys(s, wire_id, k->tx, k->rx);
 	}
-	explicit_bzero((void *)(uintptr_t)m->payload, m->len);	/* transport keys: the session has its copy */
+	explicit_bzero((void *)(uintptr_t)m->payload, m->len); /* transport keys: the session has its copy */
 	return 0;
 }
 
@@ -332,14 +332,17 @@ struct fetch *
 child_fetch(struct child *c, const char *method, const char *path, size_t body_max, unsigned timeout_ms,
     void (*done)(void *, int, const uint8_t *, size_t, const char *), void *arg)
 {
-	static const struct fetch_ops ops = { .dial = want_dial, .dial_cancel = want_dial_cancel, .done = fetch_is_done };
+	static const struct fetch_ops ops = { .dial = want_dial,
+		.dial_cancel = want_dial_cancel,
+		.done = fetch_is_done };
 	struct fetch *f;
 	struct bridge *b;
 
 	if ((b = bridge_new(c, arg)) == NULL)
 		return NULL;
 	b->done = done;
-	f = fetch_start(child_base(c), child_wire_config(c), child_trust(c), method, path, body_max, timeout_ms, &ops, b);
+	f = fetch_start(child_base(c), child_wire_config(c), child_trust(c), method, path, body_max, timeout_ms, &ops,
+	    b);
 	if (f == NULL) {
 		bridge_free(b);
 		return NULL;

@@ -13,29 +13,29 @@
 #include "log.h"
 #include "spawn.h"
 
-#define HOSTINFO_MAX	(256u * 1024)
-#define LAST_WORDS_MS	200
+#define HOSTINFO_MAX  (256u * 1024)
+#define LAST_WORDS_MS 200
 
 struct child {
-	const struct child_role	*role;
-	struct event_base	*base;
-	struct ipc		*ipc;
-	struct bridges		 bridges;
-	void			*ctx;		/* the room's, from start() on */
-	int			 exit_code;
-	int			 over;
-	int			 logging;	/* inside the sink: a failed send must not log again */
-	int			 have_hello;
-	struct sandbox_opts	 sandbox;
-	char			 chroot_dir[IPC_PATH_MAX + 1];
-	int			 have_config;
-	struct ipc_config	 config;
-	struct wire_config	 wire;
-	struct buf		 hostinfo;
-	struct buf		 incoming;	/* the next Hostinfo, chunk by chunk */
-	uint32_t		 incoming_total;
-	struct trust		*trust;
-	char			 trust_err[200];
+	const struct child_role *role;
+	struct event_base *base;
+	struct ipc *ipc;
+	struct bridges bridges;
+	void *ctx; /* the room's, from start() on */
+	int exit_code;
+	int over;
+	int logging; /* inside the sink: a failed send must not log again */
+	int have_hello;
+	struct sandbox_opts sandbox;
+	char chroot_dir[IPC_PATH_MAX + 1];
+	int have_config;
+	struct ipc_config config;
+	struct wire_config wire;
+	struct buf hostinfo;
+	struct buf incoming; /* the next Hostinfo, chunk by chunk */
+	uint32_t incoming_total;
+	struct trust *trust;
+	char trust_err[200];
 };
 
 static void
@@ -113,9 +113,9 @@ enter_and_report(struct child *c)
 static int
 config_ok(const struct ipc_config *m)
 {
-	return IPC_OK(m, host) && IPC_OK(m, authority) && IPC_OK(m, prefix) && IPC_OK(m, proxy_auth) && m->host_len > 0 &&
-	    m->authority_len > 0 && m->capver > 0 && m->capver <= UINT16_MAX && m->url_port <= UINT16_MAX &&
-	    m->clear_port <= UINT16_MAX && m->tls_port <= UINT16_MAX && m->watchdog_ms > 0;
+	return IPC_OK(m, host) && IPC_OK(m, authority) && IPC_OK(m, prefix) && IPC_OK(m, proxy_auth) &&
+	    m->host_len > 0 && m->authority_len > 0 && m->capver > 0 && m->capver <= UINT16_MAX &&
+	    m->url_port <= UINT16_MAX && m->clear_port <= UINT16_MAX && m->tls_port <= UINT16_MAX && m->watchdog_ms > 0;
 }
 
 static void
@@ -141,7 +141,7 @@ on_config(void *arg, const struct ipc_msg *m)
 	struct child *c = arg;
 
 	if (c->over)
-		return 0;	/* HELLO or the sandbox has failed */
+		return 0; /* HELLO or the sandbox has failed */
 	if (!c->have_hello || !config_ok(m->payload))
 		return -1;
 	take_config(c, m->payload);

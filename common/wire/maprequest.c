@@ -38,7 +38,7 @@ put_endpoint(struct jw *w, const struct map_endpoint *e)
 	char host[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN + 16];
 
 	if (inet_ntop(e->family == 4 ? AF_INET : AF_INET6, e->addr, host, sizeof(host)) == NULL)
-		host[0] = '\0';	/* cannot be: the buffer holds every address */
+		host[0] = '\0'; /* cannot be: the buffer holds every address */
 	snprintf(text, sizeof(text), e->family == 4 ? "%s:%u" : "[%s]:%u", host, (unsigned)e->port);
 	jw_str(w, text);
 }

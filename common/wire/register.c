@@ -12,10 +12,10 @@
 #include "text.h"
 #include "timefmt.h"
 
-#define LOGOUT_EXPIRY_SEC	123		/* protocol.md D.6 */
-#define RETRY_AFTER_MAX_SEC	3600
-#define RETRY_AFTER_MIN_MS	5000
-#define RETRY_AFTER_SPREAD_MS	5001
+#define LOGOUT_EXPIRY_SEC     123 /* protocol.md D.6 */
+#define RETRY_AFTER_MAX_SEC   3600
+#define RETRY_AFTER_MIN_MS    5000
+#define RETRY_AFTER_SPREAD_MS 5001
 
 static void
 put_members(struct jw *w, const struct register_request *r)
@@ -77,7 +77,8 @@ register_wipe(struct buf *out)
 static int
 http_date(const char *s, int64_t *sec)
 {
-	static const char *const forms[] = { "%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y" };
+	static const char *const forms[] = { "%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
+		"%a %b %e %H:%M:%S %Y" };
 	size_t i;
 
 	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
@@ -205,7 +206,9 @@ static void
 judge_url(struct register_answer *a, const char *url, size_t n, int https)
 {
 	if (!wire_url_ok(url, n, https)) {
-		bad(a, https ? "the server's login URL is not an https URL: refused" : "the server's login URL is not a URL: refused");
+		bad(a,
+		    https ? "the server's login URL is not an https URL: refused"
+			  : "the server's login URL is not a URL: refused");
 		return;
 	}
 	a->outcome = REGISTER_URL;
@@ -259,7 +262,7 @@ judge_body(struct register_answer *a, const uint8_t *body, size_t n, int https)
 		return;
 	}
 	trim(&body, &n);
-	if (n == 4 && memcmp(body, "null", 4) == 0) {	/* REG-07 */
+	if (n == 4 && memcmp(body, "null", 4) == 0) { /* REG-07 */
 		a->outcome = REGISTER_OK;
 		return;
 	}
@@ -276,8 +279,8 @@ judge_body(struct register_answer *a, const uint8_t *body, size_t n, int https)
 }
 
 void
-register_judge(struct register_answer *a, int status, const char *retry_after, int64_t now, const uint8_t *body, size_t n,
-    int https)
+register_judge(struct register_answer *a, int status, const char *retry_after, int64_t now, const uint8_t *body,
+    size_t n, int https)
 {
 	char text[REGISTER_MAX_ERRTEXT + 100];
 

@@ -9,9 +9,9 @@
  * cancels it.  What its callbacks hear goes out as log lines.
  */
 struct puppet {
-	struct child	*c;
-	struct session	*session;
-	struct fetch	*fetch;
+	struct child *c;
+	struct session *session;
+	struct fetch *fetch;
 };
 
 static void
@@ -99,7 +99,8 @@ puppet_ca(void *ctx)
 {
 	struct puppet *p = ctx;
 
-	log_info("ca: %s, %s", child_trust(p->c) != NULL ? "good" : "bad", child_trust_error(p->c) != NULL ? "said why" : "no reason");
+	log_info("ca: %s, %s", child_trust(p->c) != NULL ? "good" : "bad",
+	    child_trust_error(p->c) != NULL ? "said why" : "no reason");
 }
 
 static void *
@@ -171,7 +172,7 @@ run_by_hand(int fd3)
 	close(p[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_non_null(strstr(line, "not by hand"));
-	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);	/* one line */
+	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1); /* one line */
 	return WEXITSTATUS(status);
 }
 
@@ -235,10 +236,26 @@ hello_with(void (*spoil)(struct ipc_hello *))
 	return rv;
 }
 
-static void spoil_build(struct ipc_hello *m) { m->build[0] ^= 1; }
-static void spoil_role(struct ipc_hello *m) { m->role = IPC_MAPD; }
-static void spoil_level(struct ipc_hello *m) { m->log_level = 9; }
-static void spoil_chroot(struct ipc_hello *m) { m->chroot_dir_len = IPC_PATH_MAX + 1; }
+static void
+spoil_build(struct ipc_hello *m)
+{
+	m->build[0] ^= 1;
+}
+static void
+spoil_role(struct ipc_hello *m)
+{
+	m->role = IPC_MAPD;
+}
+static void
+spoil_level(struct ipc_hello *m)
+{
+	m->log_level = 9;
+}
+static void
+spoil_chroot(struct ipc_hello *m)
+{
+	m->chroot_dir_len = IPC_PATH_MAX + 1;
+}
 
 static void
 test_hello_refused(void **state)
@@ -283,18 +300,42 @@ config_with(void (*spoil)(struct ipc_config *), int again)
 	return rv;
 }
 
-static void spoil_host(struct ipc_config *m) { m->host_len = 0; }
-static void spoil_text(struct ipc_config *m) { m->authority[3] = '\n'; }
-static void spoil_length(struct ipc_config *m) { m->prefix_len = 60000; }
-static void spoil_capver(struct ipc_config *m) { m->capver = 65536; }
-static void spoil_port(struct ipc_config *m) { m->tls_port = 65536; }
-static void spoil_watchdog(struct ipc_config *m) { m->watchdog_ms = 0; }
+static void
+spoil_host(struct ipc_config *m)
+{
+	m->host_len = 0;
+}
+static void
+spoil_text(struct ipc_config *m)
+{
+	m->authority[3] = '\n';
+}
+static void
+spoil_length(struct ipc_config *m)
+{
+	m->prefix_len = 60000;
+}
+static void
+spoil_capver(struct ipc_config *m)
+{
+	m->capver = 65536;
+}
+static void
+spoil_port(struct ipc_config *m)
+{
+	m->tls_port = 65536;
+}
+static void
+spoil_watchdog(struct ipc_config *m)
+{
+	m->watchdog_ms = 0;
+}
 
 static void
 test_config_refused(void **state)
 {
-	static void (*const spoil[])(struct ipc_config *) = { spoil_host, spoil_text, spoil_length, spoil_capver, spoil_port,
-		spoil_watchdog };
+	static void (*const spoil[])(
+	    struct ipc_config *) = { spoil_host, spoil_text, spoil_length, spoil_capver, spoil_port, spoil_watchdog };
 	size_t i;
 
 	(void)state;
@@ -330,7 +371,8 @@ test_garbage(void **state)
 		struct sockaddr_storage ss;
 		socklen_t len = sizeof(ss);
 
-		if (getsockname(i, (struct sockaddr *)&ss, &len) == 0 && ss.ss_family == AF_UNIX && write(i, "", 0) == 0)
+		if (getsockname(i, (struct sockaddr *)&ss, &len) == 0 && ss.ss_family == AF_UNIX &&
+		    write(i, "", 0) == 0)
 			sv = i;
 	}
 	memset(junk, 0xee, sizeof(junk));
@@ -427,7 +469,7 @@ test_stale_answers(void **state)
 	send_register(&fp);
 	dial = fp_wait(&fp, IPC_DIAL);
 	assert_int_equal(dial->u.dial.kind, IPC_DIAL_CLEAR);
-	send_register(&fp);		/* frees the session */
+	send_register(&fp); /* frees the session */
 	assert_int_equal(fp_wait(&fp, IPC_DIAL_CANCEL)->id, dial->id);
 	fp_dialled(&fp, dial->id, fp_connect(&fp), "late");
 	FP_UNTIL(&fp, fp.servers[0]->gone);
@@ -485,7 +527,7 @@ test_bad_answers(void **state)
 	(void)state;
 	fp_start_ready(&fp, &puppet_role);
 	memset(&d, 0, sizeof(d));
-	d.ok = 1;		/* and no descriptor */
+	d.ok = 1; /* and no descriptor */
 	fp_send(&fp, IPC_DIALLED, 1, &d, sizeof(d), -1);
 	assert_int_equal(fp_reap(&fp), EXIT_VIOLATION);
 	fp_free(&fp);

@@ -7,10 +7,12 @@
 #include "mapd.h"
 #include "timefmt.h"
 
-#define NODE "{\"Node\":{\"ID\":1,\"StableID\":\"n1\",\"Name\":\"self.example.\",\"User\":1,\"Key\":\"nodekey:" ONES64 "\",\"Addresses\":[" \
+#define NODE \
+	"{\"Node\":{\"ID\":1,\"StableID\":\"n1\",\"Name\":\"self.example.\",\"User\":1,\"Key\":\"nodekey:" ONES64 \
+	"\",\"Addresses\":[" \
 	"\"100.64.0.1/32\"],\"AllowedIPs\":[\"100.64.0.1/32\"],\"MachineAuthorized\":true}"
-#define ONES64 "1111111111111111111111111111111111111111111111111111111111111111"
-#define FULL_MAP NODE ",\"Domain\":\"example\"}"
+#define ONES64    "1111111111111111111111111111111111111111111111111111111111111111"
+#define FULL_MAP  NODE ",\"Domain\":\"example\"}"
 #define KEEPALIVE "{\"KeepAlive\":true}"
 
 /* One frame of the map stream at the end of b. */
@@ -200,9 +202,11 @@ wait_seq(struct fakeparent *fp, uint64_t seq)
 static void
 test_stream(void **state)
 {
-	static const char common[] = "{\"Version\":131,\"Compress\":\"zstd\",\"KeepAlive\":true,\"NodeKey\":\"nodekey:" ONES64
+	static const char common[] =
+	    "{\"Version\":131,\"Compress\":\"zstd\",\"KeepAlive\":true,\"NodeKey\":\"nodekey:" ONES64
 	    "\",\"DiscoKey\":\"discokey:2222222222222222222222222222222222222222222222222222222222222222\",";
-	static const char rest[] = ":true,\"Hostinfo\":" FP_HOSTINFO ",\"Endpoints\":[\"192.0.2.7:41641\"],\"EndpointTypes\":[1]}";
+	static const char rest[] =
+	    ":true,\"Hostinfo\":" FP_HOSTINFO ",\"Endpoints\":[\"192.0.2.7:41641\"],\"EndpointTypes\":[1]}";
 	struct fakeparent fp;
 	struct fs_stream *poll = open_stream(&fp, 120000), *lite = wait_lite(&fp, fp.servers[0], 0);
 	struct ipc_delta_rec rec;
@@ -255,7 +259,7 @@ test_node_must_come_first(void **state)
 	send_frame(fp.servers[0], poll, "{\"PeersRemoved\":[3]}");
 	wait_closed(&fp, 200, "lacks Node");
 	FP_UNTIL(&fp, poll->closed);
-	assert_false(fp.servers[0]->gone);	/* only the stream is given up */
+	assert_false(fp.servers[0]->gone); /* only the stream is given up */
 	fp_stop(&fp);
 }
 
@@ -278,7 +282,7 @@ test_status(void **state)
 	/* The connection serves the next stream. */
 	send_start(&fp, 51, 0x11, 0);
 	poll = wait_body(&fp, fs, "\"Stream\":true", 1);
-	fs_answer(fs, poll, "500", NULL, "x", 1, 0);	/* and says no more */
+	fs_answer(fs, poll, "500", NULL, "x", 1, 0); /* and says no more */
 	wait_closed(&fp, 500, "initial fetch failed 500: x");
 	assert_int_equal(fp.nservers, 1);
 	fp_stop(&fp);
@@ -349,18 +353,18 @@ test_watchdog(void **state)
 	int i;
 
 	(void)state;
-	for (i = 0; i < 8; i++) {		/* twice as long as the watchdog */
+	for (i = 0; i < 8; i++) { /* twice as long as the watchdog */
 		fp_run_for(&fp, 100);
 		send_frame(fp.servers[0], poll, KEEPALIVE);
 	}
 	assert_null(fp_try(&fp, IPC_STREAM, 100));
 	t = time_mono_ms();
-	fs_more(fp.servers[0], poll, "\x40\x1f\0\0\x50\x2a\x4d\x18\x38\x1f\0\0", 12, 0);	/* a long skippable frame */
+	fs_more(fp.servers[0], poll, "\x40\x1f\0\0\x50\x2a\x4d\x18\x38\x1f\0\0", 12, 0); /* a long skippable frame */
 	for (i = 0; i < 60 && !fp.servers[0]->gone; i++) {
-		fs_more(fp.servers[0], poll, "\x28", 1, 0);	/* bytes without end are no message */
+		fs_more(fp.servers[0], poll, "\x28", 1, 0); /* bytes without end are no message */
 		fp_run_for(&fp, 20);
 	}
-	assert_true(fp.servers[0]->gone);	/* the whole connection: it may be dead */
+	assert_true(fp.servers[0]->gone); /* the whole connection: it may be dead */
 	assert_in_range(time_mono_ms() - t, 200, 800);
 	wait_closed(&fp, 0, "no complete message from the server for 0.4 s");
 	fp_stop(&fp);
@@ -417,7 +421,7 @@ test_sleep(void **state)
 	assert_in_range(time_mono_ms() - t, 550, 1500);
 	wait_stream(&fp, IPC_STREAM_LIVE);
 	if (m->u.deltas.data_len == sizeof(struct ipc_delta_rec))
-		m = fp_wait(&fp, IPC_DELTAS);		/* what waited behind it follows at once */
+		m = fp_wait(&fp, IPC_DELTAS); /* what waited behind it follows at once */
 	assert_int_equal(m->u.deltas.seq, 2);
 	fp_stop(&fp);
 }
@@ -439,7 +443,7 @@ test_stop_during_sleep(void **state)
 	send_stop(&fp, 50, 0);
 	wait_closed(&fp, 0, "");
 	assert_true(time_mono_ms() - t < 500);
-	assert_int_equal(fp_wait(&fp, IPC_DELTAS)->u.deltas.seq, 1);	/* not half applied: stale, and the same */
+	assert_int_equal(fp_wait(&fp, IPC_DELTAS)->u.deltas.seq, 1); /* not half applied: stale, and the same */
 	FP_UNTIL(&fp, fp.servers[0]->gone);
 	fp_stop(&fp);
 }
@@ -492,7 +496,9 @@ test_side_fields(void **state)
 	char url[IPC_URL_MAX + 1];
 
 	(void)state;
-	send_frame(fs, poll, "{\"KeepAlive\":true,\"ControlTime\":\"2026-01-02T03:04:05Z\",\"PopBrowserURL\":\"https://a/1\",\"Domain\":\"no\"}");
+	send_frame(fs, poll,
+	    "{\"KeepAlive\":true,\"ControlTime\":\"2026-01-02T03:04:05Z\",\"PopBrowserURL\":\"https://a/"
+	    "1\",\"Domain\":\"no\"}");
 	assert_true(fp_wait(&fp, IPC_CONTROL_TIME)->u.control_time.sec == 1767323045);
 	m = fp_wait(&fp, IPC_BROWSE);
 	IPC_STR(&m->u.browse, url, url);
@@ -505,7 +511,8 @@ test_side_fields(void **state)
 	assert_string_equal(url, "https://a/2");
 	send_frame(fs, poll, "{\"Debug\":{\"Exit\":3}}");
 	assert_int_equal(fp_wait(&fp, IPC_EXIT_WISH)->u.exit_wish.code, 3);
-	send_frame(fs, poll, "{\"KeepAlive\":true,\"ControlDialPlan\":{\"Candidates\":[{\"IP\":\"192.0.2.1\",\"DialStartDelaySec\":1.5,"
+	send_frame(fs, poll,
+	    "{\"KeepAlive\":true,\"ControlDialPlan\":{\"Candidates\":[{\"IP\":\"192.0.2.1\",\"DialStartDelaySec\":1.5,"
 	    "\"DialTimeoutSec\":4}]}}");
 	m = fp_wait(&fp, IPC_DIAL_PLAN);
 	assert_int_equal(m->u.plan.n, 1);
@@ -538,7 +545,7 @@ test_lite_on_change(void **state)
 	m = fp_wait(&fp, IPC_LITE);
 	assert_int_equal(m->u.lite.ok, 1);
 	assert_int_equal(m->u.lite.generation, 2);
-	send_params(&fp, 3, 555);		/* the same value again: confirmed, not sent */
+	send_params(&fp, 3, 555); /* the same value again: confirmed, not sent */
 	m = fp_wait(&fp, IPC_LITE);
 	assert_int_equal(m->u.lite.ok, 1);
 	assert_int_equal(m->u.lite.generation, 3);
@@ -565,7 +572,7 @@ test_lite_burst(void **state)
 	for (i = 2; i <= 50; i++)
 		send_params(&fp, i, (uint16_t)(1000 + i));
 	lite = wait_lite(&fp, fs, 1);
-	for (i = 51; i <= 60; i++) {		/* while one is in flight */
+	for (i = 51; i <= 60; i++) { /* while one is in flight */
 		send_params(&fp, i, (uint16_t)(1000 + i));
 		fp_run_for(&fp, 2);
 	}
@@ -673,7 +680,7 @@ test_prepare(void **state)
 	fs = fp_server(&fp, 0);
 	fp_run_for(&fp, 50);
 	assert_int_equal(fs->nstreams, 0);
-	send_start(&fp, 50, 0x44, 0);	/* a key made meanwhile: nothing was said with another on this connection */
+	send_start(&fp, 50, 0x44, 0); /* a key made meanwhile: nothing was said with another on this connection */
 	wait_poll(&fp, fs);
 	assert_int_equal(fp.nservers, 1);
 	fp_stop(&fp);
@@ -697,7 +704,7 @@ test_other_key(void **state)
 	(void)state;
 	live_stream(&fp, 120000);
 	send_params(&fp, 2, 7777);
-	lite = wait_lite(&fp, fp.servers[0], 1);	/* held by the server */
+	lite = wait_lite(&fp, fp.servers[0], 1); /* held by the server */
 	send_start(&fp, 51, 0x44, 0);
 	fs = fp_server(&fp, 1);
 	FP_UNTIL(&fp, fp.servers[0]->gone);
@@ -722,7 +729,7 @@ test_stop_and_drop(void **state)
 	while ((m = fp_wait(&fp, IPC_DELTAS))->u.deltas.source != IPC_SRC_NONE)
 		;
 	assert_int_equal(m->u.deltas.peers, 0);
-	assert_non_null(fp_try(&fp, IPC_DIAL, 0));	/* the stream's own; no other follows */
+	assert_non_null(fp_try(&fp, IPC_DIAL, 0)); /* the stream's own; no other follows */
 	assert_null(fp_try(&fp, IPC_DIAL, 50));
 	fp_stop(&fp);
 }
@@ -781,11 +788,12 @@ test_c2n(void **state)
 	assert_non_null(strstr(fs_body(st), "\r\n\r\nhi"));
 	assert_int_equal(st->nlb, 0);
 	fs_answer(fs, st, "200", NULL, "", 0, 1);
-	send_frame(fs, poll, ping);		/* the same URL */
+	send_frame(fs, poll, ping); /* the same URL */
 	send_frame(fs, poll, PING("", ""));
 	fp_run_for(&fp, 100);
 	assert_int_equal(fs->nstreams, 3);
-	send_frame(fs, poll, PING("https://unused/2", ",\"Types\":\"c2n\",\"Payload\":\"R0VUIC9ub3RoaW5nIEhUVFAvMS4xDQoNCg==\""));
+	send_frame(fs, poll,
+	    PING("https://unused/2", ",\"Types\":\"c2n\",\"Payload\":\"R0VUIC9ub3RoaW5nIEhUVFAvMS4xDQoNCg==\""));
 	wait_body(&fp, fs, "HTTP/1.1 400 Bad Request\r\n", 0);
 	send_frame(fs, poll, PING("https://unused/3", ",\"Types\":\"c2n\",\"Payload\":\"AAAA\""));
 	assert_true(fp_logged(&fp, "not an HTTP request"));

@@ -41,8 +41,9 @@ test_echo(void **state)
 	assert_answer("POST /echo HTTP/1.1\r\nHost: unused\r\nContent-Length: 5\r\n\r\nhello", "200 OK\r\n", "hello");
 	assert_answer("GET /echo HTTP/1.0\r\n\r\n", "200 OK\r\n", "");
 	assert_answer("GET /echo?x=1 HTTP/1.1\nHost: a\n\n", "200 OK\r\n", "");
-	assert_answer("PUT /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0A\r\n0123456789\r\n0\r\n\r\n", "200 OK\r\n",
-	    "abc0123456789");
+	assert_answer("PUT /echo HTTP/1.1\r\nTransfer-Encoding: "
+		      "chunked\r\n\r\n3;x=y\r\nabc\r\n0A\r\n0123456789\r\n0\r\n\r\n",
+	    "200 OK\r\n", "abc0123456789");
 	assert_answer("POST /echo HTTP/1.1\r\ncontent-LENGTH:\t2 \r\n\r\nhello", "200 OK\r\n", "he");
 }
 
@@ -71,10 +72,12 @@ test_content_length_of_answer(void **state)
 static void
 test_broken_payload(void **state)
 {
-	static const char *const texts[] = { "", "GET", "GET /echo", "GET /echo HTTP/1.1", "GET /echo HTTP/1.1\r\n", "GET /echo HTTP/2.0\r\n\r\n",
-		"GET /echo HTTP/1.x\r\n\r\n", " /echo HTTP/1.1\r\n\r\n", "GET  HTTP/1.1\r\n\r\n", "G\tT /echo HTTP/1.1\r\n\r\n",
-		"GET /ec\x01o HTTP/1.1\r\n\r\n", "GET /echo HTTP/1.1\r\nnocolon\r\n\r\n", "GET /echo HTTP/1.1\r\n: x\r\n\r\n",
-		"POST /echo HTTP/1.1\r\nContent-Length: 9\r\n\r\nshort", "POST /echo HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+	static const char *const texts[] = { "", "GET", "GET /echo", "GET /echo HTTP/1.1", "GET /echo HTTP/1.1\r\n",
+		"GET /echo HTTP/2.0\r\n\r\n", "GET /echo HTTP/1.x\r\n\r\n", " /echo HTTP/1.1\r\n\r\n",
+		"GET  HTTP/1.1\r\n\r\n", "G\tT /echo HTTP/1.1\r\n\r\n", "GET /ec\x01o HTTP/1.1\r\n\r\n",
+		"GET /echo HTTP/1.1\r\nnocolon\r\n\r\n", "GET /echo HTTP/1.1\r\n: x\r\n\r\n",
+		"POST /echo HTTP/1.1\r\nContent-Length: 9\r\n\r\nshort",
+		"POST /echo HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
 		"POST /echo HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
 		"POST /echo HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
 		"POST /echo HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",

@@ -10,11 +10,11 @@
 #include "register.h"
 #include "text.h"
 
-#define ZERO64 "0000000000000000000000000000000000000000000000000000000000000000"
-#define ONES64 "1111111111111111111111111111111111111111111111111111111111111111"
-#define TWOS64 "2222222222222222222222222222222222222222222222222222222222222222"
+#define ZERO64   "0000000000000000000000000000000000000000000000000000000000000000"
+#define ONES64   "1111111111111111111111111111111111111111111111111111111111111111"
+#define TWOS64   "2222222222222222222222222222222222222222222222222222222222222222"
 #define HOSTINFO "{\"OS\":\"linux\",\"BackendLogID\":\"x\"}"
-#define NOW INT64_C(1700000000)		/* Tue, 14 Nov 2023 22:13:20 GMT */
+#define NOW      INT64_C(1700000000) /* Tue, 14 Nov 2023 22:13:20 GMT */
 
 static struct pubkey
 key_of(int byte)
@@ -28,7 +28,10 @@ key_of(int byte)
 static struct register_request
 plain_request(void)
 {
-	return (struct register_request){ .capver = 131, .node_key = key_of(0x11), .followup = "", .hostinfo = HOSTINFO,
+	return (struct register_request){ .capver = 131,
+		.node_key = key_of(0x11),
+		.followup = "",
+		.hostinfo = HOSTINFO,
 		.hostinfo_len = strlen(HOSTINFO) };
 }
 
@@ -53,8 +56,10 @@ test_plain_body(void **state)
 	struct register_request r = plain_request();
 
 	(void)state;
-	assert_body(&r, "{\"Version\":131,\"NodeKey\":\"nodekey:" ONES64 "\",\"OldNodeKey\":\"nodekey:" ZERO64
-	    "\",\"NLKey\":\"nlpub:" ZERO64 "\",\"Expiry\":\"0001-01-01T00:00:00Z\",\"Followup\":\"\",\"Hostinfo\":" HOSTINFO
+	assert_body(&r,
+	    "{\"Version\":131,\"NodeKey\":\"nodekey:" ONES64 "\",\"OldNodeKey\":\"nodekey:" ZERO64
+	    "\",\"NLKey\":\"nlpub:" ZERO64
+	    "\",\"Expiry\":\"0001-01-01T00:00:00Z\",\"Followup\":\"\",\"Hostinfo\":" HOSTINFO
 	    ",\"NodeKeySignature\":null}");
 }
 
@@ -68,8 +73,10 @@ test_auth_key_body(void **state)
 	r.auth_key_len = 8;
 	r.old_node_key = key_of(0x22);
 	r.ephemeral = 1;
-	assert_body(&r, "{\"Version\":131,\"NodeKey\":\"nodekey:" ONES64 "\",\"OldNodeKey\":\"nodekey:" TWOS64
-	    "\",\"NLKey\":\"nlpub:" ZERO64 "\",\"Auth\":{\"AuthKey\":\"tskey-\\\"\\\\\"},\"Expiry\":\"0001-01-01T00:00:00Z\""
+	assert_body(&r,
+	    "{\"Version\":131,\"NodeKey\":\"nodekey:" ONES64 "\",\"OldNodeKey\":\"nodekey:" TWOS64
+	    "\",\"NLKey\":\"nlpub:" ZERO64
+	    "\",\"Auth\":{\"AuthKey\":\"tskey-\\\"\\\\\"},\"Expiry\":\"0001-01-01T00:00:00Z\""
 	    ",\"Followup\":\"\",\"Hostinfo\":" HOSTINFO ",\"Ephemeral\":true,\"NodeKeySignature\":null}");
 }
 
@@ -83,9 +90,11 @@ test_followup_body(void **state)
 	r.followup = "https://h/a/1xyz";
 	r.followup_len = 13;
 	r.ephemeral = 1;
-	assert_body(&r, "{\"Version\":131,\"NodeKey\":\"nodekey:" ONES64 "\",\"OldNodeKey\":\"nodekey:" ZERO64
-	    "\",\"NLKey\":\"nlpub:" ZERO64 "\",\"Expiry\":\"0001-01-01T00:00:00Z\",\"Followup\":\"https://h/a/1\",\"Hostinfo\":"
-	    HOSTINFO ",\"NodeKeySignature\":null}");
+	assert_body(&r,
+	    "{\"Version\":131,\"NodeKey\":\"nodekey:" ONES64 "\",\"OldNodeKey\":\"nodekey:" ZERO64
+	    "\",\"NLKey\":\"nlpub:" ZERO64
+	    "\",\"Expiry\":\"0001-01-01T00:00:00Z\",\"Followup\":\"https://h/a/1\",\"Hostinfo\":" HOSTINFO
+	    ",\"NodeKeySignature\":null}");
 }
 
 static void
@@ -96,8 +105,10 @@ test_logout_body(void **state)
 	(void)state;
 	r.logout = 1;
 	r.ephemeral = 1;
-	assert_body(&r, "{\"Version\":131,\"NodeKey\":\"nodekey:" ONES64 "\",\"OldNodeKey\":\"nodekey:" ZERO64
-	    "\",\"NLKey\":\"nlpub:" ZERO64 "\",\"Expiry\":\"1970-01-01T00:02:03Z\",\"Followup\":\"\",\"Hostinfo\":" HOSTINFO
+	assert_body(&r,
+	    "{\"Version\":131,\"NodeKey\":\"nodekey:" ONES64 "\",\"OldNodeKey\":\"nodekey:" ZERO64
+	    "\",\"NLKey\":\"nlpub:" ZERO64
+	    "\",\"Expiry\":\"1970-01-01T00:02:03Z\",\"Followup\":\"\",\"Hostinfo\":" HOSTINFO
 	    ",\"NodeKeySignature\":null}");
 }
 
@@ -157,9 +168,9 @@ test_empty_answers(void **state)
 static void
 test_unusable_answers(void **state)
 {
-	static const char *const texts[] = { "", "{", "[]", "3", "\"x\"", "nul", "{}x", "{\"AuthURL\":7}", "{\"Error\":{}}",
-		"{\"User\":[]}", "{\"User\":{\"ID\":\"1\"}}", "{\"Login\":{\"LoginName\":1}}", "{\"NodeKeyExpired\":\"yes\"}",
-		"{\"MachineAuthorized\":1}", "{\"NodeKeySignature\":{}}" };
+	static const char *const texts[] = { "", "{", "[]", "3", "\"x\"", "nul", "{}x", "{\"AuthURL\":7}",
+		"{\"Error\":{}}", "{\"User\":[]}", "{\"User\":{\"ID\":\"1\"}}", "{\"Login\":{\"LoginName\":1}}",
+		"{\"NodeKeyExpired\":\"yes\"}", "{\"MachineAuthorized\":1}", "{\"NodeKeySignature\":{}}" };
 	size_t i;
 
 	(void)state;
@@ -194,8 +205,10 @@ test_answer_over_1_mib(void **state)
 static void
 test_profile(void **state)
 {
-	struct register_answer a = judge("{\"User\":{\"ID\":9007199254740993,\"DisplayName\":\"no\"},\"Login\":{\"ID\":-5,\"LoginName\":"
-	    "\"a@b\",\"DisplayName\":\"A \\u001b[31m\",\"ProfilePicURL\":\"https://p\"},\"MachineAuthorized\":true,\"New\":[1]}");
+	struct register_answer a =
+	    judge("{\"User\":{\"ID\":9007199254740993,\"DisplayName\":\"no\"},\"Login\":{\"ID\":-5,\"LoginName\":"
+		  "\"a@b\",\"DisplayName\":\"A "
+		  "\\u001b[31m\",\"ProfilePicURL\":\"https://p\"},\"MachineAuthorized\":true,\"New\":[1]}");
 
 	(void)state;
 	assert_int_equal(a.outcome, REGISTER_OK);
@@ -214,7 +227,8 @@ test_order(void **state)
 	struct register_answer a;
 
 	(void)state;
-	a = judge("{\"Error\":\"bad key\",\"NodeKeySignature\":\"AA==\",\"NodeKeyExpired\":true,\"AuthURL\":\"https://h/a\"}");
+	a = judge("{\"Error\":\"bad "
+		  "key\",\"NodeKeySignature\":\"AA==\",\"NodeKeyExpired\":true,\"AuthURL\":\"https://h/a\"}");
 	assert_int_equal(a.outcome, REGISTER_REFUSED);
 	assert_string_equal(a.err, "bad key");
 	a = judge("{\"NodeKeySignature\":\"AA==\",\"NodeKeyExpired\":true,\"AuthURL\":\"https://h/a\"}");
@@ -321,7 +335,10 @@ test_retry_after(void **state)
 static struct map_request
 plain_map(void)
 {
-	return (struct map_request){ .capver = 131, .node_key = key_of(0x11), .disco_key = key_of(0x22), .hostinfo = HOSTINFO,
+	return (struct map_request){ .capver = 131,
+		.node_key = key_of(0x11),
+		.disco_key = key_of(0x22),
+		.hostinfo = HOSTINFO,
 		.hostinfo_len = strlen(HOSTINFO) };
 }
 
@@ -347,12 +364,14 @@ test_map_poll_and_lite(void **state)
 
 	(void)state;
 	s = map_text(&r);
-	assert_string_equal(s, "{\"Version\":131,\"Compress\":\"zstd\",\"KeepAlive\":true,\"NodeKey\":\"nodekey:" ONES64
+	assert_string_equal(s,
+	    "{\"Version\":131,\"Compress\":\"zstd\",\"KeepAlive\":true,\"NodeKey\":\"nodekey:" ONES64
 	    "\",\"DiscoKey\":\"discokey:" TWOS64 "\",\"Stream\":true,\"Hostinfo\":" HOSTINFO "}");
 	free(s);
 	r.lite = 1;
 	s = map_text(&r);
-	assert_string_equal(s, "{\"Version\":131,\"Compress\":\"zstd\",\"KeepAlive\":true,\"NodeKey\":\"nodekey:" ONES64
+	assert_string_equal(s,
+	    "{\"Version\":131,\"Compress\":\"zstd\",\"KeepAlive\":true,\"NodeKey\":\"nodekey:" ONES64
 	    "\",\"DiscoKey\":\"discokey:" TWOS64 "\",\"OmitPeers\":true,\"Hostinfo\":" HOSTINFO "}");
 	free(s);
 }
@@ -382,7 +401,8 @@ test_map_endpoints(void **state)
 	r.nendpoints = sizeof(eps) / sizeof(eps[0]);
 	r.ip_forwarding_broken = 1;
 	s = map_text(&r);
-	assert_non_null(strstr(s, ",\"Endpoints\":[\"192.0.2.7:41641\",\"[2001:db8::1]:5\"],\"EndpointTypes\":[1,2],"
+	assert_non_null(strstr(s,
+	    ",\"Endpoints\":[\"192.0.2.7:41641\",\"[2001:db8::1]:5\"],\"EndpointTypes\":[1,2],"
 	    "\"DebugFlags\":[\"warn-ip-forwarding-off\"]}"));
 	free(s);
 	r.nendpoints = 0;
