@@ -239,8 +239,11 @@ handle_input(struct ipc *c)
 			destroy(c);
 		return;
 	}
-	memmove(c->in, c->in + off, c->in_len - off);
-	c->in_len -= off;
+	if (off > 0) {
+		memmove(c->in, c->in + off, c->in_len - off);
+		explicit_bzero(c->in + c->in_len - off, off); /* half a secret may have been moved */
+		c->in_len -= off;
+	}
 	if (!c->over)
 		check_left_descriptor(c);
 	put_out(c); /* what waited for the generation */

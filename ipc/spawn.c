@@ -76,6 +76,17 @@ close_from(int first)
 		close((int)fd);
 }
 
+/* Reports of a sanitizer or of the tracing sandbox go to the daemon's own stderr. */
+static int
+last_null(void)
+{
+#if defined(SANITIZED) || defined(SANDBOX_TRACE)
+	return STDOUT_FILENO;
+#else
+	return STDERR_FILENO;
+#endif
+}
+
 /* 0..2, 3 and the program's descriptor to their places, all else closed.  Returns the program's descriptor, -1 on failure. */
 static int
 arrange_descriptors(int image, int channel, int out)
@@ -90,7 +101,7 @@ arrange_descriptors(int image, int channel, int out)
 		return -1;
 	if ((null = open("/dev/null", O_RDWR)) == -1)
 		return -1;
-	for (i = 0; i <= 2; i++)
+	for (i = 0; i <= last_null(); i++)
 		if (dup2(i == 1 && out != -1 ? out : null, i) == -1)
 			return -1;
 	if (channel == -1)
