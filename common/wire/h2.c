@@ -474,20 +474,25 @@ leave(struct h2 *h)
 int
 h2_recv(struct h2 *h, const uint8_t *p, size_t n, uint64_t now_ms)
 {
+	const uint8_t *part;
 	const char *why;
-	ssize_t rc = 0;
-	int failed;
+	size_t len;
+	ssize_t rc;
+	int more = 0, failed;
 
-	if (h->dead)
+	if (h->dead || h->error[0] != '\0')
 		return -1;		/* never feed a terminated session again (CVE-2026-27135) */
 	enter(h);
 	h->now = now_ms;
-	if ((why = h2guard_feed(&h->guard, p, n, now_ms)) != NULL) {
+	while (!h->freed && !h->broken && (more = h2guard_next(&h->guard, &p, &n, &part, &len, now_ms, &why)) == 1) {
+		if ((rc = nghttp2_session_mem_recv(h->ng, part, len)) < 0 && !h->freed) {
+			set_error(h, nghttp2_strerror((int)rc));
+			h->broken = 1;
+		}
+	}
+	if (more == -1) {
 		set_error(h, why);
 		nghttp2_session_terminate_session(h->ng, NGHTTP2_ENHANCE_YOUR_CALM);
-	} else if ((rc = nghttp2_session_mem_recv(h->ng, p, n)) < 0 && !h->freed) {
-		set_error(h, nghttp2_strerror((int)rc));
-		h->broken = 1;
 	}
 	if (!h->freed && !h->broken && !nghttp2_session_want_read(h->ng))
 		h->goaway = h->dead = 1;
@@ -577,7 +582,7 @@ h2_draining(const struct h2 *h)
 int
 h2_over(const struct h2 *h)
 {
-	return h->dead || (h->goaway && h->active == 0);
+	return h->dead || h->error[0] != '\0' || (h->goaway && h->active == 0);
 }
 
 unsigned

@@ -58,28 +58,32 @@ check_frame(struct h2guard *g, uint64_t now_ms)
 	}
 }
 
-const char *
-h2guard_feed(struct h2guard *g, const uint8_t *p, size_t n, uint64_t now_ms)
+int
+h2guard_next(struct h2guard *g, const uint8_t **p, size_t *n, const uint8_t **part, size_t *len, uint64_t now_ms,
+    const char **why)
 {
-	const char *why;
 	size_t take;
 
-	while (n > 0) {
-		if (g->left > 0) {
-			take = n < g->left ? n : g->left;
-			g->left -= (uint32_t)take;
-		} else {
-			take = sizeof(g->hdr) - g->have < n ? sizeof(g->hdr) - g->have : n;
-			memcpy(g->hdr + g->have, p, take);
-			g->have += take;
-			if (g->have == sizeof(g->hdr)) {
-				g->have = 0;
-				if ((why = check_frame(g, now_ms)) != NULL)
-					return why;
-			}
-		}
-		p += take;
-		n -= take;
+	if (*n == 0)
+		return 0;
+	if (g->left > 0) {
+		take = *n < g->left ? *n : g->left;
+		g->left -= (uint32_t)take;
+		*part = *p;
+		*len = take;
+		*p += take;
+		*n -= take;
+		return 1;
 	}
-	return NULL;
+	take = sizeof(g->hdr) - g->have < *n ? sizeof(g->hdr) - g->have : *n;
+	memcpy(g->hdr + g->have, *p, take);
+	g->have += take;
+	*p += take;
+	*n -= take;
+	if (g->have < sizeof(g->hdr))
+		return 0;
+	g->have = 0;
+	*part = g->hdr;
+	*len = sizeof(g->hdr);
+	return (*why = check_frame(g, now_ms)) == NULL ? 1 : -1;
 }
