@@ -117,6 +117,7 @@ struct ipc_map_params {				/* what a lite update reports besides Hostinfo (which
 	uint32_t	generation;		/* grows with every change of params or hostinfo; LITE answers name it */
 	struct pubkey	disco_key;
 	uint32_t	ip_forwarding_broken;
+	uint32_t	refresh;		/* 1: send an update even if the server has these values (LITE-05 after a relogin) */
 	uint32_t	n;
 	struct ipc_endpoint ep[IPC_MAX_ENDPOINTS];
 };

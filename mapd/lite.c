@@ -251,9 +251,10 @@ timed_out(int fd, short what, void *arg)
 }
 
 void
-lite_changed(struct lite *l)
+lite_changed(struct lite *l, int force)
 {
 	l->due = 1;
+	l->force |= force;
 	/* Hostinfo and parameters often come together: one turn later both are there. */
 	if (l->m->want == WANT_STREAM && !evtimer_pending(l->kick, NULL))
 		arm(l->kick, 0);

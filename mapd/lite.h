@@ -14,7 +14,8 @@ struct lite *lite_new(struct mapd *m);		/* NULL: out of memory */
 void	 lite_free(struct lite *l);
 void	 lite_stream_started(struct lite *l);	/* one is due whether or not anything changed (LITE-05) */
 void	 lite_stop(struct lite *l);		/* no stream: cancel, remember what is due */
-void	 lite_changed(struct lite *l);		/* MAP_PARAMS or HOSTINFO are new */
+/* MAP_PARAMS or HOSTINFO are new; force: send it also when the server has it already. */
+void	 lite_changed(struct lite *l, int force);
 
 /* Both kinds of map request have the same body but for one member.  0 / -1. */
 int	 map_body(const struct mapd *m, int lite, struct buf *out);

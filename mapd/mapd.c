@@ -246,7 +246,7 @@ params_ok(const struct ipc_map_params *p)
 {
 	uint32_t i;
 
-	if (p->n > IPC_MAX_ENDPOINTS)
+	if (p->n > IPC_MAX_ENDPOINTS || p->refresh > 1)
 		return 0;
 	for (i = 0; i < p->n; i++)
 		if ((p->ep[i].family != 4 && p->ep[i].family != 6) || p->ep[i].type > IPC_EP_EXPLICIT)
@@ -262,7 +262,7 @@ on_map_params(void *ctx, const struct ipc_msg *msg)
 	if (!params_ok(msg->payload))
 		return -1;
 	memcpy(&m->params, msg->payload, sizeof(m->params));
-	lite_changed(m->lite);
+	lite_changed(m->lite, m->params.refresh != 0);
 	return 0;
 }
 
@@ -271,7 +271,7 @@ on_hostinfo(void *ctx)
 {
 	struct mapd *m = ctx;
 
-	lite_changed(m->lite);
+	lite_changed(m->lite, 0);
 }
 
 static void

@@ -531,6 +531,7 @@ test_lite_on_change(void **state)
 	struct fakeparent fp;
 	struct fakeserver *fs;
 	struct fs_stream *poll = live_stream(&fp, 120000), *lite;
+	struct ipc_map_params params;
 	struct fp_msg *m;
 
 	(void)state;
@@ -549,11 +550,16 @@ test_lite_on_change(void **state)
 	m = fp_wait(&fp, IPC_LITE);
 	assert_int_equal(m->u.lite.ok, 1);
 	assert_int_equal(m->u.lite.generation, 3);
-	fp_send_hostinfo(&fp, "{\"OS\":\"linux\",\"Hostname\":\"new\",\"BackendLogID\":\"b1\"}");
+	fill_params(&params, 4, 555);
+	params.refresh = 1;
+	fp_send(&fp, IPC_MAP_PARAMS, IPC_ID_NONE, &params, sizeof(params), -1);
 	lite = wait_lite(&fp, fs, 2);
+	fs_answer(fs, lite, "200", NULL, "", 0, 1);
+	fp_send_hostinfo(&fp, "{\"OS\":\"linux\",\"Hostname\":\"new\",\"BackendLogID\":\"b1\"}");
+	lite = wait_lite(&fp, fs, 3);
 	assert_non_null(strstr(fs_body(lite), "\"Hostname\":\"new\""));
 	assert_false(poll->closed);
-	assert_int_equal(count_lites(fs), 3);
+	assert_int_equal(count_lites(fs), 4);
 	fp_stop(&fp);
 }
 
