@@ -1,60 +1,24 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <event2/event.h>
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "conn.h"
-#include "early.h"
-#include "http1.h"
-#include "noiserec.h"
-#include "stream.h"
+#include "conn_int.h"
 #include "text.h"
-#include "timefmt.h"
 
-#define INIT_LEN	101
-#define RESP_LEN	51	/* 3 bytes header and 48 body (protocol.md C.4) */
-#define IN_MAX		(HTTP1_HEAD_MAX + 65536)
-#define SHOWN_MAX	128	/* unauthenticated text of the server (NOISE-04) */
-
-enum state { ST_NEW, ST_DIAL, ST_TRANSPORT, ST_HS_BEGIN, ST_UPGRADE, ST_RESPONSE, ST_HS_FINISH, ST_EARLY, ST_H2, ST_OVER };
-
-struct conn {
-	const struct wire_config *cfg;
-	struct event_base *base;
-	struct conn_ops	 ops;
-	void		*arg;
-	uint32_t	 id, candidate;
-	enum wire_dial	 kind;
-	unsigned	 port;
-	enum state	 state;
-	struct stream	*stream;
-	struct event	*later;
-	struct buf	 in;		/* before Noise works: bytes not understood yet */
-	struct noiserec	*rec;
-	struct early	 early;
-	struct h2	*h2;
-	uint8_t		*stage;		/* plaintext on its way into a record */
-	size_t		 staged;
-	struct buf	 sealed;
-	char		 where[300];
-	char		 step[340];
-	char		 why[480];
-	int		 suspect;
-	int		 up;		/* established() was called */
-	int		 busy, dead;
-};
+#define INIT_LEN  101
+#define RESP_LEN  51  /* 3 bytes header and 48 body (protocol.md C.4) */
+#define SHOWN_MAX 128 /* unauthenticated text of the server (NOISE-04) */
 
 static void stream_ready(void *arg);
 static void stream_data(void *arg, const uint8_t *p, size_t n);
 static void stream_drained(void *arg);
 static void stream_closed(void *arg, const char *why, int whole);
 static void on_later(int fd, short what, void *arg);
-static void flush(struct conn *c);
 
 static const struct stream_ops stream_ops = { stream_ready, stream_data, stream_drained, stream_closed };
 
@@ -85,19 +49,8 @@ leave(struct conn *c)
 		release(c);
 }
 
-static void
-wipe(struct conn *c)
-{
-	if (c->rec != NULL)
-		noiserec_wipe(c->rec);
-	if (c->stage != NULL)
-		sodium_memzero(c->stage, NOISE_PLAIN_MAX);
-	c->staged = 0;
-}
-
-/* The one way a connection goes wrong: told from the event loop, whoever is on the stack now. */
-static void __attribute__((format(printf, 3, 4)))
-fail(struct conn *c, int suspect, const char *fmt, ...)
+void
+conn_fail(struct conn *c, int suspect, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -177,10 +130,10 @@ conn_close(struct conn *c)
 		return;
 	if (c->busy == 0 && (c->state == ST_EARLY || c->state == ST_H2)) {
 		h2_goaway(c->h2);
-		flush(c);
+		connup_flush(c);
 	}
 	c->dead = 1;
-	wipe(c);
+	connup_wipe(c);
 	event_free(c->later);
 	stream_close(c->stream);
 	h2_free(c->h2);
@@ -223,102 +176,6 @@ conn_remark(const struct conn *c)
 	return c->stream != NULL ? stream_remark(c->stream) : NULL;
 }
 
-/* --- sending --- */
-
-static int
-seal_staged(struct conn *c)
-{
-	int rc = 0;
-
-	if (c->staged == 0)
-		return 0;
-	if (noiserec_seal(c->rec, c->stage, c->staged, &c->sealed) == -1) {
-		fail(c, 0, "connection to %s: %s", c->where, c->rec->error);
-		rc = -1;
-	}
-	sodium_memzero(c->stage, c->staged);
-	c->staged = 0;
-	return rc;
-}
-
-/* h2_out: small frames share a record. */
-static int
-h2_output(void *arg, const uint8_t *p, size_t n)
-{
-	struct conn *c = arg;
-	size_t take;
-
-	if (c->dead || c->state == ST_OVER)
-		return -1;
-	while (n > 0) {
-		take = NOISE_PLAIN_MAX - c->staged;
-		if (take > n)
-			take = n;
-		memcpy(c->stage + c->staged, p, take);
-		c->staged += take;
-		p += take;
-		n -= take;
-		if (c->staged == NOISE_PLAIN_MAX && seal_staged(c) == -1)
-			return -1;
-	}
-	return buf_len(&c->sealed) >= STREAM_OUT_FULL;
-}
-
-/* Everything HTTP/2 has to say, as far as the queue takes it. */
-static void
-flush(struct conn *c)
-{
-	if (c->dead || c->h2 == NULL || c->state < ST_EARLY || c->state == ST_OVER)
-		return;
-	while (!stream_full(c->stream) && h2_wants_send(c->h2)) {
-		if (h2_send(c->h2) == -1 && !c->dead)
-			fail(c, 0, "connection to %s: out of memory", c->where);
-		if (c->dead || c->state == ST_OVER || seal_staged(c) == -1)
-			return;
-		if (buf_len(&c->sealed) == 0)
-			break;
-		if (stream_write(c->stream, buf_ptr(&c->sealed), buf_len(&c->sealed)) == -1)
-			return;
-		buf_reset(&c->sealed);
-	}
-	buf_shrink(&c->sealed);
-}
-
-/* After anything that may have moved HTTP/2 on. */
-static void
-settle(struct conn *c)
-{
-	if (c->dead || c->h2 == NULL || c->state == ST_OVER)
-		return;
-	flush(c);
-	if (c->dead || c->state == ST_OVER)
-		return;
-	if (!h2_over(c->h2)) {
-		c->ops.changed(c->arg, c);
-		return;
-	}
-	if (h2_error(c->h2)[0] != '\0')
-		fail(c, 0, "connection to %s: %s", c->where, h2_error(c->h2));
-	else
-		fail(c, 0, "the server said good-bye (GOAWAY)");
-}
-
-void
-conn_leave(struct conn *c)
-{
-	if (c->dead || c->h2 == NULL || c->state == ST_OVER)
-		return;
-	h2_goaway(c->h2);
-	conn_kick(c);
-}
-
-void
-conn_kick(struct conn *c)
-{
-	if (!c->dead && c->state != ST_OVER)
-		event_active(c->later, EV_TIMEOUT, 0);
-}
-
 static void
 on_later(int fd, short what, void *arg)
 {
@@ -328,7 +185,7 @@ on_later(int fd, short what, void *arg)
 	(void)what;
 	enter(c);
 	if (c->state != ST_OVER)
-		settle(c);
+		connup_settle(c);
 	else if (c->up)
 		c->ops.ended(c->arg, c, c->why);
 	else
@@ -342,8 +199,12 @@ void
 conn_dialled(struct conn *c, int fd, const char *errtext)
 {
 	struct stream_spec spec = {
-		.fd = fd, .host = c->cfg->host, .port = c->port, .via_proxy = c->cfg->via_proxy,
-		.proxy_auth = c->cfg->proxy_auth, .tls = c->kind == WIRE_DIAL_TLS,
+		.fd = fd,
+		.host = c->cfg->host,
+		.port = c->port,
+		.via_proxy = c->cfg->via_proxy,
+		.proxy_auth = c->cfg->proxy_auth,
+		.tls = c->kind == WIRE_DIAL_TLS,
 	};
 	char text[400];
 
@@ -354,15 +215,16 @@ conn_dialled(struct conn *c, int fd, const char *errtext)
 	}
 	c->state = ST_TRANSPORT;
 	if (fd < 0) {
-		text_sanitize(errtext != NULL ? errtext : "", errtext != NULL ? strlen(errtext) : 0, text, sizeof(text));
+		text_sanitize(errtext != NULL ? errtext : "", errtext != NULL ? strlen(errtext) : 0, text,
+		    sizeof(text));
 		if (text[0] != '\0')
-			fail(c, 0, "%s", text);
+			conn_fail(c, 0, "%s", text);
 		else
-			fail(c, 0, "connection to %s failed", c->where);
+			conn_fail(c, 0, "connection to %s failed", c->where);
 		return;
 	}
 	if ((c->stream = stream_new(c->base, &spec, &stream_ops, c)) == NULL)
-		fail(c, 0, "connection to %s: out of memory", c->where);
+		conn_fail(c, 0, "connection to %s: out of memory", c->where);
 }
 
 static void
@@ -386,7 +248,7 @@ conn_hs_init(struct conn *c, const uint8_t msg[INIT_LEN])
 		return;
 	buf_init(&b, HTTP1_HEAD_MAX);
 	if (http1_build_upgrade(&b, c->cfg->host, c->port, msg) == -1)
-		fail(c, 0, "upgrade at %s failed: host name not usable", c->where);
+		conn_fail(c, 0, "upgrade at %s failed: host name not usable", c->where);
 	else {
 		c->state = ST_UPGRADE;
 		stream_write(c->stream, buf_ptr(&b), buf_len(&b));
@@ -407,7 +269,7 @@ step_upgrade(struct conn *c)
 	if (rc == 1 && http1_check_upgrade(&h, "tailscale-control-protocol", err, sizeof(err)) == -1)
 		rc = -1;
 	if (rc == -1)
-		fail(c, 0, "upgrade at %s failed: %s", c->where, err);
+		conn_fail(c, 0, "upgrade at %s failed: %s", c->where, err);
 	if (rc != 1)
 		return 0;
 	buf_consume(&c->in, used);
@@ -427,7 +289,7 @@ step_error_frame(struct conn *c, size_t len)
 	if (have < len && have < SHOWN_MAX)
 		return 0;
 	text_sanitize((const char *)p + 3, have < len ? have : len, text, sizeof(text));
-	fail(c, 0, "Noise handshake with %s failed: the server says (not authenticated): \"%s\"", c->where, text);
+	conn_fail(c, 0, "Noise handshake with %s failed: the server says (not authenticated): \"%s\"", c->where, text);
 	return 0;
 }
 
@@ -444,7 +306,7 @@ step_response(struct conn *c)
 	if (p[0] == 3)
 		return step_error_frame(c, len);
 	if (p[0] != 2 || len != sizeof(body)) {
-		fail(c, 0, "Noise handshake with %s failed: malformed answer", c->where);
+		conn_fail(c, 0, "Noise handshake with %s failed: malformed answer", c->where);
 		return 0;
 	}
 	if (buf_len(&c->in) < RESP_LEN)
@@ -463,56 +325,11 @@ before_noise(struct conn *c, const uint8_t *p, size_t n)
 	int more = 1;
 
 	if (buf_put(&c->in, p, n) == -1) {
-		fail(c, 0, "%s failed: more data than expected", c->step);
+		conn_fail(c, 0, "%s failed: more data than expected", c->step);
 		return;
 	}
 	while (more && !c->dead)
 		more = c->state == ST_UPGRADE ? step_upgrade(c) : c->state == ST_RESPONSE ? step_response(c) : 0;
-}
-
-/* --- Noise works --- */
-
-/* After an HTTP/2 error the rest is read and ignored: the keys are still needed for our GOAWAY. */
-static int
-h2_input(struct conn *c, const uint8_t *p, size_t n)
-{
-	h2_recv(c->h2, p, n, time_mono_ms());
-	return c->dead || c->state == ST_OVER ? -1 : 0;
-}
-
-static int
-early_input(struct conn *c, const uint8_t *p, size_t n, size_t *used)
-{
-	const char *err = NULL;
-	int rc = early_feed(&c->early, p, n, used, &err);
-
-	if (rc == -1)
-		fail(c, 0, "connection to %s: %s", c->where, err);
-	if (rc != 1)
-		return rc;
-	c->state = ST_H2;
-	return h2_input(c, c->early.hdr, c->early.have);
-}
-
-static int
-plaintext(void *arg, const uint8_t *p, size_t n)
-{
-	struct conn *c = arg;
-	size_t used = 0;
-
-	if (c->state == ST_EARLY && early_input(c, p, n, &used) == -1)
-		return -1;
-	if (used == n)
-		return 0;
-	return h2_input(c, p + used, n - used);
-}
-
-static void
-records(struct conn *c, const uint8_t *p, size_t n)
-{
-	if (noiserec_feed(c->rec, p, n, plaintext, c) == -1)
-		fail(c, 0, "connection to %s: %s", c->where, c->rec->error);
-	settle(c);
 }
 
 static void
@@ -522,11 +339,11 @@ stream_data(void *arg, const uint8_t *p, size_t n)
 
 	enter(c);
 	if (c->state >= ST_EARLY && c->state <= ST_H2)
-		records(c, p, n);
+		connup_records(c, p, n);
 	else if (c->state >= ST_UPGRADE && c->state <= ST_HS_FINISH)
 		before_noise(c, p, n);
 	else if (c->state == ST_HS_BEGIN)
-		fail(c, 0, "upgrade at %s failed: the server speaks before it was asked", c->where);
+		conn_fail(c, 0, "upgrade at %s failed: the server speaks before it was asked", c->where);
 	leave(c);
 }
 
@@ -536,7 +353,7 @@ stream_drained(void *arg)
 	struct conn *c = arg;
 
 	enter(c);
-	settle(c);
+	connup_settle(c);
 	leave(c);
 }
 
@@ -545,16 +362,14 @@ closed_early(struct conn *c)
 {
 	switch (c->state) {
 	case ST_RESPONSE:
-		fail(c, 1, "Noise handshake with %s failed: connection closed after the upgrade (wrong server key, or "
-		    "capability version %u not accepted)", c->where, c->cfg->capver);
+		conn_fail(c, 1,
+		    "Noise handshake with %s failed: connection closed after the upgrade (wrong server key, or "
+		    "capability version %u not accepted)",
+		    c->where, c->cfg->capver);
 		break;
 	case ST_EARLY:
-	case ST_H2:
-		fail(c, 0, "the server closed the connection");
-		break;
-	default:
-		fail(c, 0, "%s failed: connection closed by the server", c->step);
-		break;
+	case ST_H2: conn_fail(c, 0, "the server closed the connection"); break;
+	default: conn_fail(c, 0, "%s failed: connection closed by the server", c->step); break;
 	}
 }
 
@@ -563,23 +378,13 @@ stream_closed(void *arg, const char *why, int whole)
 {
 	struct conn *c = arg;
 
-	(void)whole;		/* Noise records have their own authenticity; HTTP/2 says when a stream is complete */
+	(void)whole; /* Noise records have their own authenticity; HTTP/2 says when a stream is complete */
 	enter(c);
 	if (why != NULL)
-		fail(c, c->state == ST_RESPONSE, "%s", why);
+		conn_fail(c, c->state == ST_RESPONSE, "%s", why);
 	else
 		closed_early(c);
 	leave(c);
-}
-
-static int
-start_noise(struct conn *c, const uint8_t tx[32], const uint8_t rx[32])
-{
-	if ((c->rec = malloc(sizeof(*c->rec))) == NULL || (c->stage = malloc(NOISE_PLAIN_MAX)) == NULL ||
-	    (c->h2 = h2_new(h2_output, c)) == NULL)
-		return -1;
-	noiserec_init(c->rec, tx, rx);
-	return 0;
 }
 
 void
@@ -590,10 +395,10 @@ conn_hs_keys(struct conn *c, const uint8_t tx[32], const uint8_t rx[32])
 	if (c->state != ST_HS_FINISH)
 		return;
 	enter(c);
-	if (start_noise(c, tx, rx) == -1) {
+	if (connup_start(c, tx, rx) == -1) {
 		free(c->rec);
 		c->rec = NULL;
-		fail(c, 0, "connection to %s: out of memory", c->where);
+		conn_fail(c, 0, "connection to %s: out of memory", c->where);
 		leave(c);
 		return;
 	}
@@ -602,14 +407,14 @@ conn_hs_keys(struct conn *c, const uint8_t tx[32], const uint8_t rx[32])
 	c->up = 1;
 	c->ops.established(c->arg, c);
 	if (!c->dead)
-		flush(c);		/* the preface waits for nothing (EARLY-04) */
+		connup_flush(c); /* the preface waits for nothing (EARLY-04) */
 	if (!c->dead) {
 		/* What came in one piece with the answer belongs to Noise (protocol.md C.2). */
 		rest = c->in;
 		buf_init(&c->in, IN_MAX);
 		stream_pause(c->stream, 0);
 		if (buf_len(&rest) > 0)
-			records(c, buf_ptr(&rest), buf_len(&rest));
+			connup_records(c, buf_ptr(&rest), buf_len(&rest));
 		buf_free(&rest);
 	}
 	leave(c);
@@ -619,5 +424,5 @@ void
 conn_hs_fail(struct conn *c, const char *reason)
 {
 	/* Only what the server answered can be blamed on its key. */
-	fail(c, c->state == ST_HS_FINISH, "Noise handshake with %s failed: %s", c->where, reason);
+	conn_fail(c, c->state == ST_HS_FINISH, "Noise handshake with %s failed: %s", c->where, reason);
 }

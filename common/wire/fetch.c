@@ -13,33 +13,33 @@
 #include "stream.h"
 #include "text.h"
 
-#define MAX_REDIRECTS	3
-#define PATH_MAX_LEN	2048
+#define MAX_REDIRECTS 3
+#define PATH_MAX_LEN  2048
 
 struct fetch {
 	struct event_base *base;
 	struct wire_config cfg;
 	const struct trust *trust;
 	struct fetch_ops ops;
-	void		*arg;
-	char		 method[8];
-	char		 path[PATH_MAX_LEN];
-	char		 where[300];
-	struct event	*later, *deadline;
-	unsigned	 timeout_ms;
-	uint32_t	 id;			/* of the dial */
-	int		 dialling;
-	struct stream	*stream;
-	unsigned	 redirects;
-	struct buf	 head;
-	int		 status;		/* 0: no head yet */
-	char		 reason[HTTP1_REASON_MAX];
+	void *arg;
+	char method[8];
+	char path[PATH_MAX_LEN];
+	char where[300];
+	struct event *later, *deadline;
+	unsigned timeout_ms;
+	uint32_t id; /* of the dial */
+	int dialling;
+	struct stream *stream;
+	unsigned redirects;
+	struct buf head;
+	int status; /* 0: no head yet */
+	char reason[HTTP1_REASON_MAX];
 	struct http1_body how;
-	struct buf	 body;
-	int		 over;			/* done() is due: */
-	int		 out_status;
-	int		 telling;		/* in done(), which cannot cancel any more */
-	char		 why[480];
+	struct buf body;
+	int over; /* done() is due: */
+	int out_status;
+	int telling; /* in done(), which cannot cancel any more */
+	char why[480];
 };
 
 static void stream_ready(void *arg);
@@ -52,7 +52,7 @@ static const struct stream_ops stream_ops = { stream_ready, stream_data, stream_
 static void
 hang_up(struct fetch *f)
 {
-	stream_close(f->stream);	/* at once: nothing idles beside the Noise connection (KEY-06) */
+	stream_close(f->stream); /* at once: nothing idles beside the Noise connection (KEY-06) */
 	f->stream = NULL;
 	if (f->dialling)
 		f->ops.dial_cancel(f->arg, f->id);
@@ -75,8 +75,7 @@ fetch_cancel(struct fetch *f)
 }
 
 /* The result is told from the event loop. */
-static void __attribute__((format(printf, 3, 4)))
-finish(struct fetch *f, int status, const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4))) finish(struct fetch *f, int status, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -301,7 +300,8 @@ stream_closed(void *arg, const char *why, int whole)
 	struct fetch *f = arg;
 
 	if (f->status == 0)
-		finish(f, 0, "%s%s", why != NULL ? why : "no answer, connection closed by ", why != NULL ? "" : f->where);
+		finish(f, 0, "%s%s", why != NULL ? why : "no answer, connection closed by ",
+		    why != NULL ? "" : f->where);
 	else if (why == NULL && whole && http1_body_eof(&f->how) == 1)
 		finish_answer(f);
 	else
@@ -314,8 +314,13 @@ void
 fetch_dialled(struct fetch *f, uint32_t id, int fd, const char *errtext)
 {
 	struct stream_spec spec = {
-		.fd = fd, .host = f->cfg.host, .port = f->cfg.url_port, .via_proxy = f->cfg.via_proxy,
-		.proxy_auth = f->cfg.proxy_auth, .tls = f->cfg.https, .trust = f->trust,
+		.fd = fd,
+		.host = f->cfg.host,
+		.port = f->cfg.url_port,
+		.via_proxy = f->cfg.via_proxy,
+		.proxy_auth = f->cfg.proxy_auth,
+		.tls = f->cfg.https,
+		.trust = f->trust,
 	};
 	char text[400];
 
@@ -326,7 +331,8 @@ fetch_dialled(struct fetch *f, uint32_t id, int fd, const char *errtext)
 	}
 	f->dialling = 0;
 	if (fd < 0) {
-		text_sanitize(errtext != NULL ? errtext : "", errtext != NULL ? strlen(errtext) : 0, text, sizeof(text));
+		text_sanitize(errtext != NULL ? errtext : "", errtext != NULL ? strlen(errtext) : 0, text,
+		    sizeof(text));
 		finish(f, 0, "%s%s", text[0] ? text : "no connection to ", text[0] ? "" : f->where);
 		return;
 	}
@@ -363,7 +369,7 @@ fetch_start(struct event_base *base, const struct wire_config *cfg, const struct
 	    strlcpy(f->path, path, sizeof(f->path)) >= sizeof(f->path))
 		finish(f, 0, "request to %s: path too long", f->where);
 	else if (cfg->https && trust == NULL)
-		finish(f, 0, "request to %s: no trust anchors", f->where);	/* no downgrade (KEY-05) */
+		finish(f, 0, "request to %s: no trust anchors", f->where); /* no downgrade (KEY-05) */
 	else
 		event_active(f->later, EV_TIMEOUT, 0);
 	return f;

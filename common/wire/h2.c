@@ -1,150 +1,48 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include <nghttp2/nghttp2.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#include "h2.h"
-#include "h2guard.h"
+#include "h2_int.h"
 #include "text.h"
 
 /*
  * nghttp2 does framing, HPACK, flow control and the stream states; h2guard keeps the budgets in front of it.  Windows are
  * refilled by hand: the connection's as bytes arrive, a stream's as its consumer takes them.
  */
-struct h2_stream {
-	TAILQ_ENTRY(h2_stream) link;
-	struct h2	*h;
-	int32_t		 id;
-	struct request_ops ops;
-	void		*arg;
-	int		 detached;		/* its owner wants to hear no more */
-	uint8_t		*body;
-	size_t		 body_len, body_off;
-	uint64_t	 max, got;
-	int		 status;		/* of the head being read */
-	int		 final;			/* final head was delivered */
-	int		 ended;			/* END_STREAM seen */
-	int		 too_large, encoded;
-	size_t		 head_bytes;		/* of the header list being read */
-	struct buf	 headers;		/* "name\0value\0" of the final head */
-	int		 paused;
-	struct buf	 held;			/* came while paused */
-};
 
-TAILQ_HEAD(h2_streams, h2_stream);
-
-struct h2 {
-	nghttp2_session	*ng;
-	h2_out		 out;
-	void		*arg;
-	struct h2guard	 guard;
-	struct h2_streams streams;
-	unsigned	 active;		/* streams not detached */
-	unsigned	 nstreams;
-	uint64_t	 now;
-	int		 goaway;		/* no new requests */
-	int		 dead;			/* no more input */
-	int		 settings;		/* the server's SETTINGS have come */
-	int		 broken;		/* nghttp2 gave up: nothing but deletion is allowed */
-	int		 full;
-	int		 resumed;		/* a stream goes on after a pause: its bytes are due */
-	int		 in_call, freed;
-	char		 error[200];
-};
-
-static void
-set_error(struct h2 *h, const char *why)
+void
+h2_set_error(struct h2 *h, const char *why)
 {
 	if (h->error[0] == '\0')
 		snprintf(h->error, sizeof(h->error), "%s", why);
 	h->goaway = 1;
 }
 
-/* --- streams --- */
-
 static void
-body_drop(struct h2_stream *st)
+release(struct h2 *h)
 {
-	if (st->body != NULL)
-		sodium_memzero(st->body, st->body_len);
-	free(st->body);
-	st->body = NULL;
+	struct h2_stream *st;
+
+	nghttp2_session_del(h->ng);
+	while ((st = TAILQ_FIRST(&h->streams)) != NULL)
+		h2_stream_free(st);
+	h2guard_free(&h->guard);
+	free(h);
 }
 
-static void
-stream_free(struct h2_stream *st)
+void
+h2_enter(struct h2 *h)
 {
-	struct h2 *h = st->h;
-
-	TAILQ_REMOVE(&h->streams, st, link);
-	h->nstreams--;
-	if (!st->detached)
-		h->active--;
-	body_drop(st);
-	buf_free(&st->headers);
-	buf_free(&st->held);
-	free(st);
+	h->in_call++;
 }
 
-/* From now on the stream means nothing to its owner. */
-static void
-detach(struct h2_stream *st)
+void
+h2_leave(struct h2 *h)
 {
-	if (st->detached)
-		return;
-	st->detached = 1;
-	st->h->active--;
-	body_drop(st);
-	buf_free(&st->held);
-}
-
-static void
-finish(struct h2_stream *st, enum request_err err, const char *why)
-{
-	struct request_ops ops = st->ops;
-	void *arg = st->arg;
-
-	if (st->detached)
-		return;
-	detach(st);
-	ops.done(arg, err, why);
-}
-
-static void
-reset(struct h2_stream *st, uint32_t code)
-{
-	if (!st->h->dead)
-		nghttp2_submit_rst_stream(st->h->ng, NGHTTP2_FLAG_NONE, st->id, code);
-}
-
-/* Gives bytes to the consumer and opens the window again. */
-static void
-give(struct h2_stream *st, const uint8_t *p, size_t n)
-{
-	struct h2 *h = st->h;
-	int32_t id = st->id;
-
-	if (!st->detached && st->ops.data(st->arg, p, n) != 0 && !h->freed && !st->detached) {
-		detach(st);
-		reset(st, NGHTTP2_CANCEL);
-	}
-	if (!h->freed)
-		nghttp2_session_consume_stream(h->ng, id, n);
-}
-
-static void
-give_held(struct h2_stream *st)
-{
-	struct buf b = st->held;
-
-	buf_init(&st->held, H2_STREAM_WINDOW);
-	if (buf_len(&b) > 0)
-		give(st, buf_ptr(&b), buf_len(&b));
-	buf_free(&b);
+	if (--h->in_call == 0 && h->freed)
+		release(h);
 }
 
 static struct h2_stream *
@@ -170,8 +68,8 @@ on_begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 }
 
 static int
-on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name, size_t nlen, const uint8_t *value, size_t vlen,
-    uint8_t flags, void *arg)
+on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name, size_t nlen, const uint8_t *value,
+    size_t vlen, uint8_t flags, void *arg)
 {
 	struct h2 *h = arg;
 	struct h2_stream *st = find(ng, f->hd.stream_id);
@@ -182,9 +80,9 @@ on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name, size
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	if (st == NULL)
 		return 0;
-	st->head_bytes += nlen + vlen + 32;		/* RFC 9113 6.5.2 */
+	st->head_bytes += nlen + vlen + 32; /* RFC 9113 6.5.2 */
 	if (st->head_bytes > H2_HEADER_LIST_MAX) {
-		set_error(h, "the server sends too large HTTP/2 headers");
+		h2_set_error(h, "the server sends too large HTTP/2 headers");
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	}
 	if (st->final || memchr(value, '\0', vlen) != NULL)
@@ -206,15 +104,15 @@ head_done(struct h2 *h, struct h2_stream *st)
 	const char *why;
 
 	if (st->final)
-		return;				/* trailers */
+		return; /* trailers */
 	if (st->status < 200) {
 		if ((why = h2guard_count(&h->guard, h->now)) != NULL)
-			set_error(h, why);
+			h2_set_error(h, why);
 		return;
 	}
 	st->final = 1;
 	if (st->encoded)
-		reset(st, NGHTTP2_CANCEL);	/* nobody asked for compression (protocol.md C.7) */
+		h2_stream_reset(st, NGHTTP2_CANCEL); /* nobody asked for compression (protocol.md C.7) */
 	else if (!st->detached)
 		st->ops.head(st->arg, st->status);
 }
@@ -234,7 +132,7 @@ on_frame_recv(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 	if (f->hd.type == NGHTTP2_DATA && f->hd.length > 0 && f->hd.length <= f->data.padlen)
 		why = h2guard_count(&h->guard, h->now);
 	if (why != NULL)
-		set_error(h, why);
+		h2_set_error(h, why);
 	if (st != NULL && (f->hd.type == NGHTTP2_HEADERS || f->hd.type == NGHTTP2_DATA)) {
 		if (f->hd.flags & NGHTTP2_FLAG_END_STREAM)
 			st->ended = 1;
@@ -259,13 +157,13 @@ on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *p, size_t
 	st->got += n;
 	if (st->max != 0 && st->got > st->max) {
 		st->too_large = 1;
-		reset(st, NGHTTP2_CANCEL);
-		finish(st, REQ_TOO_LARGE, "the answer is too large");
+		h2_stream_reset(st, NGHTTP2_CANCEL);
+		h2_stream_finish(st, REQ_TOO_LARGE, "the answer is too large");
 	} else if (st->paused || buf_len(&st->held) > 0) {
 		if (buf_put(&st->held, p, n) == -1)
-			set_error(h, "the server ignores the flow control window");
+			h2_set_error(h, "the server ignores the flow control window");
 	} else
-		give(st, p, n);
+		h2_stream_give(st, p, n);
 	return h->freed || h->error[0] != '\0' ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
@@ -280,21 +178,21 @@ on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
 		return 0;
 	nghttp2_session_set_stream_user_data(ng, id, NULL);
 	if (!st->detached && buf_len(&st->held) > 0)
-		give_held(st);			/* paused, but the stream is over: nothing is lost */
+		h2_stream_give_held(st); /* paused, but the stream is over: nothing is lost */
 	snprintf(why, sizeof(why), "the server reset the stream (%s)", nghttp2_http2_strerror(code));
 	if (h->freed)
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	if (st->encoded)
-		finish(st, REQ_RESET, "the answer is compressed, which was not asked for");
+		h2_stream_finish(st, REQ_RESET, "the answer is compressed, which was not asked for");
 	else if (code == NGHTTP2_REFUSED_STREAM)
-		finish(st, REQ_GOAWAY, "the server did not take the request");
+		h2_stream_finish(st, REQ_GOAWAY, "the server did not take the request");
 	else if (code != NGHTTP2_NO_ERROR || !st->ended || !st->final)
-		finish(st, REQ_RESET, why);
+		h2_stream_finish(st, REQ_RESET, why);
 	else
-		finish(st, REQ_OK, NULL);
+		h2_stream_finish(st, REQ_OK, NULL);
 	if (h->freed)
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
-	stream_free(st);
+	h2_stream_free(st);
 	return 0;
 }
 
@@ -309,13 +207,13 @@ on_not_sent(nghttp2_session *ng, const nghttp2_frame *f, int code, void *arg)
 	if (f->hd.type != NGHTTP2_HEADERS)
 		return 0;
 	nghttp2_session_set_stream_user_data(ng, f->hd.stream_id, NULL);
-	TAILQ_FOREACH_SAFE (st, &h->streams, link, tmp) {
+	TAILQ_FOREACH_SAFE(st, &h->streams, link, tmp) {
 		if (st->id != f->hd.stream_id)
 			continue;
-		finish(st, REQ_GOAWAY, "the connection takes no more requests");
+		h2_stream_finish(st, REQ_GOAWAY, "the connection takes no more requests");
 		if (h->freed)
 			return NGHTTP2_ERR_CALLBACK_FAILURE;
-		stream_free(st);
+		h2_stream_free(st);
 		break;
 	}
 	return 0;
@@ -334,27 +232,11 @@ on_frame_sent(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 	text_sanitize((const char *)f->goaway.opaque_data, f->goaway.opaque_data_len, text, sizeof(text));
 	snprintf(why, sizeof(why), "HTTP/2 error: %s%s%s", nghttp2_http2_strerror(f->goaway.error_code),
 	    text[0] ? ": " : "", text);
-	set_error(h, why);
+	h2_set_error(h, why);
 	return 0;
 }
 
 /* The body goes out without a copy inside nghttp2: it may hold an auth key. */
-static ssize_t
-body_read(nghttp2_session *ng, int32_t id, uint8_t *to, size_t len, uint32_t *flags, nghttp2_data_source *src, void *arg)
-{
-	struct h2_stream *st = src->ptr;
-	size_t left = st->body_len - st->body_off;
-
-	(void)ng;
-	(void)id;
-	(void)to;
-	(void)arg;
-	*flags = NGHTTP2_DATA_FLAG_NO_COPY;
-	if (len >= left)
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
-	return (ssize_t)(len < left ? len : left);
-}
-
 static int
 body_send(nghttp2_session *ng, nghttp2_frame *f, const uint8_t *hd, size_t len, nghttp2_data_source *src, void *arg)
 {
@@ -373,7 +255,7 @@ body_send(nghttp2_session *ng, nghttp2_frame *f, const uint8_t *hd, size_t len, 
 	h->full = rc == 1;
 	st->body_off += len;
 	if (st->body_off == st->body_len)
-		body_drop(st);
+		h2_body_drop(st);
 	return 0;
 }
 
@@ -432,18 +314,6 @@ h2_new(h2_out out, void *arg)
 	return h;
 }
 
-static void
-release(struct h2 *h)
-{
-	struct h2_stream *st;
-
-	nghttp2_session_del(h->ng);
-	while ((st = TAILQ_FIRST(&h->streams)) != NULL)
-		stream_free(st);
-	h2guard_free(&h->guard);
-	free(h);
-}
-
 void
 h2_free(struct h2 *h)
 {
@@ -452,22 +322,9 @@ h2_free(struct h2 *h)
 	if (h == NULL || h->freed)
 		return;
 	h->freed = 1;
-	TAILQ_FOREACH (st, &h->streams, link)
-		detach(st);
+	TAILQ_FOREACH(st, &h->streams, link)
+		h2_stream_detach(st);
 	if (h->in_call == 0)
-		release(h);
-}
-
-static void
-enter(struct h2 *h)
-{
-	h->in_call++;
-}
-
-static void
-leave(struct h2 *h)
-{
-	if (--h->in_call == 0 && h->freed)
 		release(h);
 }
 
@@ -481,17 +338,17 @@ h2_recv(struct h2 *h, const uint8_t *p, size_t n, uint64_t now_ms)
 	int more = 0, failed;
 
 	if (h->dead || h->error[0] != '\0')
-		return -1;		/* never feed a terminated session again (CVE-2026-27135) */
-	enter(h);
+		return -1; /* never feed a terminated session again (CVE-2026-27135) */
+	h2_enter(h);
 	h->now = now_ms;
 	while (!h->freed && !h->broken && (more = h2guard_next(&h->guard, &p, &n, &part, &len, now_ms, &why)) == 1) {
 		if ((rc = nghttp2_session_mem_recv(h->ng, part, len)) < 0 && !h->freed) {
-			set_error(h, nghttp2_strerror((int)rc));
+			h2_set_error(h, nghttp2_strerror((int)rc));
 			h->broken = 1;
 		}
 	}
 	if (more == -1) {
-		set_error(h, why);
+		h2_set_error(h, why);
 		nghttp2_session_terminate_session(h->ng, NGHTTP2_ENHANCE_YOUR_CALM);
 	}
 	if (!h->freed && !h->broken && !nghttp2_session_want_read(h->ng))
@@ -499,25 +356,8 @@ h2_recv(struct h2 *h, const uint8_t *p, size_t n, uint64_t now_ms)
 	failed = h->freed || h->error[0] != '\0';
 	if (failed)
 		h->dead = 1;
-	leave(h);
+	h2_leave(h);
 	return failed ? -1 : 0;
-}
-
-static void
-give_resumed(struct h2 *h)
-{
-	struct h2_stream *st;
-
-	if (!h->resumed)
-		return;
-	h->resumed = 0;
-	/* No stream goes away while its consumer runs: that is nghttp2's business. */
-	TAILQ_FOREACH (st, &h->streams, link) {
-		if (h->freed)
-			return;
-		if (!st->paused && buf_len(&st->held) > 0)
-			give_held(st);
-	}
 }
 
 int
@@ -527,9 +367,9 @@ h2_send(struct h2 *h)
 	ssize_t n;
 	int rc = 0;
 
-	enter(h);
+	h2_enter(h);
 	h->full = 0;
-	give_resumed(h);
+	h2_give_resumed(h);
 	while (!h->freed && !h->broken && !h->full && (n = nghttp2_session_mem_send(h->ng, &p)) != 0) {
 		if (n < 0 || h->freed || (rc = h->out(h->arg, p, (size_t)n)) == -1) {
 			h->broken = h->dead = h->goaway = 1;
@@ -539,7 +379,7 @@ h2_send(struct h2 *h)
 		if (rc == 1)
 			break;
 	}
-	leave(h);
+	h2_leave(h);
 	return rc == -1 ? -1 : 0;
 }
 
@@ -595,125 +435,4 @@ const char *
 h2_error(const struct h2 *h)
 {
 	return h->error;
-}
-
-/* --- requests --- */
-
-static nghttp2_nv
-field(const char *name, const char *value)
-{
-	/* nghttp2 copies both: it only wants pointers that are not const. */
-	union { const char *c; uint8_t *u; } n = { name }, v = { value };
-
-	return (nghttp2_nv){ n.u, v.u, strlen(name), strlen(value), NGHTTP2_NV_FLAG_NONE };
-}
-
-static int32_t
-submit(struct h2_stream *st, const struct request_spec *spec)
-{
-	nghttp2_data_provider body = { .source = { .ptr = st }, .read_callback = body_read };
-	char lb[2][KEY_TEXT_MAX], length[24];
-	nghttp2_nv nv[8];
-	size_t n = 0;
-
-	nv[n++] = field(":method", spec->method);
-	nv[n++] = field(":scheme", "https");
-	nv[n++] = field(":authority", spec->authority);
-	nv[n++] = field(":path", spec->path);
-	if (st->body_len > 0) {
-		snprintf(length, sizeof(length), "%zu", st->body_len);
-		nv[n++] = field("content-length", length);
-	}
-	for (int i = 0; i < 2; i++)
-		if (spec->lb[i] != NULL && !key_is_zero(spec->lb[i]))
-			nv[n++] = field("ts-lb", key_format(KEY_NODE, spec->lb[i], lb[i]));
-	return nghttp2_submit_request(st->h->ng, NULL, nv, n, st->body_len > 0 ? &body : NULL, st);
-}
-
-struct h2_stream *
-h2_open(struct h2 *h, const struct request_spec *spec, uint8_t *body, const struct request_ops *ops, void *arg)
-{
-	struct h2_stream *st = calloc(1, sizeof(*st));
-
-	if (st == NULL || !h2_can_open(h)) {
-		if (body != NULL)
-			sodium_memzero(body, spec->body_len);
-		free(body);
-		free(st);
-		return NULL;
-	}
-	st->h = h;
-	st->ops = *ops;
-	st->arg = arg;
-	st->body = body;
-	st->body_len = body != NULL ? spec->body_len : 0;
-	st->max = spec->max_answer;
-	buf_init(&st->headers, H2_HEADER_LIST_MAX);
-	buf_init(&st->held, H2_STREAM_WINDOW);
-	TAILQ_INSERT_TAIL(&h->streams, st, link);
-	h->nstreams++;
-	h->active++;
-	if ((st->id = submit(st, spec)) < 0) {
-		stream_free(st);
-		return NULL;
-	}
-	return st;
-}
-
-void
-h2_cancel(struct h2_stream *st)
-{
-	if (st->detached)
-		return;
-	detach(st);
-	reset(st, NGHTTP2_CANCEL);
-}
-
-void
-h2_pause(struct h2_stream *st, int paused)
-{
-	struct h2 *h = st->h;
-
-	if (st->paused == paused || st->detached)
-		return;
-	st->paused = paused;
-	if (!paused && buf_len(&st->held) > 0)
-		h->resumed = 1;
-}
-
-const char *
-h2_header(const struct h2_stream *st, const char *name)
-{
-	const char *p, *end;
-	size_t len = buf_len(&st->headers);
-
-	if (len == 0)
-		return NULL;
-	p = (const char *)buf_ptr(&st->headers);
-	for (end = p + len; p < end; p += strlen(p) + 1) {
-		const char *value = p + strlen(p) + 1;
-		if (strcmp(p, name) == 0)
-			return value;
-		p = value;
-	}
-	return NULL;
-}
-
-void
-h2_fail_all(struct h2 *h, enum request_err err, const char *why)
-{
-	struct h2_stream *st;
-
-	enter(h);
-	h->dead = h->goaway = 1;
-restart:
-	TAILQ_FOREACH (st, &h->streams, link) {
-		if (st->detached)
-			continue;
-		finish(st, err, why);
-		if (h->freed)
-			break;
-		goto restart;
-	}
-	leave(h);
 }

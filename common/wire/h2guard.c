@@ -41,20 +41,16 @@ check_frame(struct h2guard *g, uint64_t now_ms)
 	g->left = (uint32_t)g->hdr[0] << 16 | (uint32_t)g->hdr[1] << 8 | g->hdr[2];
 	g->continuations = type == NGHTTP2_CONTINUATION ? g->continuations + 1 : 0;
 	switch (type) {
-	case NGHTTP2_DATA:
-		return g->left > 0 ? NULL : h2guard_count(g, now_ms);
-	case NGHTTP2_HEADERS:
-		return NULL;
+	case NGHTTP2_DATA: return g->left > 0 ? NULL : h2guard_count(g, now_ms);
+	case NGHTTP2_HEADERS: return NULL;
 	case NGHTTP2_CONTINUATION:
 		return g->continuations > H2_MAX_CONTINUATION ? "too many HTTP/2 CONTINUATION frames" : NULL;
-	case NGHTTP2_PUSH_PROMISE:
-		return "the server pushes, which was switched off";
+	case NGHTTP2_PUSH_PROMISE: return "the server pushes, which was switched off";
 	case NGHTTP2_SETTINGS:
 		if (g->left > H2_MAX_SETTINGS * 6)
 			return "too many HTTP/2 SETTINGS entries";
 		return h2guard_count(g, now_ms);
-	default:
-		return h2guard_count(g, now_ms);
+	default: return h2guard_count(g, now_ms);
 	}
 }
 

@@ -102,8 +102,7 @@ parse_field(struct http1_field *f, const uint8_t *p, size_t n)
 
 /* One head; *lines counts over all heads of the answer. */
 static int
-parse_one(
-    struct http1_head *h, const uint8_t *p, size_t n, size_t *used, unsigned *lines, char *err, size_t errsize)
+parse_one(struct http1_head *h, const uint8_t *p, size_t n, size_t *used, unsigned *lines, char *err, size_t errsize)
 {
 	size_t at = 0;
 	long len;
@@ -198,7 +197,8 @@ http1_has_token(const struct http1_head *h, const char *name, const char *token)
 
 	for (unsigned i = 0; i < h->nfields; i++) {
 		const struct http1_field *f = &h->fields[i];
-		if (f->name_len == len && strncasecmp(f->name, name, len) == 0 && list_has(f->value, f->value_len, token))
+		if (f->name_len == len && strncasecmp(f->name, name, len) == 0 &&
+		    list_has(f->value, f->value_len, token))
 			return 1;
 	}
 	return 0;
@@ -216,7 +216,8 @@ http1_check_upgrade(const struct http1_head *h, const char *protocol, char *err,
 	}
 	f = http1_get(h, "Upgrade", &count);
 	if (count != 1)
-		return bad(err, errsize, count == 0 ? "101 without an Upgrade header" : "101 with several Upgrade headers");
+		return bad(err, errsize,
+		    count == 0 ? "101 without an Upgrade header" : "101 with several Upgrade headers");
 	if (f->value_len != strlen(protocol) || strncasecmp(f->value, protocol, f->value_len) != 0)
 		return bad(err, errsize, "101 to another protocol");
 	if (!http1_has_token(h, "Connection", "upgrade"))

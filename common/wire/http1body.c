@@ -6,7 +6,7 @@
 #include "http1.h"
 #include "text.h"
 
-#define CHUNK_LINE_MAX 256	/* a chunk-size line with its extensions, or a trailer line */
+#define CHUNK_LINE_MAX 256 /* a chunk-size line with its extensions, or a trailer line */
 
 enum { CH_SIZE, CH_EXT, CH_SIZE_LF, CH_DATA, CH_DATA_CR, CH_DATA_LF, CH_TRAILER, CH_TRAILER_LF, CH_END };
 
@@ -108,8 +108,7 @@ static int
 chunk_byte(struct http1_body *b, uint8_t c)
 {
 	switch (b->state) {
-	case CH_SIZE:
-		return chunk_size_byte(b, c);
+	case CH_SIZE: return chunk_size_byte(b, c);
 	case CH_EXT:
 		if (c == '\r')
 			b->state = CH_SIZE_LF;
@@ -121,9 +120,7 @@ chunk_byte(struct http1_body *b, uint8_t c)
 		b->digits = 0;
 		b->line_len = 0;
 		return c == '\n' ? 0 : -1;
-	case CH_DATA_CR:
-		b->state = CH_DATA_LF;
-		return c == '\r' ? 0 : -1;
+	case CH_DATA_CR: b->state = CH_DATA_LF; return c == '\r' ? 0 : -1;
 	case CH_DATA_LF:
 		b->state = CH_SIZE;
 		b->left = 0;
@@ -184,10 +181,8 @@ int
 http1_body_feed(struct http1_body *b, const uint8_t *p, size_t n, struct buf *out, char *err, size_t errsize)
 {
 	switch (b->kind) {
-	case HTTP1_BODY_NONE:
-		return 1;
-	case HTTP1_BODY_CHUNKED:
-		return feed_chunked(b, p, n, out, err, errsize);
+	case HTTP1_BODY_NONE: return 1;
+	case HTTP1_BODY_CHUNKED: return feed_chunked(b, p, n, out, err, errsize);
 	case HTTP1_BODY_LENGTH:
 		if (b->left > out->max - buf_len(out)) {
 			snprintf(err, errsize, "body larger than %zu bytes", out->max);
@@ -196,8 +191,7 @@ http1_body_feed(struct http1_body *b, const uint8_t *p, size_t n, struct buf *ou
 		if (take(b, &p, &n, out, err, errsize) == -1)
 			return -1;
 		return b->left == 0;
-	case HTTP1_BODY_CLOSE:
-		return take(b, &p, &n, out, err, errsize);
+	case HTTP1_BODY_CLOSE: return take(b, &p, &n, out, err, errsize);
 	}
 	return -1;
 }

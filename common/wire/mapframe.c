@@ -9,30 +9,29 @@
 #include "mapframe.h"
 #include "zframe.h"
 
-#define OUT_CHUNK	16384
-#define KEEP_MAX	(256u * 1024)	/* a larger decoder is given back after the frame */
-#define WINDOW_MAX	((uint64_t)1 << MAPFRAME_WINDOW_LOG)
+#define OUT_CHUNK  16384
+#define KEEP_MAX   (256u * 1024) /* a larger decoder is given back after the frame */
+#define WINDOW_MAX ((uint64_t)1 << MAPFRAME_WINDOW_LOG)
 
 enum zstate { Z_HEADER, Z_BODY, Z_SKIP };
 
 struct mapframe {
 	struct mapframe_config cfg;
 	struct mapframe_ops ops;
-	void		*arg;
-	uint8_t		 prefix[4];
-	size_t		 have;			/* of prefix; 4: in the body */
-	uint64_t	 left;			/* wire bytes of the body still to come */
-	uint64_t	 wire, decoded;		/* of this frame, so far */
-	enum zstate	 zstate;
-	uint8_t		 hdr[ZFRAME_HDR_MAX];
-	size_t		 hdr_have;
-	uint64_t	 skip;
-	ZSTD_DCtx	*z;
-	char		 error[128];
+	void *arg;
+	uint8_t prefix[4];
+	size_t have;            /* of prefix; 4: in the body */
+	uint64_t left;          /* wire bytes of the body still to come */
+	uint64_t wire, decoded; /* of this frame, so far */
+	enum zstate zstate;
+	uint8_t hdr[ZFRAME_HDR_MAX];
+	size_t hdr_have;
+	uint64_t skip;
+	ZSTD_DCtx *z;
+	char error[128];
 };
 
-static int __attribute__((format(printf, 2, 3)))
-fail(struct mapframe *m, const char *fmt, ...)
+static int __attribute__((format(printf, 2, 3))) fail(struct mapframe *m, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -81,7 +80,8 @@ give(struct mapframe *m, const uint8_t *p, size_t n)
 		return 0;
 	m->decoded += n;
 	if (m->decoded > m->cfg.max_decoded)
-		return fail(m, "a map frame holds more than %llu decoded bytes", (unsigned long long)m->cfg.max_decoded);
+		return fail(m, "a map frame holds more than %llu decoded bytes",
+		    (unsigned long long)m->cfg.max_decoded);
 	if (m->decoded > MAPFRAME_RATIO_FREE && m->decoded / MAPFRAME_RATIO_MAX > m->wire)
 		return fail(m, "a map frame is compressed more than %d to 1", MAPFRAME_RATIO_MAX);
 	if (m->ops.data(m->arg, p, n) != 0)
@@ -211,8 +211,8 @@ begin(struct mapframe *m)
 	if (m->left == 0)
 		return fail(m, "a map frame of length 0");
 	if (m->left > m->cfg.max_wire)
-		return fail(m, "a map frame announces %llu bytes, at most %llu are allowed", (unsigned long long)m->left,
-		    (unsigned long long)m->cfg.max_wire);
+		return fail(m, "a map frame announces %llu bytes, at most %llu are allowed",
+		    (unsigned long long)m->left, (unsigned long long)m->cfg.max_wire);
 	if (m->ops.begin(m->arg, (uint32_t)m->left) != 0)
 		return fail(m, "stopped by its reader");
 	return 0;

@@ -51,8 +51,8 @@ open_frame(struct noiserec *n, const uint8_t *frame, size_t size, size_t *plen)
 	if (n->nrx == UINT64_MAX)
 		return die(n, "receive counter exhausted");
 	make_nonce(n->nrx++, nonce);
-	if (crypto_aead_chacha20poly1305_ietf_decrypt(
-		n->plain, &mlen, NULL, frame + NOISE_HDR_LEN, size - NOISE_HDR_LEN, NULL, 0, nonce, n->rx) != 0)
+	if (crypto_aead_chacha20poly1305_ietf_decrypt(n->plain, &mlen, NULL, frame + NOISE_HDR_LEN,
+		size - NOISE_HDR_LEN, NULL, 0, nonce, n->rx) != 0)
 		return die(n, "a record does not decrypt");
 	*plen = (size_t)mlen;
 	if (mlen != 0)

@@ -10,32 +10,37 @@
 
 /* A host attempt: DNS (candidate 0) or one dial-plan candidate, by clear text and TLS. */
 struct run {
-	struct race	*r;
-	uint32_t	 candidate;
-	uint32_t	 timeout_ms;		/* 0: only the race's deadline */
-	int		 started, over;
-	enum wire_dial	 second;		/* still to be tried; 0 = none */
-	struct conn	*tries[2];
-	struct event	*start, *join, *limit;
-	char		 why[400];
+	struct race *r;
+	uint32_t candidate;
+	uint32_t timeout_ms; /* 0: only the race's deadline */
+	int started, over;
+	enum wire_dial second; /* still to be tried; 0 = none */
+	struct conn *tries[2];
+	struct event *start, *join, *limit;
+	char why[400];
 };
 
 struct race {
 	struct race_spec spec;
 	struct race_result res;
-	void		*arg;
-	struct run	 runs[RACE_MAX_CANDIDATES + 1];	/* [0] is DNS */
-	uint32_t	 nplan;
-	struct event	*deadline, *result;
-	unsigned	 deadline_ms;
-	struct conn	*winner;
-	int		 suspect;
-	char		 why[800];
+	void *arg;
+	struct run runs[RACE_MAX_CANDIDATES + 1]; /* [0] is DNS */
+	uint32_t nplan;
+	struct event *deadline, *result;
+	unsigned deadline_ms;
+	struct conn *winner;
+	int suspect;
+	char why[800];
 };
 
 const struct race_times race_times_default = {
-	.tls_delay = 500, .clear_delay = 2000, .recent = 120000, .deadline = 10000,
-	.plan_min = 5000, .plan_extra = 5000, .plan_max = 60000,
+	.tls_delay = 500,
+	.clear_delay = 2000,
+	.recent = 120000,
+	.deadline = 10000,
+	.plan_min = 5000,
+	.plan_extra = 5000,
+	.plan_max = 60000,
 };
 
 static void run_start(struct run *run);
@@ -144,8 +149,12 @@ on_failed(void *arg, struct conn *c, const char *why, int suspect)
 }
 
 static const struct conn_ops attempt_ops = {
-	.dial = wish_dial, .dial_cancel = wish_dial_cancel, .hs_begin = wish_hs_begin, .hs_finish = wish_hs_finish,
-	.established = on_established, .failed = on_failed,
+	.dial = wish_dial,
+	.dial_cancel = wish_dial_cancel,
+	.hs_begin = wish_hs_begin,
+	.hs_finish = wish_hs_finish,
+	.established = on_established,
+	.failed = on_failed,
 };
 
 static void
@@ -153,7 +162,10 @@ run_try(struct run *run, enum wire_dial kind)
 {
 	struct race *r = run->r;
 	struct conn_spec spec = {
-		.cfg = r->spec.cfg, .id = (*r->spec.next_id)++, .kind = kind, .candidate = run->candidate,
+		.cfg = r->spec.cfg,
+		.id = (*r->spec.next_id)++,
+		.kind = kind,
+		.candidate = run->candidate,
 	};
 	int slot = run->tries[0] != NULL;
 
@@ -218,8 +230,8 @@ run_over(struct run *run)
 	run_stop(run);
 	run->over = 1;
 	if (run->candidate != 0) {
-		snprintf(r->why + strlen(r->why), sizeof(r->why) - strlen(r->why), "%scandidate %u: ", *r->why ? "; " : "",
-		    run->candidate);
+		snprintf(r->why + strlen(r->why), sizeof(r->why) - strlen(r->why),
+		    "%scandidate %u: ", *r->why ? "; " : "", run->candidate);
 		snprintf(r->why + strlen(r->why), sizeof(r->why) - strlen(r->why), "%s", run->why);
 	} else
 		append(r->why, sizeof(r->why), run->why);

@@ -73,7 +73,7 @@ on_data(void *arg, const uint8_t *p, size_t n)
 	rc = r->ops.data(r->arg, p, n);
 	r->busy--;
 	if (rc != 0 && !r->gone) {
-		r->busy++;		/* request_drop() leaves the memory to us */
+		r->busy++; /* request_drop() leaves the memory to us */
 		session_kick(r->s);
 		request_drop(r);
 		r->busy--;
@@ -89,7 +89,7 @@ on_done(void *arg, enum request_err err, const char *why)
 {
 	struct request *r = arg;
 
-	session_kick(r->s);		/* there may be room for another */
+	session_kick(r->s); /* there may be room for another */
 	request_fail(r, err, why);
 }
 

@@ -3,8 +3,8 @@
 #include "fetch.h"
 #include "json.h"
 
-#define KEY_BODY_MAX	65536
-#define LEGACY_DIGITS	64
+#define KEY_BODY_MAX  65536
+#define LEGACY_DIGITS 64
 
 /* Before JSON there were 64 hex digits: a key, but not one for Noise. */
 static int

@@ -155,7 +155,7 @@ on_lost(void *arg, const char *why, int suspect)
 	fail_waiting(s, why);
 	if (!s->dead && s->conns[0] == NULL)
 		s->ops.down(s->arg, why, suspect);
-	race_free(r);			/* why lives in it */
+	race_free(r); /* why lives in it */
 	session_kick(s);
 	leave(s);
 }
@@ -165,8 +165,15 @@ start_race(struct session *s)
 {
 	static const struct race_result result = { on_won, on_lost };
 	struct race_spec spec = {
-		.base = s->base, .cfg = &s->cfg, .times = &s->times, .plan = s->plan, .nplan = s->nplan,
-		.next_id = &s->next_id, .last_dial = &s->last_dial, .ops = &s->ops, .ops_arg = s->arg,
+		.base = s->base,
+		.cfg = &s->cfg,
+		.times = &s->times,
+		.plan = s->plan,
+		.nplan = s->nplan,
+		.next_id = &s->next_id,
+		.last_dial = &s->last_dial,
+		.ops = &s->ops,
+		.ops_arg = s->arg,
 	};
 
 	if (s->race != NULL)

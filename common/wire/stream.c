@@ -13,27 +13,27 @@
 #include "stream.h"
 #include "tls.h"
 
-#define READ_CHUNK	32768
-#define READ_ROUNDS	8	/* chunks per wake-up: others get their turn */
+#define READ_CHUNK  32768
+#define READ_ROUNDS 8 /* chunks per wake-up: others get their turn */
 
 enum phase { PH_CONNECT, PH_TLS, PH_OPEN, PH_BROKEN };
 
 struct stream {
-	int		 fd;
-	struct event	*rd, *wr, *later;
+	int fd;
+	struct event *rd, *wr, *later;
 	struct stream_ops ops;
-	void		*arg;
-	enum phase	 phase;
-	int		 want_tls;
-	struct tls	*tls;
-	struct buf	 out;		/* for the descriptor */
-	struct buf	 head;		/* answer to CONNECT */
-	char		 where[300];	/* "host:port" */
-	char		 step[340];
-	char		 why[480];	/* PH_BROKEN: what closed() will say */
-	int		 whole;
-	int		 paused, full;
-	int		 busy, dead;	/* in a callback; closed by the owner meanwhile */
+	void *arg;
+	enum phase phase;
+	int want_tls;
+	struct tls *tls;
+	struct buf out;  /* for the descriptor */
+	struct buf head; /* answer to CONNECT */
+	char where[300]; /* "host:port" */
+	char step[340];
+	char why[480]; /* PH_BROKEN: what closed() will say */
+	int whole;
+	int paused, full;
+	int busy, dead; /* in a callback; closed by the owner meanwhile */
 };
 
 static void on_readable(int fd, short what, void *arg);
@@ -63,8 +63,7 @@ leave(struct stream *s)
 }
 
 /* The stream is over; the owner hears of it from the event loop, whoever is on the stack now. */
-static void __attribute__((format(printf, 3, 4)))
-broken(struct stream *s, int whole, const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4))) broken(struct stream *s, int whole, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -254,12 +253,8 @@ static void
 take_bytes(struct stream *s, const uint8_t *p, size_t n)
 {
 	switch (s->phase) {
-	case PH_CONNECT:
-		connect_step(s, p, n);
-		break;
-	case PH_TLS:
-		tls_step(s, p, n);
-		break;
+	case PH_CONNECT: connect_step(s, p, n); break;
+	case PH_TLS: tls_step(s, p, n); break;
 	case PH_OPEN:
 		if (s->tls == NULL) {
 			s->ops.data(s->arg, p, n);
@@ -268,8 +263,7 @@ take_bytes(struct stream *s, const uint8_t *p, size_t n)
 		tls_feed(s->tls, p, n);
 		tls_drain(s);
 		break;
-	case PH_BROKEN:
-		break;
+	case PH_BROKEN: break;
 	}
 }
 

@@ -20,24 +20,24 @@
 #include "log.h"
 #include "tls.h"
 
-#define TRUST_MAX	(4u << 20)
-#define CHAIN_DEPTH	8
+#define TRUST_MAX   (4u << 20)
+#define CHAIN_DEPTH 8
 
 struct trust {
-	SSL_CTX		*ctx;
+	SSL_CTX *ctx;
 };
 
 struct tls {
-	SSL		*ssl;
-	const uint8_t	*in;		/* fed and not yet taken by OpenSSL */
-	size_t		 in_len;
-	struct buf	*net;		/* only during a call */
-	int		 verify;
-	int		 finished;
-	int		 is_addr;
-	char		 host[256];
-	char		 error[200];
-	const char	*remark;
+	SSL *ssl;
+	const uint8_t *in; /* fed and not yet taken by OpenSSL */
+	size_t in_len;
+	struct buf *net; /* only during a call */
+	int verify;
+	int finished;
+	int is_addr;
+	char host[256];
+	char error[200];
+	const char *remark;
 };
 
 /* --- the BIO between OpenSSL and our buffers --- */
@@ -86,7 +86,7 @@ bio_ctrl(BIO *b, int cmd, long num, void *ptr)
 static BIO_METHOD *
 bio_method(void)
 {
-	static BIO_METHOD *m;		/* a table of functions: the same for the life of the process */
+	static BIO_METHOD *m; /* a table of functions: the same for the life of the process */
 
 	if (m != NULL)
 		return m;
@@ -118,7 +118,7 @@ new_context(void)
 static SSL_CTX *
 camouflage_context(void)
 {
-	static SSL_CTX *ctx;		/* immutable, made once: see wire_warm() */
+	static SSL_CTX *ctx; /* immutable, made once: see wire_warm() */
 
 	if (ctx == NULL && (ctx = new_context()) != NULL)
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
@@ -134,7 +134,8 @@ wire_warm(void)
 	if (sodium_init() == -1)
 		fatalx(EXIT_STARTUP, "libsodium does not start");
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
-		OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1 ||
+		    OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+		NULL) != 1 ||
 	    RAND_bytes(&byte, 1) != 1 || bio_method() == NULL || camouflage_context() == NULL)
 		fatalx(EXIT_STARTUP, "OpenSSL does not start: %s", ERR_reason_error_string(ERR_peek_last_error()));
 }
@@ -166,7 +167,7 @@ read_all(int fd, size_t *len, char *err, size_t errsize)
 		return NULL;
 	}
 	*len = buf_len(&b);
-	return (char *)b.mem;		/* off is 0: nothing was consumed */
+	return (char *)b.mem; /* off is 0: nothing was consumed */
 }
 
 static int
@@ -234,8 +235,8 @@ set_host(struct tls *t)
 	X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
 	uint8_t addr[16];
 
-	X509_VERIFY_PARAM_set_hostflags(
-	    param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+	X509_VERIFY_PARAM_set_hostflags(param,
+	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	t->is_addr = inet_pton(AF_INET, t->host, addr) == 1 || inet_pton(AF_INET6, t->host, addr) == 1;
 	if (!t->is_addr && SSL_set_tlsext_host_name(t->ssl, t->host) != 1)
 		return -1;
@@ -310,8 +311,8 @@ certificate_remark(const struct tls *t)
 		return "certificate has expired";
 	if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
 		return "certificate is not yet valid";
-	fits = t->is_addr ? X509_check_ip_asc(x, t->host, 0) :
-			    X509_check_host(x, t->host, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL);
+	fits = t->is_addr ? X509_check_ip_asc(x, t->host, 0)
+			  : X509_check_host(x, t->host, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL);
 	if (fits != 1)
 		return "certificate is for another host";
 	if (X509_NAME_cmp(X509_get_issuer_name(x), X509_get_subject_name(x)) == 0)
@@ -368,16 +369,10 @@ tls_read(struct tls *t, uint8_t *out, size_t n, struct buf *net)
 	why = rc == 1 ? SSL_ERROR_NONE : SSL_get_error(t->ssl, rc);
 	t->net = NULL;
 	switch (why) {
-	case SSL_ERROR_NONE:
-		return (long)got;
-	case SSL_ERROR_WANT_READ:
-		return 0;
-	case SSL_ERROR_ZERO_RETURN:
-		t->finished = 1;
-		return 0;
-	default:
-		set_error(t, "protocol error");
-		return -1;
+	case SSL_ERROR_NONE: return (long)got;
+	case SSL_ERROR_WANT_READ: return 0;
+	case SSL_ERROR_ZERO_RETURN: t->finished = 1; return 0;
+	default: set_error(t, "protocol error"); return -1;
 	}
 }
 

@@ -4,9 +4,9 @@
 
 #include "zframe.h"
 
-#define MAGIC		0xfd2fb528u
-#define MAGIC_SKIP	0x184d2a50u	/* ..5f */
-#define SINGLE_SEGMENT	0x20
+#define MAGIC          0xfd2fb528u
+#define MAGIC_SKIP     0x184d2a50u /* ..5f */
+#define SINGLE_SEGMENT 0x20
 
 static uint64_t
 le(const uint8_t *p, size_t n)

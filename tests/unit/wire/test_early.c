@@ -7,7 +7,9 @@
 #include "buf.h"
 #include "early.h"
 
-#define MAGIC "\xff\xff\xff" "TS"
+#define MAGIC \
+	"\xff\xff\xff" \
+	"TS"
 
 /*
  * Feeds in[0..n) in pieces of `chunk`; http2 gets what belongs to HTTP/2.  Returns -1, 0 (undecided at the end) or 1.
@@ -55,7 +57,10 @@ static void
 test_payload_is_consumed(void **state)
 {
 	static const char *const good[] = {
-		"{\"nodeKeyChallenge\":\"chalpub:00\"}", "{}", "{\"unknown\":[1,{\"x\":null}],\"nodeKeyChallenge\":7}", " {} ",
+		"{\"nodeKeyChallenge\":\"chalpub:00\"}",
+		"{}",
+		"{\"unknown\":[1,{\"x\":null}],\"nodeKeyChallenge\":7}",
+		" {} ",
 	};
 	uint8_t in[300];
 	const char *err = NULL;
@@ -103,8 +108,8 @@ test_bad_payloads(void **state)
 {
 	static const char *const bad[] = { "", "{", "[]", "7", "null", "{\"a\":}", "{} x", "{'a':1}" };
 	static const uint8_t huge[][9] = {
-		{ 0xff, 0xff, 0xff, 'T', 'S', 0, 0, 0x40, 1 },		/* 16 KiB + 1 */
-		{ 0xff, 0xff, 0xff, 'T', 'S', 0, 0xa0, 0, 0 },		/* 10 MiB, upstream's cap */
+		{ 0xff, 0xff, 0xff, 'T', 'S', 0, 0, 0x40, 1 }, /* 16 KiB + 1 */
+		{ 0xff, 0xff, 0xff, 'T', 'S', 0, 0xa0, 0, 0 }, /* 10 MiB, upstream's cap */
 		{ 0xff, 0xff, 0xff, 'T', 'S', 0xff, 0xff, 0xff, 0xff },
 	};
 	uint8_t in[300], deep[9 + 200];

@@ -12,9 +12,9 @@
 #include "tls.h"
 #include "util_parent.h"
 
-#define OK "HTTP/1.1 200 OK\r\n"
-#define MKEY "mkey:0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"
-#define ZERO "mkey:0000000000000000000000000000000000000000000000000000000000000000"
+#define OK     "HTTP/1.1 200 OK\r\n"
+#define MKEY   "mkey:0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"
+#define ZERO   "mkey:0000000000000000000000000000000000000000000000000000000000000000"
 #define LEGACY "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"
 
 static struct trust *
@@ -56,7 +56,7 @@ expect(const char *http, int keep, int status, const char *body, const char *err
 		assert_memory_equal(buf_ptr(&p.body), body, strlen(body));
 	}
 	tp_run(&p, 5);
-	assert_true(tp_server(&p, 0)->eof || tp_server(&p, 0)->fd == -1);	/* KEY-06 */
+	assert_true(tp_server(&p, 0)->eof || tp_server(&p, 0)->fd == -1); /* KEY-06 */
 	tp_free(&p);
 }
 
@@ -71,10 +71,11 @@ test_request(void **state)
 	fetch(&p, OK "Content-Length: 2\r\n\r\n{}", 1, "/key?v=131");
 	t = tp_server(&p, 0);
 	buf_putc(&t->seen, '\0');
-	assert_string_equal(buf_ptr(&t->seen), "GET /key?v=131 HTTP/1.1\r\nHost: 192.0.2.7:8080\r\nConnection: close\r\n\r\n");
+	assert_string_equal(buf_ptr(&t->seen),
+	    "GET /key?v=131 HTTP/1.1\r\nHost: 192.0.2.7:8080\r\nConnection: close\r\n\r\n");
 	assert_int_equal(p.dials[0].kind, WIRE_DIAL_URL);
 	tp_run(&p, 5);
-	assert_true(t->eof);		/* closed although the server would have kept it */
+	assert_true(t->eof); /* closed although the server would have kept it */
 	tp_free(&p);
 }
 
@@ -91,7 +92,8 @@ test_answers(void **state)
 	expect("HTTP/1.1 500 Oops\r\nContent-Length: 20\r\n\r\ncut", 0, 500, "cut", "HTTP 500 Oops");
 	expect("HTTP/1.1 503 Later\r\n\r\nnever ends", 1, 503, "never ends", "HTTP 503 Later");
 	expect(OK "Content-Length: 20\r\n\r\ncut", 0, 0, NULL, "answer of 192.0.2.7:8080 (HTTP 200 OK): cut off");
-	expect(OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhel", 0, 0, NULL, "answer of 192.0.2.7:8080 (HTTP 200 OK): cut off");
+	expect(OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhel", 0, 0, NULL,
+	    "answer of 192.0.2.7:8080 (HTTP 200 OK): cut off");
 	expect(OK "Content-Length: 65537\r\n\r\n", 1, 0, NULL,
 	    "answer of 192.0.2.7:8080 (HTTP 200 OK): body larger than 65536 bytes");
 	expect(OK "\r\nnever ends", 1, 0, NULL, "answer of 192.0.2.7:8080 (HTTP 200 OK): it does not end");
@@ -162,7 +164,11 @@ test_dial_failures_and_cancel(void **state)
 static void
 test_redirects(void **state)
 {
-	static const struct { const char *http; unsigned dials; const char *path; } t[] = {
+	static const struct {
+		const char *http;
+		unsigned dials;
+		const char *path;
+	} t[] = {
 		{ TO("/other?x=1#frag"), 4, "GET /other?x=1 HTTP/1.1\r\n" },
 		{ TO("http://192.0.2.7:8080/abs"), 4, "GET /abs HTTP/1.1\r\n" },
 		{ TO("HTTP://192.0.2.7:8080/abs"), 4, "GET /abs HTTP/1.1\r\n" },
@@ -188,7 +194,8 @@ test_redirects(void **state)
 			fail_msg("case %zu: %u dials", i, p.ndials);
 		if (t[i].path != NULL)
 			assert_memory_equal(buf_ptr(&tp_server(&p, 1)->seen), t[i].path, strlen(t[i].path));
-		assert_non_null(strstr(p.err, t[i].dials == 4 ? "redirects (HTTP 302) too often" : "redirects (HTTP 30"));
+		assert_non_null(
+		    strstr(p.err, t[i].dials == 4 ? "redirects (HTTP 302) too often" : "redirects (HTTP 30"));
 		tp_free(&p);
 	}
 }
@@ -213,13 +220,17 @@ fetch_tls(struct tparent *p, SSL_CTX *ctx, const char *pem, const char *host, co
 static void
 test_certificates(void **state)
 {
-	static const struct { const char *san, *host; int days, ok; const char *why; } t[] = {
+	static const struct {
+		const char *san, *host;
+		int days, ok;
+		const char *why;
+	} t[] = {
 		{ "DNS:control.example", "control.example", 10, 1, "" },
 		{ "DNS:*.corp.example", "control.corp.example", 10, 1, "" },
 		{ "IP:127.0.0.1", "127.0.0.1", 10, 1, "" },
 		{ "IP:::1", "::1", 10, 1, "" },
 		{ "DNS:other.example", "control.example", 10, 0, "ostname mismatch" },
-		{ "DNS:test2", "test", 10, 0, "ostname mismatch" },		/* the subject does not count */
+		{ "DNS:test2", "test", 10, 0, "ostname mismatch" }, /* the subject does not count */
 		{ "DNS:127.0.0.1", "127.0.0.1", 10, 0, "IP address mismatch" },
 		{ "IP:127.0.0.2", "127.0.0.1", 10, 0, "IP address mismatch" },
 		{ "DNS:control.example", "control.example", -1, 0, "has expired" },
@@ -245,7 +256,8 @@ test_certificates(void **state)
 	ctx = ts_tls_context("DNS:control.example", 10, &pem);
 	fetch_tls(&p, ctx, foreign, "control.example", OK "\r\n");
 	assert_int_equal(p.status, 0);
-	assert_non_null(strstr(p.err, "TLS handshake with control.example:8080 failed: the certificate is not acceptable: self"));
+	assert_non_null(
+	    strstr(p.err, "TLS handshake with control.example:8080 failed: the certificate is not acceptable: self"));
 	assert_int_equal(buf_len(&tp_server(&p, 0)->seen), 0);
 	tp_free(&p);
 	/* TLS 1.1 only. */
@@ -339,7 +351,10 @@ test_trust_files(void **state)
 static void
 test_key_body(void **state)
 {
-	static const struct { const char *body; int rc; } t[] = {
+	static const struct {
+		const char *body;
+		int rc;
+	} t[] = {
 		{ "{\"legacyPublicKey\":\"" ZERO "\",\"publicKey\":\"" MKEY "\"}", 0 },
 		{ "{\"publicKey\":\"" MKEY "\"}\n", 0 },
 		{ "{\"PUBLICKEY\":\"" MKEY "\",\"more\":[{}]}", 0 },
@@ -348,7 +363,10 @@ test_key_body(void **state)
 		{ "{\"legacyPublicKey\":\"" MKEY "\",\"publicKey\":\"" ZERO "\"}", 1 },
 		{ "{\"publicKey\":null}", 1 },
 		{ "{}", 1 },
-		{ "", -1 }, { "[]", -1 }, { "<html>", -1 }, { "7", -1 },
+		{ "", -1 },
+		{ "[]", -1 },
+		{ "<html>", -1 },
+		{ "7", -1 },
 		{ LEGACY "\n", -1 },
 		{ "{\"publicKey\":\"nodekey:" LEGACY "\"}", -1 },
 		{ "{\"publicKey\":\"" LEGACY "\"}", -1 },

@@ -12,15 +12,15 @@
 
 /* HTTP/2 with hand-made frames: what nghttp2 on the server's side would not send. */
 struct peer {
-	struct h2	*h;
-	struct buf	 sent;		/* by the client */
-	struct buf	 to;		/* for the client */
-	uint64_t	 now;
-	unsigned	 heads, done;
-	int		 status;
+	struct h2 *h;
+	struct buf sent; /* by the client */
+	struct buf to;   /* for the client */
+	uint64_t now;
+	unsigned heads, done;
+	int status;
 	enum request_err err;
-	char		 why[200];
-	struct buf	 text;
+	char why[200];
+	struct buf text;
 	struct h2_stream *st;
 };
 
@@ -131,18 +131,19 @@ sent(struct peer *x, uint8_t type, uint8_t flags, const void *payload, size_t n)
 	return 0;
 }
 
-#define OK200 "\x88"				/* :status 200 */
-#define CONTINUE100 "\x08\x03" "100"		/* literal, name index 8 */
+#define OK200 "\x88" /* :status 200 */
+#define CONTINUE100 \
+	"\x08\x03" \
+	"100" /* literal, name index 8 */
 
 /* rows: H2-01 */
 static void
 test_opening_bytes(void **state)
 {
 	static const uint8_t settings[] = {
-		0, 0, 18, 4, 0, 0, 0, 0, 0,
-		0, 2, 0, 0, 0, 0,			/* no push */
-		0, 4, 0, 0x40, 0, 0,			/* 4 MiB per stream */
-		0, 6, 0, 0, 0x40, 0,			/* 16 KiB of headers */
+		0, 0, 18, 4, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, /* no push */
+		0, 4, 0, 0x40, 0, 0,                          /* 4 MiB per stream */
+		0, 6, 0, 0, 0x40, 0,                          /* 16 KiB of headers */
 	};
 	struct peer x;
 
@@ -190,9 +191,10 @@ test_unusual_but_right(void **state)
 	frame(&x.to, NGHTTP2_CONTINUATION, NGHTTP2_FLAG_END_HEADERS, 1, "\x03yes", 4);
 	frame(&x.to, 0x77, 0xff, 1, "what is this", 12);
 	frame(&x.to, NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, 1, "\3hello\0\0\0", 9);
-	frame(&x.to, 0x0a, 0, 0, "", 0);		/* ALTSVC */
+	frame(&x.to, 0x0a, 0, 0, "", 0); /* ALTSVC */
 	frame(&x.to, NGHTTP2_DATA, 0, 1, " world", 6);
-	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1, "\x00\x07trailer\x01x", 11);
+	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1, "\x00\x07trailer\x01x",
+	    11);
 	while (buf_len(&x.to) > 0) {
 		if (x.st != NULL && x.heads == 1)
 			assert_string_equal(h2_header(x.st, "x-test"), "yes");
@@ -223,7 +225,7 @@ violation(struct peer *x, const char *text)
 	if (strstr(h2_error(x->h), text) == NULL)
 		fail_msg("\"%s\" instead of \"%s\"", h2_error(x->h), text);
 	frame(&x->to, NGHTTP2_PING, 0, 0, "12345678", 8);
-	assert_int_equal(deliver(x), -1);		/* dead: never fed again */
+	assert_int_equal(deliver(x), -1); /* dead: never fed again */
 	assert_false(h2_can_open(x->h));
 	h2_fail_all(x->h, REQ_TRANSPORT, h2_error(x->h));
 	assert_int_equal(x->done, 1);
@@ -244,16 +246,16 @@ test_violations(void **state)
 	frame(&x.to, NGHTTP2_PUSH_PROMISE, NGHTTP2_FLAG_END_HEADERS, 1, "\0\0\0\2\x82", 5);
 	violation(&x, "pushes");
 	start(&x);
-	frame(&x.to, NGHTTP2_DATA, 0, 7, "x", 1);	/* idle stream */
+	frame(&x.to, NGHTTP2_DATA, 0, 7, "x", 1); /* idle stream */
 	violation(&x, "PROTOCOL_ERROR");
 	start(&x);
 	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 9, OK200, 1);
 	violation(&x, "PROTOCOL_ERROR");
 	start(&x);
-	frame(&x.to, NGHTTP2_DATA, 0, 1, zeros, 16385);	/* larger than allowed */
+	frame(&x.to, NGHTTP2_DATA, 0, 1, zeros, 16385); /* larger than allowed */
 	violation(&x, "FRAME_SIZE_ERROR");
 	start(&x);
-	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, "\xff\xff\xff\xff\xff\x7f", 6);	/* broken HPACK */
+	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, "\xff\xff\xff\xff\xff\x7f", 6); /* broken HPACK */
 	violation(&x, "COMPRESSION_ERROR");
 	start(&x);
 	frame(&x.to, NGHTTP2_PING, 0, 0, "1234567", 7);
@@ -266,7 +268,7 @@ test_violations(void **state)
 	violation(&x, "FLOW_CONTROL_ERROR");
 	start(&x);
 	frame(&x.to, NGHTTP2_HEADERS, 0, 1, OK200, 1);
-	frame(&x.to, NGHTTP2_PING, 0, 0, "12345678", 8);	/* in the middle of a header block */
+	frame(&x.to, NGHTTP2_PING, 0, 0, "12345678", 8); /* in the middle of a header block */
 	violation(&x, "PROTOCOL_ERROR");
 	start(&x);
 	frame(&x.to, NGHTTP2_SETTINGS, 0, 0, "\0\2\0\0\0\7", 6);
@@ -287,7 +289,7 @@ test_header_bombs(void **state)
 	(void)state;
 	/* A large field into the table, then the index of it again and again. */
 	block[n++] = 0x88;
-	memcpy(block + n, "\x40\x01x\x7f\x81\x1e", 6);		/* literal with indexing, value of 4000 bytes */
+	memcpy(block + n, "\x40\x01x\x7f\x81\x1e", 6); /* literal with indexing, value of 4000 bytes */
 	n += 6;
 	memset(block + n, 'v', 4000);
 	n += 4000;
@@ -313,7 +315,12 @@ test_header_bombs(void **state)
 static void
 test_control_frame_budget(void **state)
 {
-	static const struct { uint8_t type, flags; uint32_t id; const char *p; size_t n; } t[] = {
+	static const struct {
+		uint8_t type, flags;
+		uint32_t id;
+		const char *p;
+		size_t n;
+	} t[] = {
 		{ NGHTTP2_PING, 0, 0, "12345678", 8 },
 		{ NGHTTP2_SETTINGS, 0, 0, "\0\5\0\0\x40\0", 6 },
 		{ NGHTTP2_WINDOW_UPDATE, 0, 0, "\0\0\0\1", 4 },
@@ -368,7 +375,7 @@ test_windows(void **state)
 	(void)state;
 	start(&x);
 	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, OK200, 1);
-	for (int i = 0; i < 128; i++)		/* 2 MiB: half of the window */
+	for (int i = 0; i < 128; i++) /* 2 MiB: half of the window */
 		frame(&x.to, NGHTTP2_DATA, 0, 1, chunk, sizeof(chunk));
 	assert_int_equal(deliver(&x), 0);
 	assert_true(sent(&x, NGHTTP2_WINDOW_UPDATE, 0, "\0\x20\0\0", 4));
@@ -390,7 +397,7 @@ test_windows(void **state)
 	assert_true(sent(&x, NGHTTP2_WINDOW_UPDATE, 0, "", 0));
 	stop(&x);
 
-	start(&x);				/* one byte more than the window */
+	start(&x); /* one byte more than the window */
 	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, OK200, 1);
 	assert_int_equal(deliver(&x), 0);
 	h2_pause(x.st, 1);
@@ -399,7 +406,7 @@ test_windows(void **state)
 	frame(&x.to, NGHTTP2_DATA, 0, 1, "x", 1);
 	violation(&x, "ignores the flow control window");
 
-	start(&x);				/* a stream that ends while paused keeps nothing back */
+	start(&x); /* a stream that ends while paused keeps nothing back */
 	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, OK200, 1);
 	assert_int_equal(deliver(&x), 0);
 	h2_pause(x.st, 1);
@@ -417,7 +424,7 @@ test_odd_ends(void **state)
 	struct peer x;
 
 	(void)state;
-	start(&x);				/* compressed, which nobody asked for */
+	start(&x); /* compressed, which nobody asked for */
 	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, OK200 "\x0f\x0b\x04gzip", 8);
 	frame(&x.to, NGHTTP2_DATA, 0, 1, "\x1f\x8b", 2);
 	assert_int_equal(deliver(&x), 0);
@@ -428,27 +435,30 @@ test_odd_ends(void **state)
 	assert_int_equal(buf_len(&x.text), 0);
 	assert_false(h2_over(x.h));
 	stop(&x);
-	start(&x);				/* reset without error before the end */
+	start(&x); /* reset without error before the end */
 	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, OK200, 1);
 	frame(&x.to, NGHTTP2_RST_STREAM, 0, 1, "\0\0\0\0", 4);
 	assert_int_equal(deliver(&x), 0);
 	assert_int_equal(x.err, REQ_RESET);
 	stop(&x);
-	start(&x);				/* body of another length than announced */
-	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, OK200 "\x0f\x0d\x01" "5", 5);
+	start(&x); /* body of another length than announced */
+	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1,
+	    OK200 "\x0f\x0d\x01"
+		  "5",
+	    5);
 	frame(&x.to, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, 1, "xx", 2);
 	assert_int_equal(deliver(&x), 0);
 	assert_int_equal(x.done, 1);
 	assert_int_equal(x.err, REQ_RESET);
 	stop(&x);
-	start(&x);				/* GOAWAY that excludes our request: it may be repeated */
+	start(&x); /* GOAWAY that excludes our request: it may be repeated */
 	frame(&x.to, NGHTTP2_GOAWAY, 0, 0, "\0\0\0\0\0\0\0\0", 8);
 	assert_int_equal(deliver(&x), 0);
 	assert_int_equal(x.err, REQ_GOAWAY);
 	assert_true(h2_over(x.h));
 	assert_string_equal(h2_error(x.h), "");
 	stop(&x);
-	start(&x);				/* cancelled: no callbacks, RST_STREAM(CANCEL) goes out */
+	start(&x); /* cancelled: no callbacks, RST_STREAM(CANCEL) goes out */
 	h2_cancel(x.st);
 	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, OK200, 1);
 	frame(&x.to, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, 1, "xx", 2);

@@ -42,9 +42,14 @@ test_leftover_bytes_are_kept(void **state)
 static void
 test_upgrade_checks(void **state)
 {
-	static const struct { const char *head; int ok; const char *why; } t[] = {
+	static const struct {
+		const char *head;
+		int ok;
+		const char *why;
+	} t[] = {
 		{ OK101, 1, "" },
-		{ "HTTP/1.1 101 x\r\nuPGRADE:TailScale-Control-Protocol\r\nCONNECTION: keep-alive , UPGRADE\r\n\r\n", 1, "" },
+		{ "HTTP/1.1 101 x\r\nuPGRADE:TailScale-Control-Protocol\r\nCONNECTION: keep-alive , UPGRADE\r\n\r\n", 1,
+		    "" },
 		{ "HTTP/1.1 101\r\nUpgrade: " PROTO " \r\nConnection: x\r\nConnection: upgrade\r\n\r\n", 1, "" },
 		{ "HTTP/1.1 302 Found\r\nLocation: http://h/\r\nUpgrade: " PROTO "\r\nConnection: upgrade\r\n\r\n", 0,
 		    "unexpected HTTP response 302 Found" },
@@ -52,11 +57,13 @@ test_upgrade_checks(void **state)
 		{ "HTTP/1.1 500 \r\n\r\n", 0, "unexpected HTTP response 500" },
 		{ "HTTP/1.1 101 x\r\nConnection: upgrade\r\n\r\n", 0, "101 without an Upgrade header" },
 		{ "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", 0, "101 to another protocol" },
-		{ "HTTP/1.1 101 x\r\nUpgrade: " PROTO "x\r\nConnection: upgrade\r\n\r\n", 0, "101 to another protocol" },
+		{ "HTTP/1.1 101 x\r\nUpgrade: " PROTO "x\r\nConnection: upgrade\r\n\r\n", 0,
+		    "101 to another protocol" },
 		{ "HTTP/1.1 101 x\r\nUpgrade: " PROTO "\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n", 0,
 		    "101 with several Upgrade headers" },
 		{ "HTTP/1.1 101 x\r\nUpgrade: " PROTO "\r\n\r\n", 0, "101 without Connection: upgrade" },
-		{ "HTTP/1.1 101 x\r\nUpgrade: " PROTO "\r\nConnection: upgraded\r\n\r\n", 0, "101 without Connection: upgrade" },
+		{ "HTTP/1.1 101 x\r\nUpgrade: " PROTO "\r\nConnection: upgraded\r\n\r\n", 0,
+		    "101 without Connection: upgrade" },
 	};
 	struct http1_head h;
 	char err[128];
@@ -75,13 +82,31 @@ static void
 test_malformed_heads(void **state)
 {
 	static const char *const bad[] = {
-		"SSH-2.0-OpenSSH_9.2\r\n", "x", "HTTP/2 200", "HTTP/1.1  200", "HTTP/1.1 20x", "HTTP/1.1 099 x\r\n",
-		"HTTP/1.1 600 x\r\n", "HTTP/1.1 200OK\r\n", "HTTP/1.1 2000 OK\r\n", "http/1.1 200 OK\r\n",
-		"HTTP/1.1 200 OK\n", "HTTP/1.1 200 OK\r\r\n", "HTTP/1.1 200 O\001K\r\n", "HTTP/1.1 200 O\033[31mK\r\n",
-		"HTTP/1.1 200 OK\r\n folded: x\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n", "HTTP/1.1 200 OK\r\n\tb\r\n",
-		"HTTP/1.1 200 OK\r\nName : x\r\n", "HTTP/1.1 200 OK\r\n: x\r\n", "HTTP/1.1 200 OK\r\nnocolon\r\n",
-		"HTTP/1.1 200 OK\r\nA: b\nC: d\r\n", "HTTP/1.1 200 OK\r\nA: b\rC: d\r\n", "HTTP/1.1 200 OK\r\nA: \177\r\n",
-		"HTTP/1.1 200 OK\r\nA\"b: c\r\n", "\r\n",
+		"SSH-2.0-OpenSSH_9.2\r\n",
+		"x",
+		"HTTP/2 200",
+		"HTTP/1.1  200",
+		"HTTP/1.1 20x",
+		"HTTP/1.1 099 x\r\n",
+		"HTTP/1.1 600 x\r\n",
+		"HTTP/1.1 200OK\r\n",
+		"HTTP/1.1 2000 OK\r\n",
+		"http/1.1 200 OK\r\n",
+		"HTTP/1.1 200 OK\n",
+		"HTTP/1.1 200 OK\r\r\n",
+		"HTTP/1.1 200 O\001K\r\n",
+		"HTTP/1.1 200 O\033[31mK\r\n",
+		"HTTP/1.1 200 OK\r\n folded: x\r\n",
+		"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n",
+		"HTTP/1.1 200 OK\r\n\tb\r\n",
+		"HTTP/1.1 200 OK\r\nName : x\r\n",
+		"HTTP/1.1 200 OK\r\n: x\r\n",
+		"HTTP/1.1 200 OK\r\nnocolon\r\n",
+		"HTTP/1.1 200 OK\r\nA: b\nC: d\r\n",
+		"HTTP/1.1 200 OK\r\nA: b\rC: d\r\n",
+		"HTTP/1.1 200 OK\r\nA: \177\r\n",
+		"HTTP/1.1 200 OK\r\nA\"b: c\r\n",
+		"\r\n",
 	};
 	struct http1_head h;
 	char err[64];
@@ -92,8 +117,8 @@ test_malformed_heads(void **state)
 		if (parse(&h, bad[i], &used) != -1)
 			fail_msg("accepted: %s", bad[i]);
 	/* NUL */
-	assert_int_equal(
-	    http1_parse(&h, (const uint8_t *)"HTTP/1.1 200 OK\r\nA: \0\r\n", 23, &used, err, sizeof(err)), -1);
+	assert_int_equal(http1_parse(&h, (const uint8_t *)"HTTP/1.1 200 OK\r\nA: \0\r\n", 23, &used, err, sizeof(err)),
+	    -1);
 }
 
 static void
@@ -104,7 +129,11 @@ test_interim_answers_are_skipped(void **state)
 	size_t used;
 
 	(void)state;
-	assert_int_equal(parse(&h, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nLink: y\r\n\r\nHTTP/1.1 204 None\r\nA: b\r\n\r\nz", &used), 1);
+	assert_int_equal(parse(&h,
+			     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nLink: y\r\n\r\nHTTP/1.1 204 None\r\nA: "
+			     "b\r\n\r\nz",
+			     &used),
+	    1);
 	assert_int_equal(h.status, 204);
 	assert_int_equal(h.nfields, 1);
 	assert_int_equal(used, 79);
@@ -176,17 +205,22 @@ body(const char *method, const char *s, size_t n, size_t chunk, size_t max, stru
 	if ((rc = http1_body_feed(&b, NULL, 0, out, err, sizeof(err))) != 0)
 		return rc;
 	for (size_t at = used; at < n && rc == 0; at += chunk)
-		rc = http1_body_feed(&b, (const uint8_t *)s + at, n - at < chunk ? n - at : chunk, out, err, sizeof(err));
+		rc = http1_body_feed(&b, (const uint8_t *)s + at, n - at < chunk ? n - at : chunk, out, err,
+		    sizeof(err));
 	return rc == 0 && http1_body_eof(&b) == 1 ? 2 : rc;
 }
 
-#define H "HTTP/1.1 200 OK\r\n"
+#define H       "HTTP/1.1 200 OK\r\n"
 #define CHUNKED H "Transfer-Encoding: chunked\r\n\r\n"
 
 static void
 test_bodies(void **state)
 {
-	static const struct { const char *method, *answer; int rc; const char *text; } t[] = {
+	static const struct {
+		const char *method, *answer;
+		int rc;
+		const char *text;
+	} t[] = {
 		{ "GET", H "Content-Length: 5\r\n\r\nhello", 1, "hello" },
 		{ "GET", H "Content-Length: 5\r\n\r\nhelloTRAILING", 1, "hello" },
 		{ "GET", H "Content-Length: 5\r\n\r\nhell", 0, "hell" },
@@ -283,8 +317,11 @@ test_requests(void **state)
 	(void)state;
 	buf_init(&b, 4096);
 	assert_int_equal(http1_build_upgrade(&b, "h.example", 80, init), 0);
-	is_text(&b, "POST /ts2021 HTTP/1.1\r\nHost: h.example:80\r\nConnection: upgrade\r\nUpgrade: tailscale-control-protocol\r\n"
-	    "X-Tailscale-Handshake: AHEBAGAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	is_text(&b,
+	    "POST /ts2021 HTTP/1.1\r\nHost: h.example:80\r\nConnection: upgrade\r\nUpgrade: "
+	    "tailscale-control-protocol\r\n"
+	    "X-Tailscale-Handshake: "
+	    "AHEBAGAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\nContent-Length: 0\r\n\r\n");
 	assert_int_equal(http1_build_connect(&b, "::1", 443, ""), 0);
 	is_text(&b, "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\n\r\n");

@@ -11,16 +11,16 @@
 #include "buf.h"
 #include "mapframe.h"
 
-#define MIB (1024u * 1024u)
+#define MIB       (1024u * 1024u)
 #define KEEPALIVE "{\"KeepAlive\":true}"
 
 struct sink {
-	struct buf	 text;		/* all frames, each ended by '\n' */
-	uint64_t	 bytes;
-	unsigned	 begun, ended, pieces;
-	uint32_t	 wire_len;
-	int		 keep, stop_at_end;
-	size_t		 heap;		/* largest seen */
+	struct buf text; /* all frames, each ended by '\n' */
+	uint64_t bytes;
+	unsigned begun, ended, pieces;
+	uint32_t wire_len;
+	int keep, stop_at_end;
+	size_t heap; /* largest seen */
 };
 
 static size_t
@@ -215,13 +215,13 @@ test_lengths(void **state)
 	buf_put(&b, "\0\0\0\0", 4);
 	expect_error(&b, "length 0");
 	buf_reset(&b);
-	buf_put(&b, "\x01\0\0\x04", 4);		/* 64 MiB + 1 */
+	buf_put(&b, "\x01\0\0\x04", 4); /* 64 MiB + 1 */
 	expect_error(&b, "announces 67108865 bytes");
 	buf_reset(&b);
 	buf_put(&b, "\xff\xff\xff\xff", 4);
 	expect_error(&b, "announces 4294967295 bytes");
 	buf_reset(&b);
-	buf_put(&b, "\0\0\0\x04", 4);		/* 64 MiB: allowed, and then cut off */
+	buf_put(&b, "\0\0\0\x04", 4); /* 64 MiB: allowed, and then cut off */
 	assert_int_equal(feed(&config, &b, 4, &s, err), -1);
 	assert_non_null(strstr(err, "ends inside a frame"));
 	assert_int_equal(s.begun, 1);
@@ -307,16 +307,16 @@ test_bombs(void **state)
 	struct sink s;
 
 	(void)state;
-	s = feed_large(&small, 3 * MIB, 0, 1, err);	/* refused on its header */
+	s = feed_large(&small, 3 * MIB, 0, 1, err); /* refused on its header */
 	assert_non_null(strstr(err, "announces 3145728 decoded bytes"));
 	assert_int_equal(s.bytes, 0);
-	s = feed_large(&small, 3 * MIB, 0, 0, err);	/* no size given: stopped on the way */
+	s = feed_large(&small, 3 * MIB, 0, 0, err); /* no size given: stopped on the way */
 	assert_true(strstr(err, "compressed more than") != NULL || strstr(err, "more than 2097152") != NULL);
 	assert_true(s.bytes <= 2 * MIB);
-	s = feed_large(&config, 64 * MIB, 'x', 0, err);	/* within all sizes, but no honest text is like that */
+	s = feed_large(&config, 64 * MIB, 'x', 0, err); /* within all sizes, but no honest text is like that */
 	assert_non_null(strstr(err, "compressed more than 512 to 1"));
 	assert_true(s.bytes < 4 * MIB);
-	s = feed_large(&config, MIB, 'x', 1, err);	/* small enough not to matter */
+	s = feed_large(&config, MIB, 'x', 1, err); /* small enough not to matter */
 	assert_string_equal(err, "");
 	assert_int_equal(s.bytes, MIB);
 }
@@ -352,8 +352,9 @@ like_json(char *to, size_t size)
 
 	for (unsigned i = 0; n + 200 < size; i++)
 		n += (size_t)snprintf(to + n, 200,
-		    "{\"ID\":%u,\"StableID\":\"n%08xCNTRL\",\"Name\":\"host-%u.tail.example.\",\"Key\":\"nodekey:%08x%08x\"},", i,
-		    i * 2654435761u, i, i * 40503u, i * 2246822519u);
+		    "{\"ID\":%u,\"StableID\":\"n%08xCNTRL\",\"Name\":\"host-%u.tail.example.\",\"Key\":\"nodekey:%08x%"
+		    "08x\"},",
+		    i, i * 2654435761u, i, i * 40503u, i * 2246822519u);
 	return n;
 }
 
@@ -380,7 +381,7 @@ test_large_single_segment(void **state)
 	ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, 1);
 	len = ZSTD_compress2(c, out, cap, text, n);
 	assert_false(ZSTD_isError(len));
-	assert_int_equal(out[4] >> 6, 2);		/* content size of four bytes */
+	assert_int_equal(out[4] >> 6, 2); /* content size of four bytes */
 	assert_int_equal(out[4] & 0x20, 0);
 	/* ... made a single segment: the flag set, the window byte gone. */
 	out[4] |= 0x20;

@@ -10,14 +10,17 @@
 #include "noiserec.h"
 
 /* protocol.md appendix 1 */
-#define K1 "d9811dd6a320dc8484bb37ea989640c99f99a8582f50b829e347bd75da510717"
-#define K2 "8561e3fd4551ed82ee22220925e41e923d64b1c04b856f8ec1eaa544a511a427"
-#define HELLO_0 "0400153eb7c70f517b459ce906fe831d0a1cc7d9d8bf3725"
-#define HELLO_1 "04001506247a9f9b8d4f68a2fe2e148d0b8612cfd0d21146"
+#define K1        "d9811dd6a320dc8484bb37ea989640c99f99a8582f50b829e347bd75da510717"
+#define K2        "8561e3fd4551ed82ee22220925e41e923d64b1c04b856f8ec1eaa544a511a427"
+#define HELLO_0   "0400153eb7c70f517b459ce906fe831d0a1cc7d9d8bf3725"
+#define HELLO_1   "04001506247a9f9b8d4f68a2fe2e148d0b8612cfd0d21146"
 #define HELLO_256 "04001542e59d2189721d0e3fa6a58a66b6d14504fb3c392e"
-#define EMPTY_0 "040010fbde4e938ecd0006827e71948355a71e"
+#define EMPTY_0   "040010fbde4e938ecd0006827e71948355a71e"
 
-struct sink { struct buf b; unsigned calls; };
+struct sink {
+	struct buf b;
+	unsigned calls;
+};
 
 static int
 to_sink(void *arg, const uint8_t *p, size_t n)
@@ -234,9 +237,12 @@ assert_dead(struct noiserec *n)
 static void
 test_bad_headers(void **state)
 {
-	static const struct { uint8_t h[3]; int ok; } t[] = {
-		{ { 4, 0x0f, 0xfd }, 1 },	/* 4093: the largest */
-		{ { 4, 0x0f, 0xfe }, 0 },	/* 4094 */
+	static const struct {
+		uint8_t h[3];
+		int ok;
+	} t[] = {
+		{ { 4, 0x0f, 0xfd }, 1 }, /* 4093: the largest */
+		{ { 4, 0x0f, 0xfe }, 0 }, /* 4094 */
 		{ { 4, 0xff, 0xff }, 0 },
 		{ { 4, 0, 15 }, 0 },
 		{ { 4, 0, 16 }, 1 },

@@ -109,7 +109,7 @@ test_clear_hangs_after_101(void **state)
 	assert_int_equal(p.dials[1].kind, WIRE_DIAL_TLS);
 	assert_in_range(dialled_after(&p, 1), 495, 700);
 	tp_run(&p, 10);
-	assert_true(tp_server(&p, 0)->eof);		/* the loser is closed */
+	assert_true(tp_server(&p, 0)->eof); /* the loser is closed */
 	assert_string_equal(tp_server(&p, 1)->sni, "control.example");
 	works(&p);
 	assert_int_equal(p.ndials, 2);
@@ -166,14 +166,15 @@ test_both_fail(void **state)
 	(void)state;
 	both(&p);
 	p.way[WIRE_DIAL_CLEAR] = TP_REFUSE;
-	p.plan[WIRE_DIAL_TLS] = (struct ts_plan){ .tls = NULL };	/* plain HTTP on 443 */
+	p.plan[WIRE_DIAL_TLS] = (struct ts_plan){ .tls = NULL }; /* plain HTTP on 443 */
 	tp_mark(&p);
 	session_connect(p.s);
 	assert_true(tp_wait(&p, &p.ndials, 2, 500));
 	ts_send_wire(tp_server(&p, 1), "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
 	ts_flush(tp_server(&p, 1));
 	assert_true(tp_wait(&p, &p.downs, 1, 500));
-	assert_string_equal(p.why, "connect to 192.0.2.1: Connection refused; "
+	assert_string_equal(p.why,
+	    "connect to 192.0.2.1: Connection refused; "
 	    "TLS handshake with control.example:443 failed: wrong version number");
 	tp_free(&p);
 }
@@ -200,7 +201,8 @@ static void
 test_deadline(void **state)
 {
 	static const char *const text[] = {
-		"connection to control.example:80 was not finished", "upgrade at control.example:80 was not finished",
+		"connection to control.example:80 was not finished",
+		"upgrade at control.example:80 was not finished",
 		"Noise handshake with control.example:80 was not finished",
 	};
 	struct treq r;
@@ -274,14 +276,14 @@ test_tls_needs_no_good_certificate(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		SSL_CTX *bad = ts_tls_context(sans[i], i == 1 ? -1 : 10, NULL);	/* wrong name; expired */
+		SSL_CTX *bad = ts_tls_context(sans[i], i == 1 ? -1 : 10, NULL); /* wrong name; expired */
 		struct tparent p;
 
 		both(&p);
 		p.cfg.clear_port = 0;
 		session_free(p.s);
 		tp_session(&p);
-		p.plan[WIRE_DIAL_TLS].tls = bad;		/* aborts if h2 is offered by ALPN */
+		p.plan[WIRE_DIAL_TLS].tls = bad; /* aborts if h2 is offered by ALPN */
 		works(&p);
 		assert_int_equal(p.dials[0].kind, WIRE_DIAL_TLS);
 		tp_free(&p);
@@ -308,8 +310,8 @@ test_through_a_proxy(void **state)
 		works(&p);
 		t = tp_server(&p, 0);
 		buf_putc(&t->seen, '\0');
-		assert_non_null(strstr((char *)buf_ptr(&t->seen), tls ? "CONNECT control.example:443 HTTP/1.1\r\n" :
-								  "CONNECT control.example:80 HTTP/1.1\r\n"));
+		assert_non_null(strstr((char *)buf_ptr(&t->seen),
+		    tls ? "CONNECT control.example:443 HTTP/1.1\r\n" : "CONNECT control.example:80 HTTP/1.1\r\n"));
 		assert_non_null(strstr((char *)buf_ptr(&t->seen), "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n"));
 		assert_non_null(strstr((char *)buf_ptr(&t->seen), "POST /ts2021 HTTP/1.1\r\n"));
 		tp_free(&p);
@@ -354,10 +356,10 @@ test_plan_first_success_wins(void **state)
 	plan(&p, 0, 60);
 	works(&p);
 	tp_run(&p, 100);
-	assert_int_equal(p.ndials, 1);			/* the second never starts */
+	assert_int_equal(p.ndials, 1); /* the second never starts */
 	assert_int_equal(p.dials[0].candidate, 1);
 	tp_free(&p);
-	plan(&p, 0, 60);				/* a slow first one does not delay the second */
+	plan(&p, 0, 60); /* a slow first one does not delay the second */
 	p.cand_way[1] = TP_IGNORE;
 	works(&p);
 	assert_int_equal(p.ndials, 2);
@@ -365,7 +367,7 @@ test_plan_first_success_wins(void **state)
 	assert_in_range(dialled_after(&p, 1), 55, 99);
 	assert_true(p.dials[0].cancelled);
 	tp_free(&p);
-	plan(&p, 80, 0);				/* the order is that of the delays */
+	plan(&p, 80, 0); /* the order is that of the delays */
 	p.cand_way[2] = TP_REFUSE;
 	works(&p);
 	assert_int_equal(p.dials[0].candidate, 2);
@@ -386,10 +388,10 @@ test_plan_falls_back_to_dns(void **state)
 	works(&p);
 	assert_int_equal(p.ndials, 3);
 	assert_int_equal(p.dials[2].candidate, 0);
-	assert_true(dialled_after(&p, 2) < 80);		/* at once when all have failed */
+	assert_true(dialled_after(&p, 2) < 80); /* at once when all have failed */
 	tp_free(&p);
 	plan(&p, 0, 20);
-	p.cand_way[1] = p.cand_way[2] = TP_IGNORE;	/* each has its own timeout */
+	p.cand_way[1] = p.cand_way[2] = TP_IGNORE; /* each has its own timeout */
 	works(&p);
 	assert_int_equal(p.ndials, 3);
 	assert_in_range(dialled_after(&p, 2), 115, 250);
@@ -409,14 +411,14 @@ test_plan_deadline(void **state)
 	p.cand_way[1] = p.cand_way[2] = TP_REFUSE;
 	p.way[WIRE_DIAL_CLEAR] = TP_IGNORE;
 	session_connect(p.s);
-	assert_true(tp_wait(&p, &p.downs, 1, 2000));	/* max(150, 120) + 150 */
+	assert_true(tp_wait(&p, &p.downs, 1, 2000)); /* max(150, 120) + 150 */
 	assert_in_range(tp_since(&p), 295, 390);
 	assert_non_null(strstr(p.why, "candidate 1: connect to 192.0.2.1: Connection refused; candidate 2: "));
 	tp_free(&p);
 	plan(&p, 0, 0);
 	session_set_plan(p.s, far, 1);
 	session_connect(p.s);
-	assert_true(tp_wait(&p, &p.downs, 1, 2000));	/* clamped */
+	assert_true(tp_wait(&p, &p.downs, 1, 2000)); /* clamped */
 	assert_in_range(tp_since(&p), 395, 600);
 	assert_int_equal(p.ndials, 0);
 	tp_free(&p);

@@ -18,8 +18,8 @@ echo(struct tserver *t, struct ts_request *r, void *arg)
 	char text[1024];
 
 	(void)arg;
-	snprintf(text, sizeof(text), "%s %s %s %s body=%zu fields=%u lb=%s,%s", r->method, r->scheme, r->authority, r->path,
-	    buf_len(&r->body), r->nfields, r->nlb > 0 ? r->lb[0] : "", r->nlb > 1 ? r->lb[1] : "");
+	snprintf(text, sizeof(text), "%s %s %s %s body=%zu fields=%u lb=%s,%s", r->method, r->scheme, r->authority,
+	    r->path, buf_len(&r->body), r->nfields, r->nlb > 0 ? r->lb[0] : "", r->nlb > 1 ? r->lb[1] : "");
 	ts_answer(t, r->id, 200, "x-test", "yes", text, strlen(text), 0);
 }
 
@@ -39,7 +39,8 @@ test_request_and_answer(void **state)
 			struct treq r, r2, r3;
 
 			tp_init(&p, "192.0.2.7");
-			p.plan[WIRE_DIAL_CLEAR] = (struct ts_plan){ .on_request = echo, .chunk = chunk, .early = early[e] };
+			p.plan[WIRE_DIAL_CLEAR] =
+			    (struct ts_plan){ .on_request = echo, .chunk = chunk, .early = early[e] };
 			tp_session(&p);
 			tr_post(&r, p.s, "/machine/register", "{\"secret\":1}", 12, &k1, &k2);
 			tr_post(&r2, p.s, "/machine/map", "{}", 2, &k1, NULL);
@@ -50,10 +51,12 @@ test_request_and_answer(void **state)
 			assert_int_equal(r.err, REQ_OK);
 			assert_int_equal(r.status, 200);
 			assert_string_equal(r.header, "yes");
-			snprintf(expect, sizeof(expect), "POST https 192.0.2.7:8080 /machine/register body=12 fields=7 lb=%s,%s",
+			snprintf(expect, sizeof(expect),
+			    "POST https 192.0.2.7:8080 /machine/register body=12 fields=7 lb=%s,%s",
 			    key_format(KEY_NODE, &k1, lb1), key_format(KEY_NODE, &k2, lb2));
 			tr_text(&r, expect);
-			snprintf(expect, sizeof(expect), "POST https 192.0.2.7:8080 /machine/map body=2 fields=6 lb=%s,", lb1);
+			snprintf(expect, sizeof(expect),
+			    "POST https 192.0.2.7:8080 /machine/map body=2 fields=6 lb=%s,", lb1);
 			tr_text(&r2, expect);
 			tr_text(&r3, "POST https 192.0.2.7:8080 /x body=0 fields=4 lb=,");
 			assert_int_equal(p.ups, 1);
@@ -98,7 +101,7 @@ test_preface_waits_for_nothing(void **state)
 
 	(void)state;
 	tp_init(&p, "192.0.2.7");
-	p.plan[WIRE_DIAL_CLEAR] = (struct ts_plan){ .raw = 1 };	/* never says anything */
+	p.plan[WIRE_DIAL_CLEAR] = (struct ts_plan){ .raw = 1 }; /* never says anything */
 	tp_session(&p);
 	session_connect(p.s);
 	assert_true(tp_wait(&p, &p.ups, 1, 1000));
@@ -108,7 +111,7 @@ test_preface_waits_for_nothing(void **state)
 	    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\22\4\0\0\0\0\0", 33));
 	tp_free(&p);
 
-	tp_init(&p, "192.0.2.7");	/* says nothing before the preface has come */
+	tp_init(&p, "192.0.2.7"); /* says nothing before the preface has come */
 	p.plan[WIRE_DIAL_CLEAR] = (struct ts_plan){ .wait_preface = 1, .on_request = echo };
 	tp_session(&p);
 	tr_post(&r, p.s, "/a", NULL, 0, NULL, NULL);
@@ -155,14 +158,14 @@ refused(const struct ts_plan *plan, const char *text, int suspect)
 	tr_post(&r, p.s, "/a", "x", 1, NULL, NULL);
 	if (!tp_wait(&p, &p.downs, 1, 2000))
 		fail_msg("no end: %s", text);
-	assert_int_equal(r.done, 1);		/* before down() */
+	assert_int_equal(r.done, 1); /* before down() */
 	assert_int_equal(r.err, REQ_TRANSPORT);
 	assert_int_equal(p.ups, 0);
 	if (strstr(p.why, text) == NULL || p.suspect != suspect)
 		fail_msg("\"%s\" (suspect %d) instead of \"%s\"", p.why, p.suspect, text);
 	for (const char *c = p.why; *c != '\0'; c++)
 		assert_true((unsigned char)*c >= 0x20 && *c != 0x7f);
-	assert_int_equal(p.ndials, 1);		/* nothing is tried again by itself */
+	assert_int_equal(p.ndials, 1); /* nothing is tried again by itself */
 	tp_run(&p, 5);
 	assert_true(tp_server(&p, 0)->eof || tp_server(&p, 0)->fd == -1);
 	tr_free(&r);
@@ -190,7 +193,7 @@ test_bad_upgrades_and_answers(void **state)
 	refused(&p, "not an HTTP/1.1 answer", 0);
 	p = (struct ts_plan){ .close_after_head = 1 };
 	refused(&p, "wrong server key, or capability version 131 not accepted", 1);
-	p = (struct ts_plan){ .other_key = 1 };		/* cannot even read the initiation: 101, then EOF */
+	p = (struct ts_plan){ .other_key = 1 }; /* cannot even read the initiation: 101, then EOF */
 	refused(&p, "connection closed after the upgrade", 1);
 	p = (struct ts_plan){ .raw_response = error, .raw_response_len = sizeof(error) - 1 };
 	refused(&p, "the server says (not authenticated): \"no \\x1b[31mthanks\\x0d\\x0afor you\"", 0);
@@ -430,7 +433,7 @@ test_goaway(void **state)
 	assert_true(tp_wait(&p, &map.done, 1, 1000));
 	assert_int_equal(map.err, REQ_OK);
 	tp_run(&p, 20);
-	assert_true(tp_server(&p, 0)->eof);		/* drained: closed */
+	assert_true(tp_server(&p, 0)->eof); /* drained: closed */
 	assert_int_equal(p.downs, 0);
 	tr_post(&lite2, p.s, "/lite", "{}", 2, NULL, NULL);
 	assert_true(tp_wait(&p, &lite2.done, 1, 1000));
@@ -502,13 +505,13 @@ test_one_stream_per_connection(void **state)
 	assert_int_equal(p.ndials, 2);
 	assert_int_equal(map.done, 0);
 	tp_run(&p, 30);
-	assert_true(tp_server(&p, 1)->eof);		/* the helper connection goes when it is idle */
+	assert_true(tp_server(&p, 1)->eof); /* the helper connection goes when it is idle */
 	assert_true(tp_server(&p, 1)->got_goaway);
 	assert_int_equal(p.downs, 0);
 	ts_more(tp_server(&p, 0), 1, "", 0, 0);
 	assert_true(tp_wait(&p, &map.done, 1, 1000));
 	assert_int_equal(map.err, REQ_OK);
-	assert_int_equal(p.downs, 0);			/* the first one is idle but fine */
+	assert_int_equal(p.downs, 0); /* the first one is idle but fine */
 	tr_free(&map);
 	tp_free(&p);
 }

@@ -16,7 +16,7 @@ no_h2(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned
 	(void)arg;
 	for (unsigned i = 0; i < inlen; i += 1u + in[i])
 		if (in[i] == 2 && memcmp(in + i + 1, "h2", 2) == 0)
-			abort();	/* DIAL-06: never offered */
+			abort(); /* DIAL-06: never offered */
 	return SSL_TLSEXT_ERR_NOACK;
 }
 
@@ -36,7 +36,8 @@ ts_tls_context(const char *san, int days, char **pem)
 	X509_gmtime_adj(X509_getm_notBefore(x), -2 * 86400);
 	X509_gmtime_adj(X509_getm_notAfter(x), days * 86400L);
 	X509_set_pubkey(x, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1,
+	    0);
 	X509_set_issuer_name(x, X509_get_subject_name(x));
 	ext = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san);
 	X509_add_ext(x, ext, -1);

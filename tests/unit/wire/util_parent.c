@@ -12,7 +12,11 @@
 #include "timefmt.h"
 #include "util_parent.h"
 
-struct answer { struct tparent *p; uint32_t id; int fd; };
+struct answer {
+	struct tparent *p;
+	uint32_t id;
+	int fd;
+};
 
 static void
 deliver(int fd, short what, void *arg)

@@ -18,7 +18,13 @@ enum { S_PROXY, S_HEAD, S_NOISE, S_HTTP, S_STUCK };
 static void on_readable(int fd, short what, void *arg);
 static void on_writable(int fd, short what, void *arg);
 
-#define MUST(x) do { if (!(x)) { fprintf(stderr, "util_server: %s\n", #x); abort(); } } while (0)
+#define MUST(x) \
+	do { \
+		if (!(x)) { \
+			fprintf(stderr, "util_server: %s\n", #x); \
+			abort(); \
+		} \
+	} while (0)
 
 /* --- out --- */
 
@@ -192,7 +198,8 @@ h2_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
 static void
 h2_start(struct tserver *t)
 {
-	nghttp2_settings_entry iv = { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, t->plan.max_streams ? t->plan.max_streams : 100 };
+	nghttp2_settings_entry iv = { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+		t->plan.max_streams ? t->plan.max_streams : 100 };
 	nghttp2_session_callbacks *cb;
 
 	nghttp2_session_callbacks_new(&cb);
@@ -207,7 +214,8 @@ h2_start(struct tserver *t)
 }
 
 static ssize_t
-answer_read(nghttp2_session *ng, int32_t id, uint8_t *to, size_t len, uint32_t *flags, nghttp2_data_source *src, void *arg)
+answer_read(nghttp2_session *ng, int32_t id, uint8_t *to, size_t len, uint32_t *flags, nghttp2_data_source *src,
+    void *arg)
 {
 	struct ts_request *r = src->ptr;
 	size_t n = buf_len(&r->answer) < len ? buf_len(&r->answer) : len;
@@ -229,7 +237,10 @@ void
 ts_answer(struct tserver *t, int32_t id, int status, const char *extra_name, const char *extra_value, const void *body,
     size_t n, int more)
 {
-	union { const char *c; uint8_t *u; } u[4] = { { ":status" }, { NULL }, { extra_name }, { extra_value } };
+	union {
+		const char *c;
+		uint8_t *u;
+	} u[4] = { { ":status" }, { NULL }, { extra_name }, { extra_value } };
 	struct ts_request *r = t->open[id / 2];
 	nghttp2_data_provider dp = { .source = { .ptr = r }, .read_callback = answer_read };
 	char code[8];
@@ -356,7 +367,8 @@ take_head(struct tserver *t, size_t n)
 			ts_close(t);
 		return;
 	}
-	ts_send_wire(t, t->plan.head != NULL ? t->plan.head : TS_OK_HEAD, strlen(t->plan.head != NULL ? t->plan.head : TS_OK_HEAD));
+	ts_send_wire(t, t->plan.head != NULL ? t->plan.head : TS_OK_HEAD,
+	    strlen(t->plan.head != NULL ? t->plan.head : TS_OK_HEAD));
 	if (t->plan.hang_after_head || t->plan.close_after_head || t->plan.head != NULL) {
 		t->state = t->plan.hang_after_head || t->plan.close_after_head ? S_STUCK : t->state;
 		ts_flush(t);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef H2_INT_H
+#define H2_INT_H
+
+#include <nghttp2/nghttp2.h>
+#include <sys/queue.h>
+
+#include "buf.h"
+#include "h2.h"
+#include "h2guard.h"
+
+/* Inside of h2.c (the connection) and h2stream.c (requests). */
+struct h2_stream {
+	TAILQ_ENTRY(h2_stream) link;
+	struct h2	*h;
+	int32_t		 id;
+	struct request_ops ops;
+	void		*arg;
+	int		 detached;		/* its owner wants to hear no more */
+	uint8_t		*body;
+	size_t		 body_len, body_off;
+	uint64_t	 max, got;
+	int		 status;		/* of the head being read */
+	int		 final;			/* final head was delivered */
+	int		 ended;			/* END_STREAM seen */
+	int		 too_large, encoded;
+	size_t		 head_bytes;		/* of the header list being read */
+	struct buf	 headers;		/* "name\0value\0" of the final head */
+	int		 paused;
+	struct buf	 held;			/* came while paused */
+};
+
+TAILQ_HEAD(h2_streams, h2_stream);
+
+struct h2 {
+	nghttp2_session	*ng;
+	h2_out		 out;
+	void		*arg;
+	struct h2guard	 guard;
+	struct h2_streams streams;
+	unsigned	 active;		/* streams not detached */
+	unsigned	 nstreams;
+	uint64_t	 now;
+	int		 goaway;		/* no new requests */
+	int		 dead;			/* no more input */
+	int		 settings;		/* the server's SETTINGS have come */
+	int		 broken;		/* nghttp2 gave up: nothing but deletion is allowed */
+	int		 full;
+	int		 resumed;		/* a stream goes on after a pause: its bytes are due */
+	int		 in_call, freed;
+	char		 error[200];
+};
+
+void	 h2_set_error(struct h2 *h, const char *why);	/* the first one counts */
+void	 h2_enter(struct h2 *h);			/* h2_free() waits for the last h2_leave() */
+void	 h2_leave(struct h2 *h);
+
+void	 h2_stream_free(struct h2_stream *st);
+void	 h2_stream_detach(struct h2_stream *st);	/* from now on the stream means nothing to its owner */
+void	 h2_stream_finish(struct h2_stream *st, enum request_err err, const char *why);
+void	 h2_stream_reset(struct h2_stream *st, uint32_t code);
+void	 h2_stream_give(struct h2_stream *st, const uint8_t *p, size_t n);	/* to the consumer; the window opens again */
+void	 h2_stream_give_held(struct h2_stream *st);	/* what came while it was paused */
+void	 h2_give_resumed(struct h2 *h);
+void	 h2_body_drop(struct h2_stream *st);
+
+#endif
