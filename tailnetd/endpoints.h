@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef ENDPOINTS_H
+#define ENDPOINTS_H
+
+#include <stdint.h>
+
+#include "config.h"
+#include "msgs.h"
+
+/* This host's own addresses, for `endpoints auto` (interface.md 2). */
+
+/*
+ * Every global or private unicast address of interfaces that are up, with port: no loopback, link-local, multicast
+ * (protocol.md F.3).  Sorted, no doubles, type local.  How many, or -1 with errno.
+ */
+struct ifaddrs;
+int	 endpoints_collect(unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS]);
+int	 endpoints_from(const struct ifaddrs *list, unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS]);	/* of a given list */
+
+/*
+ * changed() is called 1 s after this host's addresses began to change: once for a burst.  rtnetlink on Linux, a route
+ * socket on OpenBSD, where it must be made before pledge(2).  NULL with errno.
+ */
+struct event_base;
+struct endpoints_watch;
+struct endpoints_watch *endpoints_watch_new(struct event_base *base, void (*changed)(void *arg), void *arg);
+void	 endpoints_watch_free(struct endpoints_watch *w);	/* NULL is fine */
+
+/* listen-port 0: a UDP port that is free for IPv4 and IPv6 right now.  0, or -1 with errno. */
+int	 endpoints_pick_port(uint16_t *port);
+
+/*
+ * 1: this host does not forward packets of that family (4 or 6).  OpenBSD: out of reach behind pledge(2), so the first call,
+ * which must come before, settles it.
+ */
+int	 ip_forwarding_off(int family);
+int	 ip_forwarding_broken(const struct config *c);	/* 1: advertise-routes has a family that is not forwarded (LITE-07) */
+
+/* The system's part: endpoints_linux.c, endpoints_openbsd.c. */
+int	 endpoints_os_open(void);			/* a non-blocking descriptor that tells of address changes, or -1 with errno */
+/* Whether one read's n bytes tell of an address or link change; a malformed message counts as one. */
+int	 endpoints_os_relevant(const void *msg, size_t n);
+int	 endpoints_os_forwarding_off(int family);
+
+#endif
