@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+#include "exportwg.h"
+
+/*
+ * wg setconf format.  Two passes over the snapshot: who gets which prefix (a prefix given twice goes to one peer only, as in WireGuard itself, but to a
+ * fixed one), then the peers.  Rules: protocol.md K.2 and its last paragraph.
+ */
+#define SCAN_PEERS 2000 /* looked at in one go */
+
+struct prefix {
+	uint8_t addr[16];
+	unsigned family, bits;
+};
+
+static int
+is_tailscale_ip(const struct prefix *p)
+{
+	static const uint8_t cgnat[16] = { 100, 64 }, chromeos[16] = { 100, 115, 92 }, ula[16] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 };
+
+	if (p->family == 4)
+		return addr_prefix_contains(cgnat, 10, p->addr) && !addr_prefix_contains(chromeos, 23, p->addr);
+	return addr_prefix_contains(ula, 48, p->addr);
+}
+
+static int
+in_list(const uint8_t *list, const struct dict *d, const struct prefix *want)
+{
+	const uint8_t *p, *v;
+	struct prefix have;
+
+	if (list == NULL || *list != PK_ARR)
+		return 0;
+	for (p = pk_first(list); pk_element(&p, &v);)
+		if (pk_addr(v, d, have.addr, &have.family, &have.bits) && have.family == want->family && have.bits == want->bits &&
+		    memcmp(have.addr, want->addr, 16) == 0)
+			return 1;
+	return 0;
+}
+
+/* May this peer have this prefix at all? */
+static int
+accepted(const struct exporter *x, const struct node *n, const struct dict *d, const struct prefix *p)
+{
+	if (!addr_prefix_masked(p->addr, p->family, p->bits))
+		return 0;
+	if (p->bits == 0)
+		return x->has_exit && x->exit_id == n->r.id;
+	if (p->bits == (p->family == 4 ? 32u : 128u) && (is_tailscale_ip(p) || in_list(node_get(n, NM_Addresses), d, p)))
+		return 1;
+	return x->accept_routes;
+}
+
+static int
+usable(const struct node *n)
+{
+	return !node_expired(n) && ((n->state & (NODE_DISCO | NODE_WG_ONLY)) || n->home_derp != 0);
+}
+
+/* --- claims --- */
+
+static size_t
+place(const struct exporter *x, const struct prefix *p)
+{
+	uint64_t h, a, b;
+	size_t i;
+
+	memcpy(&a, p->addr, 8);
+	memcpy(&b, p->addr + 8, 8);
+	h = ((a ^ (a >> 31)) * 0x9e3779b97f4a7c15u) ^ ((b ^ (b >> 29)) * 0xbf58476d1ce4e5b9u) ^ (uint64_t)p->bits << 56 ^ p->family;
+	h *= 0x94d049bb133111ebu;
+	for (i = (size_t)(h >> 24) & (x->size - 1); x->claims[i].used; i = (i + 1) & (x->size - 1)) {
+		const struct claim *c = &x->claims[i];
+
+		if (c->bits == p->bits && c->family == p->family && memcmp(c->addr, p->addr, 16) == 0)
+			break;
+	}
+	return i;
+}
+
+static int
+grow(struct exporter *x)
+{
+	struct claim *old = x->claims;
+	size_t n = x->size, i;
+
+	x->size = n ? n * 2 : 256;
+	if ((x->claims = calloc(x->size, sizeof(*x->claims))) == NULL) {
+		x->claims = old;
+		x->size = n;
+		return -1;
+	}
+	for (i = 0; i < n; i++) {
+		struct prefix p = { .family = old[i].family, .bits = old[i].bits };
+
+		if (!old[i].used)
+			continue;
+		memcpy(p.addr, old[i].addr, 16);
+		x->claims[place(x, &p)] = old[i];
+	}
+	free(old);
+	return 0;
+}
+
+static int
+claim(struct exporter *x, const struct node *n, const struct prefix *p, int primary)
+{
+	struct claim *c;
+
+	if (x->nclaims * 3 >= x->size * 2 && grow(x) == -1)
+		return -1;
+	c = &x->claims[place(x, p)];
+	if (c->used && c->primary >= primary)
+		return 0; /* the lower id came first */
+	x->nclaims += !c->used;
+	*c = (struct claim){ .family = (uint8_t)p->family, .bits = (uint8_t)p->bits, .primary = (uint8_t)primary, .used = 1, .owner = n->r.id };
+	memcpy(c->addr, p->addr, 16);
+	return 0;
+}
+
+static int
+claim_all(struct exporter *x, const struct node *n, const struct dict *d)
+{
+	const uint8_t *routes = node_routes(n), *primary = node_get(n, NM_PrimaryRoutes), *p, *v;
+	struct prefix pf;
+
+	if (!usable(n) || routes == NULL || *routes != PK_ARR)
+		return 0;
+	for (p = pk_first(routes); pk_element(&p, &v);)
+		if (pk_addr(v, d, pf.addr, &pf.family, &pf.bits) && accepted(x, n, d, &pf) && claim(x, n, &pf, in_list(primary, d, &pf)) == -1)
+			return -1;
+	return 0;
+}
+
+/* 1 = not at the end yet. */
+static int
+scan(struct exporter *x)
+{
+	struct peers *p = x->snap.view->peers;
+	struct recset_iter it = x->begun ? recset_after(p->set, x->last) : recset_first(p->set);
+	const struct node *n;
+	int i;
+
+	if (x->size == 0 && grow(x) == -1)
+		x->failed = 1;
+	for (i = 0; i < SCAN_PEERS && !x->failed; i++) {
+		if ((n = peers_next(p, &it, x->snap.peers_at)) == NULL) {
+			x->begun = 0;
+			return 0;
+		}
+		x->failed |= claim_all(x, n, p->dict) == -1;
+		x->begun = 1;
+		x->last = n->r.id;
+	}
+	return 1;
+}
+
+/* --- printing --- */
+
+/* An endpoint worth giving to WireGuard: an address that can be sent to, and a port. */
+static int
+first_endpoint(const struct node *n, const struct dict *d, char out[ADDR_TEXT_MAX])
+{
+	static const uint8_t zero[16], ll4[16] = { 169, 254 }, ll6[16] = { 0xfe, 0x80 }, multi4[16] = { 224 }, multi6[16] = { 0xff };
+	const uint8_t *p = node_get(n, NM_Endpoints), *v;
+	uint8_t a[16];
+	struct pv t;
+	unsigned family, port;
+	char tmp[PK_TMP];
+	int zone;
+
+	if (p == NULL || *p != PK_ARR)
+		return 0;
+	for (p = pk_first(p); pk_element(&p, &v);) {
+		if (!pk_text(v, d, tmp, &t) || addr_parse_endpoint((const char *)t.p, t.n, a, &family, &port, &zone) == -1)
+			continue;
+		if (zone || port == 0 || memcmp(a, zero, 16) == 0)
+			continue;
+		if (family == 4 ? addr_prefix_contains(ll4, 16, a) || addr_prefix_contains(multi4, 4, a) :
+				  addr_prefix_contains(ll6, 10, a) || addr_prefix_contains(multi6, 8, a))
+			continue;
+		addr_format_endpoint(a, family, port, out);
+		return 1;
+	}
+	return 0;
+}
+
+/* The prefixes that are this peer's by the claims, comma separated; number of them. */
+static size_t
+allowed_ips(struct exporter *x, const struct node *n, const struct dict *d, struct pb *out)
+{
+	const uint8_t *p = node_routes(n), *v;
+	char text[ADDR_TEXT_MAX];
+	struct prefix pf;
+	struct claim *c;
+	size_t count = 0;
+
+	if (p == NULL || *p != PK_ARR)
+		return 0;
+	for (p = pk_first(p); pk_element(&p, &v);) {
+		if (!pk_addr(v, d, pf.addr, &pf.family, &pf.bits) || !accepted(x, n, d, &pf))
+			continue;
+		c = &x->claims[place(x, &pf)];
+		if (!c->used || c->done || c->owner != n->r.id)
+			continue; /* another's, or named twice */
+		if (count++ > 0)
+			pb_puts(out, ", ");
+		addr_format_prefix(pf.addr, pf.family, pf.bits, text);
+		pb_puts(out, text);
+		c->done = 1;
+	}
+	return count;
+}
+
+static void
+print_peer(struct exporter *x, const struct node *n, const struct dict *d, struct pb *out)
+{
+	char text[300], name[260], ep[ADDR_TEXT_MAX], b64[48];
+	size_t from = out->n, len = node_text(n, d, NM_Name, text, sizeof(text));
+	int has_ep = first_endpoint(n, d, ep);
+
+	if (!usable(n) || b64_encode(n->key, KEY_LEN, b64, sizeof(b64)) < 0)
+		return;
+	pb_puts(out, "\n# ");
+	if (dns_name(text, len, name) > 0)
+		pb_puts(out, name);
+	else
+		pb_printf(out, "peer %lld", (long long)n->r.id);
+	if (!has_ep)
+		pb_puts(out, n->home_derp != 0 ? ": no usable endpoint, reachable only through DERP" : ": no usable endpoint");
+	pb_puts(out, "\n[Peer]\nPublicKey = ");
+	pb_puts(out, b64);
+	pb_puts(out, "\nAllowedIPs = ");
+	if (allowed_ips(x, n, d, out) == 0) {
+		out->n = from; /* K.2: not configured at all */
+		return;
+	}
+	if (has_ep)
+		pb_printf(out, "\nEndpoint = %s", ep);
+	pb_puts(out, "\nPersistentKeepalive = 25\n");
+}
+
+int
+wgconf_more(struct exporter *x, struct pb *out, size_t about)
+{
+	struct peers *p = x->snap.view->peers;
+	struct recset_iter it;
+	const struct node *n;
+
+	if (!x->scanned) {
+		x->scanned = !scan(x);
+		return 1;
+	}
+	it = x->begun ? recset_after(p->set, x->last) : recset_first(p->set);
+	while (out->n < about) {
+		if ((n = peers_next(p, &it, x->snap.peers_at)) == NULL)
+			return 0;
+		print_peer(x, n, p->dict, out);
+		x->begun = 1;
+		x->last = n->r.id;
+	}
+	return 1;
+}
+
+static const struct node *
+find_exit(const struct exporter *x, const char *what)
+{
+	struct peers *p = x->snap.view->peers;
+	struct recset_iter it = recset_first(p->set);
+	const struct node *n = find_peer(x->nm, what);
+	char id[IPC_NAME_MAX + 1];
+
+	while (n == NULL && (n = peers_next(p, &it, x->snap.peers_at)) != NULL) {
+		(void)node_text(n, p->dict, NM_StableID, id, sizeof(id));
+		if (strcmp(id, what) == 0)
+			break;
+		n = NULL;
+	}
+	return n;
+}
+
+int
+export_wgconf(struct exporter *x, struct netmap *nm, const struct wgconf_options *o, struct pb *out)
+{
+	const struct node *n;
+
+	memset(x, 0, sizeof(*x));
+	x->nm = nm;
+	x->accept_routes = o->accept_routes;
+	if (snapshot_take(nm, &x->snap) == -1)
+		return -1;
+	if (!o->has_interface)
+		pb_puts(out, "[Interface]\n");
+	pb_printf(out, "ListenPort = %u\n", o->listen_port);
+	if (o->exit_node[0] == '\0')
+		return 0;
+	if ((n = find_exit(x, o->exit_node)) != NULL) {
+		x->has_exit = 1;
+		x->exit_id = n->r.id;
+	} else
+		pb_puts(out, "# the configured exit-node is not among the peers: no default route\n");
+	return 0;
+}
