@@ -292,7 +292,7 @@ addr_prefix_masked(const uint8_t addr[16], unsigned family, unsigned bits)
 	unsigned i, len = family == 4 ? 4 : 16;
 
 	for (i = bits / 8; i < len; i++) {
-		uint8_t behind = i == bits / 8 ? (uint8_t)(0xff >> (bits % 8)) : 0xff;
+		uint8_t behind = (uint8_t)(i == bits / 8 ? 0xff >> (bits % 8) : 0xff);
 
 		if (addr[i] & behind)
 			return 0;
