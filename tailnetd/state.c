@@ -350,6 +350,7 @@ make_fresh(struct state_store *ss, const char *url, struct state *st, struct key
 	fresh(st, url);
 	keyring_clear(k, SLOT_NODE);
 	keyring_clear(k, SLOT_OLD);
+	keyring_clear(k, SLOT_CANDIDATE);
 	if (keyring_generate(k, SLOT_MACHINE) == -1) {
 		snprintf(err, errsize, "cannot make a machine key");
 		return STATE_UNUSABLE;

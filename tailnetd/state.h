@@ -15,7 +15,7 @@
  */
 enum pin_source { PIN_NONE, PIN_CONFIG, PIN_FIRST_USE, PIN_ACCEPTED };	/* interface.md 3, server-key */
 
-struct state {				/* what is persisted besides the keyring's MACHINE, NODE and OLD slots */
+struct state {				/* what is persisted besides the keyring */
 	char		 control_url[512];	/* whose profile this is; another URL = new profile, new keys (D9) */
 	struct pubkey	 server_key;		/* zero = none */
 	enum pin_source	 server_key_source;

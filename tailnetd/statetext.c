@@ -125,6 +125,7 @@ statetext_build(const struct state *st, const struct keyring *k, char text[STATE
 	put_key(&o, "machine-key ", k, SLOT_MACHINE);
 	put_key(&o, "node-key ", k, SLOT_NODE);
 	put_key(&o, "old-node-key ", k, SLOT_OLD);
+	put_key(&o, "candidate-node-key ", k, SLOT_CANDIDATE); /* written ahead of its first use (D10, ROT-05) */
 	put_fields(&o, st);
 	for (e = st->extra; e != NULL; e = e->next) {
 		put(&o, e->line, e->len);
@@ -226,6 +227,8 @@ parse_line(struct in *in, const char *line, size_t n)
 		return keyring_import(in->k, SLOT_NODE, v, vn);
 	if (is(line, nn, "old-node-key"))
 		return keyring_import(in->k, SLOT_OLD, v, vn);
+	if (is(line, nn, "candidate-node-key"))
+		return keyring_import(in->k, SLOT_CANDIDATE, v, vn);
 	if (is(line, nn, "control-url"))
 		return set_text(st->control_url, sizeof(st->control_url), v, vn);
 	if (is(line, nn, "server-key"))
@@ -288,6 +291,7 @@ forget(struct state *st, struct keyring *k)
 	keyring_clear(k, SLOT_MACHINE);
 	keyring_clear(k, SLOT_NODE);
 	keyring_clear(k, SLOT_OLD);
+	keyring_clear(k, SLOT_CANDIDATE);
 }
 
 enum statetext_result

@@ -13,7 +13,7 @@ enum statetext_result { STATETEXT_OK, STATETEXT_CORRUPT, STATETEXT_NEWER };
 
 /* Writes the whole file's text.  Its length, or 0 when it does not fit. */
 size_t	 statetext_build(const struct state *st, const struct keyring *k, char text[STATE_TEXT_MAX]);
-/* Fills st (from a zeroed one) and the keyring's MACHINE, NODE and OLD slots.  On anything but OK both are left empty and err has a reason. */
+/* Fills st (from a zeroed one) and the keyring's slots.  On anything but OK both are left empty and err has a reason. */
 enum statetext_result statetext_parse(const char *text, size_t n, struct state *st, struct keyring *k, char *err, size_t errsize);
 
 #endif
