@@ -402,7 +402,7 @@ test_followup_cancel(void **state)
 	res = end_register(&fp, 21);
 	assert_int_equal(res->outcome, IPC_REG_TRANSPORT);
 	assert_result_text(res, "cancelled");
-	assert_true(time_mono_ms() - t < 500);
+	assert_true(time_mono_ms() - t < 2000);
 	fp_stop(&fp);
 }
 
@@ -502,7 +502,7 @@ test_endless_error(void **state)
 	res = end_register(&fp, 2);
 	assert_int_equal(res->outcome, IPC_REG_HTTP);
 	assert_result_text(res, "HTTP 503: busy");
-	assert_in_range(time_mono_ms() - t, 4500, 7000);
+	assert_in_range(time_mono_ms() - t, 4500, 9500);
 	fp_stop(&fp);
 }
 
