@@ -3,6 +3,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,21 +18,21 @@
 #include "state.h"
 #include "statetext.h"
 
-#define F_STATE	 "state"
-#define F_PREV	 "state.prev"
-#define F_TEMP	 "state.tmp"
+#define F_STATE  "state"
+#define F_PREV   "state.prev"
+#define F_TEMP   "state.tmp"
 #define F_MARKER ".initialised"
-#define SUM_LEN	 32
+#define SUM_LEN  32
 
 struct state_store {
-	int	       dirfd;
-	uid_t	       owner;
-	struct secret *area; /* STATE_TEXT_MAX + 1 bytes: the text of the file, built and parsed here only */
-	uint8_t	       saved[SUM_LEN]; /* hash of what is on disk (PERS-05) */
-	int	       have_saved;
-	int	       keep_prev; /* the present file is bad: state.prev must survive the next save */
+	int dirfd;
+	uid_t owner;
+	struct secret *area;    /* STATE_TEXT_MAX + 1 bytes: the text of the file, built and parsed here only */
+	uint8_t saved[SUM_LEN]; /* hash of what is on disk (PERS-05) */
+	int have_saved;
+	int keep_prev; /* the present file is bad: state.prev must survive the next save */
 	struct state_io io;
-	char	       dir[1024];
+	char dir[1024];
 };
 
 static long
@@ -66,11 +67,13 @@ check_dir(const struct state_store *ss, char *err, size_t errsize)
 		return -1;
 	}
 	if (st.st_uid != ss->owner) {
-		snprintf(err, errsize, "state directory %s belongs to uid %u; chown it to uid %u", ss->dir, st.st_uid, ss->owner);
+		snprintf(err, errsize, "state directory %s belongs to uid %u; chown it to uid %u", ss->dir, st.st_uid,
+		    ss->owner);
 		return -1;
 	}
 	if ((st.st_mode & 077) != 0) {
-		snprintf(err, errsize, "state directory %s is open to others (mode %04o); chmod 700 it", ss->dir, st.st_mode & 07777);
+		snprintf(err, errsize, "state directory %s is open to others (mode %04o); chmod 700 it", ss->dir,
+		    st.st_mode & 07777);
 		return -1;
 	}
 	return 0;
@@ -96,7 +99,8 @@ state_open(const char *dir, int need_root, char *err, size_t errsize)
 	}
 	if ((ss->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1) {
 		snprintf(err, errsize, "state directory %s: %s", dir,
-		    errno == ELOOP || errno == ENOTDIR ? "is not a directory (or is a symbolic link)" : strerror(errno));
+		    errno == ELOOP || errno == ENOTDIR ? "is not a directory (or is a symbolic link)"
+						       : strerror(errno));
 		goto fail;
 	}
 	if (check_dir(ss, err, errsize) == -1)
@@ -127,14 +131,35 @@ state_close(struct state_store *ss)
 
 enum file_result { FILE_READ, FILE_MISSING, FILE_BAD_ACCESS, FILE_TOO_LARGE };
 
-/* Two names for the file are fine only when the second is state.prev: a save was cut between link and rename. */
+/* How many of the names that this file makes - state, state.prev, state.<profile> - lead to that file. */
+static nlink_t
+own_names(const struct state_store *ss, ino_t ino)
+{
+	struct dirent *e;
+	struct stat st;
+	nlink_t n = 0;
+	DIR *dp;
+	int fd;
+
+	if ((fd = openat(ss->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return 0;
+	if ((dp = fdopendir(fd)) == NULL) {
+		close(fd);
+		return 0;
+	}
+	while ((e = readdir(dp)) != NULL)
+		if ((strcmp(e->d_name, F_STATE) == 0 || strncmp(e->d_name, F_STATE ".", sizeof(F_STATE)) == 0) &&
+		    fstatat(ss->dirfd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == ino)
+			n++;
+	closedir(dp);
+	return n;
+}
+
+/* More than one name is fine when all are ours: a save or a change of profile was cut between link and rename. */
 static int
 links_ok(const struct state_store *ss, const struct stat *st)
 {
-	struct stat prev, cur;
-
-	return st->st_nlink == 1 || (st->st_nlink == 2 && fstatat(ss->dirfd, F_PREV, &prev, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    fstatat(ss->dirfd, F_STATE, &cur, AT_SYMLINK_NOFOLLOW) == 0 && prev.st_ino == cur.st_ino && prev.st_ino == st->st_ino);
+	return st->st_nlink == 1 || own_names(ss, st->st_ino) == st->st_nlink;
 }
 
 static const char *
@@ -145,7 +170,8 @@ access_fault(const struct state_store *ss, const struct stat *st, char *text, si
 	else if (st->st_uid != ss->owner)
 		snprintf(text, size, "belongs to uid %u; chown it to uid %u", st->st_uid, ss->owner);
 	else if ((st->st_mode & 077) != 0)
-		snprintf(text, size, "is open to others (mode %04o); chmod 600 it, and consider its keys known", st->st_mode & 07777);
+		snprintf(text, size, "is open to others (mode %04o); chmod 600 it, and consider its keys known",
+		    st->st_mode & 07777);
 	else if (!links_ok(ss, st))
 		snprintf(text, size, "has another name (hard link); remove the other one");
 	else
@@ -156,13 +182,14 @@ access_fault(const struct state_store *ss, const struct stat *st, char *text, si
 static enum file_result
 read_file(struct state_store *ss, const char *name, char *text, size_t *len, char *err, size_t errsize)
 {
-	char	    fault[160];
+	char fault[160];
 	struct stat st;
-	ssize_t	    n;
-	int	    fd;
+	ssize_t n;
+	int fd;
 
 	if ((fd = openat(ss->dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)) == -1) {
-		snprintf(err, errsize, "%s/%s: %s", ss->dir, name, errno == ELOOP ? "is a symbolic link; move it away" : strerror(errno));
+		snprintf(err, errsize, "%s/%s: %s", ss->dir, name,
+		    errno == ELOOP ? "is a symbolic link; move it away" : strerror(errno));
 		return errno == ENOENT ? FILE_MISSING : FILE_BAD_ACCESS;
 	}
 	if (fstat(fd, &st) == -1 || access_fault(ss, &st, fault, sizeof(fault)) != NULL) {
@@ -186,9 +213,9 @@ static enum load
 load_file(struct state_store *ss, const char *name, struct state *st, struct keyring *k, char *err, size_t errsize)
 {
 	enum statetext_result r;
-	char		     *text = secret_open(ss->area), why[160];
-	enum load	      rv = LOAD_OK;
-	size_t		      len = 0;
+	char *text = secret_open(ss->area), why[160];
+	enum load rv = LOAD_OK;
+	size_t len = 0;
 
 	switch (read_file(ss, name, text, &len, err, errsize)) {
 	case FILE_MISSING: rv = LOAD_MISSING; break;
@@ -271,10 +298,10 @@ replace_file(struct state_store *ss, const char *text, size_t len)
 static int
 save(struct state_store *ss, const struct state *st, const struct keyring *k, char *err, size_t errsize)
 {
-	char   *text = secret_open(ss->area);
+	char *text = secret_open(ss->area);
 	uint8_t sum[SUM_LEN];
-	size_t	len = statetext_build(st, k, text);
-	int	rv = -1;
+	size_t len = statetext_build(st, k, text);
+	int rv = -1;
 
 	if (len == 0)
 		snprintf(err, errsize, "state does not fit its file");
@@ -372,25 +399,29 @@ switch_profile(struct state_store *ss, const char *url, struct state *st, struct
 
 	profile_name(st->control_url, aside);
 	profile_name(url, mine);
-	log_warnx("control-url changed from %s to %s: the identity for the old one is kept in %s/%s", st->control_url, url, ss->dir, aside);
-	if ((unlinkat(ss->dirfd, aside, 0) == -1 && errno != ENOENT) || linkat(ss->dirfd, F_STATE, ss->dirfd, aside, 0) == -1 ||
-	    fsync(ss->dirfd) == -1) {
+	log_warnx("control-url changed from %s to %s: the identity for the old one is kept in %s/%s", st->control_url,
+	    url, ss->dir, aside);
+	if ((unlinkat(ss->dirfd, aside, 0) == -1 && errno != ENOENT) ||
+	    linkat(ss->dirfd, F_STATE, ss->dirfd, aside, 0) == -1 || fsync(ss->dirfd) == -1) {
 		snprintf(err, errsize, "cannot keep the old identity in %s/%s: %s", ss->dir, aside, strerror(errno));
 		return STATE_UNUSABLE;
 	}
-	(void)unlinkat(ss->dirfd, F_PREV, 0); /* it belongs to the old profile, whose newest version was just put aside */
+	(void)unlinkat(ss->dirfd, F_PREV,
+	    0); /* it belongs to the old profile, whose newest version was just put aside */
 	ss->have_saved = 0;
 	ss->keep_prev = 1;
 	switch (load_file(ss, mine, st, k, err, errsize)) {
 	case LOAD_OK:
-		if (strcmp(st->control_url, url) == 0)
-			return save(ss, st, k, err, errsize) == 0 ? STATE_OK : STATE_UNUSABLE;
+		if (strcmp(st->control_url, url) == 0) {
+			if (save(ss, st, k, err, errsize) == -1)
+				return STATE_UNUSABLE;
+			(void)unlinkat(ss->dirfd, mine, 0); /* a copy would keep keys that a later logout forgets */
+			return STATE_OK;
+		}
 		snprintf(err, errsize, "%s/%s holds another server's identity; move it away", ss->dir, mine);
 		return STATE_UNUSABLE;
-	case LOAD_MISSING:
-		return make_fresh(ss, url, st, k, err, errsize);
-	default:
-		return STATE_UNUSABLE;
+	case LOAD_MISSING: return make_fresh(ss, url, st, k, err, errsize);
+	default: return STATE_UNUSABLE;
 	}
 }
 
@@ -410,10 +441,13 @@ recover(struct state_store *ss, enum load why, struct state *st, struct keyring 
 			return STATE_FRESH;
 		if (why == LOAD_MISSING)
 			snprintf(err, errsize,
-			    "%s: the state file is gone though this machine had an identity; restore it, or remove %s/%s to become a new machine",
+			    "%s: the state file is gone though this machine had an identity; restore it, or remove "
+			    "%s/%s to become a new machine",
 			    ss->dir, ss->dir, F_MARKER);
 		break;
 	default:
+		if (why == LOAD_MISSING)
+			snprintf(err, errsize, "%s/%s is gone and %s", ss->dir, F_STATE, prev_err);
 		break;
 	}
 	if (why == LOAD_CORRUPT) {
@@ -428,7 +462,7 @@ enum state_result
 state_load(struct state_store *ss, const char *url, struct state *st, struct keyring *k, char *err, size_t errsize)
 {
 	enum state_result rv = STATE_OK;
-	enum load	  l;
+	enum load l;
 
 	memset(st, 0, sizeof(*st));
 	l = load_file(ss, F_STATE, st, k, err, errsize);
@@ -442,7 +476,9 @@ state_load(struct state_store *ss, const char *url, struct state *st, struct key
 	if (rv == STATE_OK && strcmp(st->control_url, url) != 0)
 		return switch_profile(ss, url, st, k, err, errsize);
 	if (rv == STATE_RECOVERED && strcmp(st->control_url, url) != 0) {
-		snprintf(err, errsize, "%s/%s is damaged and its older version is for another control-url; restore it first", ss->dir, F_STATE);
+		snprintf(err, errsize,
+		    "%s/%s is damaged and its older version is for another control-url; restore it first", ss->dir,
+		    F_STATE);
 		return STATE_UNUSABLE;
 	}
 	if (rv == STATE_OK && !has_marker(ss))

@@ -56,7 +56,8 @@ void	 state_set_io(struct state_store *ss, const struct state_io *io);	/* tests 
 enum state_result state_load(struct state_store *ss, const char *control_url, struct state *st, struct keyring *k, char *err, size_t errsize);
 /*
  * Write-ahead save: returns 0 only when the new version is durable (fsync of file and directory).  Unchanged contents are not rewritten
- * (PERS-05).  On failure -1 with a reason in err; the old file stays.
+ * (PERS-05).  On failure -1 with a reason in err: the old file stays; only when the very last step failed (fsync of the directory)
+ * either version may be there.  The next save writes in any case.
  */
 int	 state_save(struct state_store *ss, const struct state *st, const struct keyring *k, char *err, size_t errsize);
 void	 state_clear_profile(struct state *st, struct keyring *k);	/* logout: node and old key, user; the machine key stays */

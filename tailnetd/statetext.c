@@ -10,14 +10,14 @@
 #include "statetext.h"
 #include "text.h"
 
-#define MAGIC	 "tailnetd-state "
-#define SUM_LEN	 32
+#define MAGIC    "tailnetd-state "
+#define SUM_LEN  32
 #define SUM_LINE (4 + 2 * SUM_LEN + 1) /* "sum " hex "\n" */
 
 struct state_extra {
 	struct state_extra *next;
-	size_t		    len;
-	char		    line[];
+	size_t len;
+	char line[];
 };
 
 void
@@ -34,9 +34,9 @@ state_free(struct state *st)
 /* --- building --- */
 
 struct out {
-	char  *p;
+	char *p;
 	size_t len;
-	int    full;
+	int full;
 };
 
 static void
@@ -55,9 +55,9 @@ static void put_line(struct out *o, const char *fmt, ...) __attribute__((format(
 static void
 put_line(struct out *o, const char *fmt, ...)
 {
-	char	line[2200];
+	char line[2200];
 	va_list ap;
-	int	n;
+	int n;
 
 	va_start(ap, fmt);
 	n = vsnprintf(line, sizeof(line), fmt, ap);
@@ -84,6 +84,17 @@ put_key(struct out *o, const char *name, const struct keyring *k, enum key_slot 
 	put(o, "\n", 1);
 }
 
+/* A text a server chose: neither a second line nor anything that set_text() would refuse (ROT-05: what is saved must load). */
+static void
+put_text(struct out *o, const char *name, const char *text, size_t size)
+{
+	char safe[sizeof(((struct state *)0)->profile_pic)];
+
+	text_sanitize(text, strnlen(text, size), safe, size);
+	if (safe[0] != '\0')
+		put_line(o, "%s %s", name, safe);
+}
+
 static const char *const pin_names[] = { "none", "config", "first-use", "accepted" };
 
 static void
@@ -92,16 +103,13 @@ put_fields(struct out *o, const struct state *st)
 	char key[KEY_TEXT_MAX], when[TIME_TEXT_MAX];
 
 	if (!key_is_zero(&st->server_key))
-		put_line(o, "server-key %s %s %s", key_format(KEY_MACHINE, &st->server_key, key), pin_names[st->server_key_source],
-		    time_format(st->server_key_since, when));
+		put_line(o, "server-key %s %s %s", key_format(KEY_MACHINE, &st->server_key, key),
+		    pin_names[st->server_key_source], time_format(st->server_key_since, when));
 	if (st->user_id != 0)
 		put_line(o, "user-id %lld", (long long)st->user_id);
-	if (st->login_name[0] != '\0')
-		put_line(o, "login-name %s", st->login_name);
-	if (st->display_name[0] != '\0')
-		put_line(o, "display-name %s", st->display_name);
-	if (st->profile_pic[0] != '\0')
-		put_line(o, "profile-pic %s", st->profile_pic);
+	put_text(o, "login-name", st->login_name, sizeof(st->login_name));
+	put_text(o, "display-name", st->display_name, sizeof(st->display_name));
+	put_text(o, "profile-pic", st->profile_pic, sizeof(st->profile_pic));
 	put_line(o, "want-running %d", st->want_running);
 	put_line(o, "paused %d", st->paused);
 	if (st->listen_port != 0)
@@ -116,9 +124,9 @@ size_t
 statetext_build(const struct state *st, const struct keyring *k, char text[STATE_TEXT_MAX])
 {
 	const struct state_extra *e;
-	struct out		  o = { text, 0, 0 };
-	uint8_t			  sum[SUM_LEN];
-	char			  hex[2 * SUM_LEN + 1];
+	struct out o = { text, 0, 0 };
+	uint8_t sum[SUM_LEN];
+	char hex[2 * SUM_LEN + 1];
 
 	put_line(&o, MAGIC "%d", STATE_MAJOR);
 	put_line(&o, "control-url %s", st->control_url);
@@ -140,10 +148,17 @@ statetext_build(const struct state *st, const struct keyring *k, char text[STATE
 /* --- parsing --- */
 
 struct in {
-	struct state   *st;
+	struct state *st;
 	struct keyring *k;
 	struct state_extra **tail;
 };
+
+/* Each key once: of two, neither can be trusted. */
+static int
+set_key(struct keyring *k, enum key_slot s, const char *v, size_t n)
+{
+	return keyring_has(k, s) ? -1 : keyring_import(k, s, v, n);
+}
 
 static int
 set_text(char *dst, size_t size, const char *v, size_t n)
@@ -169,13 +184,14 @@ static int
 set_server_key(struct state *st, const char *v, size_t n)
 {
 	const char *a = memchr(v, ' ', n), *b = a != NULL ? memchr(a + 1, ' ', n - (size_t)(a + 1 - v)) : NULL;
-	int	    i;
+	int i;
 
 	if (b == NULL || key_parse(KEY_MACHINE, v, (size_t)(a - v), &st->server_key) == -1 ||
 	    time_parse(b + 1, n - (size_t)(b + 1 - v), &st->server_key_since) == -1)
 		return -1;
 	for (i = PIN_CONFIG; i <= PIN_ACCEPTED; i++)
-		if (strlen(pin_names[i]) == (size_t)(b - a - 1) && memcmp(pin_names[i], a + 1, (size_t)(b - a - 1)) == 0) {
+		if (strlen(pin_names[i]) == (size_t)(b - a - 1) &&
+		    memcmp(pin_names[i], a + 1, (size_t)(b - a - 1)) == 0) {
 			st->server_key_source = (enum pin_source)i;
 			return 0;
 		}
@@ -213,20 +229,20 @@ is(const char *line, size_t len, const char *name)
 static int
 parse_line(struct in *in, const char *line, size_t n)
 {
-	const char   *v = memchr(line, ' ', n);
-	size_t	      nn = v != NULL ? (size_t)(v - line) : n, vn = v != NULL ? n - nn - 1 : 0;
+	const char *v = memchr(line, ' ', n);
+	size_t nn = v != NULL ? (size_t)(v - line) : n, vn = v != NULL ? n - nn - 1 : 0;
 	struct state *st = in->st;
-	int64_t	      i;
+	int64_t i;
 
 	if (v == NULL)
 		return keep_unknown(in, line, n);
 	v++;
 	if (is(line, nn, "machine-key"))
-		return keyring_import(in->k, SLOT_MACHINE, v, vn);
+		return set_key(in->k, SLOT_MACHINE, v, vn);
 	if (is(line, nn, "node-key"))
-		return keyring_import(in->k, SLOT_NODE, v, vn);
+		return set_key(in->k, SLOT_NODE, v, vn);
 	if (is(line, nn, "old-node-key"))
-		return keyring_import(in->k, SLOT_OLD, v, vn);
+		return set_key(in->k, SLOT_OLD, v, vn);
 	if (is(line, nn, "candidate-node-key"))
 		return keyring_import(in->k, SLOT_CANDIDATE, v, vn);
 	if (is(line, nn, "control-url"))
@@ -263,7 +279,7 @@ static size_t
 parse_magic(const char *text, size_t n, int64_t *major)
 {
 	const char *nl = memchr(text, '\n', n);
-	size_t	    m = sizeof(MAGIC) - 1;
+	size_t m = sizeof(MAGIC) - 1;
 
 	if (nl == NULL || (size_t)(nl - text) <= m || memcmp(text, MAGIC, m) != 0 ||
 	    text_to_i64(text + m, (size_t)(nl - text) - m, 1, INT32_MAX, major) == -1)
@@ -298,8 +314,8 @@ enum statetext_result
 statetext_parse(const char *text, size_t n, struct state *st, struct keyring *k, char *err, size_t errsize)
 {
 	struct in in = { st, k, &st->extra };
-	int64_t	  major;
-	size_t	  at, line = 2;
+	int64_t major;
+	size_t at, line = 2;
 
 	forget(st, k);
 	st->node_key_expiry = st->server_key_since = TIME_NONE;
@@ -317,7 +333,7 @@ statetext_parse(const char *text, size_t n, struct state *st, struct keyring *k,
 	}
 	for (n -= SUM_LINE; at < n; line++) {
 		const char *nl = memchr(text + at, '\n', n - at);
-		size_t	    len = nl != NULL ? (size_t)(nl - text) - at : n - at;
+		size_t len = nl != NULL ? (size_t)(nl - text) - at : n - at;
 
 		if (parse_line(&in, text + at, len) == -1) {
 			snprintf(err, errsize, "line %zu is malformed", line); /* never its text: it may be a key */

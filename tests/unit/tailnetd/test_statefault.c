@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "log.h"
+#include "state.h"
+#include "unit.h"
+#include "util_dir.h"
+
+/* A save with the n-th system call going wrong, or being the last one of the process. */
+#define URL_A "https://a.example.com"
+#define URL_B "https://b.example.com"
+
+enum call { CALL_WRITE, CALL_FSYNC, CALL_LINK, CALL_RENAME, CALL_COUNT };
+enum fate { FATE_FAIL, FATE_SHORT, FATE_EINTR, FATE_DIE_BEFORE, FATE_DIE_AFTER, FATE_COUNT };
+
+/* The functions of struct state_io take no argument of ours. */
+static struct plan {
+	enum call call;
+	enum fate fate;
+	int at;   /* which of those calls, from 1; 0: none */
+	int seen; /* how many there were */
+	int fired;
+} plan;
+
+static int
+struck(enum call c)
+{
+	if (plan.call != c || ++plan.seen != plan.at)
+		return 0;
+	plan.fired = 1;
+	if (plan.fate == FATE_DIE_BEFORE)
+		_exit(0);
+	return plan.fate != FATE_DIE_AFTER;
+}
+
+static void
+after(enum call c)
+{
+	if (plan.call == c && plan.seen == plan.at && plan.fate == FATE_DIE_AFTER)
+		_exit(0);
+}
+
+static long
+my_write(int fd, const void *p, size_t n)
+{
+	long rv;
+
+	if (struck(CALL_WRITE)) {
+		errno = plan.fate == FATE_EINTR ? EINTR : ENOSPC;
+		return plan.fate == FATE_SHORT ? write(fd, p, n / 2) : -1;
+	}
+	rv = write(fd, p, plan.fate == FATE_SHORT && n > 7 ? 7 : n);
+	after(CALL_WRITE);
+	return rv;
+}
+
+static int
+my_fsync(int fd)
+{
+	if (struck(CALL_FSYNC)) {
+		errno = EIO;
+		return -1;
+	}
+	fsync(fd);
+	after(CALL_FSYNC);
+	return 0;
+}
+
+static int
+my_linkat(int a, const char *o, int b, const char *n, int flag)
+{
+	int rv;
+
+	if (struck(CALL_LINK)) {
+		errno = EROFS;
+		return -1;
+	}
+	rv = linkat(a, o, b, n, flag);
+	after(CALL_LINK);
+	return rv;
+}
+
+static int
+my_renameat(int a, const char *o, int b, const char *n)
+{
+	int rv;
+
+	if (struck(CALL_RENAME)) {
+		errno = ENOSPC;
+		return -1;
+	}
+	rv = renameat(a, o, b, n);
+	after(CALL_RENAME);
+	return rv;
+}
+
+static const struct state_io faulty = { my_write, my_fsync, my_linkat, my_renameat };
+
+struct box {
+	struct state_store *ss;
+	struct state st;
+	struct keyring *k;
+	char err[400];
+};
+
+static enum state_result
+box_load(struct box *b, const struct dir *d, const char *url)
+{
+	memset(&b->st, 0, sizeof(b->st));
+	b->k = keyring_new();
+	assert_non_null(b->k);
+	b->ss = state_open(d->path, 0, b->err, sizeof(b->err));
+	assert_non_null(b->ss);
+	return state_load(b->ss, url, &b->st, b->k, b->err, sizeof(b->err));
+}
+
+static void
+box_close(struct box *b)
+{
+	state_close(b->ss);
+	state_free(&b->st);
+	keyring_free(b->k);
+}
+
+static int
+quiet(void **unused)
+{
+	(void)unused;
+	log_init("test", LOG_L_ERROR);
+	return sodium_init() == -1;
+}
+
+static const char *
+told(enum call c, enum fate f, int at, char out[64])
+{
+	static const char *const calls[] = { "write", "fsync", "linkat", "renameat" };
+	static const char *const fates[] = { "fails", "is short", "EINTR", "dies before", "dies after" };
+
+	snprintf(out, 64, "%s %d %s", calls[c], at, fates[f]);
+	return out;
+}
+
+/* A rotation: node becomes old, candidate becomes node. */
+static void
+rotate(struct box *b)
+{
+	keyring_copy(b->k, SLOT_OLD, SLOT_NODE);
+	keyring_copy(b->k, SLOT_NODE, SLOT_CANDIDATE);
+}
+
+/* What a new start finds: 0 = the identity before, 1 = the one after; anything else fails the test. */
+static int
+found(const struct dir *d, const struct pubkey *machine, const struct pubkey *old, const struct pubkey *new,
+    const char *what)
+{
+	struct box b;
+	int rv;
+
+	if (box_load(&b, d, URL_A) != STATE_OK)
+		fail_msg("%s: %s", what, b.err);
+	if (!key_equal(machine, keyring_public(b.k, SLOT_MACHINE)))
+		fail_msg("%s: another machine key", what);
+	rv = key_equal(new, keyring_public(b.k, SLOT_NODE));
+	if (!rv && !key_equal(old, keyring_public(b.k, SLOT_NODE)))
+		fail_msg("%s: neither identity", what);
+	if (rv && !key_equal(old, keyring_public(b.k, SLOT_OLD)))
+		fail_msg("%s: half a rotation", what);
+	box_close(&b);
+	return rv;
+}
+
+/* One save of a rotated identity under the plan.  Returns whether the plan's call came at all. */
+static int
+one_fault(enum call c, enum fate f, int at)
+{
+	struct dir d;
+	struct box b;
+	struct pubkey machine, old, new;
+	char what[64];
+	int rv = -1, fired, now;
+
+	told(c, f, at, what);
+	dir_make(&d);
+	assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
+	assert_int_equal(keyring_generate(b.k, SLOT_NODE), 0);
+	assert_int_equal(keyring_generate(b.k, SLOT_CANDIDATE), 0);
+	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
+	machine = *keyring_public(b.k, SLOT_MACHINE);
+	old = *keyring_public(b.k, SLOT_NODE);
+	new = *keyring_public(b.k, SLOT_CANDIDATE);
+	rotate(&b);
+	plan = (struct plan){ c, f, at, 0, 0 };
+	state_set_io(b.ss, &faulty);
+	b.err[0] = '\0';
+	rv = state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err));
+	fired = plan.fired;
+	if (rv == -1)
+		assert_non_null(strstr(b.err, "cannot save"));
+	box_close(&b);
+
+	now = found(&d, &machine, &old, &new, what);
+	if (rv == 0 && !now)
+		fail_msg("%s: success was reported, but the old identity is there", what);
+	if (rv == -1 && now && !(c == CALL_FSYNC && at == 2))
+		fail_msg("%s: failure was reported, but the new identity is there", what);
+	if (fired && f == FATE_FAIL && rv != -1)
+		fail_msg("%s: the failure went unnoticed", what);
+	if (f == FATE_EINTR && c == CALL_WRITE)
+		assert_int_equal(rv, 0);
+	assert_false(dir_has(&d, "state.tmp") && rv == -1);
+	dir_remove(&d);
+	return fired;
+}
+
+/* rows: PERS-03 PERS-06 */
+static void
+test_every_call_failing(void **unused)
+{
+	int c, f, at, fired = 0;
+
+	(void)unused;
+	for (c = 0; c < CALL_COUNT; c++)
+		for (f = FATE_FAIL; f <= (c == CALL_WRITE ? FATE_EINTR : FATE_FAIL); f++)
+			for (at = 1; one_fault((enum call)c, (enum fate)f, at) && at < 20; at++)
+				fired++;
+	assert_true(fired >= 7); /* write 1 in three ways (short: many), fsync 2, link, rename */
+}
+
+/* A failed save is tried again in full, also when the rename had happened. */
+static void
+test_save_again_after_failure(void **unused)
+{
+	struct dir d;
+	struct box b;
+	struct pubkey machine, old, new;
+	int at;
+
+	(void)unused;
+	for (at = 1; at <= 2; at++) {
+		dir_make(&d);
+		assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
+		assert_int_equal(keyring_generate(b.k, SLOT_NODE), 0);
+		assert_int_equal(keyring_generate(b.k, SLOT_CANDIDATE), 0);
+		assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
+		machine = *keyring_public(b.k, SLOT_MACHINE);
+		old = *keyring_public(b.k, SLOT_NODE);
+		new = *keyring_public(b.k, SLOT_CANDIDATE);
+		rotate(&b);
+		plan = (struct plan){ CALL_FSYNC, FATE_FAIL, at, 0, 0 };
+		state_set_io(b.ss, &faulty);
+		assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), -1);
+		plan = (struct plan){ CALL_FSYNC, FATE_FAIL, 0, 0, 0 };
+		assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
+		assert_int_equal(plan.seen, 2);
+		box_close(&b);
+		assert_int_equal(found(&d, &machine, &old, &new, "second try"), 1);
+		dir_remove(&d);
+	}
+}
+
+static void
+await(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+/* The process ends at that call.  Returns whether it did. */
+static int
+one_death(enum call c, enum fate f, int at)
+{
+	struct dir d;
+	struct box b;
+	struct pubkey machine, old, new;
+	char what[64], text[PRIVKEY_TEXT_LEN];
+	pid_t pid;
+	int status;
+
+	told(c, f, at, what);
+	dir_make(&d);
+	assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
+	assert_int_equal(keyring_generate(b.k, SLOT_NODE), 0);
+	assert_int_equal(keyring_generate(b.k, SLOT_CANDIDATE), 0);
+	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
+	machine = *keyring_public(b.k, SLOT_MACHINE);
+	old = *keyring_public(b.k, SLOT_NODE);
+	new = *keyring_public(b.k, SLOT_CANDIDATE);
+	assert_int_equal(keyring_export(b.k, SLOT_CANDIDATE, text), 0);
+	box_close(&b);
+	if ((pid = fork()) == 0) { /* secret memory is not inherited: the child makes its own */
+		if (box_load(&b, &d, URL_A) != STATE_OK ||
+		    keyring_import(b.k, SLOT_CANDIDATE, text, sizeof(text)) == -1)
+			_exit(3);
+		rotate(&b);
+		plan = (struct plan){ c, f, at, 0, 0 };
+		state_set_io(b.ss, &faulty);
+		_exit(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)) == 0 ? 1 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) <= 1);
+	if (WEXITSTATUS(status) == 1)
+		assert_int_equal(found(&d, &machine, &old, &new, what), 1);
+	else
+		found(&d, &machine, &old, &new, what);
+	/* What a dead save left behind is no obstacle for the next one. */
+	assert_int_equal(box_load(&b, &d, URL_A), STATE_OK);
+	b.st.paused = 1;
+	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
+	assert_false(dir_has(&d, "state.tmp"));
+	box_close(&b);
+	dir_remove(&d);
+	return WEXITSTATUS(status) == 0;
+}
+
+/* rows: PERS-03 ROT-05 */
+static void
+test_death_at_every_call(void **unused)
+{
+	int c, f, at, died = 0;
+
+	(void)unused;
+	for (c = 0; c < CALL_COUNT; c++)
+		for (f = FATE_DIE_BEFORE; f <= FATE_DIE_AFTER; f++)
+			for (at = 1; one_death((enum call)c, (enum fate)f, at) && at < 20; at++)
+				died++;
+	assert_true(died >= 10);
+}
+
+/* Rotations without end until the kill comes: the file always has a whole identity. */
+static void
+rotate_forever(const struct dir *d)
+{
+	struct box b;
+
+	if (box_load(&b, d, URL_A) != STATE_OK)
+		_exit(3);
+	for (;;) {
+		keyring_copy(b.k, SLOT_OLD, SLOT_NODE);
+		if (keyring_generate(b.k, SLOT_NODE) == -1 || state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)) == -1)
+			_exit(4);
+	}
+}
+
+/* rows: PERS-03 */
+static void
+test_kill_at_any_instant(void **unused)
+{
+	struct dir d;
+	struct box b;
+	struct pubkey machine;
+	pid_t pid;
+	int i;
+
+	(void)unused;
+	dir_make(&d);
+	assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
+	machine = *keyring_public(b.k, SLOT_MACHINE);
+	box_close(&b);
+	for (i = 0; i < 100; i++) {
+		if ((pid = fork()) == 0)
+			rotate_forever(&d);
+		usleep(2000 + (useconds_t)randombytes_uniform(8000));
+		kill(pid, SIGKILL);
+		await(pid);
+		if (box_load(&b, &d, URL_A) != STATE_OK)
+			fail_msg("after kill %d: %s", i, b.err);
+		assert_true(key_equal(&machine, keyring_public(b.k, SLOT_MACHINE)));
+		box_close(&b);
+	}
+	dir_remove(&d);
+}
+
+/* The change of the control server, cut at every call of its save: both identities stay whole. */
+static int
+one_switch_death(enum call c, enum fate f, int at)
+{
+	struct dir d;
+	struct box b;
+	struct pubkey a;
+	enum state_result r;
+	char what[64];
+	pid_t pid;
+	int status;
+
+	told(c, f, at, what);
+	dir_make(&d);
+	assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
+	a = *keyring_public(b.k, SLOT_MACHINE);
+	box_close(&b);
+	if ((pid = fork()) == 0) {
+		b.k = keyring_new();
+		b.ss = state_open(d.path, 0, b.err, sizeof(b.err));
+		plan = (struct plan){ c, f, at, 0, 0 };
+		state_set_io(b.ss, &faulty);
+		r = state_load(b.ss, URL_B, &b.st, b.k, b.err, sizeof(b.err));
+		_exit(r == STATE_FRESH ? 1 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) <= 1);
+	if ((r = box_load(&b, &d, URL_B)) != STATE_FRESH && r != STATE_OK)
+		fail_msg("%s: %s", what, b.err);
+	assert_false(key_equal(&a, keyring_public(b.k, SLOT_MACHINE)));
+	box_close(&b);
+	if (box_load(&b, &d, URL_A) != STATE_OK)
+		fail_msg("%s, back: %s", what, b.err);
+	assert_true(key_equal(&a, keyring_public(b.k, SLOT_MACHINE)));
+	box_close(&b);
+	dir_remove(&d);
+	return WEXITSTATUS(status) == 0;
+}
+
+static void
+test_death_while_switching(void **unused)
+{
+	int c, f, at, died = 0;
+
+	(void)unused;
+	for (c = 0; c < CALL_COUNT; c++)
+		for (f = FATE_DIE_BEFORE; f <= FATE_DIE_AFTER; f++)
+			for (at = 1; one_switch_death((enum call)c, (enum fate)f, at) && at < 20; at++)
+				died++;
+	assert_true(died >= 8);
+}
+
+/* rows: PERS-06 */
+static void
+test_full_disk_while_switching(void **unused)
+{
+	struct dir d;
+	struct box b;
+	struct pubkey a;
+
+	(void)unused;
+	dir_make(&d);
+	assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
+	a = *keyring_public(b.k, SLOT_MACHINE);
+	box_close(&b);
+	b.k = keyring_new();
+	b.ss = state_open(d.path, 0, b.err, sizeof(b.err));
+	plan = (struct plan){ CALL_WRITE, FATE_FAIL, 1, 0, 0 };
+	state_set_io(b.ss, &faulty);
+	assert_int_equal(state_load(b.ss, URL_B, &b.st, b.k, b.err, sizeof(b.err)), STATE_UNUSABLE);
+	box_close(&b);
+	assert_int_equal(box_load(&b, &d, URL_A), STATE_OK);
+	assert_true(key_equal(&a, keyring_public(b.k, SLOT_MACHINE)));
+	box_close(&b);
+	dir_remove(&d);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_call_failing),
+		cmocka_unit_test(test_save_again_after_failure),
+		cmocka_unit_test(test_death_at_every_call),
+		cmocka_unit_test(test_kill_at_any_instant),
+		cmocka_unit_test(test_death_while_switching),
+		cmocka_unit_test(test_full_disk_while_switching),
+	};
+
+	return cmocka_run_group_tests(tests, quiet, NULL);
+}
