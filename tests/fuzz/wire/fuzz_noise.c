@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "noiserec.h"
+
+/*
+ * The input is a script: records sealed by the peer, damaged or not, and raw bytes, in pieces of any size.  What comes out
+ * must be what was sealed, in order, up to the first damage.
+ */
+struct out {
+	struct buf b;
+};
+
+static int
+take(void *arg, const uint8_t *p, size_t n)
+{
+	struct out *o = arg;
+
+	if (n == 0 || n > NOISE_PLAIN_MAX)
+		abort();
+	return buf_put(&o->b, p, n);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const uint8_t k1[32] = { 1 }, k2[32] = { 2 };
+	uint8_t plain[5000];
+	struct noiserec client, server;
+	struct buf wire, expect;
+	struct out got;
+	size_t at = 0, n, piece;
+	int damaged = 0, rc = 0;
+
+	if (sodium_init() == -1)
+		abort();
+	noiserec_init(&client, k1, k2);
+	noiserec_init(&server, k2, k1);
+	buf_init(&wire, 1 << 22);
+	buf_init(&expect, 1 << 22);
+	buf_init(&got.b, 1 << 22);
+	for (at = 0; at + 4 <= size && buf_len(&wire) < (1 << 20); at += 4) {
+		n = ((size_t)data[at + 1] << 8 | data[at + 2]) % sizeof(plain);
+		memset(plain, data[at + 3], n);
+		switch (data[at] & 3) {
+		case 0:
+		case 1:
+			noiserec_seal(&server, plain, n, &wire);
+			if (!damaged)
+				buf_put(&expect, plain, n);
+			break;
+		case 2:
+			if (buf_len(&wire) > n) { /* what was sealed last is suspect from here on */
+				noiserec_seal(&server, plain, 7, &wire);
+				wire.mem[wire.end - 1 - n % 20] ^= (uint8_t)(data[at + 3] | 1);
+				damaged = 1;
+			}
+			break;
+		default:
+			buf_put(&wire, data + at, 4);
+			damaged = 1;
+			break;
+		}
+	}
+	for (n = 0; rc == 0 && n < buf_len(&wire); n += piece) {
+		piece = size > 0 ? (size_t)data[n % size] * 17 + 1 : 1;
+		if (piece > buf_len(&wire) - n)
+			piece = buf_len(&wire) - n;
+		rc = noiserec_feed(&client, buf_ptr(&wire) + n, piece, take, &got);
+	}
+	if (rc == -1 && client.error == NULL)
+		abort();
+	if (!damaged && rc == 0 && buf_len(&got.b) != buf_len(&expect))
+		abort();
+	if (buf_len(&got.b) > buf_len(&expect) ||
+	    (buf_len(&got.b) > 0 && memcmp(buf_ptr(&got.b), buf_ptr(&expect), buf_len(&got.b)) != 0))
+		abort();
+	if (rc == -1 && (client.rx[0] != 0 || noiserec_feed(&client, plain, 1, take, &got) != -1))
+		abort();
+	buf_free(&wire);
+	buf_free(&expect);
+	buf_free(&got.b);
+	return 0;
+}
