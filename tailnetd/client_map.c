@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <string.h>
+
+#include "client_int.h"
+
+/* The map session, and the expiry of the node key that is learnt from it. */
+
+#define STABLE_MS     10000      /* BACK-03: a stream must have lived so long after its netmap to count as a success */
+#define STOP_MS       3000       /* mapd must report the end of a stream it was told to end */
+#define RECHECK_MS    30000      /* EXP-07, ERR-06: the wall clock may jump under a longer timer */
+#define SLACK_MS      50         /* a timer that fires early must not be armed for nothing */
+#define PLAUSIBLE_SEC 1673373066 /* protocol.md E.12: a ControlTime before it is nonsense */
+#define NEAR_SEC      60
+
+/* --- what is wanted --- */
+
+static int
+want_stream(const struct client *c)
+{
+	return c->logged_in && !c->paused;
+}
+
+/*
+ * Warm start: mapd connects while authd registers.  Only for the first try of a login that may well succeed at once.
+ */
+static int
+want_prepared(const struct client *c)
+{
+	if (c->logged_in || c->paused || c->prepare_failed || c->goal.kind != GOAL_LOGIN || c->goal.url[0] != '\0')
+		return 0;
+	if (c->op != OP_REGISTER && c->op != OP_COMMIT)
+		return 0;
+	return c->goal.attempts <= 1 && (!c->goal.candidate || c->op_authkey != AUTHKEY_NONE);
+}
+
+static void
+start(struct client *c, int prepare)
+{
+	struct client_action *a;
+
+	if (c->map == MAP_NONE)
+		c->map_id = client_new_id(c);
+	a = client_act(c, CA_MAP_START, c->map_id);
+	a->u.map.prepare = prepare;
+	a->u.map.candidate = prepare && c->goal.candidate;
+	c->map = prepare ? MAP_PREPARED : MAP_STREAM;
+	c->map_open = c->synced = c->restart_map = 0;
+}
+
+static void
+stop(struct client *c, int drop)
+{
+	client_act(c, CA_MAP_STOP, c->map_id)->u.stop.drop = drop;
+	c->map = MAP_STOPPING;
+	c->synced = c->map_open = 0;
+	client_arm(c, CT_MAP_STOP, STOP_MS);
+}
+
+void
+map_go(struct client *c)
+{
+	if (!want_stream(c) && c->map_wait) {
+		c->map_wait = 0;
+		client_disarm(c, CT_MAP);
+	}
+	switch (c->map) {
+	case MAP_NONE:
+		if (want_stream(c) && !c->map_wait)
+			start(c, 0);
+		else if (want_prepared(c))
+			start(c, 1);
+		break;
+	case MAP_PREPARED:
+		if (want_stream(c))
+			start(c, 0); /* the same session goes on */
+		else if (!want_prepared(c))
+			stop(c, 0);
+		break;
+	case MAP_STREAM:
+		if (!want_stream(c) || c->restart_map)
+			stop(c, 0);
+		break;
+	case MAP_STOPPING: break; /* ROT-04: nothing new before the old is gone */
+	}
+}
+
+/* After a login, for `reconnect`: a running stream is ended first, a wait is cut short. */
+void
+map_restart(struct client *c)
+{
+	c->map_wait = 0;
+	client_disarm(c, CT_MAP);
+	backoff_reset(&c->map_backoff);
+	c->restart_map = c->map == MAP_STREAM;
+	map_go(c);
+}
+
+void
+map_drop(struct client *c)
+{
+	c->map_wait = 0;
+	client_disarm(c, CT_MAP);
+	backoff_reset(&c->map_backoff);
+	if (c->map == MAP_STREAM || c->map == MAP_PREPARED)
+		stop(c, 1);
+	else
+		client_act(c, CA_MAP_STOP, c->map_id)->u.stop.drop = 1;
+}
+
+/* --- what mapd tells --- */
+
+static void
+over(struct client *c)
+{
+	c->map = MAP_NONE;
+	c->synced = c->map_open = c->restart_map = 0;
+	client_disarm(c, CT_MAP_STOP);
+}
+
+static void
+on_closed(struct client *c, const struct client_event *e)
+{
+	enum client_map was = c->map;
+	int stable = c->synced && c->now_ms - c->live_ms >= STABLE_MS;
+
+	over(c);
+	if (was == MAP_PREPARED) {
+		c->prepare_failed = 1;
+	} else if (was == MAP_STREAM) {
+		if (stable)
+			backoff_reset(&c->map_backoff);
+		client_set_err(c, SRC_MAP, e->u.closed.err);
+		c->map_wait = 1;
+		client_arm(c, CT_MAP, client_delay(c, &c->map_backoff));
+	}
+	if (was != MAP_STOPPING && e->u.closed.suspect)
+		auth_suspect(c);
+	map_go(c);
+}
+
+void
+map_on_stream(struct client *c, const struct client_event *e)
+{
+	if (e->id != c->map_id || c->map == MAP_NONE)
+		return;
+	if (e->type == CE_CLOSED) {
+		on_closed(c, e);
+		return;
+	}
+	if (c->map == MAP_STOPPING)
+		return;
+	if (e->type == CE_CONNECTED) {
+		auth_key_ok(c);
+	} else if (c->map == MAP_STREAM && e->type == CE_OPEN) {
+		c->map_open = 1;
+		c->open_ms = c->now_ms;
+		c->map_streams++;
+	} else if (c->map == MAP_STREAM && e->type == CE_LIVE && !c->synced) {
+		c->synced = 1;
+		c->live_ms = c->now_ms;
+		client_clear_err(c, SRC_MAP);
+	}
+}
+
+/* Nobody's error: the next mapd goes on at once; how soon there is one is the supervisor's business. */
+void
+map_on_gone(struct client *c)
+{
+	over(c);
+	map_go(c);
+}
+
+/* --- self and expiry --- */
+
+void
+map_on_self(struct client *c, const struct client_event *e)
+{
+	const struct client_user *u = &e->u.self.user;
+	struct client_profile *p = &c->p;
+	int changed = time_cmp(p->expiry, e->u.self.expiry) != 0;
+
+	if (e->id != c->map_id || c->map != MAP_STREAM)
+		return; /* PERS-05: a session from before a rotation has no say */
+	p->expiry = e->u.self.expiry;
+	if (!e->u.self.expired) /* EXP-08: an expired node is no unapproved one */
+		c->authorized = e->u.self.authorized;
+	if (u->id != 0 && u->login_name[0] != '\0' &&
+	    (u->id != p->user_id || strcmp(u->login_name, p->login_name) != 0 ||
+		strcmp(u->display_name, p->display_name) != 0)) {
+		p->user_id = u->id;
+		strlcpy(p->login_name, u->login_name, sizeof(p->login_name));
+		strlcpy(p->display_name, u->display_name, sizeof(p->display_name));
+		changed = 1;
+	}
+	if (changed)
+		client_save(c, SAVE_PLAIN);
+	c->self_expired = e->u.self.expired;
+	expiry_check(c);
+}
+
+void
+map_on_control_time(struct client *c, int64_t sec)
+{
+	int64_t d;
+
+	if (sec < PLAUSIBLE_SEC) /* EXP-06 */
+		return;
+	d = sec - c->now.sec;
+	c->clock_delta = d > NEAR_SEC || d < -NEAR_SEC ? d : 0;
+	expiry_check(c);
+}
+
+struct wtime
+client_corrected(const struct client *c, struct wtime now)
+{
+	now.sec += c->clock_delta;
+	return now;
+}
+
+static void
+expire(struct client *c)
+{
+	struct client_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = 1 };
+
+	c->expired = 1;
+	/* Only who was logged in logs in again (protocol.md H.2, defect 5). */
+	if (!c->cfg.expiry_wait && c->logged_in && c->goal.kind == GOAL_NONE)
+		auth_new_goal(c, &g);
+}
+
+/* EXP-04: the server has extended the key; a login that nobody asked for is dropped. */
+static void
+revive(struct client *c)
+{
+	struct client_goal none = { .kind = GOAL_NONE };
+
+	c->expired = 0;
+	if (c->goal.kind == GOAL_LOGIN && c->goal.by_expiry && c->op != OP_COMMIT) {
+		client_clear_err(c, SRC_AUTH);
+		auth_new_goal(c, &none);
+	}
+}
+
+/* Milliseconds until the instant, clamped to 0..RECHECK_MS: no overflow in the year 9999. */
+static unsigned
+ms_until(struct wtime now, struct wtime at)
+{
+	int64_t sec;
+
+	if (time_cmp(at, now) <= 0)
+		return 0;
+	sec = at.sec - now.sec;
+	if (sec > RECHECK_MS / 1000)
+		return RECHECK_MS;
+	sec = sec * 1000 + (at.nsec - now.nsec) / 1000000;
+	return sec >= RECHECK_MS ? RECHECK_MS : (unsigned)sec + SLACK_MS;
+}
+
+/* EXP-02: a local timer, in short steps, looks whether the node key has expired; with no network and no message. */
+void
+expiry_check(struct client *c)
+{
+	struct wtime now = client_corrected(c, c->now);
+	int known = c->have_node && !time_is_none(c->p.expiry);
+	int past = c->have_node && (c->self_expired || (known && time_cmp(c->p.expiry, now) <= 0));
+
+	if (past) {
+		client_disarm(c, CT_EXPIRY);
+		expire(c);
+		return;
+	}
+	if (c->expired)
+		revive(c);
+	if (known)
+		client_arm(c, CT_EXPIRY, ms_until(now, c->p.expiry));
+	else
+		client_disarm(c, CT_EXPIRY);
+}
