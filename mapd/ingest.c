@@ -133,7 +133,7 @@ is_list(unsigned name)
 static enum type_id
 member_type(const struct ingest *g)
 {
-	return g->name == NM_NONE ? TY_ANY : (enum type_id)json_types[TY_MAPRESPONSE].members[g->name];
+	return g->name == NM_NONE ? TY_ANY : (enum type_id)schema_types[TY_MAPRESPONSE].members[g->name];
 }
 
 /* A member came twice: the last wins. */
@@ -424,7 +424,7 @@ at_name(struct ingest *g)
 	case PARSE_BAD: return parse_error(g);
 	default: break;
 	}
-	g->name = parse_member_name(ps, json_types[TY_MAPRESPONSE].members, s, n);
+	g->name = parse_member_name(ps, schema_types[TY_MAPRESPONSE].members, s, n);
 	g->off = (size_t)(ps->p - g->win);
 	g->where = AT_COLON;
 	return 0;

@@ -164,7 +164,7 @@ put_string(struct parser *ps, const uint8_t *s, size_t n)
 }
 
 static const char *
-kind_error(enum json_kind k)
+kind_error(enum schema_kind k)
 {
 	static const char *const text[] = {
 		[JK_ANY] = "not a value", [JK_STR] = "not a string", [JK_BOOL] = "not true or false", [JK_I64] = "not a whole number",
@@ -178,7 +178,7 @@ kind_error(enum json_kind k)
 }
 
 static enum parse_result
-string_value(struct parser *ps, enum json_kind k)
+string_value(struct parser *ps, enum schema_kind k)
 {
 	enum parse_result r;
 	const uint8_t *s;
@@ -274,7 +274,7 @@ f64_fits(const uint8_t *s, size_t n)
 }
 
 static int
-number_fits(enum json_kind k, const uint8_t *s, const uint8_t *end, int whole, uint64_t v, int fits)
+number_fits(enum schema_kind k, const uint8_t *s, const uint8_t *end, int whole, uint64_t v, int fits)
 {
 	int neg = *s == '-';
 
@@ -289,7 +289,7 @@ number_fits(enum json_kind k, const uint8_t *s, const uint8_t *end, int whole, u
 }
 
 static enum parse_result
-number(struct parser *ps, enum json_kind k)
+number(struct parser *ps, enum schema_kind k)
 {
 	const uint8_t *s = ps->p, *end;
 	int whole, fits;
@@ -320,7 +320,7 @@ number(struct parser *ps, enum json_kind k)
 }
 
 static enum parse_result
-literal(struct parser *ps, enum json_kind k)
+literal(struct parser *ps, enum schema_kind k)
 {
 	static const struct {
 		const char *text;
@@ -384,7 +384,7 @@ whole_number_name(const uint8_t *s, size_t n)
 
 /* The name and colon; *t becomes the type of the value.  The name is packed, its hash or id is in m->name. */
 static enum parse_result
-member_name(struct parser *ps, const struct json_type *jt, struct parse_member *m, enum type_id *t)
+member_name(struct parser *ps, const struct schema_type *jt, struct parse_member *m, enum type_id *t)
 {
 	enum parse_result r;
 	const uint8_t *s;
@@ -542,7 +542,7 @@ drop_repeated(struct parser *ps, size_t from)
 
 /* Limits that cost an item, not the message. */
 static int
-over_limit(const struct parser *ps, const struct json_type *jt, const struct parse_member *m, size_t count)
+over_limit(const struct parser *ps, const struct schema_type *jt, const struct parse_member *m, size_t count)
 {
 	if (jt->max != 0 && count >= jt->max)
 		return 1;
@@ -551,7 +551,7 @@ over_limit(const struct parser *ps, const struct json_type *jt, const struct par
 }
 
 static enum parse_result
-members(struct parser *ps, const struct json_type *jt, size_t from, int *maybe)
+members(struct parser *ps, const struct schema_type *jt, size_t from, int *maybe)
 {
 	uint64_t seen[4] = { 0 };
 	struct parse_member m;
@@ -590,7 +590,7 @@ members(struct parser *ps, const struct json_type *jt, size_t from, int *maybe)
 }
 
 static enum parse_result
-object(struct parser *ps, const struct json_type *jt, int top)
+object(struct parser *ps, const struct schema_type *jt, int top)
 {
 	size_t from = ps->nstack;
 	enum parse_result r;
@@ -616,7 +616,7 @@ object(struct parser *ps, const struct json_type *jt, int top)
 }
 
 static enum parse_result
-array(struct parser *ps, const struct json_type *jt)
+array(struct parser *ps, const struct schema_type *jt)
 {
 	enum type_id t = jt->kind == JK_ANY ? TY_ANY : (enum type_id)jt->elem;
 	enum parse_result r;
@@ -656,8 +656,8 @@ array(struct parser *ps, const struct json_type *jt)
 static enum parse_result
 value(struct parser *ps, enum type_id t, int top)
 {
-	const struct json_type *jt = &json_types[t];
-	enum json_kind k = (enum json_kind)jt->kind;
+	const struct schema_type *jt = &schema_types[t];
+	enum schema_kind k = (enum schema_kind)jt->kind;
 	enum parse_result r;
 
 	parse_space(ps);

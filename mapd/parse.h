@@ -73,7 +73,7 @@ parse_space(struct parser *ps)
 }
 
 /* scalar.c: a string of a kind with a form; s is clean text of n bytes.  0 and packed, or -1. */
-int	 scalar_pack(struct pb *out, enum json_kind kind, const uint8_t *s, size_t n);
+int	 scalar_pack(struct pb *out, enum schema_kind kind, const uint8_t *s, size_t n);
 /* An even number of 32..120 lower-case hex digits as PK_HEX.  1 = done. */
 int	 scalar_hex(struct pb *out, const uint8_t *s, size_t n);
 /* text.c of this room: unescape what stands between quotes and escape it our way (protocol.md A.3: bad UTF-8 becomes U+FFFD). */

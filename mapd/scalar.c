@@ -149,7 +149,7 @@ check_b64(const uint8_t *s, size_t n)
 }
 
 int
-scalar_pack(struct pb *out, enum json_kind kind, const uint8_t *s, size_t n)
+scalar_pack(struct pb *out, enum schema_kind kind, const uint8_t *s, size_t n)
 {
 	switch (kind) {
 	case JK_NODEKEY: return pack_key(out, PK_NODEKEY, "nodekey:", 8, s, n);

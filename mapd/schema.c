@@ -143,7 +143,7 @@ static members mapresponse = {
 #define INTMAP(e)	{ JK_INTMAP, e, 0, NULL_MEMBERS }
 #define NULL_MEMBERS	((const uint8_t *)0)
 
-const struct json_type json_types[TY_COUNT] = {
+const struct schema_type schema_types[TY_COUNT] = {
 	[TY_ANY] = SCALAR(ANY), [TY_STR] = SCALAR(STR), [TY_BOOL] = SCALAR(BOOL), [TY_I64] = SCALAR(I64), [TY_U64] = SCALAR(U64),
 	[TY_U16] = SCALAR(U16), [TY_F64] = SCALAR(F64), [TY_TIME] = SCALAR(TIME), [TY_PFX] = SCALAR(PFX), [TY_IP] = SCALAR(IP),
 	[TY_ENDPOINT] = SCALAR(ENDPOINT), [TY_NODEKEY] = SCALAR(NODEKEY), [TY_MKEY] = SCALAR(MKEY), [TY_DISCO] = SCALAR(DISCO),

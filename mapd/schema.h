@@ -11,7 +11,7 @@
  * What Go's decoder would check (protocol.md A.3, E, F; FLD-16): the type of every known member at every level.  Unknown members are taken
  * as they are.  null is allowed everywhere and means absent.
  */
-enum json_kind {
+enum schema_kind {
 	JK_ANY, JK_STR, JK_BOOL, JK_I64, JK_U64, JK_U16, JK_F64, JK_TIME, JK_PFX, JK_IP, JK_ENDPOINT, JK_NODEKEY, JK_MKEY, JK_DISCO, JK_B64,
 	JK_OBJ,			/* members by name */
 	JK_ARR,			/* elements of one type */
@@ -37,13 +37,13 @@ enum type_id {
 	TY_COUNT
 };
 
-struct json_type {
+struct schema_type {
 	uint8_t		 kind;
 	uint8_t		 elem;		/* type of elements or map values */
 	uint16_t	 max;		/* elements or members kept (security.md D15), the rest is dropped; 0 = no limit of its own */
 	const uint8_t	*members;	/* JK_OBJ: type of each name_id, TY_NONE = unknown */
 };
 
-extern const struct json_type json_types[TY_COUNT];
+extern const struct schema_type schema_types[TY_COUNT];
 
 #endif
