@@ -3,6 +3,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +70,7 @@ close_from(int first)
 	if (closefrom(first) == 0)
 		return;
 #else
-	if (close_range((unsigned)first, ~0u, 0) == 0)
+	if (syscall(SYS_close_range, first, ~0u, 0) == 0)
 		return;
 #endif
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < end)

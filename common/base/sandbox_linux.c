@@ -170,12 +170,12 @@ step_rlimits(struct entry *e)
 
 		if (!rlimit_wanted(l->resource))
 			continue;
-		if (getrlimit((__rlimit_resource_t)l->resource, &rl) == -1)
+		if (getrlimit((unsigned)l->resource, &rl) == -1)
 			return -1;
 		rl.rlim_cur = rl.rlim_max < l->value ? rl.rlim_max : l->value;
 		if (!l->soft_only)
 			rl.rlim_max = rl.rlim_cur;
-		if (setrlimit((__rlimit_resource_t)l->resource, &rl) == -1)
+		if (setrlimit((unsigned)l->resource, &rl) == -1)
 			return -1;
 	}
 	return 1;
