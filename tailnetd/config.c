@@ -56,7 +56,7 @@ split_words(char *s, char **words, int max, const char **why)
 		char *to;
 		int   quoted;
 
-		while (*s == ' ' || *s == '\t' || *s == '\r')
+		while (*s == ' ' || *s == '\t')
 			s++;
 		if (*s == '\0' || *s == '#')
 			return n;
@@ -67,7 +67,7 @@ split_words(char *s, char **words, int max, const char **why)
 		quoted = *s == '"';
 		s += quoted;
 		words[n++] = to = s;
-		while (quoted ? *s != '"' : *s != '\0' && *s != ' ' && *s != '\t' && *s != '\r') {
+		while (quoted ? *s != '"' : *s != '\0' && *s != ' ' && *s != '\t') {
 			if (*s == '\0') {
 				*why = "quote is not closed";
 				return -1;
@@ -150,6 +150,8 @@ config_parse(const char *name, const char *text, size_t n, struct config *out, c
 		}
 		memcpy(line, text, len);
 		line[len] = '\0';
+		if (len > 0 && line[len - 1] == '\r')
+			line[len - 1] = '\0';
 		if (parse_line(&r, line, &c) == -1)
 			goto out;
 		text += len + (nl != NULL);

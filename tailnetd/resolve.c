@@ -52,6 +52,8 @@ resolve_parse(const char *text, size_t n, struct ipc_addr addrs[RESOLVE_MAX], ch
 		const char *end = memchr(text, '\n', n);
 
 		text_sanitize(text + 6, (end != NULL ? (size_t)(end - text) : n) - 6, err, errsize);
+		if (*err == '\0')
+			snprintf(err, errsize, "the resolver gave no reason");
 		return 0;
 	}
 	while (n > 0) {
