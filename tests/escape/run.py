@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The tailnetd authors
+"""The escape suite (security.md 5.1): every operation, in a fresh process, inside each child's sandbox.
+
+Fails if one succeeds with all layers on.  Then single layers are left out, to show what each of them stops.
+  run.py [--markdown]     TAILNETD_BUILD names the build (make ESCAPE=1), with tests/escape/escape in it
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = pathlib.Path(os.environ.get("TAILNETD_BUILD", ROOT / "build-escape"))
+PROFILES = ("authd", "mapd")
+EVERY = "uid,chroot,rlimits,undumpable,pdeathsig,capabilities,landlock,seccomp"
+# What is left out, and the head of its column.  Leaving out no_new_privs would keep the others from being entered.
+LEFT_OUT = [
+    ("all layers", ""),
+    ("no seccomp", "seccomp"),
+    ("no landlock", "landlock"),
+    ("no uid", "uid"),
+    ("no chroot", "chroot"),
+    ("no rlimits", "rlimits"),
+    ("no capabilities", "capabilities"),
+    ("uid, chroot, rlimits", "landlock,seccomp"),
+    ("uid only", "landlock,seccomp,chroot,rlimits"),
+    ("seccomp only", "uid,chroot,rlimits,undumpable,pdeathsig,capabilities,landlock"),
+    ("landlock only", "uid,chroot,rlimits,undumpable,pdeathsig,seccomp"),
+]
+
+
+def attempt(program, profile, left_out):
+    """{number: (name, verdict)} of all operations."""
+    done = subprocess.run([program, profile, left_out], capture_output=True, text=True, timeout=300)
+    if done.returncode != 0:
+        sys.exit(f"{program} {profile} '{left_out}': exit {done.returncode}\n{done.stderr}")
+    rows = (line.split("\t") for line in done.stdout.splitlines())
+    return {int(number): (name, verdict) for number, name, verdict in rows}
+
+
+def escaped(results):
+    return [n for n, (_, verdict) in results.items() if verdict == "ESCAPED"]
+
+
+def broken(results):
+    """Operations that tell nothing: the test itself did not work."""
+    return [f"{n} {name}: {v}" for n, (name, v) in results.items() if v in ("no sandbox", "no fixture", "hangs")]
+
+
+def judge(label, program, profile):
+    """All layers on: what must hold.  Returns the number of failures."""
+    results = attempt(program, profile, "")
+    bad = escaped(results)
+    killed = sum(v.startswith("killed") for _, v in results.values())
+    print(f"{label:8} {profile:6} {len(results)} tried, {killed} killed, {len(results) - killed - len(bad)} refused, "
+          f"{len(bad)} succeeded")
+    for n in bad:
+        print(f"  ESCAPED: {n} {results[n][0]}")
+    for line in broken(results):
+        print(f"  BROKEN: {line}")
+    return len(bad) + len(broken(results))
+
+
+def static_program():
+    """The same with another libc, if musl-gcc is there."""
+    if shutil.which("musl-gcc") is None:
+        print("musl     not tried: no musl-gcc (Debian: musl-tools)")
+        return None
+    out = BUILD / "tests/escape/escape-musl"
+    sources = [ROOT / f"tests/escape/{n}.c" for n in ("escape", "ops")]
+    sources += sorted((ROOT / "common/base").glob("sandbox*.c"))
+    sources += [ROOT / n for n in ("common/base/log.c", "common/base/text.c", "common/base/buf.c", "common/child/calls.c",
+                                   "authd/sandbox.c", "mapd/sandbox.c", "ipc/spawn.c")]
+    includes = [f"-I{ROOT / d}" for d in ("common/base", "common/json", "common/wire", "common/child", "ipc", "authd",
+                                          "mapd", "tests/escape")]
+    # The kernel's headers; musl's own come first.  libbsd's queue.h has no libc in it.
+    machine = os.uname().machine
+    foreign = ["-idirafter", "/usr/include", "-idirafter", f"/usr/include/{machine}-linux-gnu"]
+    subprocess.run(["musl-gcc", "-static", "-std=c11", "-D_GNU_SOURCE", "-O2", "-DTEST_ESCAPE", "-DESCAPE_STATIC", *includes,
+                    *foreign, "-o", out, *sources], check=True)
+    return out
+
+
+def table(columns):
+    """Markdown: one row per operation, one column per choice of layers."""
+    names = columns[0][1]
+    lines = ["| | operation | " + " | ".join(head for head, _ in columns) + " |", "|---|---|" + "---|" * len(columns)]
+    for n, (name, _) in names.items():
+        cells = ["**through**" if r[n][1] == "ESCAPED" else "" for _, r in columns]
+        lines.append(f"| {n} | {name} | " + " | ".join(cells) + " |")
+    totals = [str(len(escaped(r))) for _, r in columns]
+    lines.append("| | **got through** | " + " | ".join(totals) + " |")
+    return "\n".join(lines)
+
+
+def as_nobody(program):
+    """Best effort: the daemon is not root, so neither uid nor chroot."""
+    copy = pathlib.Path("/tmp") / f"escape-copy-{os.getpid()}"
+    shutil.copy(program, copy)
+    copy.chmod(0o755)
+    failures = 0
+    try:
+        for profile in PROFILES:
+            done = subprocess.run([copy, profile, ""], capture_output=True, text=True, timeout=300, user=65534, group=65534,
+                                  extra_groups=[])
+            lines = [line.split("\t") for line in done.stdout.splitlines()]
+            bad = [line for line in lines if line[2] in ("ESCAPED", "no sandbox", "no fixture", "hangs")]
+            print(f"{'not root':8} {profile:6} {len(lines)} tried, {len(bad)} succeeded")
+            for line in bad:
+                print("  ESCAPED or broken:", *line)
+            failures += len(bad) + (done.returncode != 0)
+    finally:
+        copy.unlink()
+    return failures
+
+
+def main():
+    program = BUILD / "tests/escape/escape"
+    root = os.geteuid() == 0
+    if not root:
+        print("not root: uid, chroot and capabilities are not part of this run")
+    failures = sum(judge("glibc", program, profile) for profile in PROFILES)
+    if root:
+        failures += as_nobody(program)
+    musl = static_program()
+    if musl is not None:
+        failures += sum(judge("musl", musl, profile) for profile in PROFILES)
+    if root:
+        columns = [(head, attempt(program, "mapd", left_out)) for head, left_out in LEFT_OUT]
+        print()
+        if "--markdown" in sys.argv[1:]:
+            print(table(columns))
+        else:
+            for head, results in columns:
+                through = escaped(results)
+                print(f"{head:22} {len(through):3} got through" + (": " + " ".join(map(str, through)) if through else ""))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
