@@ -310,6 +310,10 @@ apply_keepalive(struct apply *a, struct wtime now)
 static int
 apply_message(struct apply *a, struct wtime now, struct netmap_change *ch, const char **why)
 {
+	if (a->st->target != NULL && (a->first || a->st->target != a->nm->cur->peers)) {
+		*why = "the stream ended meanwhile";
+		return -1;
+	}
 	*why = "out of memory";
 	if (a->st->keepalive)
 		return apply_keepalive(a, now);

@@ -97,6 +97,7 @@ forget_text(struct ingest *g)
 void
 ingest_discard(struct ingest *g)
 {
+	g->ps.dict = g->nm->names;
 	stage_clear(&g->st);
 	side_clear(&g->side);
 	pb_free(&g->rules);
@@ -163,8 +164,11 @@ list_dict(struct ingest *g)
 
 	if (g->name == NM_UserProfiles || g->name == NM_PacketFilter)
 		return nm->names;
-	if (g->name != NM_Peers && live)
-		return nm->cur->peers->dict;
+	if (g->name != NM_Peers && live) {
+		if (g->st.target == NULL)
+			g->st.target = peers_ref(nm->cur->peers);
+		return g->st.target->dict;
+	}
 	if (g->st.peers_new == NULL && (g->st.peers_new = peers_new()) == NULL)
 		return NULL;
 	return g->st.peers_new->dict;
@@ -612,8 +616,6 @@ ingest_apply(struct ingest *g, struct wtime now, struct netmap_change *ch)
 		g->where = AT_START;
 		refuse(g, why);
 	}
-	side_clear(&g->side);
-	g->staged = 0;
-	g->where = REFUSED;
+	ingest_discard(g);
 	return r;
 }

@@ -52,6 +52,7 @@ stage_clear(struct stage *st)
 	nodelist_clear(&st->patches);
 	nodelist_clear(&st->profiles);
 	peers_unref(st->peers_new);
+	peers_unref(st->target);
 	free(st->removed);
 	free(st->seen);
 	free(st->online);

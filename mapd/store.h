@@ -101,6 +101,7 @@ struct stage {
 	struct blob	*base_rules;		/* PacketFilter */
 	struct blob	*chunks, *display;	/* PacketFilters, DisplayMessages: packed objects */
 	struct peers	*peers_new;		/* the set that Peers and a first message fill */
+	struct peers	*target;		/* the set whose dictionary changed and patches were packed with, NULL: peers_new or none */
 	struct nodelist	 peers, changed, patches, profiles;	/* profiles: struct profile */
 	int64_t		*removed;
 	size_t		 nremoved;
