@@ -1,0 +1,497 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The tailnetd authors
+"""The daemon under test: its files, its processes, its control socket."""
+import base64
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("TAILNETD_BUILD", os.path.join(ROOT, "build"))
+BIN = os.path.join(BUILD, "bin")
+# One knob for slow machines and sanitizer builds.
+SLOW = float(os.environ.get("E2E_SLOW", "1"))
+SYNC = "state:synchronized"
+DEADLINE = 30 * SLOW
+CHILDREN = ("authd", "mapd", "resolver")
+
+
+class Late(AssertionError):
+    pass
+
+
+def until(fn, timeout=DEADLINE, what="", every=0.02):
+    """fn() until it is true; its value."""
+    end = time.monotonic() + timeout
+    while True:
+        v = fn()
+        if v:
+            return v
+        if time.monotonic() > end:
+            raise Late("not within %s s: %s" % (timeout, what or fn))
+        time.sleep(every)
+
+
+def stays(fn, seconds, what=""):
+    """fn() has to hold all the time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert fn(), "did not stay: %s" % (what or fn)
+        time.sleep(0.05)
+
+
+class CtlError(Exception):
+    def __init__(self, code, message):
+        super().__init__("%s: %s" % (code, message))
+        self.code, self.message = code, message
+
+
+class Watch:
+    """The event stream of a daemon, read by a thread."""
+
+    def __init__(self, path, verb="watch", netmap=False):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(path)
+        self.sock.sendall((verb + (" netmap" if netmap else "") + "\n").encode())
+        self.events, self.closed = [], False
+        self.cond = threading.Condition()
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        with contextlib.suppress(OSError, ValueError):
+            for line in self.sock.makefile("rb"):
+                e = json.loads(line)
+                e["_t"] = time.monotonic()
+                with self.cond:
+                    self.events.append(e)
+                    self.cond.notify_all()
+        with self.cond:
+            self.closed = True
+            self.cond.notify_all()
+
+    def mark(self):
+        with self.cond:
+            return len(self.events)
+
+    def all(self, event=None, since=0):
+        with self.cond:
+            return [e for e in self.events[since:] if event is None or e.get("event") == event]
+
+    def wait(self, pred, timeout=DEADLINE, since=0, what=""):
+        end = time.monotonic() + timeout
+        i = since
+        with self.cond:
+            while True:
+                while i < len(self.events):
+                    if pred(self.events[i]):
+                        return self.events[i]
+                    i += 1
+                left = end - time.monotonic()
+                if self.closed or left <= 0:
+                    last = [e for e in self.events if e.get("event") == "status"][-1:]
+                    raise Late("%s: %s; last status %s" % (
+                        "watch closed" if self.closed else "not within %s s" % timeout, what or pred,
+                        json.dumps(last[0]["status"]) if last else "none"))
+                self.cond.wait(left)
+
+    def status(self, pred, timeout=DEADLINE, since=0, what=""):
+        e = self.wait(lambda e: e.get("event") == "status" and pred(e["status"]), timeout, since, what)
+        return e["status"]
+
+    def states(self, since=0):
+        """The states seen, repetitions left out."""
+        out = []
+        for e in self.all("status", since):
+            if not out or out[-1] != e["status"]["state"]:
+                out.append(e["status"]["state"])
+        return out
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        self.thread.join(10)
+        self.sock.close()
+
+
+class Daemon:
+    """One tailnetd with files of its own.  Keywords of the configuration as arguments, - as _."""
+
+    def __init__(self, control_url, auth_key=None, raw="", sandbox=None, directory=None, user=None, env=None, prefix=(),
+                 start=True, **conf):
+        self.own_dir = directory is None
+        self.dir = directory or tempfile.mkdtemp(prefix="td-", dir="/tmp")
+        os.chmod(self.dir, 0o755)
+        self.user, self.env, self.prefix = user, env, list(prefix)
+        if user is not None:
+            shutil.chown(self.dir, user, user)
+        self.state_dir = os.path.join(self.dir, "state")
+        self.socket = os.path.join(self.dir, "run", "tailnetd.sock")
+        self.conf_file = os.path.join(self.dir, "conf")
+        self.key_file = os.path.join(self.dir, "authkey")
+        self.secrets = []
+        self.conf = {"control-url": control_url, "state-dir": self.state_dir, "control-socket": self.socket,
+                     "chroot-dir": os.path.join(self.dir, "empty"), "libexec-dir": BIN, "log-level": "debug",
+                     "endpoints": "none"}
+        if sandbox is None:
+            sandbox = "required" if os.getuid() == 0 and user is None else "best-effort"
+        self.conf["sandbox"] = sandbox
+        self.conf.update({k.replace("_", "-"): v for k, v in conf.items()})
+        self.raw = raw
+        self.logs, self.exits = [], []
+        self.proc = None
+        self.watches = []
+        if auth_key:
+            self.set_auth_key(auth_key)
+        if start:
+            self.start()
+
+    def set_auth_key(self, key):
+        self.secrets.append(key)
+        with open(self.key_file, "w") as f:
+            f.write(key + "\n")
+        os.chmod(self.key_file, 0o600)
+        if self.user is not None:
+            shutil.chown(self.key_file, self.user, self.user)
+        self.conf["auth-key-file"] = self.key_file
+
+    def write_conf(self):
+        with open(self.conf_file, "w") as f:
+            for k, v in self.conf.items():
+                if v is None:
+                    continue
+                values = v if isinstance(v, (list, tuple)) else [v]
+                f.write("%s %s\n" % (k, " ".join('"%s"' % x if " " in str(x) or x == "" else str(x) for x in values)))
+            f.write(self.raw)
+
+    # ---- process
+    def spawn(self, *args):
+        self.write_conf()
+        log = open(os.path.join(self.dir, "log.%d" % len(self.logs)), "wb")
+        self.logs.append(log.name)
+        how = {}
+        if self.user is not None:
+            import pwd
+            how = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []}
+        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
+        env.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
+        env.update(self.env or {})
+        self.proc = subprocess.Popen(self.prefix + [os.path.join(BIN, "tailnetd"), "-d", "-f", self.conf_file] + list(args),
+                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd="/", **how)
+        log.close()
+        return self
+
+    def start(self, *args):
+        """Start it and wait until it answers."""
+        self.spawn(*args)
+        until(self._answers, what="control socket answers")
+        return self
+
+    def _answers(self):
+        if self.proc.poll() is not None:
+            raise Late("tailnetd ended with %d: %s" % (self.proc.returncode, self.log()))
+        try:
+            self.status()
+            return True
+        except (OSError, ValueError):
+            return False
+
+    @property
+    def pid(self):
+        return self.proc.pid
+
+    def wait_exit(self, timeout=DEADLINE):
+        try:
+            code = self.proc.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise Late("tailnetd is still there after %s s" % timeout)
+        self.exits.append(code)
+        return code
+
+    def stop(self, timeout=5 * SLOW + 5):
+        """TERM; the exit code."""
+        if self.proc is None or self.proc.poll() is not None:
+            return self.proc and self.proc.returncode
+        self.proc.send_signal(signal.SIGTERM)
+        return self.wait_exit(timeout)
+
+    def restart(self):
+        assert self.stop() == 0
+        return self.start()
+
+    def kill(self, name=None, sig=signal.SIGKILL):
+        """Signal the daemon itself or a child by name; the pid."""
+        pid = self.pid if name is None else self.process(name)["pid"]
+        if pid is None:
+            raise Late("%s is not running" % name)
+        os.kill(pid, sig)
+        if name is None and sig == signal.SIGKILL:
+            self.proc.wait(10)
+        return pid
+
+    def log(self, last=0):
+        text = ""
+        for name in self.logs:
+            with open(name, errors="replace") as f:
+                text += f.read()
+        return text if not last else "\n".join(text.splitlines()[-last:])
+
+    def cleanup(self):
+        for w in self.watches:
+            w.close()
+        kids = []
+        try:
+            if self.proc is not None and self.proc.poll() is None:
+                kids = self.tree()
+                self.stop()
+        finally:
+            if self.proc is not None and self.proc.poll() is None:
+                self.proc.kill()
+                self.proc.wait(10)
+            for pid in kids:
+                with contextlib.suppress(Late):
+                    until(lambda p=pid: not alive(p), 5)
+                if alive(pid):
+                    os.kill(pid, signal.SIGKILL)
+                    raise AssertionError("process %d outlived its parent" % pid)
+            if self.own_dir and not os.environ.get("E2E_KEEP"):
+                shutil.rmtree(self.dir, ignore_errors=True)
+
+    # ---- control socket
+    def connect(self):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(DEADLINE)
+        s.connect(self.socket)
+        return s
+
+    def text(self, line):
+        """What the socket answers, as text."""
+        with self.connect() as s:
+            s.sendall(line.encode() + b"\n")
+            parts = []
+            while True:
+                p = s.recv(1 << 20)
+                if not p:
+                    return b"".join(parts).decode()
+                parts.append(p)
+
+    def ask(self, line):
+        """All JSON values of an answer; an error object is raised."""
+        out = [json.loads(x) for x in self.text(line).splitlines()]
+        if len(out) == 1 and isinstance(out[0], dict) and "error" in out[0]:
+            raise CtlError(out[0]["error"]["code"], out[0]["error"]["message"])
+        return out
+
+    def ctl(self, line):
+        """The one JSON value of an answer."""
+        out = self.ask(line)
+        assert len(out) == 1, out
+        return out[0]
+
+    def tailnetctl(self, *args, timeout=60, stdin=None):
+        return subprocess.run([os.path.join(BIN, "tailnetctl"), "-s", self.socket] + list(args), timeout=timeout,
+                              input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              stdin=subprocess.DEVNULL if stdin is None else None)
+
+    def status(self):
+        return self.ctl("status")
+
+    def netmap(self):
+        return self.ctl("netmap")
+
+    def peers(self):
+        return {p["ID"]: p for p in self.ask("peers")}
+
+    def watch(self, netmap=False):
+        w = Watch(self.socket, netmap=netmap)
+        self.watches.append(w)
+        w.wait(lambda e: True, what="first event")
+        return w
+
+    def wait(self, pred, timeout=DEADLINE, what=""):
+        """A status for which pred holds."""
+        w = Watch(self.socket)
+        try:
+            return w.status(pred, timeout, what=what)
+        finally:
+            w.close()
+
+    def wait_state(self, state, timeout=DEADLINE):
+        if not state.startswith("state:"):
+            state = "state:" + state
+        return self.wait(lambda s: s["state"] == state, timeout, what=state)
+
+    def wait_sync(self, timeout=DEADLINE):
+        return self.wait(lambda s: s["state"] == SYNC and s["synced"], timeout, what=SYNC)
+
+    def wait_err(self, *words, timeout=DEADLINE):
+        return self.wait(lambda s: s["err"] and all(w.lower() in s["err"].lower() for w in words), timeout,
+                         what="err with %s" % (words,))
+
+    def wait_netmap(self, pred, timeout=DEADLINE, what=""):
+        """A netmap for which pred holds."""
+        last = {}
+
+        def look():
+            try:
+                last["m"] = self.netmap()
+            except CtlError as e:
+                last["m"] = e
+                return None
+            return last["m"] if pred(last["m"]) else None
+        try:
+            return until(look, timeout)
+        except Late:
+            raise Late("netmap not within %s s: %s; last %s" % (timeout, what, str(last.get("m"))[:3000]))
+
+    # ---- processes
+    def processes(self):
+        return {p["name"]: p for p in self.ctl("processes")}
+
+    def process(self, name):
+        return self.processes()[name]
+
+    def child(self, name, timeout=DEADLINE):
+        """The pid of a child, once it runs."""
+        return until(lambda: self.process(name)["pid"], timeout, "%s runs" % name)
+
+    def tree(self):
+        """The pids of all descendants."""
+        return descendants(self.pid)
+
+    # ---- state
+    def state_text(self):
+        try:
+            with open(os.path.join(self.state_dir, "state"), encoding="utf-8") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def private_keys(self):
+        """Every private key in the state file, as 32 bytes."""
+        return [bytes.fromhex(h) for h in re.findall(r"privkey:([0-9a-f]{64})", self.state_text())]
+
+    def check_secrets(self):
+        """No secret in a log, whatever the test was about (security.md D12)."""
+        text = self.log()
+        for s in self.secrets:
+            assert s not in text, "auth key in the log"
+        for k in self.private_keys():
+            for form in (k.hex(), base64.b64encode(k).decode().rstrip("=")):
+                assert form not in text, "private key in the log"
+        assert "privkey:" not in text
+        for bad in ("AddressSanitizer", "runtime error:", "LeakSanitizer"):
+            assert bad not in text, text[text.index(bad):][:3000]
+
+
+def alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def zombies(parent):
+    return [p for p, pp, st in ps() if pp == parent and st == "Z"]
+
+
+def ps():
+    out = []
+    for d in os.listdir("/proc"):
+        if d.isdigit():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                with open("/proc/%s/stat" % d) as f:
+                    st, pp = f.read().rsplit(")", 1)[1].split()[:2]
+                out.append((int(d), int(pp), st))
+    return out
+
+
+def descendants(pid):
+    table, out, todo = ps(), [], [pid]
+    while todo:
+        p = todo.pop()
+        kids = [c for c, pp, _ in table if pp == p]
+        out += kids
+        todo += kids
+    return out
+
+
+def comm(pid):
+    with contextlib.suppress(OSError):
+        with open("/proc/%d/comm" % pid) as f:
+            return f.read().strip()
+    return ""
+
+
+def status_field(pid, name):
+    with open("/proc/%d/status" % pid) as f:
+        for line in f:
+            if line.startswith(name + ":"):
+                return line.split(":", 1)[1].strip()
+    raise KeyError(name)
+
+
+def rss(pid):
+    """Bytes."""
+    return int(status_field(pid, "VmRSS").split()[0]) * 1024
+
+
+def peak(pid):
+    return int(status_field(pid, "VmHWM").split()[0]) * 1024
+
+
+def fds(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+def cpu(pid):
+    """Seconds of user and system time."""
+    with open("/proc/%d/stat" % pid) as f:
+        f = f.read().rsplit(")", 1)[1].split()
+    return (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def forms(key):
+    """How a secret could lie in memory: raw, hex, base64 at each of the three alignments."""
+    out = [key, key.hex().encode(), key.hex().upper().encode()]
+    for shift in range(3):
+        text = base64.b64encode(bytes(shift) + key)
+        # Only the characters that depend on the key alone.
+        out.append(text[4 if shift else 0:-4])
+    return out
+
+
+def memory_hits(pid, patterns):
+    """How many of the patterns lie in the memory of the process.  None: it is gone or cannot be read."""
+    hits = 0
+    try:
+        with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb", 0) as mem:
+            for line in maps:
+                span, perm = line.split()[:2]
+                if "r" not in perm or "[vv" in line or "[vsyscall" in line:
+                    continue
+                lo, hi = (int(x, 16) for x in span.split("-"))
+                tail, longest = b"", max(map(len, patterns))
+                while lo < hi:
+                    n = min(hi - lo, 1 << 22)
+                    try:
+                        mem.seek(lo)
+                        data = mem.read(n)
+                    except (OSError, OverflowError, ValueError):
+                        data = b""
+                    lo += n
+                    data = tail + data
+                    hits += sum(p in data for p in patterns)
+                    tail = data[-(longest - 1):]
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    return hits
