@@ -138,7 +138,7 @@ conn_close(struct conn *c)
 	stream_close(c->stream);
 	h2_free(c->h2);
 	c->h2 = NULL;
-	if (c->state == ST_DIAL)
+	if (c->state == ST_DIAL || c->handshake)
 		c->ops.dial_cancel(c->arg, c->id);
 	if (c->busy == 0)
 		release(c);
@@ -235,6 +235,7 @@ stream_ready(void *arg)
 	enter(c);
 	c->state = ST_HS_BEGIN;
 	set_step(c, "upgrade at");
+	c->handshake = 1;
 	c->ops.hs_begin(c->arg, c->id);
 	leave(c);
 }
@@ -394,6 +395,7 @@ conn_hs_keys(struct conn *c, const uint8_t tx[32], const uint8_t rx[32])
 
 	if (c->state != ST_HS_FINISH)
 		return;
+	c->handshake = 0;
 	enter(c);
 	if (connup_start(c, tx, rx) == -1) {
 		free(c->rec);
@@ -423,6 +425,7 @@ conn_hs_keys(struct conn *c, const uint8_t tx[32], const uint8_t rx[32])
 void
 conn_hs_fail(struct conn *c, const char *reason)
 {
+	c->handshake = 0;
 	/* Only what the server answered can be blamed on its key. */
 	conn_fail(c, c->state == ST_HS_FINISH, "Noise handshake with %s failed: %s", c->where, reason);
 }

@@ -18,7 +18,7 @@ struct conn;
 struct conn_ops {
 	/* wishes, passed to the session's owner; id = conn_id() */
 	void	(*dial)(void *arg, uint32_t id, enum wire_dial kind, uint32_t candidate);
-	void	(*dial_cancel)(void *arg, uint32_t id);
+	void	(*dial_cancel)(void *arg, uint32_t id);		/* also a handshake under way */
 	void	(*hs_begin)(void *arg, uint32_t id);
 	void	(*hs_finish)(void *arg, uint32_t id, const uint8_t body[48]);
 	void	(*established)(void *arg, struct conn *c);		/* the Noise handshake is finished */

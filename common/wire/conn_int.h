@@ -36,6 +36,7 @@ struct conn {
 	char		 where[300];
 	char		 step[340];
 	char		 why[480];
+	int		 handshake;	/* the owner works on ours */
 	int		 suspect;
 	int		 up;		/* established() was called */
 	int		 busy, dead;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "race.h"
 #include "timefmt.h"
 
@@ -137,6 +138,7 @@ on_failed(void *arg, struct conn *c, const char *why, int suspect)
 {
 	struct run *run = arg;
 
+	log_debug("%s", why);
 	append(run->why, sizeof(run->why), why);
 	run->r->suspect |= suspect;
 	for (int i = 0; i < 2; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <errno.h>
 #include <event2/event.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -131,6 +132,18 @@ request_open(struct request *r, struct conn *c)
 
 /* --- what the user wants --- */
 
+/* The path may be a server's wish: nothing but visible ASCII goes into a header. */
+static int
+visible(const char *s)
+{
+	if (*s == '\0')
+		return 0;
+	for (; *s != '\0'; s++)
+		if ((uint8_t)*s <= 0x20 || (uint8_t)*s >= 0x7f)
+			return 0;
+	return 1;
+}
+
 /* One block for the three texts. */
 static int
 copy_texts(struct request *r, const struct request_spec *spec, const char *authority)
@@ -177,9 +190,13 @@ copy_spec(struct request *r, const struct request_spec *spec)
 struct request *
 session_request(struct session *s, const struct request_spec *spec, const struct request_ops *ops, void *arg)
 {
-	struct request *r = calloc(1, sizeof(*r));
+	struct request *r;
 
-	if (r == NULL)
+	if (!visible(spec->method) || !visible(spec->path) || (spec->authority != NULL && !visible(spec->authority))) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if ((r = calloc(1, sizeof(*r))) == NULL)
 		return NULL;
 	r->s = s;
 	r->epoch = s->epoch;

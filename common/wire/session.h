@@ -32,7 +32,7 @@ struct wire_config {			/* texts are terminated; copied by session_new() */
 
 struct session_ops {			/* what a session asks of its owner; ids are the session's own, never reused */
 	void	(*dial)(void *arg, uint32_t id, enum wire_dial kind, uint32_t candidate);
-	void	(*dial_cancel)(void *arg, uint32_t id);
+	void	(*dial_cancel)(void *arg, uint32_t id);	/* id is given up: its dial or handshake needs no answer */
 	void	(*hs_begin)(void *arg, uint32_t id);
 	void	(*hs_finish)(void *arg, uint32_t id, const uint8_t body[48]);
 	/* HTTP/2 is usable; requests queued before are on their way.  Comes again when a connection that drains after GOAWAY or is
@@ -76,7 +76,8 @@ struct request_spec {
 	size_t		 max_answer;		/* body bytes; 0 = no limit (map stream) */
 	unsigned	 timeout_ms;		/* from now to done(REQ_TIMEOUT); 0 = none */
 };
-/* Queued if the session is still connecting (session_connect() is implied).  NULL: out of memory. */
+/* Queued if the session is still connecting (session_connect() is implied).  NULL: out of memory, or (EINVAL) bytes in
+ * the method, path or authority that must not be there. */
 struct request *session_request(struct session *s, const struct request_spec *spec, const struct request_ops *ops, void *arg);
 void	 request_cancel(struct request *r);		/* RST_STREAM, no callback */
 /* Value of an answer header ("retry-after"), lower-case name; NULL if absent.  Valid from head() to done(). */

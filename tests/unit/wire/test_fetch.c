@@ -60,7 +60,7 @@ expect(const char *http, int keep, int status, const char *body, const char *err
 	tp_free(&p);
 }
 
-/* rows: KEY-01 KEY-06 */
+/* rows: KEY-06 */
 static void
 test_request(void **state)
 {
@@ -347,7 +347,6 @@ test_trust_files(void **state)
 	SSL_CTX_free(ctx);
 }
 
-/* rows: KEY-02 KEY-03 KEY-04 */
 static void
 test_key_body(void **state)
 {

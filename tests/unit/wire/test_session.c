@@ -20,7 +20,7 @@ echo(struct tserver *t, struct ts_request *r, void *arg)
 	(void)arg;
 	snprintf(text, sizeof(text), "%s %s %s %s body=%zu fields=%u lb=%s,%s", r->method, r->scheme, r->authority,
 	    r->path, buf_len(&r->body), r->nfields, r->nlb > 0 ? r->lb[0] : "", r->nlb > 1 ? r->lb[1] : "");
-	ts_answer(t, r->id, 200, "x-test", "yes", text, strlen(text), 0);
+	ts_answer(t, r->id, 200, "x-test", "yes", text, strcmp(r->method, "HEAD") == 0 ? 0 : strlen(text), 0);
 }
 
 /* rows: H2-01 NOISE-06 DIAL-05 EARLY-01 EARLY-02 */
@@ -145,8 +145,8 @@ test_leftover_waits_for_the_keys(void **state)
 	tp_free(&p);
 }
 
-/* Fails to connect with `plan`; why must hold `text`. */
-static void
+/* Fails to connect with `plan`; why must hold `text`.  Returns how many dials and handshakes were given up. */
+static unsigned
 refused(const struct ts_plan *plan, const char *text, int suspect)
 {
 	struct tparent p;
@@ -170,6 +170,7 @@ refused(const struct ts_plan *plan, const char *text, int suspect)
 	assert_true(tp_server(&p, 0)->eof || tp_server(&p, 0)->fd == -1);
 	tr_free(&r);
 	tp_free(&p);
+	return p.ncancels;
 }
 
 /* rows: DIAL-01 DIAL-05 NOISE-04 */
@@ -184,7 +185,7 @@ test_bad_upgrades_and_answers(void **state)
 
 	(void)state;
 	p.head = "HTTP/1.1 302 Found\r\nLocation: http://192.0.2.9/\r\n\r\n";
-	refused(&p, "upgrade at 192.0.2.7:8080 failed: unexpected HTTP response 302 Found", 0);
+	assert_int_equal(refused(&p, "upgrade at 192.0.2.7:8080 failed: unexpected HTTP response 302 Found", 0), 1);
 	p.head = "HTTP/1.1 500 Oh\r\n\r\n";
 	refused(&p, "unexpected HTTP response 500 Oh", 0);
 	p.head = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
@@ -215,7 +216,7 @@ test_each_byte_of_the_response_counts(void **state)
 	(void)state;
 	for (int i = 0; i < 51; i++) {
 		struct ts_plan p = { .flip = i + 1 };
-		refused(&p, "Noise handshake with 192.0.2.7:8080 failed", i >= 3);
+		assert_int_equal(refused(&p, "Noise handshake with 192.0.2.7:8080 failed", i >= 3), i < 3);
 	}
 }
 
@@ -414,6 +415,36 @@ test_request_limits_and_timeouts(void **state)
 }
 
 static void
+test_head_and_bad_requests(void **state)
+{
+	static const struct request_ops ops = { NULL, NULL, NULL };
+	struct request_spec spec = { .method = "HEAD", .path = "/ping?x=1", .authority = "other.example" };
+	struct request_spec bad[] = {
+		{ .method = "POST", .path = "/a b" },
+		{ .method = "POST", .path = "/a\r\nx: y" },
+		{ .method = "POST", .path = "" },
+		{ .method = "PO ST", .path = "/" },
+		{ .method = "POST", .path = "/", .authority = "h\tx" },
+	};
+	struct tparent p;
+	struct treq r;
+
+	(void)state;
+	tp_init(&p, "192.0.2.7");
+	p.plan[WIRE_DIAL_CLEAR].on_request = echo;
+	tp_session(&p);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_null(session_request(p.s, &bad[i], &ops, NULL));
+	tr_send(&r, p.s, &spec);
+	assert_true(tp_wait(&p, &r.done, 1, 1000));
+	assert_int_equal(r.err, REQ_OK);
+	assert_int_equal(r.status, 200);
+	assert_int_equal(r.got, 0);
+	tr_free(&r);
+	tp_free(&p);
+}
+
+static void
 test_pause(void **state)
 {
 	struct tparent p;
@@ -526,6 +557,7 @@ test_free_closes_for_real(void **state)
 	assert_int_equal(p.downs, 0);
 	/* While the parent still dials: it is told. */
 	p.way[WIRE_DIAL_CLEAR] = TP_IGNORE;
+	p.ncancels = 0;
 	tp_session(&p);
 	session_connect(p.s);
 	tp_run(&p, 5);
@@ -564,6 +596,7 @@ main(void)
 		cmocka_unit_test(test_large_upload),
 		cmocka_unit_test(test_server_that_does_not_read),
 		cmocka_unit_test(test_request_limits_and_timeouts),
+		cmocka_unit_test(test_head_and_bad_requests),
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_free_and_cancel_in_callbacks),
 		cmocka_unit_test(test_free_closes_for_real),
