@@ -64,6 +64,21 @@ def judge(label, program, profile):
     return len(bad) + len(broken(results))
 
 
+def without_landlock(program):
+    """A kernel that lacks a layer: `required` refuses to go on, the other layers hold by themselves."""
+    shim = ROOT / "tests/escape/without-landlock"
+
+    def tried(left_out):
+        done = subprocess.run([shim, program, "mapd", left_out], capture_output=True, text=True, timeout=300)
+        return [line.split("\t") for line in done.stdout.splitlines()]
+    refused = [line for line in tried("") if line[2] != "no sandbox" and "parent" not in line[2]]
+    bad = [line for line in tried("landlock") if line[2] in ("ESCAPED", "no sandbox", "no fixture", "hangs")]
+    print(f"no Landlock in the kernel: {len(refused)} children went on without it, {len(bad)} operations succeeded")
+    for line in refused + bad:
+        print("  ", *line)
+    return len(refused) + len(bad)
+
+
 def static_program():
     """The same with another libc, if musl-gcc is there."""
     if shutil.which("musl-gcc") is None:
@@ -125,6 +140,7 @@ def main():
     failures = sum(judge("glibc", program, profile) for profile in PROFILES)
     if root:
         failures += as_nobody(program)
+        failures += without_landlock(program)
     musl = static_program()
     if musl is not None:
         failures += sum(judge("musl", musl, profile) for profile in PROFILES)
