@@ -31,7 +31,7 @@ parse_line(const char *line, size_t n, struct ipc_addr *a)
 {
 	char host[INET6_ADDRSTRLEN];
 
-	if (n < 3 || n - 2 >= sizeof(host) || line[1] != ' ')
+	if (n < 3 || n - 2 >= sizeof(host) || line[1] != ' ' || memchr(line, '\0', n) != NULL)
 		return -1;
 	memcpy(host, line + 2, n - 2);
 	host[n - 2] = '\0';
