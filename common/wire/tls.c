@@ -300,13 +300,10 @@ set_error(struct tls *t, const char *fallback)
 
 /* What a verifier without trust anchors can tell. */
 static const char *
-certificate_remark(const struct tls *t)
+judge(X509 *x, const struct tls *t)
 {
-	X509 *x = SSL_get0_peer_certificate(t->ssl);
 	int fits;
 
-	if (x == NULL)
-		return "no certificate";
 	if (X509_cmp_current_time(X509_get0_notAfter(x)) < 0)
 		return "certificate has expired";
 	if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
@@ -318,6 +315,16 @@ certificate_remark(const struct tls *t)
 	if (X509_NAME_cmp(X509_get_issuer_name(x), X509_get_subject_name(x)) == 0)
 		return "self-signed certificate";
 	return NULL;
+}
+
+static const char *
+certificate_remark(const struct tls *t)
+{
+	X509 *x = SSL_get_peer_certificate(t->ssl);
+	const char *remark = x != NULL ? judge(x, t) : "no certificate";
+
+	X509_free(x);
+	return remark;
 }
 
 int

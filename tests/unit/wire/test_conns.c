@@ -32,15 +32,15 @@ test_streams_share_one_connection(void **state)
 	p.plan[WIRE_DIAL_CLEAR].on_request = hold;
 	tp_session(&p);
 	tr_post(&map, p.s, "/machine/map", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &map.pieces, 1, 1000));
+	assert_true(tp_wait(&p, &map.pieces, 1, 10000));
 	for (int i = 0; i < 5; i++) {
 		tr_post(&lite[i], p.s, "/lite", "{}", 2, NULL, NULL);
-		assert_true(tp_wait(&p, &lite[i].done, 1, 1000));
+		assert_true(tp_wait(&p, &lite[i].done, 1, 10000));
 		tr_text(&lite[i], "done");
 		tr_free(&lite[i]);
 	}
 	ts_more(tp_server(&p, 0), 1, "second", 6, 1);
-	assert_true(tp_wait(&p, &map.pieces, 2, 1000));
+	assert_true(tp_wait(&p, &map.pieces, 2, 10000));
 	tr_text(&map, "firstsecond");
 	assert_int_equal(map.done, 0);
 	assert_int_equal(p.ndials, 1);
@@ -60,30 +60,30 @@ test_goaway(void **state)
 	p.plan[WIRE_DIAL_CLEAR].on_request = hold;
 	tp_session(&p);
 	tr_post(&map, p.s, "/machine/map", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &map.pieces, 1, 1000));
+	assert_true(tp_wait(&p, &map.pieces, 1, 10000));
 	nghttp2_submit_goaway(tp_server(&p, 0)->ng, 0, 1, NGHTTP2_NO_ERROR, NULL, 0);
 	ts_more(tp_server(&p, 0), 1, "second", 6, 1);
-	assert_true(tp_wait(&p, &map.pieces, 2, 1000));
+	assert_true(tp_wait(&p, &map.pieces, 2, 10000));
 	assert_false(session_is_up(p.s));
 	assert_int_equal(p.downs, 0);
 	/* A new request goes to a new connection, the running stream goes on. */
 	tr_post(&lite, p.s, "/lite", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &lite.done, 1, 1000));
+	assert_true(tp_wait(&p, &lite.done, 1, 10000));
 	assert_int_equal(lite.err, REQ_OK);
 	assert_int_equal(p.ndials, 2);
 	assert_int_equal(p.ups, 2);
 	ts_more(tp_server(&p, 0), 1, "third", 5, 1);
-	assert_true(tp_wait(&p, &map.pieces, 3, 1000));
+	assert_true(tp_wait(&p, &map.pieces, 3, 10000));
 	tr_text(&map, "firstsecondthird");
 	/* The second one drains too: a third replaces the older. */
 	ts_more(tp_server(&p, 0), 1, "", 0, 0);
-	assert_true(tp_wait(&p, &map.done, 1, 1000));
+	assert_true(tp_wait(&p, &map.done, 1, 10000));
 	assert_int_equal(map.err, REQ_OK);
 	tp_run(&p, 20);
 	assert_true(tp_server(&p, 0)->eof); /* drained: closed */
 	assert_int_equal(p.downs, 0);
 	tr_post(&lite2, p.s, "/lite", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &lite2.done, 1, 1000));
+	assert_true(tp_wait(&p, &lite2.done, 1, 10000));
 	assert_int_equal(p.ndials, 2);
 	/* An idle connection that gets GOAWAY is over. */
 	nghttp2_submit_goaway(tp_server(&p, 1)->ng, 0, 5, NGHTTP2_NO_ERROR, NULL, 0);
@@ -91,7 +91,7 @@ test_goaway(void **state)
 	nghttp2_session_terminate_session(tp_server(&p, 1)->ng, NGHTTP2_NO_ERROR);
 	ts_flush(tp_server(&p, 1));
 	event_active(tp_server(&p, 1)->wr, EV_WRITE, 0);
-	assert_true(tp_wait(&p, &p.downs, 1, 1000));
+	assert_true(tp_wait(&p, &p.downs, 1, 10000));
 	assert_non_null(strstr(p.why, "GOAWAY"));
 	tr_free(&map);
 	tr_free(&lite);
@@ -113,11 +113,11 @@ test_third_connection(void **state)
 	tp_session(&p);
 	for (unsigned i = 0; i < 3; i++) {
 		tr_post(&map[i], p.s, "/machine/map", "{}", 2, NULL, NULL);
-		assert_true(tp_wait(&p, &map[i].pieces, 1, 1000));
+		assert_true(tp_wait(&p, &map[i].pieces, 1, 10000));
 		assert_int_equal(p.ndials, i + 1);
 		nghttp2_submit_goaway(tp_server(&p, i)->ng, 0, 1, NGHTTP2_NO_ERROR, NULL, 0);
 		ts_more(tp_server(&p, i), 1, "x", 1, 1);
-		assert_true(tp_wait(&p, &map[i].pieces, 2, 1000));
+		assert_true(tp_wait(&p, &map[i].pieces, 2, 10000));
 	}
 	assert_int_equal(map[0].done, 1);
 	assert_int_equal(map[0].err, REQ_TRANSPORT);
@@ -141,11 +141,11 @@ test_one_stream_per_connection(void **state)
 	p.plan[WIRE_DIAL_CLEAR] = (struct ts_plan){ .on_request = hold, .max_streams = 1 };
 	tp_session(&p);
 	tr_post(&map, p.s, "/machine/map", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &map.pieces, 1, 1000));
+	assert_true(tp_wait(&p, &map.pieces, 1, 10000));
 	for (int i = 0; i < 3; i++)
 		tr_post(&lite[i], p.s, "/lite", "{}", 2, NULL, NULL);
 	for (int i = 0; i < 3; i++) {
-		assert_true(tp_wait(&p, &lite[i].done, 1, 1000));
+		assert_true(tp_wait(&p, &lite[i].done, 1, 10000));
 		assert_int_equal(lite[i].err, REQ_OK);
 		tr_free(&lite[i]);
 	}
@@ -156,7 +156,7 @@ test_one_stream_per_connection(void **state)
 	assert_true(tp_server(&p, 1)->got_goaway);
 	assert_int_equal(p.downs, 0);
 	ts_more(tp_server(&p, 0), 1, "", 0, 0);
-	assert_true(tp_wait(&p, &map.done, 1, 1000));
+	assert_true(tp_wait(&p, &map.done, 1, 10000));
 	assert_int_equal(map.err, REQ_OK);
 	assert_int_equal(p.downs, 0); /* the first one is idle but fine */
 	tr_free(&map);
@@ -176,16 +176,16 @@ test_reset_ends_only_its_stream(void **state)
 	tp_session(&p);
 	tr_post(&map, p.s, "/machine/map", "{}", 2, NULL, NULL);
 	tr_post(&other, p.s, "/machine/map", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &other.pieces, 1, 1000));
+	assert_true(tp_wait(&p, &other.pieces, 1, 10000));
 	nghttp2_submit_rst_stream(tp_server(&p, 0)->ng, 0, 1, NGHTTP2_INTERNAL_ERROR);
 	ts_more(tp_server(&p, 0), 3, "x", 1, 1);
-	assert_true(tp_wait(&p, &map.done, 1, 1000));
+	assert_true(tp_wait(&p, &map.done, 1, 10000));
 	assert_int_equal(map.err, REQ_RESET);
 	assert_non_null(strstr(map.why, "INTERNAL_ERROR"));
 	assert_int_equal(other.done, 0);
 	nghttp2_submit_rst_stream(tp_server(&p, 0)->ng, 0, 3, NGHTTP2_REFUSED_STREAM);
 	tr_post(&lite, p.s, "/lite", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &lite.done, 1, 1000));
+	assert_true(tp_wait(&p, &lite.done, 1, 10000));
 	assert_int_equal(lite.err, REQ_OK);
 	assert_int_equal(other.err, REQ_GOAWAY);
 	assert_int_equal(p.ndials, 1);

@@ -33,15 +33,15 @@ both(struct tparent *p)
 }
 
 static void
-times(struct tparent *p, unsigned deadline)
+times(struct tparent *p, unsigned deadline, unsigned plan_max)
 {
 	struct race_times t = race_times_default;
 
-	t.tls_delay = 50;
-	t.clear_delay = 120;
+	t.tls_delay = 300;
+	t.clear_delay = 500;
 	t.deadline = deadline;
 	t.plan_min = t.plan_extra = 150;
-	t.plan_max = 400;
+	t.plan_max = plan_max;
 	session_set_times(p->s, &t);
 }
 
@@ -57,7 +57,7 @@ works(struct tparent *p)
 	struct treq r;
 
 	tr_post(&r, p->s, "/a", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(p, &r.done, 1, 2000));
+	assert_true(tp_wait(p, &r.done, 1, 8000));
 	assert_int_equal(r.err, REQ_OK);
 	tr_text(&r, "ok");
 	tr_free(&r);
@@ -84,7 +84,7 @@ test_clear_wins_when_it_is_quick(void **state)
 
 	(void)state;
 	both(&p);
-	times(&p, 1000);
+	times(&p, 1000, 5000);
 	works(&p);
 	tp_run(&p, 100);
 	assert_int_equal(p.ndials, 1);
@@ -104,10 +104,10 @@ test_clear_hangs_after_101(void **state)
 	p.plan[WIRE_DIAL_CLEAR].hang_after_head = 1;
 	tp_mark(&p);
 	session_connect(p.s);
-	assert_true(tp_wait(&p, &p.ups, 1, 2000));
+	assert_true(tp_wait(&p, &p.ups, 1, 5000));
 	assert_int_equal(p.ndials, 2);
 	assert_int_equal(p.dials[1].kind, WIRE_DIAL_TLS);
-	assert_in_range(dialled_after(&p, 1), 495, 700);
+	assert_in_range(dialled_after(&p, 1), 495, 1900);
 	tp_run(&p, 10);
 	assert_true(tp_server(&p, 0)->eof); /* the loser is closed */
 	assert_string_equal(tp_server(&p, 1)->sni, "control.example");
@@ -127,8 +127,8 @@ test_clear_refused_means_tls_at_once(void **state)
 	p.way[WIRE_DIAL_CLEAR] = TP_REFUSE;
 	tp_mark(&p);
 	session_connect(p.s);
-	assert_true(tp_wait(&p, &p.ups, 1, 2000));
-	assert_true(dialled_after(&p, 1) < 100);
+	assert_true(tp_wait(&p, &p.ups, 1, 5000));
+	assert_true(dialled_after(&p, 1) < 450);
 	tp_free(&p);
 }
 
@@ -141,11 +141,11 @@ test_first_finished_wins(void **state)
 
 	(void)state;
 	both(&p);
-	times(&p, 2000);
+	times(&p, 2000, 5000);
 	p.hold_keys = 1;
 	p.plan[WIRE_DIAL_TLS].silent = 1;
 	session_connect(p.s);
-	tp_run(&p, 150);
+	tp_run(&p, 450);
 	assert_int_equal(p.ndials, 2);
 	assert_int_equal(p.ups, 0);
 	tp_release_keys(&p);
@@ -169,10 +169,10 @@ test_both_fail(void **state)
 	p.plan[WIRE_DIAL_TLS] = (struct ts_plan){ .tls = NULL }; /* plain HTTP on 443 */
 	tp_mark(&p);
 	session_connect(p.s);
-	assert_true(tp_wait(&p, &p.ndials, 2, 500));
+	assert_true(tp_wait(&p, &p.ndials, 2, 3000));
 	ts_send_wire(tp_server(&p, 1), "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
 	ts_flush(tp_server(&p, 1));
-	assert_true(tp_wait(&p, &p.downs, 1, 500));
+	assert_true(tp_wait(&p, &p.downs, 1, 3000));
 	assert_string_equal(p.why,
 	    "connect to 192.0.2.1: Connection refused; "
 	    "TLS handshake with control.example:443 failed: wrong version number");
@@ -190,7 +190,7 @@ test_alone_fails_at_once(void **state)
 	p.way[WIRE_DIAL_CLEAR] = TP_REFUSE;
 	tp_session(&p);
 	session_connect(p.s);
-	assert_true(tp_wait(&p, &p.downs, 1, 300));
+	assert_true(tp_wait(&p, &p.downs, 1, 3000));
 	assert_string_equal(p.why, "connect to 192.0.2.1: Connection refused");
 	assert_int_equal(p.ndials, 1);
 	tp_free(&p);
@@ -212,15 +212,15 @@ test_deadline(void **state)
 		struct tparent p;
 
 		both(&p);
-		times(&p, 200);
+		times(&p, 600, 5000);
 		p.way[WIRE_DIAL_CLEAR] = i == 0 ? TP_IGNORE : TP_CONNECT;
 		p.plan[WIRE_DIAL_CLEAR].silent = i == 1;
 		p.plan[WIRE_DIAL_CLEAR].hang_after_head = i == 2;
 		p.plan[WIRE_DIAL_TLS].silent = 1;
 		tr_post(&r, p.s, "/a", NULL, 0, NULL, NULL);
 		tp_mark(&p);
-		assert_true(tp_wait(&p, &p.downs, 1, 2000));
-		assert_in_range(tp_since(&p), 195, 400);
+		assert_true(tp_wait(&p, &p.downs, 1, 5000));
+		assert_in_range(tp_since(&p), 595, 4000);
 		assert_non_null(strstr(p.why, "no connection within"));
 		assert_non_null(strstr(p.why, text[i]));
 		assert_non_null(strstr(p.why, "upgrade at control.example:443 was not finished"));
@@ -241,7 +241,7 @@ test_soon_again_prefers_tls(void **state)
 
 	(void)state;
 	both(&p);
-	times(&p, 2000);
+	times(&p, 2000, 5000);
 	works(&p);
 	ts_close(tp_server(&p, 0));
 	assert_true(tp_wait(&p, &p.downs, 1, 1000));
@@ -256,14 +256,14 @@ test_soon_again_prefers_tls(void **state)
 	works(&p);
 	assert_int_equal(p.ndials, 4);
 	assert_int_equal(p.dials[3].kind, WIRE_DIAL_CLEAR);
-	assert_true(dialled_after(&p, 3) < 50);
+	assert_true(dialled_after(&p, 3) < 450);
 	/* Packets to 443 vanish: clear text a little later. */
 	ts_close(tp_server(&p, 3));
 	assert_true(tp_wait(&p, &p.downs, 3, 1000));
 	p.way[WIRE_DIAL_TLS] = TP_IGNORE;
 	tp_mark(&p);
 	works(&p);
-	assert_in_range(dialled_after(&p, 5), 115, 300);
+	assert_in_range(dialled_after(&p, 5), 495, 1900);
 	assert_true(p.dials[4].cancelled);
 	tp_free(&p);
 }
@@ -333,14 +333,14 @@ test_through_a_proxy(void **state)
 static void
 plan(struct tparent *p, uint32_t d1, uint32_t d2)
 {
-	struct wire_candidate c[2] = { { d1, 100 }, { d2, 100 } };
+	struct wire_candidate c[2] = { { d1, 600 }, { d2, 600 } };
 
 	both(p);
-	times(p, 1000);
+	times(p, 1000, 5000);
 	p->cfg.tls_port = 0;
 	session_free(p->s);
 	tp_session(p);
-	times(p, 1000);
+	times(p, 1000, 5000);
 	session_set_plan(p->s, c, 2);
 	p->use_cand = 1;
 	tp_mark(p);
@@ -353,9 +353,9 @@ test_plan_first_success_wins(void **state)
 	struct tparent p;
 
 	(void)state;
-	plan(&p, 0, 60);
+	plan(&p, 0, 400);
 	works(&p);
-	tp_run(&p, 100);
+	tp_run(&p, 500);
 	assert_int_equal(p.ndials, 1); /* the second never starts */
 	assert_int_equal(p.dials[0].candidate, 1);
 	tp_free(&p);
@@ -364,7 +364,7 @@ test_plan_first_success_wins(void **state)
 	works(&p);
 	assert_int_equal(p.ndials, 2);
 	assert_int_equal(p.dials[1].candidate, 2);
-	assert_in_range(dialled_after(&p, 1), 55, 99);
+	assert_in_range(dialled_after(&p, 1), 55, 590);
 	assert_true(p.dials[0].cancelled);
 	tp_free(&p);
 	plan(&p, 80, 0); /* the order is that of the delays */
@@ -372,7 +372,7 @@ test_plan_first_success_wins(void **state)
 	works(&p);
 	assert_int_equal(p.dials[0].candidate, 2);
 	assert_int_equal(p.dials[1].candidate, 1);
-	assert_in_range(dialled_after(&p, 1), 75, 200);
+	assert_in_range(dialled_after(&p, 1), 75, 590);
 	tp_free(&p);
 }
 
@@ -388,13 +388,13 @@ test_plan_falls_back_to_dns(void **state)
 	works(&p);
 	assert_int_equal(p.ndials, 3);
 	assert_int_equal(p.dials[2].candidate, 0);
-	assert_true(dialled_after(&p, 2) < 80); /* at once when all have failed */
+	assert_true(dialled_after(&p, 2) < 590); /* at once when all have failed */
 	tp_free(&p);
 	plan(&p, 0, 20);
 	p.cand_way[1] = p.cand_way[2] = TP_IGNORE; /* each has its own timeout */
 	works(&p);
 	assert_int_equal(p.ndials, 3);
-	assert_in_range(dialled_after(&p, 2), 115, 250);
+	assert_in_range(dialled_after(&p, 2), 615, 1500);
 	assert_true(p.dials[0].cancelled && p.dials[1].cancelled);
 	tp_free(&p);
 }
@@ -411,15 +411,16 @@ test_plan_deadline(void **state)
 	p.cand_way[1] = p.cand_way[2] = TP_REFUSE;
 	p.way[WIRE_DIAL_CLEAR] = TP_IGNORE;
 	session_connect(p.s);
-	assert_true(tp_wait(&p, &p.downs, 1, 2000)); /* max(150, 120) + 150 */
-	assert_in_range(tp_since(&p), 295, 390);
+	assert_true(tp_wait(&p, &p.downs, 1, 5000)); /* max(150, 620) + 150 */
+	assert_in_range(tp_since(&p), 765, 4000);
 	assert_non_null(strstr(p.why, "candidate 1: connect to 192.0.2.1: Connection refused; candidate 2: "));
 	tp_free(&p);
 	plan(&p, 0, 0);
+	times(&p, 1000, 400);
 	session_set_plan(p.s, far, 1);
 	session_connect(p.s);
-	assert_true(tp_wait(&p, &p.downs, 1, 2000)); /* clamped */
-	assert_in_range(tp_since(&p), 395, 600);
+	assert_true(tp_wait(&p, &p.downs, 1, 5000)); /* clamped */
+	assert_in_range(tp_since(&p), 395, 4000);
 	assert_int_equal(p.ndials, 0);
 	tp_free(&p);
 }

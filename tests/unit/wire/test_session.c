@@ -45,9 +45,9 @@ test_request_and_answer(void **state)
 			tr_post(&r, p.s, "/machine/register", "{\"secret\":1}", 12, &k1, &k2);
 			tr_post(&r2, p.s, "/machine/map", "{}", 2, &k1, NULL);
 			tr_post(&r3, p.s, "/x", NULL, 0, &none, NULL);
-			assert_true(tp_wait(&p, &r.done, 1, 3000));
-			assert_true(tp_wait(&p, &r2.done, 1, 3000));
-			assert_true(tp_wait(&p, &r3.done, 1, 3000));
+			assert_true(tp_wait(&p, &r.done, 1, 10000));
+			assert_true(tp_wait(&p, &r2.done, 1, 10000));
+			assert_true(tp_wait(&p, &r3.done, 1, 10000));
 			assert_int_equal(r.err, REQ_OK);
 			assert_int_equal(r.status, 200);
 			assert_string_equal(r.header, "yes");
@@ -81,7 +81,7 @@ test_upgrade_request(void **state)
 	tp_init(&p, "192.0.2.7");
 	tp_session(&p);
 	session_connect(p.s);
-	assert_true(tp_wait(&p, &p.ups, 1, 1000));
+	assert_true(tp_wait(&p, &p.ups, 1, 10000));
 	t = tp_server(&p, 0);
 	buf_putc(&t->seen, '\0');
 	assert_ptr_equal(strstr((char *)buf_ptr(&t->seen), "POST /ts2021 HTTP/1.1\r\nHost: 192.0.2.7:8080\r\n"),
@@ -104,7 +104,7 @@ test_preface_waits_for_nothing(void **state)
 	p.plan[WIRE_DIAL_CLEAR] = (struct ts_plan){ .raw = 1 }; /* never says anything */
 	tp_session(&p);
 	session_connect(p.s);
-	assert_true(tp_wait(&p, &p.ups, 1, 1000));
+	assert_true(tp_wait(&p, &p.ups, 1, 10000));
 	tp_run(&p, 30);
 	assert_true(buf_len(&tp_server(&p, 0)->seen) > 24);
 	assert_non_null(memmem(buf_ptr(&tp_server(&p, 0)->seen), buf_len(&tp_server(&p, 0)->seen),
@@ -115,7 +115,7 @@ test_preface_waits_for_nothing(void **state)
 	p.plan[WIRE_DIAL_CLEAR] = (struct ts_plan){ .wait_preface = 1, .on_request = echo };
 	tp_session(&p);
 	tr_post(&r, p.s, "/a", NULL, 0, NULL, NULL);
-	assert_true(tp_wait(&p, &r.done, 1, 1000));
+	assert_true(tp_wait(&p, &r.done, 1, 10000));
 	assert_int_equal(r.err, REQ_OK);
 	tr_free(&r);
 	tp_free(&p);
@@ -139,7 +139,7 @@ test_leftover_waits_for_the_keys(void **state)
 	assert_int_equal(p.ups, 0);
 	tp_release_keys(&p);
 	assert_int_equal(p.ups, 1);
-	assert_true(tp_wait(&p, &r.done, 1, 1000));
+	assert_true(tp_wait(&p, &r.done, 1, 10000));
 	assert_int_equal(r.err, REQ_OK);
 	tr_free(&r);
 	tp_free(&p);
@@ -156,7 +156,7 @@ refused(const struct ts_plan *plan, const char *text, int suspect)
 	p.plan[WIRE_DIAL_CLEAR] = *plan;
 	tp_session(&p);
 	tr_post(&r, p.s, "/a", "x", 1, NULL, NULL);
-	if (!tp_wait(&p, &p.downs, 1, 2000))
+	if (!tp_wait(&p, &p.downs, 1, 10000))
 		fail_msg("no end: %s", text);
 	assert_int_equal(r.done, 1); /* before down() */
 	assert_int_equal(r.err, REQ_TRANSPORT);
@@ -233,16 +233,16 @@ test_damaged_record(void **state)
 	p.plan[WIRE_DIAL_CLEAR].on_request = echo;
 	tp_session(&p);
 	tr_post(&r, p.s, "/a", NULL, 0, NULL, NULL);
-	assert_true(tp_wait(&p, &r.done, 1, 1000));
+	assert_true(tp_wait(&p, &r.done, 1, 10000));
 	ts_send_wire(tp_server(&p, 0), bad, sizeof(bad));
 	ts_flush(tp_server(&p, 0));
-	assert_true(tp_wait(&p, &p.downs, 1, 1000));
+	assert_true(tp_wait(&p, &p.downs, 1, 10000));
 	assert_non_null(strstr(p.why, "does not decrypt"));
 	assert_false(p.suspect);
 	assert_false(session_is_up(p.s));
 	/* Only a new connection with a fresh handshake helps. */
 	tr_post(&r2, p.s, "/b", NULL, 0, NULL, NULL);
-	assert_true(tp_wait(&p, &r2.done, 1, 1000));
+	assert_true(tp_wait(&p, &r2.done, 1, 10000));
 	assert_int_equal(r2.err, REQ_OK);
 	assert_int_equal(p.ndials, 2);
 	assert_memory_not_equal(p.hs[0].msg + 5, p.hs[1].msg + 5, 32);
@@ -262,7 +262,7 @@ test_bad_early_payload(void **state)
 	p.plan[WIRE_DIAL_CLEAR].early = "{\"nodeKeyChallenge\":";
 	tp_session(&p);
 	session_connect(p.s);
-	assert_true(tp_wait(&p, &p.downs, 1, 1000));
+	assert_true(tp_wait(&p, &p.downs, 1, 10000));
 	assert_non_null(strstr(p.why, "early payload is not JSON"));
 	tp_free(&p);
 }
@@ -302,17 +302,17 @@ test_flow_control(void **state)
 	tp_session(&p);
 	tr_post(&r, p.s, "/machine/map", "{}", 2, NULL, NULL);
 	while (r.got < 20 << 20)
-		assert_true(tp_wait(&p, &r.pieces, r.pieces + 1, 2000));
+		assert_true(tp_wait(&p, &r.pieces, r.pieces + 1, 10000));
 	/* ... and many small messages on the same stream: more than any window in sum. */
 	memset(small, 'x', sizeof(small));
 	for (unsigned i = 0; i < 40000; i++) {
 		ts_more(tp_server(&p, 0), 1, small, sizeof(small), 1);
 		if (i % 16 == 15)
 			while (r.got < (20u << 20) + (i + 1) * 1000ul)
-				assert_true(tp_wait(&p, &r.pieces, r.pieces + 1, 2000));
+				assert_true(tp_wait(&p, &r.pieces, r.pieces + 1, 10000));
 	}
 	ts_more(tp_server(&p, 0), 1, "", 0, 0);
-	assert_true(tp_wait(&p, &r.done, 1, 2000));
+	assert_true(tp_wait(&p, &r.done, 1, 10000));
 	assert_int_equal(r.err, REQ_OK);
 	assert_int_equal(p.ndials, 1);
 	tr_free(&r);
@@ -334,7 +334,7 @@ test_large_upload(void **state)
 	tp_session(&p);
 	tr_post(&r, p.s, "/up", body, 900000, NULL, NULL);
 	free(body);
-	assert_true(tp_wait(&p, &r.done, 1, 3000));
+	assert_true(tp_wait(&p, &r.done, 1, 10000));
 	tr_text(&r, "POST https 192.0.2.7:8080 /up body=900000 fields=5 lb=,");
 	assert_true(tp_server(&p, 0)->max_record <= 4096);
 	assert_true(tp_server(&p, 0)->max_record > 4000);
@@ -355,7 +355,7 @@ test_server_that_does_not_read(void **state)
 	tp_init(&p, "192.0.2.7");
 	tp_session(&p);
 	session_connect(p.s);
-	assert_true(tp_wait(&p, &p.ups, 1, 1000));
+	assert_true(tp_wait(&p, &p.ups, 1, 10000));
 	tp_run(&p, 20);
 	tp_server(&p, 0)->stop_reading = 1;
 	event_del(tp_server(&p, 0)->rd);
@@ -386,18 +386,18 @@ test_request_limits_and_timeouts(void **state)
 	p.plan[WIRE_DIAL_CLEAR].on_request = hold;
 	tp_session(&p);
 	tr_send(&r, p.s, &spec);
-	assert_true(tp_wait(&p, &r.done, 1, 1000));
+	assert_true(tp_wait(&p, &r.done, 1, 10000));
 	assert_int_equal(r.err, REQ_TOO_LARGE);
 	assert_int_equal(r.got, 0);
 	spec.max_answer = 0;
 	spec.timeout_ms = 60;
 	tr_send(&slow, p.s, &spec);
 	tp_mark(&p);
-	assert_true(tp_wait(&p, &slow.done, 1, 1000));
+	assert_true(tp_wait(&p, &slow.done, 1, 10000));
 	assert_true(tp_since(&p) >= 55);
 	assert_int_equal(slow.err, REQ_TIMEOUT);
 	tr_post(&lite, p.s, "/lite", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &lite.done, 1, 1000));
+	assert_true(tp_wait(&p, &lite.done, 1, 10000));
 	assert_int_equal(p.ndials, 1);
 	assert_int_equal(tp_server(&p, 0)->rsts, 2);
 	tr_free(&r);
@@ -408,7 +408,7 @@ test_request_limits_and_timeouts(void **state)
 	session_free(p.s);
 	tp_session(&p);
 	tr_send(&slow, p.s, &spec);
-	assert_true(tp_wait(&p, &slow.done, 1, 1000));
+	assert_true(tp_wait(&p, &slow.done, 1, 10000));
 	assert_int_equal(slow.err, REQ_TIMEOUT);
 	tr_free(&slow);
 	tp_free(&p);
@@ -436,7 +436,7 @@ test_head_and_bad_requests(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_null(session_request(p.s, &bad[i], &ops, NULL));
 	tr_send(&r, p.s, &spec);
-	assert_true(tp_wait(&p, &r.done, 1, 1000));
+	assert_true(tp_wait(&p, &r.done, 1, 10000));
 	assert_int_equal(r.err, REQ_OK);
 	assert_int_equal(r.status, 200);
 	assert_int_equal(r.got, 0);
@@ -456,7 +456,7 @@ test_pause(void **state)
 	p.plan[WIRE_DIAL_CLEAR].on_request = hold;
 	tp_session(&p);
 	tr_post(&map, p.s, "/machine/map", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &map.pieces, 1, 1000));
+	assert_true(tp_wait(&p, &map.pieces, 1, 10000));
 	request_pause(map.r, 1);
 	for (int i = 0; i < 8; i++)
 		ts_more(tp_server(&p, 0), 1, chunk, 1 << 20, 1);
@@ -466,11 +466,11 @@ test_pause(void **state)
 	/* The server could send no more than the window, and other streams are not held up. */
 	assert_true(buf_len(&tp_server(&p, 0)->open[0]->answer) >= 4 << 20);
 	tr_post(&lite, p.s, "/lite", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &lite.done, 1, 1000));
+	assert_true(tp_wait(&p, &lite.done, 1, 10000));
 	assert_int_equal(lite.err, REQ_OK);
 	request_pause(map.r, 0);
 	while (map.got < 5 + (8 << 20))
-		assert_true(tp_wait(&p, &map.pieces, map.pieces + 1, 1000));
+		assert_true(tp_wait(&p, &map.pieces, map.pieces + 1, 10000));
 	tr_free(&map);
 	tr_free(&lite);
 	tp_free(&p);
@@ -570,7 +570,7 @@ test_free_closes_for_real(void **state)
 	tp_init(&p, "192.0.2.7");
 	tp_session(&p);
 	session_connect(p.s);
-	assert_true(tp_wait(&p, &p.ups, 1, 1000));
+	assert_true(tp_wait(&p, &p.ups, 1, 10000));
 	tp_run(&p, 20);
 	session_free(p.s);
 	p.s = NULL;

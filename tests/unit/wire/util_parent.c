@@ -238,7 +238,8 @@ tp_wait(struct tparent *p, const unsigned *flag, unsigned n, unsigned ms)
 	uint64_t end = time_mono_ms() + ms;
 
 	event_add(ev, &tick);
-	while (*flag < n && time_mono_ms() < end)
+	/* A few turns at least, however slow the machine. */
+	for (int turn = 0; *flag < n && (turn < 5 || time_mono_ms() < end); turn++)
 		event_base_loop(p->base, EVLOOP_ONCE);
 	event_free(ev);
 	return *flag >= n;
