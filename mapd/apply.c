@@ -19,6 +19,7 @@ struct apply {
 	int64_t		 delta;		/* the new clock delta */
 	struct rec	**profiles;	/* those that are new or other than before */
 	size_t		 nprofiles, new_profiles;
+	const char	*why;		/* of a refusal */
 };
 
 #define CLOCK_SLACK 60 /* seconds; protocol.md E.12 */
@@ -183,9 +184,13 @@ prepare_peers(struct apply *a, struct wtime now)
 		if (st->nremoved == 0 && st->nseen == 0 && st->nonline == 0 && st->patches.len == 0)
 			return load(a->v->peers, &st->changed, corrected);
 	}
-	if (delta_collect(&a->d, a->v->peers, st, now) == -1)
+	if (delta_collect(&a->d, a->v->peers, st, now) == -1 || delta_ready(&a->d, corrected) == -1)
 		return -1;
-	return delta_ready(&a->d, corrected);
+	if (a->d.adds > a->d.removals && recset_count(a->v->peers->set) + a->d.adds - a->d.removals > st->max_peers) {
+		a->why = "too many peers";
+		return -1;
+	}
+	return 0;
 }
 
 /* ControlTime counts only when it is far off (E.12, EXP-06). */
@@ -308,17 +313,17 @@ apply_keepalive(struct apply *a, struct wtime now)
 }
 
 static int
-apply_message(struct apply *a, struct wtime now, struct netmap_change *ch, const char **why)
+apply_message(struct apply *a, struct wtime now, struct netmap_change *ch)
 {
 	if (a->st->target != NULL && (a->first || a->st->target != a->nm->cur->peers)) {
-		*why = "the stream ended meanwhile";
+		a->why = "the stream ended meanwhile";
 		return -1;
 	}
-	*why = "out of memory";
+	a->why = "out of memory";
 	if (a->st->keepalive)
 		return apply_keepalive(a, now);
 	if (a->first && a->st->field[VF_SELF] == NULL) {
-		*why = "the first message of the stream has no Node"; /* MAP-03 */
+		a->why = "the first message of the stream has no Node"; /* MAP-03 */
 		return -1;
 	}
 	a->delta = clock_delta(a, now);
@@ -341,7 +346,8 @@ netmap_apply(struct netmap *nm, struct stage *st, struct wtime now, struct netma
 
 	memset(ch, 0, sizeof(*ch));
 	ch->seq = nm->seq;
-	r = apply_message(&a, now, ch, why);
+	r = apply_message(&a, now, ch);
+	*why = a.why;
 	apply_free(&a);
 	stage_clear(st);
 	if (ch->full)

@@ -382,6 +382,8 @@ wait_for_more(struct ingest *g)
 	if (have > g->lim.max_member)
 		return refuse(g, "a member is too large");
 	g->need = have < 64 ? have + 1 : have * 2;
+	if (g->need > g->lim.max_member)
+		g->need = g->lim.max_member + 1;
 	return 1;
 }
 
@@ -405,11 +407,14 @@ static int
 pull(struct ingest *g, enum type_id t, unsigned depth)
 {
 	struct parser *ps = &g->ps;
+	size_t from = g->off;
 
 	ps->out.n = 0;
 	ps->depth = depth;
 	switch (parse_value(ps, t)) {
-	case PARSE_OK: g->off = (size_t)(ps->p - g->win); return 0;
+	case PARSE_OK:
+		g->off = (size_t)(ps->p - g->win);
+		return g->off - from > g->lim.max_member ? refuse(g, "a member is too large") : 0;
 	case PARSE_MORE: return wait_for_more(g);
 	default: return parse_error(g);
 	}
@@ -599,18 +604,11 @@ int
 ingest_apply(struct ingest *g, struct wtime now, struct netmap_change *ch)
 {
 	const char *why;
-	size_t most = g->nm->cur == NULL || g->nm->fresh ? 0 : netmap_peers(g->nm);
 	int r;
 
 	if (!g->staged)
 		return refuse(g, "nothing staged");
-	if (g->st.peers.len == 0 && most + g->st.changed.len > g->lim.max_peers && g->st.changed.len > g->st.nremoved) {
-		g->where = AT_START;
-		refuse(g, "too many peers");
-		stage_clear(&g->st);
-		g->staged = 0;
-		return -1;
-	}
+	g->st.max_peers = g->lim.max_peers;
 	r = netmap_apply(g->nm, &g->st, now, ch, &why);
 	if (r == -1) {
 		g->where = AT_START;

@@ -97,6 +97,7 @@ struct nodelist { struct node **n; size_t len, cap; };
 struct idflag { int64_t id; int on; };
 struct stage {
 	int		 keepalive;
+	size_t		 max_peers;		/* that there may be afterwards */
 	struct blob	*field[VF_COUNT];	/* NULL: absent or without effect; VF_DERP is not merged yet */
 	struct blob	*base_rules;		/* PacketFilter */
 	struct blob	*chunks, *display;	/* PacketFilters, DisplayMessages: packed objects */
