@@ -21,43 +21,45 @@
 #include "resolve.h"
 #include "timefmt.h"
 
-#define DIAL_TIMEOUT_MS	   10000
-#define DIAL_STAGGER_MS	   250
-#define LOG_HOST_MAX	   64
+#define DIAL_TIMEOUT_MS   10000
+#define DIAL_STAGGER_MS   250
+#define LOOKUP_PATIENCE_S 3 /* so long a look-up may take when there are addresses from before */
+#define LOG_HOST_MAX      64
 
 struct attempt {
-	struct dial  *dial;
+	struct dial *dial;
 	struct event *ev;
-	int	      fd;
+	int fd;
 };
 
 struct dial {
 	TAILQ_ENTRY(dial) entry;
-	struct dialler	 *d;
-	struct resolve	 *lookup;
-	struct event	 *deadline, *stagger;
-	struct ipc_addr	  addrs[RESOLVE_MAX];
-	struct attempt	  tries[RESOLVE_MAX];
-	unsigned	  naddrs, started, running;
-	unsigned	  port;
-	int		  literal; /* the configuration names this very address */
-	int		  err;	   /* of the last attempt that failed */
-	char		  why[IPC_ERR_MAX];
-	char		  host[IPC_HOST_MAX];
-	dial_done	  done;
-	void		 *arg;
+	struct dialler *d;
+	struct resolve *lookup;
+	struct event *deadline, *stagger;
+	struct ipc_addr addrs[RESOLVE_MAX];
+	struct attempt tries[RESOLVE_MAX];
+	unsigned naddrs, started, running;
+	unsigned port;
+	int literal; /* the configuration names this very address */
+	int local;   /* the configuration says localhost: loopback addresses, no others that are refused */
+	int err;     /* of the last attempt that failed */
+	char why[IPC_ERR_MAX];
+	char host[IPC_HOST_MAX];
+	dial_done done;
+	void *arg;
 };
 
 struct dialler {
-	struct event_base	  *base;
-	struct config		   cfg;
-	const struct spawn_image  *image;
-	struct resolve_ids	   ids;
-	struct ipc_dial_plan	   plan;
-	char			   good_host[IPC_HOST_MAX]; /* whose addresses good[] are (DIAL-10) */
-	struct ipc_addr		   good[RESOLVE_MAX];
-	unsigned		   ngood;
-	TAILQ_HEAD(, dial)	   dials;
+	struct event_base *base;
+	struct config cfg;
+	const struct spawn_image *image;
+	struct resolve_ids ids;
+	struct ipc_dial_plan plan;
+	char good_host[IPC_HOST_MAX]; /* whose addresses good[] are (DIAL-10) */
+	struct ipc_addr good[RESOLVE_MAX];
+	unsigned ngood;
+	TAILQ_HEAD(, dial) dials;
 };
 
 static void attempt_next(struct dial *x);
@@ -142,9 +144,9 @@ dialler_free(struct dialler *d)
 static void
 dial_finish(struct dial *x, int fd, int err, const char *text)
 {
-	char	  copy[IPC_ERR_MAX];
+	char copy[IPC_ERR_MAX];
 	dial_done done = x->done;
-	void	 *arg = x->arg;
+	void *arg = x->arg;
 
 	snprintf(copy, sizeof(copy), "%s", text);
 	dial_free(x);
@@ -159,7 +161,8 @@ dial_failed(struct dial *x)
 	if (x->why[0] != '\0')
 		snprintf(text, sizeof(text), "%s", x->why);
 	else
-		snprintf(text, sizeof(text), "connect to %.*s port %u: %s", LOG_HOST_MAX, x->host, x->port, strerror(x->err));
+		snprintf(text, sizeof(text), "connect to %.*s port %u: %s", LOG_HOST_MAX, x->host, x->port,
+		    strerror(x->err));
 	dial_finish(x, -1, x->err, text);
 }
 
@@ -167,11 +170,11 @@ static void
 attempt_done(evutil_socket_t fd, short what, void *arg)
 {
 	struct attempt *t = arg;
-	struct dial    *x = t->dial;
-	unsigned	i = (unsigned)(t - x->tries);
-	socklen_t	len = sizeof(int);
-	char		where[80];
-	int		err = 0;
+	struct dial *x = t->dial;
+	unsigned i = (unsigned)(t - x->tries);
+	socklen_t len = sizeof(int);
+	char where[80];
+	int err = 0;
 
 	(void)what;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == -1)
@@ -194,16 +197,18 @@ static int
 attempt_open(struct dial *x, unsigned i)
 {
 	struct sockaddr_storage ss;
-	const char	       *no;
-	socklen_t		len;
-	int			fd, on = 1;
+	const char *no;
+	socklen_t len;
+	int fd, named, on = 1;
 
 	len = dial_sockaddr(&x->addrs[i], x->port, &ss);
-	if ((no = dial_address_forbidden((struct sockaddr *)(void *)&ss, x->literal)) != NULL) {
+	named = x->literal || (x->local && dial_address_is_loopback((struct sockaddr *)(void *)&ss));
+	if ((no = dial_address_forbidden((struct sockaddr *)(void *)&ss, named)) != NULL) {
 		char where[80];
 
 		dial_address_text(&x->addrs[i], x->port, where, sizeof(where));
-		snprintf(x->why, sizeof(x->why), "%.*s resolves to %s, which is refused: %s", LOG_HOST_MAX, x->host, where, no);
+		snprintf(x->why, sizeof(x->why), "%.*s resolves to %s, which is refused: %s", LOG_HOST_MAX, x->host,
+		    where, no);
 		x->err = EACCES;
 		return -1;
 	}
@@ -230,7 +235,7 @@ attempt_next(struct dial *x)
 	struct timeval stagger = { 0, DIAL_STAGGER_MS * 1000 };
 
 	while (x->started < x->naddrs) {
-		unsigned	i = x->started++;
+		unsigned i = x->started++;
 		struct attempt *t = &x->tries[i];
 
 		t->dial = x;
@@ -252,19 +257,6 @@ attempt_next(struct dial *x)
 }
 
 static void
-dial_stagger(evutil_socket_t fd, short what, void *arg)
-{
-	struct dial *x = arg;
-
-	(void)fd;
-	(void)what;
-	if (x->lookup != NULL)
-		return;
-	if (x->started < x->naddrs || x->started == 0)
-		attempt_next(x);
-}
-
-static void
 dial_timeout(evutil_socket_t fd, short what, void *arg)
 {
 	struct dial *x = arg;
@@ -272,8 +264,8 @@ dial_timeout(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	x->err = ETIMEDOUT;
-	snprintf(x->why, sizeof(x->why), "%s %.*s port %u: timed out", x->lookup != NULL ? "looking up" : "connect to", LOG_HOST_MAX,
-	    x->host, x->port);
+	snprintf(x->why, sizeof(x->why), "%s %.*s port %u: timed out", x->lookup != NULL ? "looking up" : "connect to",
+	    LOG_HOST_MAX, x->host, x->port);
 	dial_failed(x);
 }
 
@@ -284,10 +276,23 @@ use_addresses(struct dial *x, const struct ipc_addr *a, unsigned n)
 	attempt_next(x);
 }
 
+static int
+have_good(const struct dial *x)
+{
+	return x->d->ngood > 0 && strcmp(x->d->good_host, x->host) == 0;
+}
+
+static void
+use_good(struct dial *x, const char *why)
+{
+	log_info("cannot look up %s (%s): using its last good addresses", x->host, why);
+	use_addresses(x, x->d->good, x->d->ngood);
+}
+
 static void
 lookup_done(void *arg, const struct ipc_addr *addrs, unsigned n, const char *err)
 {
-	struct dial    *x = arg;
+	struct dial *x = arg;
 	struct dialler *d = x->d;
 
 	x->lookup = NULL;
@@ -296,14 +301,28 @@ lookup_done(void *arg, const struct ipc_addr *addrs, unsigned n, const char *err
 		memcpy(d->good, addrs, n * sizeof(*addrs));
 		d->ngood = n;
 		use_addresses(x, addrs, n);
-	} else if (d->ngood > 0 && strcmp(d->good_host, x->host) == 0) {
-		log_info("cannot look up %s (%s): using its last good addresses", x->host, err);
-		use_addresses(x, d->good, d->ngood);
-	} else {
+	} else if (have_good(x))
+		use_good(x, err);
+	else {
 		x->err = EHOSTUNREACH;
 		snprintf(x->why, sizeof(x->why), "cannot look up %.*s: %.200s", LOG_HOST_MAX, x->host, err);
 		dial_failed(x);
 	}
+}
+
+static void
+dial_stagger(evutil_socket_t fd, short what, void *arg)
+{
+	struct dial *x = arg;
+
+	(void)fd;
+	(void)what;
+	if (x->lookup != NULL) { /* DIAL-10: name servers that stay silent must not use up the dial's time */
+		resolve_cancel(x->lookup);
+		x->lookup = NULL;
+		use_good(x, "no answer");
+	} else if (x->started < x->naddrs || x->started == 0)
+		attempt_next(x);
 }
 
 /* Where a dial of this kind goes: x->host, x->port, x->addrs if an address is known.  0, or EINVAL. */
@@ -312,7 +331,10 @@ dial_target(struct dial *x, enum ipc_dial_kind kind, uint32_t candidate)
 {
 	const struct config *c = &x->d->cfg;
 
-	x->port = kind == IPC_DIAL_CLEAR ? c->clear_port : kind == IPC_DIAL_TLS ? c->tls_port : kind == IPC_DIAL_URL ? c->url_port : 0;
+	x->port = kind == IPC_DIAL_CLEAR ? c->clear_port
+	    : kind == IPC_DIAL_TLS       ? c->tls_port
+	    : kind == IPC_DIAL_URL       ? c->url_port
+					 : 0;
 	if (x->port == 0 || candidate > x->d->plan.n)
 		return EINVAL;
 	if (c->proxy_host[0] != '\0') {
@@ -333,17 +355,17 @@ dial_target(struct dial *x, enum ipc_dial_kind kind, uint32_t candidate)
 		x->naddrs = 1;
 		x->literal = 1;
 	} else if (strcmp(x->host, "localhost") == 0)
-		x->literal = 1; /* the operator named the loopback */
+		x->local = 1;
 	return 0;
 }
 
 struct dial *
 dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_done done, void *arg)
 {
-	struct timeval now = { 0, 0 }, limit = { DIAL_TIMEOUT_MS / 1000, 0 };
-	struct dial   *x = calloc(1, sizeof(*x));
-	unsigned       i;
-	int	       err;
+	struct timeval now = { 0, 0 }, limit = { DIAL_TIMEOUT_MS / 1000, 0 }, patience = { LOOKUP_PATIENCE_S, 0 };
+	struct dial *x = calloc(1, sizeof(*x));
+	unsigned i;
+	int err;
 
 	if (x == NULL)
 		return NULL;
@@ -368,7 +390,10 @@ dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_
 			err = errno;
 			goto fail;
 		}
-	} else if (evtimer_add(x->stagger, &now) == -1) /* from the event loop: done() never comes from within dial_start() */
+		if (have_good(x))
+			evtimer_add(x->stagger, &patience);
+	} else if (evtimer_add(x->stagger, &now) ==
+	    -1) /* from the event loop: done() never comes from within dial_start() */
 		goto fail;
 	return x;
 fail:
@@ -385,9 +410,9 @@ dialler_plan(struct dialler *d, const struct ipc_dial_plan *plan)
 	d->plan = *plan;
 	d->plan.n = n;
 	for (i = 0; i < n; i++) {
-		struct ipc_plan_entry  *e = &d->plan.e[i];
+		struct ipc_plan_entry *e = &d->plan.e[i];
 		struct sockaddr_storage ss;
-		const char	       *no;
+		const char *no;
 
 		if (!e->has_ip || e->ace)
 			continue; /* kept: candidates are counted by place; a dial of it fails at once */

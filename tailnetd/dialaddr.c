@@ -13,7 +13,7 @@
 socklen_t
 dial_sockaddr(const struct ipc_addr *a, unsigned port, struct sockaddr_storage *ss)
 {
-	struct sockaddr_in  *sin = (void *)ss;
+	struct sockaddr_in *sin = (void *)ss;
 	struct sockaddr_in6 *sin6 = (void *)ss;
 
 	memset(ss, 0, sizeof(*ss));
@@ -56,7 +56,7 @@ unsigned
 dial_interleave(struct ipc_addr *out, const struct ipc_addr *in, unsigned n)
 {
 	unsigned i[2] = { 0, 0 }, count = 0;
-	uint8_t	 family = n > 0 ? in[0].family : 4;
+	uint8_t family = n > 0 ? in[0].family : 4;
 
 	while (count < DIAL_MAX_ADDRS && (i[0] < n || i[1] < n)) {
 		unsigned *at = &i[family == 6];
@@ -110,28 +110,39 @@ forbidden6(const struct in6_addr *a)
 const char *
 dial_address_forbidden(const struct sockaddr *sa, int literal)
 {
-	const struct sockaddr_in  *sin = (const void *)sa;
+	const struct sockaddr_in *sin = (const void *)sa;
 	const struct sockaddr_in6 *sin6 = (const void *)sa;
-	const char		  *no;
+	const char *no;
 
-	no = sa->sa_family == AF_INET ? forbidden4(ntohl(sin->sin_addr.s_addr)) :
-	    sa->sa_family == AF_INET6 ? forbidden6(&sin6->sin6_addr) : "not an IP address";
+	no = sa->sa_family == AF_INET   ? forbidden4(ntohl(sin->sin_addr.s_addr))
+	    : sa->sa_family == AF_INET6 ? forbidden6(&sin6->sin6_addr)
+					: "not an IP address";
 	return literal && sa->sa_family != AF_UNSPEC ? NULL : no;
+}
+
+int
+dial_address_is_loopback(const struct sockaddr *sa)
+{
+	if (sa->sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
+	return sa->sa_family == AF_INET &&
+	    in4(ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr), 0x7f000000, 8);
 }
 
 const char *
 dial_address_not_public(const struct sockaddr *sa)
 {
 	const struct sockaddr_in6 *sin6 = (const void *)sa;
-	const char		  *no = dial_address_forbidden(sa, 0);
-	uint32_t		   a;
+	const char *no = dial_address_forbidden(sa, 0);
+	uint32_t a;
 
 	if (no != NULL)
 		return no;
 	if (sa->sa_family == AF_INET6)
 		return (sin6->sin6_addr.s6_addr[0] & 0xe0) == 0x20 ? NULL : "not a global address";
 	a = ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr);
-	if (in4(a, 0x0a000000, 8) || in4(a, 0xac100000, 12) || in4(a, 0xc0a80000, 16) || in4(a, 0x64400000, 10) || in4(a, 0xf0000000, 4))
+	if (in4(a, 0x0a000000, 8) || in4(a, 0xac100000, 12) || in4(a, 0xc0a80000, 16) || in4(a, 0x64400000, 10) ||
+	    in4(a, 0xf0000000, 4))
 		return "private or reserved address";
 	return NULL;
 }

@@ -17,6 +17,7 @@ void	 dial_address_text(const struct ipc_addr *a, unsigned port, char *out, size
 int	 dial_parse_literal(const char *host, struct ipc_addr *a);
 /* The order of attempts: families alternate, the first one leads (DIAL-10); at most 16.  Returns how many. */
 unsigned dial_interleave(struct ipc_addr *out, const struct ipc_addr *in, unsigned n);
+int	 dial_address_is_loopback(const struct sockaddr *sa);
 /* For dial plans (security.md D15): public unicast only.  NULL = public, else a reason.  See also dial_address_forbidden(). */
 const char *dial_address_not_public(const struct sockaddr *sa);
 
