@@ -299,8 +299,7 @@ on_timer(struct client *c, enum client_timer t)
 	case CT_SAVE: auth_on_save_timer(c); break;
 	case CT_LOGOUT: auth_on_logout_timer(c); break;
 	case CT_MAP_STOP:
-		if (c->map == MAP_STOPPING)
-			client_act(c, CA_MAPD_KILL, IPC_ID_NONE);
+		map_on_stop_timer(c);
 		break;
 	case CT_COUNT: break;
 	}
@@ -325,7 +324,7 @@ client_init(struct client *c, const struct client_config *cfg, const struct clie
 	c->cfg = *cfg;
 	c->p = *p;
 	c->have_node = have_node;
-	c->have_candidate = c->candidate_open = c->from_disk = have_candidate;
+	c->have_candidate = c->candidate_open = c->candidate_saved = c->from_disk = have_candidate;
 	c->p.candidate = have_candidate;
 	c->paused = p->paused || cfg->start_paused;
 	c->authorized = 1;

@@ -173,6 +173,7 @@ struct client {
 	int		 auth_wait;		/* CT_AUTH is armed */
 	struct backoff	 auth_backoff, save_backoff;
 	int		 candidate_open;	/* nobody knows whether the server took the candidate: try it again */
+	int		 candidate_saved;	/* p.candidate has reached the disk */
 	int		 from_disk;		/* the candidate is of an earlier life */
 	int		 logout_told;
 	char		 logout_err[IPC_ERR_MAX + 100];

@@ -25,7 +25,7 @@ put_text(char *dst, size_t size, const char *s)
 void
 auth_drop_candidate(struct client *c)
 {
-	c->candidate_open = c->from_disk = 0;
+	c->candidate_open = c->candidate_saved = c->from_disk = 0;
 	c->goal.candidate = 0;
 	if (c->have_candidate)
 		client_act(c, CA_DROP_CANDIDATE, IPC_ID_NONE);
@@ -125,7 +125,7 @@ new_candidate(struct client *c)
 {
 	client_act(c, CA_GENERATE, IPC_ID_NONE);
 	c->have_candidate = 1;
-	c->candidate_open = c->from_disk = 0;
+	c->candidate_open = c->candidate_saved = c->from_disk = 0;
 	c->p.candidate = 0;
 }
 
@@ -140,7 +140,7 @@ begin_login(struct client *c)
 	c->goal.candidate = must_regen(c);
 	if (c->goal.candidate && !(c->have_candidate && c->candidate_open))
 		new_candidate(c);
-	if (c->goal.candidate && c->op_authkey != AUTHKEY_NONE && !c->p.candidate) {
+	if (c->goal.candidate && c->op_authkey != AUTHKEY_NONE && !c->candidate_saved) {
 		c->p.candidate = 1;
 		c->op = OP_WRITE_AHEAD;
 		c->op_id = client_save(c, SAVE_PLAIN);
@@ -272,7 +272,7 @@ visit(struct client *c, const char *url)
 		return;
 	}
 	if (c->p.candidate) { /* not taken with the auth key: from here on it is a login by URL */
-		c->p.candidate = 0;
+		c->p.candidate = c->candidate_saved = 0;
 		client_save(c, SAVE_PLAIN);
 	}
 	c->candidate_open = c->from_disk = 0;
@@ -343,7 +343,7 @@ erase(struct client *c)
 	p->user_id = 0;
 	p->login_name[0] = p->display_name[0] = p->profile_pic[0] = '\0';
 	p->expiry = TIME_NONE;
-	c->have_node = c->have_candidate = 0;
+	c->have_node = c->have_candidate = c->candidate_saved = 0;
 	c->op = OP_CLEAR;
 	c->op_id = client_save(c, SAVE_CLEAR);
 }
@@ -522,7 +522,7 @@ static void
 committed(struct client *c)
 {
 	c->have_node = 1;
-	c->have_candidate = 0;
+	c->have_candidate = c->candidate_saved = 0;
 	c->p.candidate = 0;
 	c->p.expiry = TIME_NONE; /* the next map tells */
 	login_done(c);
@@ -547,10 +547,12 @@ auth_on_saved(struct client *c, uint32_t id, int ok, const char *err)
 	if (!ok)
 		return; /* CT_SAVE is armed */
 	c->op = OP_NONE;
-	if (op == OP_WRITE_AHEAD)
+	if (op == OP_WRITE_AHEAD) {
+		c->candidate_saved = 1;
 		send_register(c, IPC_REG_LOGIN);
-	else
+	} else {
 		committed(c);
+	}
 }
 
 void

@@ -38,6 +38,7 @@ void	 map_restart(struct client *c);
 void	 map_drop(struct client *c);			/* logout: the netmap is forgotten, too */
 void	 map_on_stream(struct client *c, const struct client_event *e);
 void	 map_on_gone(struct client *c);
+void	 map_on_stop_timer(struct client *c);
 void	 map_on_self(struct client *c, const struct client_event *e);
 void	 map_on_control_time(struct client *c, int64_t sec);
 void	 expiry_check(struct client *c);

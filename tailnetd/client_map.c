@@ -171,6 +171,15 @@ map_on_gone(struct client *c)
 	map_go(c);
 }
 
+void
+map_on_stop_timer(struct client *c)
+{
+	if (c->map != MAP_STOPPING)
+		return;
+	client_act(c, CA_MAPD_KILL, IPC_ID_NONE); /* CE_MAPD_GONE follows */
+	client_arm(c, CT_MAP_STOP, STOP_MS);
+}
+
 /* --- self and expiry --- */
 
 void

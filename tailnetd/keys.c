@@ -96,6 +96,19 @@ keyring_copy(struct keyring *k, enum key_slot to, enum key_slot from)
 	k->has[to] = k->has[from];
 }
 
+void
+keyring_move(struct keyring *to, enum key_slot ts, struct keyring *from, enum key_slot fs)
+{
+	struct privates *tp = secret_open(to->area), *fp = secret_open(from->area);
+
+	memcpy(tp->b[ts], fp->b[fs], KEY_LEN);
+	secret_close(to->area);
+	secret_close(from->area);
+	to->pub[ts] = from->pub[fs];
+	to->has[ts] = from->has[fs];
+	keyring_clear(from, fs);
+}
+
 int
 keyring_has(const struct keyring *k, enum key_slot s)
 {

@@ -22,15 +22,21 @@ static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
 /* One write(2) per line, so that lines of several processes never mix; no stdio, which may not work in a sandbox. */
 static void
-sink_stderr(void *arg, enum log_level level, const char *text)
+write_stderr(const char *name, long pid, enum log_level level, const char *text)
 {
 	char line[LOG_LINE_MAX + 128];
 	int n;
 
-	(void)arg;
-	n = snprintf(line, sizeof(line), "%s[%ld]: %s: %s\n", logger.name, (long)getpid(), log_level_name(level), text);
+	n = snprintf(line, sizeof(line), "%s[%ld]: %s: %s\n", name, pid, log_level_name(level), text);
 	if (n > 0 && (size_t)n < sizeof(line) && write(STDERR_FILENO, line, (size_t)n) == -1)
 		return;
+}
+
+static void
+sink_stderr(void *arg, enum log_level level, const char *text)
+{
+	(void)arg;
+	write_stderr(logger.name, (long)getpid(), level, text);
 }
 
 static void
@@ -118,6 +124,22 @@ log_write(enum log_level level, const char *text)
 	else
 		sink_stderr(NULL, level, line);
 	errno = saved;
+}
+
+void
+log_write_as(const char *name, int pid, enum log_level level, const char *text)
+{
+	char safe[LOG_LINE_MAX - 64], line[LOG_LINE_MAX + 1];
+
+	if (level > logger.level)
+		return;
+	text_sanitize(text, strlen(text), safe, sizeof(safe));
+	if (logger.sink == NULL) {
+		write_stderr(name, pid, level, safe);
+		return;
+	}
+	snprintf(line, sizeof(line), "%.32s[%d]: %s", name, pid, safe);
+	logger.sink(logger.arg, level, line);
 }
 
 static void __attribute__((format(printf, 3, 0)))

@@ -33,7 +33,8 @@ void	 log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void	 log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void	 log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void	 log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void	 log_write(enum log_level level, const char *text);	/* ready text, e.g. a child's line */
+void	 log_write(enum log_level level, const char *text);	/* ready text */
+void	 log_write_as(const char *name, int pid, enum log_level level, const char *text);	/* a child's line, under its name */
 
 /* Log at error level and _exit(code); fatal adds strerror(errno). */
 void	 fatal(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3), noreturn));

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdio.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "control.h"
+#include "log.h"
+#include "parent.h"
+#include "secret.h"
+#include "watch.h"
+
+/* The client machine's two sides: its actions are carried out here, what happens is fed back to it. */
+
+#define MAPD_LINGER_MS 1000
+
+/* --- state file --- */
+
+static void
+profile_to_state(const struct client_profile *cp, struct state *st)
+{
+	st->want_running = cp->want_running;
+	st->paused = cp->paused;
+	st->server_key = cp->server_key;
+	st->server_key_source = cp->pin_source;
+	st->server_key_since = cp->pin_since;
+	st->user_id = cp->user_id;
+	snprintf(st->login_name, sizeof(st->login_name), "%s", cp->login_name);
+	snprintf(st->display_name, sizeof(st->display_name), "%s", cp->display_name);
+	snprintf(st->profile_pic, sizeof(st->profile_pic), "%s", cp->profile_pic);
+	st->node_key_expiry = cp->expiry;
+}
+
+static int
+save_state(struct parent *p)
+{
+	char err[300];
+
+	profile_to_state(&p->client.p, &p->state);
+	if (state_save(p->store, &p->state, p->keys, p->save_err, sizeof(p->save_err)) == 0) {
+		p->state_not_saved = 0;
+		(void)health_clear(&p->health, HEALTH_STATE_NOT_SAVED);
+		return 0;
+	}
+	snprintf(err, sizeof(err), "%s", p->save_err);
+	if (!p->state_not_saved)
+		log_errorx("%s", err);
+	p->state_not_saved = 1;
+	(void)health_raise(&p->health, HEALTH_STATE_NOT_SAVED, err);
+	return -1;
+}
+
+/* SAVE_COMMIT: old := current, current := candidate, or everything as it was. */
+static int
+commit_candidate(struct parent *p)
+{
+	struct keyring *k = p->keys, *before = keyring_new();
+	int		rv;
+
+	if (before == NULL) {
+		snprintf(p->save_err, sizeof(p->save_err), "no locked memory");
+		return -1;
+	}
+	keyring_move(before, SLOT_OLD, k, SLOT_OLD);
+	keyring_copy(k, SLOT_OLD, SLOT_NODE);
+	keyring_copy(k, SLOT_NODE, SLOT_CANDIDATE);
+	keyring_clear(k, SLOT_CANDIDATE);
+	if ((rv = save_state(p)) == -1) {
+		keyring_copy(k, SLOT_CANDIDATE, SLOT_NODE);
+		keyring_copy(k, SLOT_NODE, SLOT_OLD);
+		keyring_move(k, SLOT_OLD, before, SLOT_OLD);
+	}
+	keyring_free(before);
+	return rv;
+}
+
+static void
+do_save(struct parent *p, uint32_t id, enum client_save how)
+{
+	struct client_event e = { .type = CE_SAVED, .id = id };
+	int		    rv;
+
+	if (how == SAVE_CLEAR)
+		state_clear_profile(&p->state, p->keys);
+	rv = how == SAVE_COMMIT ? commit_candidate(p) : save_state(p);
+	e.u.result.ok = rv == 0;
+	e.u.result.err = rv == 0 ? "" : p->save_err;
+	parent_event(p, &e);
+}
+
+/* --- auth key --- */
+
+void
+parent_wipe_auth_key(struct parent *p)
+{
+	secret_free(p->auth_key);
+	p->auth_key = NULL;
+	p->auth_key_len = 0;
+}
+
+int
+parent_auth_key(struct parent *p, enum client_authkey which, char *out, size_t outsize, size_t *len, char *err, size_t errsize)
+{
+	if (which == AUTHKEY_CONFIGURED)
+		return config_read_authkey(&p->cfg, out, outsize, len, err, errsize);
+	if (p->auth_key == NULL || p->auth_key_len > outsize) {
+		snprintf(err, errsize, "the auth key of this login is gone");
+		return -1;
+	}
+	memcpy(out, secret_open(p->auth_key), p->auth_key_len);
+	secret_close(p->auth_key);
+	*len = p->auth_key_len;
+	return 0;
+}
+
+/* --- children --- */
+
+static void
+give_work(struct child *c, int pending, const struct client_action *a)
+{
+	c->pending = pending;
+	c->work = *a;
+	child_want(c);
+	dispatch_ready_work(c);
+}
+
+static void
+cancel_auth(struct parent *p, uint32_t id)
+{
+	struct child	*c = &p->sup->authd;
+	struct ipc_empty none = { 0 };
+
+	if (c->pending != PENDING_NOTHING && c->work.id == id)
+		c->pending = PENDING_NOTHING;
+	else if (c->phase == CHILD_READY && c->ipc != NULL && c->owed > 0)
+		ipc_send(c->ipc, IPC_CANCEL, id, &none, sizeof(none), -1);
+}
+
+static void
+stop_map(struct parent *p, int drop)
+{
+	struct child	   *c = &p->sup->mapd;
+	struct ipc_map_stop m = { (uint32_t)drop };
+
+	c->pending = PENDING_NOTHING;
+	if (drop) {
+		p->netmap.source = IPC_SRC_NONE;
+		p->netmap.have_self = 0;
+		p->netmap.peers = p->netmap.online = 0;
+		p->netmap.received_ms = 0;
+	}
+	p->map_open_ms = 0;
+	if (c->phase == CHILD_READY && c->ipc != NULL)
+		ipc_send(c->ipc, IPC_MAP_STOP, IPC_ID_NONE, &m, sizeof(m), -1);
+	if (drop)
+		child_unwant(c, MAPD_LINGER_MS);
+}
+
+static void
+set_timer(struct parent *p, enum client_timer t, unsigned ms)
+{
+	struct timeval tv = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 };
+
+	evtimer_add(p->timers[t], &tv);
+}
+
+static void
+carry_out(struct parent *p, const struct client_action *a)
+{
+	switch (a->type) {
+	case CA_KEY_FETCH: give_work(&p->sup->authd, PENDING_KEY, a); break;
+	case CA_REGISTER: give_work(&p->sup->authd, PENDING_REGISTER, a); break;
+	case CA_AUTH_CANCEL: cancel_auth(p, a->id); break;
+	case CA_MAP_START: give_work(&p->sup->mapd, PENDING_MAP, a); break;
+	case CA_MAP_STOP: stop_map(p, a->u.stop.drop); break;
+	case CA_MAPD_KILL: child_kill(&p->sup->mapd, "it did not stop the map stream"); break;
+	case CA_GENERATE:
+		if (keyring_generate(p->keys, SLOT_CANDIDATE) == -1)
+			log_errorx("cannot make a node key");
+		break;
+	case CA_DROP_CANDIDATE: keyring_clear(p->keys, SLOT_CANDIDATE); break;
+	case CA_SAVE: do_save(p, a->id, a->u.save); break;
+	case CA_TIMER: set_timer(p, a->u.timer.which, a->u.timer.ms); break;
+	case CA_TIMER_OFF: evtimer_del(p->timers[a->u.timer.which]); break;
+	case CA_LOGIN_FINISHED: p->login_finished = 1; break;
+	case CA_BROWSE: watch_browse(p, p->client.goal.url); break;
+	case CA_LOGOUT_DONE: control_logout_done(p->control, a->u.done.ok ? NULL : p->client.logout_err); break;
+	case CA_FORGET_KEY: parent_wipe_auth_key(p); break;
+	}
+}
+
+/* --- events --- */
+
+static void
+derive_health(struct parent *p)
+{
+	const struct client *c = &p->client;
+
+	if (!key_is_zero(&c->offered))
+		(void)health_raise(&p->health, HEALTH_SERVER_KEY_CHANGED,
+		    "the server offers another key than the pinned one; check it, then run `tailnetctl server-key accept`");
+	else
+		(void)health_clear(&p->health, HEALTH_SERVER_KEY_CHANGED);
+	if (c->expired)
+		(void)health_raise(&p->health, HEALTH_KEY_EXPIRED, "the node key has expired; log in again");
+	else
+		(void)health_clear(&p->health, HEALTH_KEY_EXPIRED);
+	if (c->logged_in && c->synced && !c->authorized && !c->expired)
+		(void)health_raise(&p->health, HEALTH_NOT_APPROVED, "this machine needs approval by an administrator of the tailnet");
+	else
+		(void)health_clear(&p->health, HEALTH_NOT_APPROVED);
+}
+
+static void
+run_event(struct parent *p, const struct client_event *e)
+{
+	static struct client_actions out; /* large; events never nest */
+	unsigned		     i;
+
+	client_event(&p->client, time_mono_ms(), time_wall(), e, &out);
+	for (i = 0; i < out.n; i++)
+		carry_out(p, &out.a[i]);
+}
+
+/* One event after the other: what an action causes waits until the actions are done. */
+void
+parent_event(struct parent *p, const struct client_event *e)
+{
+	if (p->stopping && e->type != CE_SAVED)
+		return;
+	if (p->running) {
+		if (p->queued == sizeof(p->queue) / sizeof(p->queue[0]))
+			fatalx(70, "event queue overflow");
+		p->queue[p->queued++] = *e;
+		return;
+	}
+	p->running = 1;
+	run_event(p, e);
+	while (p->queued > 0) {
+		struct client_event next = p->queue[0];
+
+		memmove(p->queue, p->queue + 1, --p->queued * sizeof(p->queue[0]));
+		run_event(p, &next);
+	}
+	p->running = 0;
+	derive_health(p);
+	status_changed(p);
+}
+
+void
+parent_simple_event(struct parent *p, enum client_ev type, uint32_t id)
+{
+	struct client_event e = { .type = type, .id = id };
+
+	parent_event(p, &e);
+}
+
+/* --- start --- */
+
+struct timer_arg { struct parent *p; enum client_timer t; };
+static struct timer_arg timer_args[CT_COUNT];
+
+static void
+timer_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct timer_arg   *t = arg;
+	struct client_event e = { .type = CE_TIMER };
+
+	(void)fd;
+	(void)what;
+	e.u.timer = t->t;
+	parent_event(t->p, &e);
+}
+
+static uint32_t
+client_rnd(void *arg)
+{
+	(void)arg;
+	return randombytes_random();
+}
+
+void
+client_config_from(const struct parent *p, struct client_config *cc)
+{
+	memset(cc, 0, sizeof(*cc));
+	cc->manual = p->cfg.login_manual;
+	cc->expiry_wait = p->cfg.expiry_wait;
+	cc->ephemeral = p->cfg.ephemeral;
+	cc->start_paused = p->cfg.start_paused;
+	cc->have_auth_key = p->cfg.auth_key_file[0] != '\0';
+	cc->server_key = p->cfg.server_key;
+}
+
+void
+client_boot(struct parent *p)
+{
+	struct client_config  cc;
+	struct client_profile cp;
+	const struct state   *st = &p->state;
+	int		      t;
+
+	for (t = 0; t < CT_COUNT; t++) {
+		timer_args[t] = (struct timer_arg){ p, (enum client_timer)t };
+		if ((p->timers[t] = evtimer_new(p->base, timer_due, &timer_args[t])) == NULL)
+			fatal(1, "event timer");
+	}
+	memset(&cp, 0, sizeof(cp));
+	cp.want_running = st->want_running;
+	cp.paused = st->paused;
+	cp.candidate = keyring_has(p->keys, SLOT_CANDIDATE);
+	cp.server_key = st->server_key;
+	cp.pin_source = st->server_key_source;
+	cp.pin_since = st->server_key_since;
+	cp.user_id = st->user_id;
+	snprintf(cp.login_name, sizeof(cp.login_name), "%s", st->login_name);
+	snprintf(cp.display_name, sizeof(cp.display_name), "%s", st->display_name);
+	snprintf(cp.profile_pic, sizeof(cp.profile_pic), "%s", st->profile_pic);
+	cp.expiry = st->node_key_expiry;
+	client_config_from(p, &cc);
+	client_init(&p->client, &cc, &cp, keyring_has(p->keys, SLOT_NODE), keyring_has(p->keys, SLOT_CANDIDATE), client_rnd, NULL);
+}

@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "control.h"
+#include "json.h"
+#include "log.h"
+#include "netaddr.h"
+#include "parent.h"
+#include "secret.h"
+#include "text.h"
+#include "watch.h"
+
+/* The verbs of interface.md 3 as data: name, who may, how many arguments, handler. */
+
+#define MAX_ARGS 80
+
+struct verb {
+	const char	    *name;
+	enum ipc_query_class who;
+	int		     min, max; /* arguments */
+	const char	    *usage;
+	void		   (*run)(struct cclient *cc, char **args, int n);
+	int		     raw; /* the handler takes the rest of the line as one argument */
+};
+
+static void
+usage(struct cclient *cc, const struct verb *v)
+{
+	cclient_error(cc, "usage", "usage: %s", v->usage);
+}
+
+/* --- R --- */
+
+static void
+run_status(struct cclient *cc, char **args, int n)
+{
+	(void)args;
+	(void)n;
+	status_json(cc->p, STATUS_WHOLE, &cc->out);
+	buf_putc(&cc->out, '\n');
+	cclient_finish(cc);
+}
+
+static void
+run_processes(struct cclient *cc, char **args, int n)
+{
+	(void)args;
+	(void)n;
+	processes_json(cc->p, &cc->out);
+	buf_putc(&cc->out, '\n');
+	cclient_finish(cc);
+}
+
+void
+command_metrics_now(struct cclient *cc)
+{
+	metrics_text(cc->p, &cc->out);
+	cclient_finish(cc);
+}
+
+static void
+run_metrics(struct cclient *cc, char **args, int n)
+{
+	struct child	*m = &cc->p->sup->mapd;
+	struct ipc_empty none = { 0 };
+
+	(void)args;
+	(void)n;
+	if (m->phase != CHILD_READY || m->ipc == NULL) {
+		command_metrics_now(cc);
+		return;
+	}
+	cc->phase = CC_WAITING;
+	cc->wants_counters = 1;
+	cclient_listen(cc);
+	ipc_send(m->ipc, IPC_COUNTERS_REQ, IPC_ID_NONE, &none, sizeof(none), -1);
+	control_await_counters(cc->ctl);
+}
+
+/* A netmap reader's connection goes to mapd; no byte of the netmap passes here (D4). */
+static void
+hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int private_written)
+{
+	static uint32_t	 last_id;
+	struct parent	*p = cc->p;
+	struct child	*m = &p->sup->mapd;
+	struct ipc_query q;
+	struct buf	 body;
+	size_t		 n = strlen(arg);
+
+	if (m->phase != CHILD_READY || m->ipc == NULL || p->netmap.source == IPC_SRC_NONE) {
+		if (verb != IPC_Q_WATCH_NETMAP || m->phase != CHILD_READY || m->ipc == NULL) {
+			cclient_error(cc, "no-netmap", client_logged_in(&p->client) ? "there is no netmap yet" : "there is no netmap: not logged in");
+			return;
+		}
+	}
+	memset(&q, 0, sizeof(q));
+	q.verb = (uint32_t)verb;
+	q.class = (uint32_t)cc->class;
+	q.uid = (uint32_t)cc->uid;
+	q.accept_routes = (uint32_t)p->cfg.accept_routes;
+	q.listen_port = own_listen_port(p);
+	q.private_written = (uint32_t)private_written;
+	IPC_SET(&q, exit_node, p->cfg.exit_node, strlen(p->cfg.exit_node));
+	q.data_len = ipc_text_put(q.data, sizeof(q.data), arg, n);
+	if (++last_id == IPC_ID_NONE)
+		last_id++;
+	if (verb == IPC_Q_WATCH_NETMAP) { /* the present status comes first */
+		buf_init(&body, 1u << 20);
+		status_event_body(p, 0, &body);
+		ipc_send_chunks(m->ipc, IPC_EVENT, last_id, (const char *)buf_ptr(&body), buf_len(&body));
+		buf_free(&body);
+	}
+	ipc_send(m->ipc, IPC_QUERY, last_id, &q, ipc_head_len(IPC_QUERY) + q.data_len, cclient_release(cc));
+}
+
+static void
+join(char *out, size_t size, char **args, int n)
+{
+	int i;
+
+	*out = '\0';
+	for (i = 0; i < n; i++) {
+		if (i > 0)
+			strlcat(out, " ", size);
+		strlcat(out, args[i], size);
+	}
+}
+
+static void
+run_netmap(struct cclient *cc, char **args, int n)
+{
+	(void)args;
+	(void)n;
+	hand_over(cc, IPC_Q_NETMAP, "", 0);
+}
+
+static void
+run_peers(struct cclient *cc, char **args, int n)
+{
+	char text[CONTROL_LINE];
+
+	join(text, sizeof(text), args, n);
+	hand_over(cc, IPC_Q_PEERS, text, 0);
+}
+
+static void
+run_peer(struct cclient *cc, char **args, int n)
+{
+	(void)n;
+	hand_over(cc, IPC_Q_PEER, args[0], 0);
+}
+
+static void
+run_hosts(struct cclient *cc, char **args, int n)
+{
+	(void)args;
+	(void)n;
+	hand_over(cc, IPC_Q_HOSTS, "", 0);
+}
+
+static void
+run_watch(struct cclient *cc, char **args, int n)
+{
+	if (n == 1 && strcmp(args[0], "netmap") != 0) {
+		cclient_error(cc, "usage", "usage: watch [netmap]");
+		return;
+	}
+	if (n == 1) {
+		hand_over(cc, IPC_Q_WATCH_NETMAP, "", 0);
+		return;
+	}
+	cc->phase = CC_WATCHING;
+	cclient_listen(cc);
+	watchers_add(cc->p->watchers, cc);
+}
+
+static void
+run_wgconf(struct cclient *cc, char **args, int n)
+{
+	static const char interface[] = "[Interface]\n";
+	struct parent	 *p = cc->p;
+
+	if (n == 1 && strcmp(args[0], "private") != 0) {
+		cclient_error(cc, "usage", "usage: wgconf [private]");
+		return;
+	}
+	if (n == 1 && cc->class != IPC_CLASS_ROOT) {
+		cclient_error(cc, "denied", "the private key is for root only");
+		return;
+	}
+	if (n == 1 && p->netmap.source != IPC_SRC_NONE && p->sup->mapd.phase == CHILD_READY) {
+		/* The key goes from the keyring to this descriptor; mapd writes the rest (security.md, settled point 7). */
+		log_warnx("the node private key is given to uid %u (wgconf private)", (unsigned)cc->uid);
+		if (write(cc->fd, interface, sizeof(interface) - 1) != sizeof(interface) - 1 || keys_wgconf_private(p->keys, cc->fd) == -1) {
+			cclient_close(cc);
+			return;
+		}
+	}
+	hand_over(cc, IPC_Q_WGCONF, "", n == 1);
+}
+
+/* --- W --- */
+
+/* auth-key=KEY: into locked memory, and out of the line. */
+static int
+take_auth_key(struct cclient *cc, char *value)
+{
+	struct parent *p = cc->p;
+	size_t	       len = strlen(value), i;
+
+	for (i = 0; i < len; i++)
+		if ((unsigned char)value[i] <= ' ' || (unsigned char)value[i] >= 0x7f)
+			break;
+	if (len == 0 || len > IPC_AUTHKEY_MAX || i < len) {
+		cclient_error(cc, "invalid", "the auth key is empty, too long or has odd characters");
+		return -1;
+	}
+	parent_wipe_auth_key(p);
+	if ((p->auth_key = secret_new(len)) == NULL) {
+		cclient_error(cc, "internal", "no locked memory");
+		return -1;
+	}
+	memcpy(secret_open(p->auth_key), value, len);
+	secret_close(p->auth_key);
+	p->auth_key_len = len;
+	sodium_memzero(value, len);
+	return 0;
+}
+
+static void
+run_login(struct cclient *cc, char **args, int n)
+{
+	struct client_event e = { .type = CE_LOGIN };
+	int		    i;
+
+	for (i = 0; i < n; i++) {
+		if (strcmp(args[i], "interactive") == 0)
+			e.u.login.interactive = 1;
+		else if (strcmp(args[i], "ephemeral") == 0)
+			e.u.login.ephemeral = 1;
+		else if (strncmp(args[i], "auth-key=", 9) == 0) {
+			if (take_auth_key(cc, args[i] + 9) == -1)
+				return;
+			e.u.login.with_key = 1;
+		} else {
+			cclient_error(cc, "usage", "usage: login [interactive] [ephemeral] [auth-key=KEY]");
+			return;
+		}
+	}
+	if (!e.u.login.with_key)
+		parent_wipe_auth_key(cc->p);
+	buf_puts(&cc->out, "{\"ok\":true}\n");
+	parent_event(cc->p, &e);
+	cclient_finish(cc);
+}
+
+static void
+run_logout(struct cclient *cc, char **args, int n)
+{
+	struct client_event e = { .type = CE_LOGOUT };
+
+	if (n == 1 && strcmp(args[0], "force") != 0) {
+		cclient_error(cc, "usage", "usage: logout [force]");
+		return;
+	}
+	e.u.logout.force = n == 1;
+	cc->phase = CC_WAITING;
+	cc->wants_logout = 1;
+	cclient_listen(cc);
+	parent_event(cc->p, &e); /* control_logout_done() answers, perhaps already */
+}
+
+static void
+simple(struct cclient *cc, enum client_ev type)
+{
+	parent_simple_event(cc->p, type, 0);
+	cclient_ok(cc);
+}
+
+static void
+run_pause(struct cclient *cc, char **args, int n)
+{
+	(void)args;
+	(void)n;
+	simple(cc, CE_PAUSE);
+}
+
+static void
+run_unpause(struct cclient *cc, char **args, int n)
+{
+	(void)args;
+	(void)n;
+	simple(cc, CE_UNPAUSE);
+}
+
+static void
+run_reconnect(struct cclient *cc, char **args, int n)
+{
+	(void)args;
+	(void)n;
+	simple(cc, CE_RECONNECT);
+}
+
+static void
+run_log(struct cclient *cc, char **args, int n)
+{
+	enum log_level level;
+
+	(void)n;
+	if (log_level_parse(args[0], &level) == -1) {
+		cclient_error(cc, "invalid", "a level is error, warn, info or debug");
+		return;
+	}
+	log_set_level(level);
+	own_log_level(cc->p, level);
+	cclient_ok(cc);
+}
+
+static void
+run_shutdown(struct cclient *cc, char **args, int n)
+{
+	struct parent *p = cc->p;
+
+	(void)args;
+	(void)n;
+	cclient_ok(cc);
+	log_info("shutdown by command");
+	parent_shutdown(p, 0);
+}
+
+static void
+answer_changed(struct cclient *cc, int changed)
+{
+	buf_printf(&cc->out, "{\"ok\":true,\"changed\":%s}\n", changed ? "true" : "false");
+	if (changed)
+		own_refresh(cc->p);
+	cclient_finish(cc);
+}
+
+static void
+set_json(struct cclient *cc, int netinfo, const char *text)
+{
+	char err[300];
+	int  changed;
+
+	if (hostinfo_set(&cc->p->set, netinfo, text, strlen(text), &changed, err, sizeof(err)) == -1)
+		cclient_error(cc, "invalid", "%s", err);
+	else
+		answer_changed(cc, changed);
+}
+
+static void
+set_disco(struct cclient *cc, const char *text)
+{
+	struct pubkey key;
+	int	      changed;
+
+	if (key_parse(KEY_DISCO, text, strlen(text), &key) == -1) {
+		cclient_error(cc, "invalid", "expected discokey: and 64 hex digits");
+		return;
+	}
+	changed = !key_equal(&key, &cc->p->disco_key);
+	cc->p->disco_key = key;
+	answer_changed(cc, changed);
+}
+
+static void
+set_endpoints(struct cclient *cc, char *text)
+{
+	struct ipc_endpoint ep[IPC_MAX_ENDPOINTS];
+	struct parent	   *p = cc->p;
+	unsigned	    n = 0;
+	char		   *word, *save = NULL;
+	int		    changed;
+
+	memset(ep, 0, sizeof(ep));
+	if (strcmp(text, "auto") == 0) {
+		changed = p->endpoints_set;
+		p->endpoints_set = 0;
+		p->nset_ep = 0;
+		answer_changed(cc, changed);
+		return;
+	}
+	for (word = strtok_r(text, " \t", &save); word != NULL; word = strtok_r(NULL, " \t", &save)) {
+		if (n == IPC_MAX_ENDPOINTS) {
+			cclient_error(cc, "too-large", "at most %d endpoints", IPC_MAX_ENDPOINTS);
+			return;
+		}
+		if (netaddr_endpoint_parse(word, 1, &ep[n]) == -1) {
+			cclient_error(cc, "invalid", "\"%.60s\" is not ip:port[/local|stun|portmapped|stun4localport|explicit]", word);
+			return;
+		}
+		n++;
+	}
+	changed = !p->endpoints_set || n != p->nset_ep || memcmp(ep, p->set_ep, sizeof(ep)) != 0;
+	p->endpoints_set = 1;
+	p->nset_ep = n;
+	memcpy(p->set_ep, ep, sizeof(ep));
+	answer_changed(cc, changed);
+}
+
+static void
+run_set(struct cclient *cc, char **args, int n)
+{
+	char *what = args[0], *rest;
+
+	(void)n;
+	for (rest = what; *rest != '\0' && *rest != ' ' && *rest != '\t'; rest++)
+		;
+	if (*rest != '\0')
+		*rest++ = '\0';
+	while (*rest == ' ' || *rest == '\t')
+		rest++;
+	if (strcmp(what, "endpoints") == 0)
+		set_endpoints(cc, rest); /* none given: an empty list */
+	else if (*rest == '\0')
+		cclient_error(cc, "usage", "usage: set hostinfo JSON | netinfo JSON | endpoints auto | endpoints [ip:port[/TYPE]...] | disco-key KEY");
+	else if (strcmp(what, "hostinfo") == 0 || strcmp(what, "netinfo") == 0)
+		set_json(cc, what[0] == 'n', rest);
+	else if (strcmp(what, "disco-key") == 0)
+		set_disco(cc, rest);
+	else
+		cclient_error(cc, "usage", "usage: set hostinfo JSON | netinfo JSON | endpoints auto | endpoints [ip:port[/TYPE]...] | disco-key KEY");
+}
+
+/* --- server-key: R to look, W to accept --- */
+
+static void
+server_key_json(struct parent *p, struct buf *out)
+{
+	static const char *const sources[] = { "", "config", "first-use", "accepted" };
+	enum pin_source		 source;
+	const struct pubkey	*k = client_pin(&p->client, &source);
+	char			 text[KEY_TEXT_MAX], when[TIME_TEXT_MAX];
+	struct jw		 w;
+
+	jw_init(&w, out);
+	jw_obj(&w);
+	jw_kstr(&w, "serverKey", key_is_zero(k) ? "" : key_format(KEY_MACHINE, k, text));
+	jw_kstr(&w, "source", sources[source]);
+	jw_kstr(&w, "since", source == PIN_CONFIG || time_is_none(p->client.p.pin_since) ? "" : time_format(p->client.p.pin_since, when));
+	jw_kstr(&w, "offered", key_is_zero(&p->client.offered) ? "" : key_format(KEY_MACHINE, &p->client.offered, text));
+	jw_obj_end(&w);
+	buf_putc(out, '\n');
+}
+
+static void
+run_server_key(struct cclient *cc, char **args, int n)
+{
+	struct client_event e = { .type = CE_ACCEPT_KEY };
+	enum pin_source	    source;
+
+	if (n == 0) {
+		server_key_json(cc->p, &cc->out);
+		cclient_finish(cc);
+		return;
+	}
+	if (n != 2 || strcmp(args[0], "accept") != 0) {
+		cclient_error(cc, "usage", "usage: server-key [accept mkey:HEX]");
+		return;
+	}
+	if (cc->class == IPC_CLASS_R) {
+		cclient_error(cc, "denied", "accepting a key is for root and the control-operator");
+		return;
+	}
+	(void)client_pin(&cc->p->client, &source);
+	if (source == PIN_CONFIG) {
+		cclient_error(cc, "invalid", "the configuration pins the key; change `server-key` there");
+		return;
+	}
+	if (key_parse(KEY_MACHINE, args[1], strlen(args[1]), &e.u.accept) == -1 || key_is_zero(&e.u.accept)) {
+		cclient_error(cc, "invalid", "expected mkey: and 64 hex digits");
+		return;
+	}
+	log_warnx("server key accepted by uid %u", (unsigned)cc->uid);
+	parent_event(cc->p, &e);
+	cclient_ok(cc);
+}
+
+/* --- the table --- */
+
+static const struct verb verbs[] = {
+	{ "status", IPC_CLASS_R, 0, 0, "status", run_status, 0 },
+	{ "netmap", IPC_CLASS_R, 0, 0, "netmap", run_netmap, 0 },
+	{ "peers", IPC_CLASS_R, 0, 2, "peers [limit=N] [after=ID]", run_peers, 0 },
+	{ "peer", IPC_CLASS_R, 1, 1, "peer NAME|IP|KEY|ID", run_peer, 0 },
+	{ "watch", IPC_CLASS_R, 0, 1, "watch [netmap]", run_watch, 0 },
+	{ "wgconf", IPC_CLASS_R, 0, 1, "wgconf [private]", run_wgconf, 0 },
+	{ "hosts", IPC_CLASS_R, 0, 0, "hosts", run_hosts, 0 },
+	{ "metrics", IPC_CLASS_R, 0, 0, "metrics", run_metrics, 0 },
+	{ "processes", IPC_CLASS_R, 0, 0, "processes", run_processes, 0 },
+	{ "server-key", IPC_CLASS_R, 0, 2, "server-key [accept mkey:HEX]", run_server_key, 0 },
+	{ "login", IPC_CLASS_W, 0, 3, "login [interactive] [ephemeral] [auth-key=KEY]", run_login, 0 },
+	{ "logout", IPC_CLASS_W, 0, 1, "logout [force]", run_logout, 0 },
+	{ "pause", IPC_CLASS_W, 0, 0, "pause", run_pause, 0 },
+	{ "unpause", IPC_CLASS_W, 0, 0, "unpause", run_unpause, 0 },
+	{ "reconnect", IPC_CLASS_W, 0, 0, "reconnect", run_reconnect, 0 },
+	{ "set", IPC_CLASS_W, 1, 1, "set hostinfo|netinfo|endpoints|disco-key VALUE", run_set, 1 },
+	{ "log", IPC_CLASS_W, 1, 1, "log error|warn|info|debug", run_log, 0 },
+	{ "shutdown", IPC_CLASS_W, 0, 0, "shutdown", run_shutdown, 0 },
+};
+
+int
+command_is_set(const char *line, size_t n)
+{
+	return n >= 4 && memcmp(line, "set", 3) == 0 && (line[3] == ' ' || line[3] == '\t');
+}
+
+static const struct verb *
+find_verb(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static int
+split(char *s, char **args)
+{
+	int n = 0;
+
+	for (;;) {
+		while (*s == ' ' || *s == '\t')
+			s++;
+		if (*s == '\0')
+			return n;
+		if (n == MAX_ARGS)
+			return -1;
+		args[n++] = s;
+		while (*s != '\0' && *s != ' ' && *s != '\t')
+			s++;
+		if (*s != '\0')
+			*s++ = '\0';
+	}
+}
+
+static int
+line_clean(const char *line, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
+			return 0;
+	return utf8_valid(line, n);
+}
+
+static int
+permitted(struct cclient *cc, const struct verb *v)
+{
+	if (v->who == IPC_CLASS_R)
+		return 1;
+	if (cc->class == IPC_CLASS_R) {
+		cclient_error(cc, "denied", "%s is for root and the control-operator", v->name);
+		return 0;
+	}
+	if (cc->class != IPC_CLASS_ROOT && !control_w_rate(cc->ctl)) {
+		cclient_error(cc, "busy", "too many commands; wait a second");
+		return 0;
+	}
+	return 1;
+}
+
+void
+command_run(struct cclient *cc, char *line, size_t n)
+{
+	char		  *args[MAX_ARGS], *rest;
+	const struct verb *v;
+	char		   safe[40];
+	int		   count;
+
+	if (!line_clean(line, n)) {
+		cclient_error(cc, "invalid", "a command is one line of UTF-8 text");
+		return;
+	}
+	while (*line == ' ' || *line == '\t')
+		line++;
+	for (rest = line; *rest != '\0' && *rest != ' ' && *rest != '\t'; rest++)
+		;
+	if (*rest != '\0')
+		*rest++ = '\0';
+	if ((v = find_verb(line)) == NULL) {
+		text_sanitize(line, strlen(line), safe, sizeof(safe));
+		cclient_error(cc, "unknown-command", "unknown command \"%s\"", safe);
+		return;
+	}
+	if (cc->p->stopping) {
+		cclient_error(cc, "shutting-down", "the daemon is ending");
+		return;
+	}
+	if (!permitted(cc, v))
+		return;
+	if (v->raw) {
+		while (*rest == ' ' || *rest == '\t')
+			rest++;
+		args[0] = rest;
+		count = *rest != '\0';
+	} else
+		count = split(rest, args);
+	if (count < v->min || count > v->max) {
+		usage(cc, v);
+		return;
+	}
+	v->run(cc, args, count);
+}

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "control.h"
+#include "log.h"
+#include "parent.h"
+#include "text.h"
+#include "watch.h"
+
+#define FIRST_LINE_S 5
+#define WRITE_S	     30		/* a client that reads nothing for so long is closed */
+#define METRICS_MS   300
+#define PAUSE_S	     1		/* no descriptors left: accept again then */
+#define W_RATE	     20
+#define W_BURST	     100
+
+struct control {
+	struct parent *p;
+	int	       fd;
+	char	       path[1024];
+	struct event  *accept, *resume, *counters;
+	struct bucket  w_rate;
+	TAILQ_HEAD(, cclient) clients;
+	unsigned       n;
+};
+
+/* --- one client --- */
+
+void
+cclient_close(struct cclient *cc)
+{
+	int fd = cclient_release(cc);
+
+	close(fd);
+}
+
+int
+cclient_release(struct cclient *cc)
+{
+	struct control *c = cc->ctl;
+	int		fd = cc->fd;
+
+	TAILQ_REMOVE(&c->clients, cc, entry);
+	c->n--;
+	if (cc->phase == CC_WATCHING)
+		watchers_remove(c->p->watchers, cc);
+	event_free(cc->rd);
+	event_free(cc->wr);
+	event_free(cc->deadline);
+	if (buf_len(&cc->in) > 0)
+		sodium_memzero(buf_ptr(&cc->in), buf_len(&cc->in)); /* it may have held an auth key */
+	buf_free(&cc->in);
+	buf_free(&cc->out);
+	free(cc);
+	return fd;
+}
+
+static void
+set_deadline(struct cclient *cc, int seconds)
+{
+	struct timeval tv = { seconds, 0 };
+
+	evtimer_add(cc->deadline, &tv);
+}
+
+/* Writes what the socket takes.  0, or -1: it is gone (and cc with it). */
+static int
+write_out(struct cclient *cc)
+{
+	while (buf_len(&cc->out) > 0) {
+		ssize_t n = send(cc->fd, buf_ptr(&cc->out), buf_len(&cc->out), MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			event_add(cc->wr, NULL);
+			return 0;
+		}
+		if (n <= 0) {
+			cclient_close(cc);
+			return -1;
+		}
+		buf_consume(&cc->out, (size_t)n);
+		if (cc->phase == CC_WRITING)
+			set_deadline(cc, WRITE_S);
+	}
+	if (cc->phase == CC_WRITING) {
+		cclient_close(cc);
+		return -1;
+	}
+	if (cc->phase == CC_WATCHING)
+		watchers_drained(cc->p->watchers, cc);
+	return 0;
+}
+
+void
+cclient_flush(struct cclient *cc)
+{
+	if (cc->out.failed)
+		cclient_close(cc);
+	else
+		(void)write_out(cc);
+}
+
+void
+cclient_finish(struct cclient *cc)
+{
+	cc->phase = CC_WRITING;
+	event_del(cc->rd);
+	set_deadline(cc, WRITE_S);
+	cclient_flush(cc);
+}
+
+void
+cclient_listen(struct cclient *cc)
+{
+	event_add(cc->rd, NULL);
+}
+
+void
+cclient_ok(struct cclient *cc)
+{
+	buf_puts(&cc->out, "{\"ok\":true}\n");
+	cclient_finish(cc);
+}
+
+void
+cclient_error(struct cclient *cc, const char *code, const char *fmt, ...)
+{
+	char	  text[512];
+	struct jw w;
+	va_list	  ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	jw_init(&w, &cc->out);
+	jw_obj(&w);
+	jw_key(&w, "error");
+	jw_obj(&w);
+	jw_kstr(&w, "code", code);
+	jw_kstr(&w, "message", text);
+	jw_obj_end(&w);
+	jw_obj_end(&w);
+	buf_putc(&cc->out, '\n');
+	cclient_finish(cc);
+}
+
+static void
+writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)write_out(arg);
+}
+
+static void
+deadline_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct cclient *cc = arg;
+
+	(void)fd;
+	(void)what;
+	if (cc->phase == CC_READING)
+		cclient_error(cc, "timeout", "no complete command within %d seconds", FIRST_LINE_S);
+	else
+		cclient_close(cc);
+}
+
+/* The line is complete, or never will be. */
+static void
+take_line(struct cclient *cc, int eof)
+{
+	char  *line = (char *)buf_ptr(&cc->in), *nl;
+	size_t n = buf_len(&cc->in), max;
+
+	max = command_is_set(line, n) ? CONTROL_LINE_SET : CONTROL_LINE;
+	nl = n > 0 ? memchr(line, '\n', n) : NULL;
+	if (nl == NULL && n < max) {
+		if (eof)
+			cclient_close(cc); /* half a line and gone */
+		return;
+	}
+	if (nl == NULL || (size_t)(nl - line) >= max) {
+		cclient_error(cc, "too-large", "a command has at most %zu bytes", max);
+		return;
+	}
+	evtimer_del(cc->deadline);
+	event_del(cc->rd);
+	*nl = '\0';
+	if (nl > line && nl[-1] == '\r')
+		*--nl = '\0';
+	command_run(cc, line, (size_t)(nl - line));
+}
+
+static void
+readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct cclient *cc = arg;
+	uint8_t		text[4096];
+	ssize_t		n;
+
+	(void)what;
+	n = recv(fd, text, sizeof(text), MSG_DONTWAIT);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (cc->phase == CC_WATCHING || cc->phase == CC_WAITING) {
+		if (n <= 0)
+			cclient_close(cc); /* what a watcher sends is read and ignored */
+		return;
+	}
+	if (n > 0 && buf_put(&cc->in, text, (size_t)n) == -1) {
+		cclient_error(cc, "too-large", "the command is too long");
+		return;
+	}
+	sodium_memzero(text, sizeof(text));
+	take_line(cc, n <= 0);
+}
+
+/* --- accepting --- */
+
+static int
+peer_ids(int fd, uid_t *uid, gid_t *gid)
+{
+#ifdef SO_PEERCRED
+	struct ucred uc;
+	socklen_t    len = sizeof(uc);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &uc, &len) == -1)
+		return -1;
+	*uid = uc.uid;
+	*gid = uc.gid;
+	return 0;
+#else
+	return getpeereid(fd, uid, gid);
+#endif
+}
+
+/* Who may connect at all is the socket's mode and group; here is who may also write (interface.md 3). */
+static enum ipc_query_class
+classify(const struct parent *p, uid_t uid)
+{
+	if (uid == 0)
+		return IPC_CLASS_ROOT;
+	if (uid == geteuid() || (p->ids.has_operator && uid == p->ids.operator_uid))
+		return IPC_CLASS_W;
+	return IPC_CLASS_R;
+}
+
+static int
+over_limit(const struct control *c, uid_t uid)
+{
+	const struct cclient *cc;
+	unsigned	      same = 0;
+
+	TAILQ_FOREACH(cc, &c->clients, entry)
+		same += cc->uid == uid;
+	if (uid == 0)
+		return c->n >= CONTROL_CLIENTS + CONTROL_CLIENTS_ROOT;
+	return c->n >= CONTROL_CLIENTS || same >= CONTROL_CLIENTS_UID;
+}
+
+static void
+cclient_new(struct control *c, int fd)
+{
+	struct cclient *cc;
+	int		busy;
+
+	if ((cc = calloc(1, sizeof(*cc))) == NULL || peer_ids(fd, &cc->uid, &cc->gid) == -1) {
+		free(cc);
+		close(fd);
+		return;
+	}
+	busy = over_limit(c, cc->uid);
+	cc->ctl = c;
+	cc->p = c->p;
+	cc->fd = fd;
+	cc->class = classify(c->p, cc->uid);
+	buf_init(&cc->in, CONTROL_LINE_SET + 1);
+	buf_init(&cc->out, CONTROL_OUT_MAX);
+	cc->rd = event_new(c->p->base, fd, EV_READ | EV_PERSIST, readable, cc);
+	cc->wr = event_new(c->p->base, fd, EV_WRITE, writable, cc);
+	cc->deadline = evtimer_new(c->p->base, deadline_over, cc);
+	TAILQ_INSERT_TAIL(&c->clients, cc, entry);
+	c->n++;
+	if (cc->rd == NULL || cc->wr == NULL || cc->deadline == NULL)
+		fatal(1, "control client");
+	if (busy) {
+		cclient_error(cc, "busy", "too many clients");
+		return;
+	}
+	set_deadline(cc, FIRST_LINE_S);
+	event_add(cc->rd, NULL);
+}
+
+static void
+acceptable(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *c = arg;
+	struct timeval	pause = { PAUSE_S, 0 };
+	int		cfd;
+
+	(void)what;
+	cfd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (cfd != -1) {
+		cclient_new(c, cfd);
+		return;
+	}
+	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		log_warn("control socket: accept");
+		event_del(c->accept);
+		evtimer_add(c->resume, &pause);
+	}
+}
+
+static void
+resume_accept(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *c = arg;
+
+	(void)fd;
+	(void)what;
+	event_add(c->accept, NULL);
+}
+
+/* --- answers that come later --- */
+
+void
+control_logout_done(struct control *c, const char *err)
+{
+	struct cclient *cc, *next;
+
+	for (cc = TAILQ_FIRST(&c->clients); cc != NULL; cc = next) {
+		next = TAILQ_NEXT(cc, entry);
+		if (!cc->wants_logout)
+			continue;
+		cc->wants_logout = 0;
+		if (err == NULL)
+			cclient_ok(cc);
+		else
+			cclient_error(cc, "internal", "%s", err);
+	}
+}
+
+void
+control_counters_came(struct control *c)
+{
+	struct cclient *cc, *next;
+
+	for (cc = TAILQ_FIRST(&c->clients); cc != NULL; cc = next) {
+		next = TAILQ_NEXT(cc, entry);
+		if (cc->wants_counters) {
+			cc->wants_counters = 0;
+			command_metrics_now(cc);
+		}
+	}
+	evtimer_del(c->counters);
+}
+
+static void
+counters_late(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	control_counters_came(arg); /* what is known will do */
+}
+
+void
+control_await_counters(struct control *c)
+{
+	struct timeval tv = { 0, METRICS_MS * 1000 };
+
+	evtimer_add(c->counters, &tv);
+}
+
+int
+control_w_rate(struct control *c)
+{
+	return bucket_take(&c->w_rate, time_mono_ms());
+}
+
+/* --- the socket --- */
+
+static int
+run_dir(const struct parent *p, char *dir, size_t size, char *err, size_t errsize)
+{
+	struct stat st;
+	char	   *slash;
+
+	snprintf(dir, size, "%s", p->cfg.control_socket);
+	if ((slash = strrchr(dir, '/')) == NULL || slash == dir)
+		return 0;
+	*slash = '\0';
+	if (mkdir(dir, 0750) == 0) {
+		if (p->root && chown(dir, 0, p->ids.control_gid) == -1) {
+			snprintf(err, errsize, "%s: %s", dir, strerror(errno));
+			return -1;
+		}
+		return 0;
+	}
+	if (errno != EEXIST || stat(dir, &st) == -1) {
+		snprintf(err, errsize, "run directory %s: %s", dir, strerror(errno));
+		return -1;
+	}
+	if (!S_ISDIR(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()))
+		snprintf(err, errsize, "run directory %s: not a directory of root's; chown it to root", dir);
+	else if ((st.st_mode & 022) != 0)
+		snprintf(err, errsize, "run directory %s can be written by others (mode %04o); chmod 750 it", dir, st.st_mode & 07777);
+	else
+		return 0;
+	return -1;
+}
+
+/* A socket left by a dead daemon is taken over; the state directory's lock says that no other one lives (D13). */
+static int
+remove_stale(const char *path, char *err, size_t errsize)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == -1)
+		return 0;
+	if (!S_ISSOCK(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid())) {
+		snprintf(err, errsize, "%s exists and is not a socket of ours; move it away", path);
+		return -1;
+	}
+	return unlink(path);
+}
+
+static int
+bind_socket(struct control *c, char *err, size_t errsize)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	mode_t		   old;
+	int		   rv;
+
+	if (strlen(c->path) >= sizeof(sun.sun_path)) {
+		snprintf(err, errsize, "control-socket: a socket's path has at most %zu characters", sizeof(sun.sun_path) - 1);
+		return -1;
+	}
+	memcpy(sun.sun_path, c->path, strlen(c->path) + 1);
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	old = umask(0177); /* never a moment in which others may connect */
+	rv = c->fd == -1 ? -1 : bind(c->fd, (struct sockaddr *)&sun, sizeof(sun));
+	umask(old);
+	if (rv == -1 || chown(c->path, (uid_t)-1, c->p->ids.control_gid) == -1 || chmod(c->path, 0660) == -1 || listen(c->fd, 64) == -1) {
+		snprintf(err, errsize, "control socket %s: %s", c->path, strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+struct control *
+control_new(struct parent *p, char *err, size_t errsize)
+{
+	struct control *c = calloc(1, sizeof(*c));
+	char		dir[1024];
+
+	if (c == NULL) {
+		snprintf(err, errsize, "out of memory");
+		return NULL;
+	}
+	c->p = p;
+	c->fd = -1;
+	snprintf(c->path, sizeof(c->path), "%s", p->cfg.control_socket);
+	TAILQ_INIT(&c->clients);
+	bucket_init(&c->w_rate, W_RATE, W_BURST, time_mono_ms());
+	if (run_dir(p, dir, sizeof(dir), err, errsize) == -1 || remove_stale(c->path, err, errsize) == -1 || bind_socket(c, err, errsize) == -1) {
+		free(c);
+		return NULL;
+	}
+	c->accept = event_new(p->base, c->fd, EV_READ | EV_PERSIST, acceptable, c);
+	c->resume = evtimer_new(p->base, resume_accept, c);
+	c->counters = evtimer_new(p->base, counters_late, c);
+	if (c->accept == NULL || c->resume == NULL || c->counters == NULL) {
+		snprintf(err, errsize, "out of memory");
+		return NULL;
+	}
+	return c;
+}
+
+void
+control_start(struct control *c)
+{
+	event_add(c->accept, NULL);
+}
+
+void
+control_free(struct control *c)
+{
+	struct cclient *cc;
+
+	while ((cc = TAILQ_FIRST(&c->clients)) != NULL)
+		cclient_close(cc);
+	event_free(c->accept);
+	event_free(c->resume);
+	event_free(c->counters);
+	close(c->fd);
+	(void)unlink(c->path);
+	free(c);
+}

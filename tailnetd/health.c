@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdio.h>
+#include <string.h>
+
+#include "health.h"
+
+static const struct {
+	const char *name, *severity;
+} codes[HEALTH_COUNT] = {
+	[HEALTH_SERVER_KEY_CHANGED] = { "server-key-changed", "high" },
+	[HEALTH_STATE_NOT_SAVED] = { "state-not-saved", "high" },
+	[HEALTH_STATE_RECOVERED] = { "state-recovered", "medium" },
+	[HEALTH_CHILD_CRASH] = { "child-crash", "high" },
+	[HEALTH_SANDBOX_DEGRADED] = { "sandbox-degraded", "medium" },
+	[HEALTH_CLOCK_WRONG] = { "clock-wrong", "medium" },
+	[HEALTH_KEY_EXPIRED] = { "node-key-expired", "high" },
+	[HEALTH_NOT_APPROVED] = { "machine-not-approved", "medium" },
+};
+
+const char *
+health_name(enum health_code c)
+{
+	return codes[c].name;
+}
+
+const char *
+health_severity(enum health_code c)
+{
+	return codes[c].severity;
+}
+
+int
+health_raise(struct health *h, enum health_code c, const char *text)
+{
+	if (h->h[c].on && strcmp(h->h[c].text, text) == 0)
+		return 0;
+	h->h[c].on = 1;
+	snprintf(h->h[c].text, sizeof(h->h[c].text), "%s", text);
+	return 1;
+}
+
+int
+health_clear(struct health *h, enum health_code c)
+{
+	int was = h->h[c].on;
+
+	h->h[c].on = 0;
+	h->h[c].text[0] = '\0';
+	return was;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <json-c/json.h>
+#include <sodium.h>
+
+#include "exits.h"
+#include "log.h"
+#include "notify.h"
+#include "parent.h"
+#include "sandbox.h"
+
+static int
+usage(void)
+{
+	fprintf(stderr, "usage: tailnetd [-dnvV] [-f conffile]\n");
+	return EXIT_STARTUP;
+}
+
+static int
+version(void)
+{
+	printf("tailnetd %s (%s)\nbuild %s\nlibevent %s, json-c %s, libsodium %s, libb2 (BLAKE2s)\n", TAILNETD_VERSION, build_options, build_id,
+	    event_get_version(), json_c_version(), sodium_version_string());
+	return EXIT_OK;
+}
+
+static int
+check_only(const struct config *c, int print)
+{
+	struct buf out;
+
+	if (!print)
+		return EXIT_OK;
+	buf_init(&out, 1u << 20);
+	if (config_print(c, &out) == -1 || fwrite(buf_ptr(&out), 1, buf_len(&out), stdout) != buf_len(&out))
+		return EXIT_STARTUP;
+	buf_free(&out);
+	return EXIT_OK;
+}
+
+/* The environment may name keys and sockets: nothing below needs it (security.md D11, D14). */
+static void
+empty_environment(void)
+{
+	static char *none[] = { NULL };
+	extern char **environ;
+
+	environ = none;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct parent p; /* zeroed; too large for the stack */
+	int		     ch, check = 0, verbose = 0;
+	char		     err[600];
+
+	p.conf_path = PATH_SYSCONFDIR "/tailnetd.conf";
+	log_init("tailnetd", LOG_L_INFO);
+	sandbox_harden_process();
+	while ((ch = getopt(argc, argv, "df:nvV")) != -1) {
+		switch (ch) {
+		case 'd': p.foreground = 1; break;
+		case 'f': p.conf_path = optarg; break;
+		case 'n': check = 1; break;
+		case 'v': verbose++; break;
+		case 'V': return version();
+		default: return usage();
+		}
+	}
+	if (optind < argc)
+		return usage();
+	if (sodium_init() == -1)
+		fatalx(EXIT_STARTUP, "libsodium");
+	if (config_load(p.conf_path, &p.cfg, err, sizeof(err)) == -1) {
+		if (check)
+			fprintf(stderr, "%s\n", err);
+		else
+			log_errorx("%s", err);
+		return check ? EXIT_STARTUP : EXIT_UNUSABLE;
+	}
+	if (check)
+		return check_only(&p.cfg, verbose > 0);
+	p.root = geteuid() == 0;
+	log_set_level(verbose > 0 ? LOG_L_DEBUG : p.cfg.log_level);
+	if ((p.notify = notify_new()) == NULL)
+		fatal(EXIT_STARTUP, "start");
+	empty_environment();
+	if (!p.foreground) {
+		log_to_syslog();
+		if (!notify_wanted(p.notify) && daemon(0, 0) == -1)
+			fatal(EXIT_STARTUP, "daemon");
+	}
+	return parent_run(&p);
+}

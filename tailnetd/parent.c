@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "control.h"
+#include "exits.h"
+#include "log.h"
+#include "notify.h"
+#include "parent.h"
+#include "parent_sandbox.h"
+#include "sandbox.h"
+#include "watch.h"
+
+#define SHUTDOWN_S   4 /* interface.md 1: gone within 5 s */
+#define TICK_S	     30
+#define SUSPECT_MS   10000 /* more than this beyond the tick on the other clock: suspended or set (D16) */
+#define BUILD_SECOND INT64_C(1767225600) /* 2026-01-01: a clock before that is wrong */
+
+struct signals { struct event *hup, *usr1, *term, *intr, *tick, *watchdog, *last; uint64_t tick_boot; };
+
+/* --- who we are (interface.md 2, last paragraph) --- */
+
+static int
+account(const char *name, uid_t *uid, gid_t *gid)
+{
+	const struct passwd *pw = getpwnam(name);
+
+	if (pw == NULL) {
+		log_errorx("the account %s is missing: run `make install-users`, or install contrib/sysusers.d/tailnetd.conf", name);
+		return -1;
+	}
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
+	return 0;
+}
+
+static int
+find_ids(struct parent *p)
+{
+	const struct group  *gr;
+	const struct passwd *pw;
+
+	if (p->root && (account("_tailnetd_auth", &p->ids.auth_uid, &p->ids.auth_gid) == -1 ||
+	    account("_tailnetd_map", &p->ids.map_uid, &p->ids.map_gid) == -1 ||
+	    account("_tailnetd", &p->ids.res_uid, &p->ids.res_gid) == -1))
+		return -1;
+	if ((gr = getgrnam(p->cfg.control_group)) != NULL)
+		p->ids.control_gid = gr->gr_gid;
+	else if (!p->root)
+		p->ids.control_gid = getegid();
+	else {
+		log_errorx("control-group: there is no group %s", p->cfg.control_group);
+		return -1;
+	}
+	p->ids.has_operator = 0;
+	if (p->cfg.control_operator[0] != '\0') {
+		if ((pw = getpwnam(p->cfg.control_operator)) == NULL) {
+			log_errorx("control-operator: there is no user %s", p->cfg.control_operator);
+			return -1;
+		}
+		p->ids.operator_uid = pw->pw_uid;
+		p->ids.has_operator = 1;
+	}
+	return 0;
+}
+
+static int
+check_privilege(const struct parent *p)
+{
+	if (p->root || p->cfg.best_effort)
+		return 0;
+	log_errorx("not root: start tailnetd as root, or put `sandbox best-effort` into %s to run without separate users", p->conf_path);
+	return -1;
+}
+
+/* The children's root: empty, root's, nobody can write there. */
+static int
+check_chroot(const struct parent *p)
+{
+	const char *dir = p->cfg.chroot_dir;
+	struct stat st;
+
+	if (!p->root)
+		return 0;
+	if (mkdir(dir, 0555) == -1 && errno != EEXIST) {
+		log_error("chroot-dir %s", dir);
+		return -1;
+	}
+	if (lstat(dir, &st) == -1 || !S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0) {
+		log_errorx("chroot-dir %s must be an empty directory of root's that nobody else can write: chown root, chmod 555", dir);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+open_images(struct parent *p)
+{
+	static const char *const names[] = { "authd", "mapd", "resolver" };
+	struct spawn_image	*all[] = { &p->img_authd, &p->img_mapd, &p->img_resolver };
+	size_t			 i;
+
+	for (i = 0; i < 3; i++)
+		if (spawn_open(all[i], p->cfg.libexec_dir, names[i]) == -1) {
+			log_error("libexec-dir: %s/%s", p->cfg.libexec_dir, names[i]);
+			return -1;
+		}
+	return 0;
+}
+
+/* --- state --- */
+
+static int
+open_state(struct parent *p)
+{
+	char		  err[600];
+	enum state_result r;
+
+	if ((p->keys = keyring_new()) == NULL) {
+		log_error("locked memory for the keys (see `ulimit -l`)");
+		return EXIT_STARTUP;
+	}
+	if ((p->store = state_open(p->cfg.state_dir, p->root, err, sizeof(err))) == NULL) {
+		log_errorx("%s", err);
+		return EXIT_UNUSABLE;
+	}
+	r = state_load(p->store, p->cfg.control_url, &p->state, p->keys, err, sizeof(err));
+	if (r == STATE_UNUSABLE) {
+		log_errorx("%s", err);
+		return EXIT_UNUSABLE;
+	}
+	if (r == STATE_FRESH)
+		log_info("this machine is new to %s: machine key made", p->cfg.control_url);
+	if (r == STATE_RECOVERED)
+		(void)health_raise(&p->health, HEALTH_STATE_RECOVERED, "the state file was damaged; its previous version is in use");
+	return EXIT_OK;
+}
+
+/* --- signals and clocks --- */
+
+static struct event_base *
+base_of(const struct parent *p)
+{
+	return p->base;
+}
+
+static void
+on_hup(evutil_socket_t sig, short what, void *arg)
+{
+	struct parent *p = arg;
+	char	       err[400];
+
+	(void)sig;
+	(void)what;
+	notify_reloading(p->notify);
+	if (parent_reload(p, err, sizeof(err)) == -1)
+		log_errorx("configuration not reloaded, the old one stays: %s", err);
+	else
+		log_info("configuration reloaded");
+	notify_ready(p->notify);
+}
+
+static void
+on_usr1(evutil_socket_t sig, short what, void *arg)
+{
+	struct parent *p = arg;
+	const char    *err;
+
+	(void)sig;
+	(void)what;
+	(void)client_error(&p->client, &err);
+	log_info("%s, %s, %u peers, netmap %llu, authd %d, mapd %d%s%s", client_state_name(client_state(&p->client)),
+	    client_logged_in(&p->client) ? "logged in" : "not logged in", p->netmap.peers, (unsigned long long)p->netmap.seq,
+	    (int)p->sup->authd.pid, (int)p->sup->mapd.pid, *err != '\0' ? ", error: " : "", err);
+}
+
+static void
+on_term(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig;
+	(void)what;
+	parent_shutdown(arg, EXIT_OK);
+}
+
+struct tick_arg { struct parent *p; struct signals *s; };
+
+/* After a suspend the old connections are dead for all we know: new ones now, not after the watchdog (D16). */
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct tick_arg *t = arg;
+	uint64_t	 boot = time_boot_ms();
+
+	(void)fd;
+	(void)what;
+	if (boot > t->s->tick_boot + TICK_S * 1000 + SUSPECT_MS && !t->p->client.paused) {
+		log_info("woken up after %llu s: connecting anew", (unsigned long long)(boot - t->s->tick_boot) / 1000);
+		parent_simple_event(t->p, CE_RECONNECT, 0);
+	}
+	t->s->tick_boot = boot;
+	if (time_wall().sec < BUILD_SECOND ? health_raise(&t->p->health, HEALTH_CLOCK_WRONG, "the clock is earlier than this program's release") :
+	    health_clear(&t->p->health, HEALTH_CLOCK_WRONG))
+		status_changed(t->p);
+}
+
+/* WATCHDOG is fed only while both children answer. */
+static void
+on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	struct parent *p = arg;
+
+	(void)fd;
+	(void)what;
+	if (supervise_answered(p->sup))
+		notify_alive(p->notify);
+	supervise_ping(p->sup);
+}
+
+static struct event *
+add_signal(struct parent *p, int sig, event_callback_fn fn)
+{
+	struct event *ev = evsignal_new(p->base, sig, fn, p);
+
+	if (ev == NULL || event_add(ev, NULL) == -1)
+		fatal(EXIT_STARTUP, "signal handler");
+	return ev;
+}
+
+static void
+add_signals(struct parent *p, struct signals *s, struct tick_arg *ta)
+{
+	struct timeval tick = { TICK_S, 0 };
+	uint64_t       wd = notify_watchdog_ms(p->notify);
+	struct timeval wtv = { (time_t)(wd / 1000), (suseconds_t)(wd % 1000) * 1000 };
+
+	s->hup = add_signal(p, SIGHUP, on_hup);
+	s->usr1 = add_signal(p, SIGUSR1, on_usr1);
+	s->term = add_signal(p, SIGTERM, on_term);
+	s->intr = add_signal(p, SIGINT, on_term);
+	s->tick_boot = time_boot_ms();
+	*ta = (struct tick_arg){ p, s };
+	s->tick = event_new(base_of(p), -1, EV_PERSIST, on_tick, ta);
+	s->watchdog = event_new(base_of(p), -1, EV_PERSIST, on_watchdog, p);
+	if (s->tick == NULL || s->watchdog == NULL)
+		fatal(EXIT_STARTUP, "timer");
+	event_add(s->tick, &tick);
+	if (wd != 0)
+		event_add(s->watchdog, &wtv);
+}
+
+/* --- reload and shutdown --- */
+
+int
+parent_reload(struct parent *p, char *err, size_t errsize)
+{
+	struct client_event e = { .type = CE_CONFIG };
+	struct config	    next;
+	const char	   *blocker;
+
+	if (config_load(p->conf_path, &next, err, errsize) == -1)
+		return -1;
+	if ((blocker = config_reload_blocker(&p->cfg, &next)) != NULL) {
+		snprintf(err, errsize, "%s: %s cannot change while tailnetd runs; restart it", p->conf_path, blocker);
+		return -1;
+	}
+	if (next.log_level != p->cfg.log_level) {
+		log_set_level(next.log_level);
+		own_log_level(p, next.log_level);
+	}
+	p->cfg = next;
+	sodium_memzero(&next, sizeof(next));
+	dialler_config(p->dialler, &p->cfg);
+	supervise_config(p->sup);
+	client_config_from(p, &e.u.config);
+	parent_event(p, &e);
+	own_refresh(p);
+	return 0;
+}
+
+static void
+give_up(evutil_socket_t fd, short what, void *arg)
+{
+	struct parent *p = arg;
+
+	(void)fd;
+	(void)what;
+	event_base_loopexit(p->base, NULL);
+}
+
+void
+parent_shutdown(struct parent *p, int exit_code)
+{
+	struct timeval limit = { SHUTDOWN_S, 0 };
+
+	if (p->stopping)
+		return; /* SHUT-01: twice is harmless */
+	p->stopping = 1;
+	p->exit_code = exit_code;
+	notify_stopping(p->notify);
+	if (p->sup == NULL)
+		return;
+	supervise_stop_all(p->sup);
+	if (supervise_all_gone(p->sup))
+		event_base_loopexit(p->base, NULL);
+	else
+		event_base_once(p->base, -1, EV_TIMEOUT, give_up, p, &limit);
+}
+
+/* --- start --- */
+
+static int
+enter_sandbox(struct parent *p)
+{
+	const struct spawn_image *images[] = { &p->img_authd, &p->img_mapd, &p->img_resolver };
+	char			  run[1024], *slash;
+	struct parent_sandbox	  s = { !p->cfg.best_effort, p->cfg.state_dir, run, images, 3 };
+	int			  layers;
+
+	snprintf(run, sizeof(run), "%s", p->cfg.control_socket);
+	if ((slash = strrchr(run, '/')) != NULL)
+		*slash = '\0';
+	if ((layers = parent_sandbox_enter(&s)) == -1)
+		return -1;
+	p->layers = (unsigned)layers;
+	if (p->cfg.best_effort)
+		(void)health_raise(&p->health, HEALTH_SANDBOX_DEGRADED, p->root ? "sandbox best-effort: a layer that is missing is not fatal" :
+		    "sandbox best-effort without root: no separate users and no chroot");
+	return 0;
+}
+
+static int
+set_up(struct parent *p)
+{
+	char err[600];
+	int  rv;
+
+	if (check_privilege(p) == -1 || find_ids(p) == -1 || check_chroot(p) == -1 || open_images(p) == -1)
+		return EXIT_STARTUP;
+	if ((rv = open_state(p)) != EXIT_OK)
+		return rv;
+	if ((p->base = event_base_new()) == NULL || (p->watchers = watchers_new(p)) == NULL) {
+		log_error("event loop");
+		return EXIT_STARTUP;
+	}
+	if ((p->control = control_new(p, err, sizeof(err))) == NULL) {
+		log_errorx("%s", err);
+		return EXIT_STARTUP;
+	}
+	if (enter_sandbox(p) == -1)
+		return EXIT_SANDBOX;
+	buf_init(&p->last_status, 1u << 20);
+	if ((p->sup = supervise_new(p)) == NULL || (p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) == NULL) {
+		log_error("start");
+		return EXIT_STARTUP;
+	}
+	dialler_ids(p->dialler, p->root, p->ids.res_uid, p->ids.res_gid);
+	client_boot(p);
+	return own_start(p) == -1 ? EXIT_STARTUP : EXIT_OK;
+}
+
+static void
+tear_down(struct parent *p)
+{
+	int t;
+
+	p->stopping = 2; /* no more events */
+	if (p->sup != NULL)
+		supervise_free(p->sup);
+	if (p->control != NULL)
+		control_free(p->control);
+	if (p->dialler != NULL)
+		dialler_free(p->dialler);
+	for (t = 0; t < CT_COUNT; t++)
+		if (p->timers[t] != NULL)
+			event_free(p->timers[t]);
+	own_stop(p);
+	watchers_free(p->watchers);
+	parent_wipe_auth_key(p);
+	keyring_free(p->keys);
+	state_free(&p->state);
+	state_close(p->store);
+	buf_free(&p->last_status);
+}
+
+static void
+free_signals(struct signals *s)
+{
+	struct event *all[] = { s->hup, s->usr1, s->term, s->intr, s->tick, s->watchdog };
+	size_t	      i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		event_free(all[i]);
+}
+
+int
+parent_run(struct parent *p)
+{
+	struct signals	s = { 0 };
+	struct tick_arg ta;
+	int		rv;
+
+	signal(SIGPIPE, SIG_IGN);
+	p->started = time_wall();
+	if ((rv = set_up(p)) != EXIT_OK)
+		return rv;
+	add_signals(p, &s, &ta);
+	control_start(p->control);
+	notify_ready(p->notify);
+	parent_simple_event(p, CE_START, 0);
+	event_base_dispatch(p->base);
+	tear_down(p);
+	free_signals(&s);
+	event_base_free(p->base);
+	return p->exit_code;
+}

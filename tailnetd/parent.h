@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef PARENT_H
+#define PARENT_H
+
+#include <sys/types.h>
+
+#include "buf.h"
+#include "client.h"
+#include "config.h"
+#include "dial.h"
+#include "health.h"
+#include "hostinfo.h"
+#include "ipc.h"
+#include "keys.h"
+#include "spawn.h"
+#include "state.h"
+#include "supervise.h"
+
+/* The parent's one context (docs/design.md), handed to everything in this room.  Prototypes are grouped by file. */
+struct control;
+struct event;
+struct event_base;
+struct endpoints_watch;
+struct notify;
+struct secret;
+struct watchers;
+
+struct ids { uid_t auth_uid, map_uid, res_uid; gid_t auth_gid, map_gid, res_gid; gid_t control_gid; uid_t operator_uid; int has_operator; };
+
+struct netmap_info {			/* what mapd told of the netmap, for status and metrics; never its contents */
+	enum ipc_source	 source;
+	uint64_t	 seq;
+	uint32_t	 peers, online;
+	uint64_t	 received_ms;	/* monotonic, of the last change; 0 = none */
+	int		 have_self;
+	struct ipc_self	 self;
+};
+
+struct parent {
+	struct event_base *base;
+	const char	*conf_path;
+	struct config	 cfg;
+	int		 foreground, root;
+	struct ids	 ids;
+	unsigned	 layers;		/* of our own sandbox */
+	struct wtime	 started;
+
+	struct spawn_image img_authd, img_mapd, img_resolver;
+	struct state_store *store;
+	struct state	 state;
+	struct keyring	*keys;
+	struct secret	*auth_key;		/* of a `login auth-key=`; NULL = none */
+	size_t		 auth_key_len;
+	int		 state_not_saved;
+
+	struct client	 client;
+	struct event	*timers[CT_COUNT];
+	struct client_event queue[8];		/* events that actions caused, run after them */
+	unsigned	 queued;
+	int		 running;		/* an event is being run */
+	char		 save_err[300];
+	int		 login_finished;	/* for the next status event */
+
+	struct supervisor *sup;
+	struct dialler	*dialler;
+	struct netmap_info netmap;
+	struct ipc_counters counters;
+	uint64_t	 registers_ok, registers_failed, dials_ok, dials_failed;
+	uint64_t	 map_open_ms;		/* this stream opened; 0 = none */
+
+	struct hostinfo_set set;
+	struct buf	 hostinfo;		/* Hostinfo as last built */
+	struct pubkey	 disco_key;
+	int		 endpoints_set;		/* `set endpoints` replaces the configured list */
+	struct ipc_endpoint set_ep[IPC_MAX_ENDPOINTS];
+	unsigned	 nset_ep;
+	struct ipc_map_params params;		/* as last sent */
+	struct endpoints_watch *ep_watch;
+
+	struct health	 health;
+	struct control	*control;
+	struct watchers	*watchers;
+	struct notify	*notify;
+	struct buf	 last_status;		/* the part whose change is an event */
+	int		 stopping;
+	int		 exit_code;
+};
+
+/* parent.c: setting up and ending */
+int	 parent_run(struct parent *p);			/* returns the exit code */
+void	 parent_shutdown(struct parent *p, int exit_code);
+int	 parent_reload(struct parent *p, char *err, size_t errsize);
+
+/* action.c: the client machine's events and actions */
+void	 parent_event(struct parent *p, const struct client_event *e);
+void	 parent_simple_event(struct parent *p, enum client_ev type, uint32_t id);
+void	 client_boot(struct parent *p);			/* timers, client_init() from state and configuration */
+void	 client_config_from(const struct parent *p, struct client_config *cc);
+void	 parent_wipe_auth_key(struct parent *p);
+/* The auth key for a register: explicit or from the file.  0, or -1 with a reason. */
+int	 parent_auth_key(struct parent *p, enum client_authkey which, char *out, size_t outsize, size_t *len, char *err, size_t errsize);
+
+/* own.c: our own state as it is reported to the server */
+void	 own_refresh(struct parent *p);			/* collect again; push what changed */
+void	 own_push(struct parent *p, struct child *c);	/* everything to a new child */
+int	 own_start(struct parent *p);
+void	 own_stop(struct parent *p);
+unsigned own_listen_port(const struct parent *p);
+void	 own_log_level(struct parent *p, enum log_level level);	/* to the children */
+
+/* status.c */
+enum status_part { STATUS_WHOLE, STATUS_STABLE };	/* STABLE: without what changes all the time (interface.md 6) */
+int	 status_json(struct parent *p, enum status_part part, struct buf *out);
+void	 status_changed(struct parent *p);		/* emit a status event if it did */
+int	 status_event_body(struct parent *p, int login_finished, struct buf *out);
+int	 processes_json(struct parent *p, struct buf *out);
+int	 metrics_text(struct parent *p, struct buf *out);	/* metrics.c */
+
+#endif

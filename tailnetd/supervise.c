@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "exits.h"
+#include "log.h"
+#include "parent.h"
+#include "supervise.h"
+#include "watch.h"
+
+#define READY_MS	10000
+#define STOP_MS		1000
+#define KILLED_MIN_MS	100	/* a child that somebody killed is back at once ... */
+#define KILLED_MAX_MS	4000	/* ... and stays quick: nothing points at an attack */
+#define CRASH_MIN_MS	1000	/* security.md D8 */
+#define CRASH_MAX_MS	300000
+#define HEALTHY_MS	600000	/* so long alive: the count of failures starts anew */
+
+static void child_start(struct child *c);
+
+static struct timeval
+tv_ms(uint64_t ms)
+{
+	return (struct timeval){ (time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000 };
+}
+
+static void
+arm(struct event *ev, uint64_t ms)
+{
+	struct timeval tv = tv_ms(ms);
+
+	evtimer_add(ev, &tv);
+}
+
+/* --- start --- */
+
+static void
+fill_config(const struct parent *p, struct ipc_config *m)
+{
+	const struct config *c = &p->cfg;
+
+	memset(m, 0, sizeof(*m));
+	IPC_SET(m, host, c->host, strlen(c->host));
+	IPC_SET(m, authority, c->authority, strlen(c->authority));
+	IPC_SET(m, prefix, c->prefix, strlen(c->prefix));
+	IPC_SET(m, proxy_auth, c->proxy_auth, strlen(c->proxy_auth));
+	m->https = (uint32_t)c->https;
+	m->url_port = c->url_port;
+	m->clear_port = c->clear_port;
+	m->tls_port = c->tls_port;
+	m->via_proxy = c->proxy_host[0] != '\0';
+	m->capver = c->capver;
+	m->watchdog_ms = c->map_watchdog * 1000;
+	m->max_map_wire = c->max_map_wire;
+	m->max_map_decoded = c->max_map_decoded;
+}
+
+static void
+send_config(struct child *c)
+{
+	struct ipc_config m;
+
+	fill_config(c->p, &m);
+	ipc_send(c->ipc, IPC_CONFIG, IPC_ID_NONE, &m, sizeof(m), -1);
+	sodium_memzero(&m, sizeof(m));
+}
+
+static void
+send_hello(struct child *c)
+{
+	const struct parent *p = c->p;
+	struct ipc_hello     m;
+
+	memset(&m, 0, sizeof(m));
+	memcpy(m.build, build_id, BUILD_ID_LEN);
+	m.role = (uint32_t)c->role;
+	m.log_level = (uint32_t)log_get_level();
+	m.sandbox_required = !p->cfg.best_effort;
+	m.drop_ids = (uint32_t)p->root;
+	m.uid = c->role == IPC_AUTHD ? p->ids.auth_uid : p->ids.map_uid;
+	m.gid = c->role == IPC_AUTHD ? p->ids.auth_gid : p->ids.map_gid;
+	if (p->root)
+		IPC_SET(&m, chroot_dir, p->cfg.chroot_dir, strlen(p->cfg.chroot_dir));
+	ipc_send(c->ipc, IPC_HELLO, IPC_ID_NONE, &m, sizeof(m), -1);
+}
+
+static void
+child_start(struct child *c)
+{
+	struct parent *p = c->p;
+	int	       sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1) {
+		log_error("%s: socketpair", c->name);
+		arm(c->retry, CRASH_MIN_MS);
+		return;
+	}
+	c->pid = spawn_start(c->role == IPC_AUTHD ? &p->img_authd : &p->img_mapd, sv[1], -1, NULL);
+	close(sv[1]);
+	if (c->pid == -1) {
+		log_error("cannot start %s", c->name);
+		close(sv[0]);
+		c->pid = 0;
+		arm(c->retry, CRASH_MIN_MS);
+		return;
+	}
+	c->ipc = ipc_new(p->base, sv[0], IPC_PARENT_SIDE, c->role, ++c->generation,
+	    c->role == IPC_AUTHD ? &authd_handlers : &mapd_handlers, c);
+	if (c->ipc == NULL) {
+		kill(c->pid, SIGKILL); /* reaped as any other death */
+		return;
+	}
+	c->phase = CHILD_STARTING;
+	c->started = time_wall();
+	c->layers = c->owed = 0;
+	c->violated = 0;
+	c->ponged = 1;
+	arm(c->deadline, READY_MS);
+	send_hello(c);
+	if (c->role == IPC_AUTHD && p->cfg.https)
+		(void)dispatch_send_ca(c);
+	send_config(c);
+	log_debug("%s[%d] started", c->name, (int)c->pid);
+}
+
+void
+child_want(struct child *c)
+{
+	uint64_t now = time_mono_ms();
+
+	c->wanted = 1;
+	evtimer_del(c->linger);
+	if (c->p->stopping || c->pid != 0)
+		return; /* a stopping one is started again when it is gone */
+	if (c->not_before > now)
+		arm(c->retry, c->not_before - now);
+	else
+		child_start(c);
+}
+
+static void
+retry_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct child *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (c->wanted && c->pid == 0 && !c->p->stopping)
+		child_start(c);
+}
+
+/* --- stop --- */
+
+static void
+child_stop(struct child *c)
+{
+	struct ipc_empty none = { 0 };
+
+	if (c->pid == 0 || c->phase == CHILD_STOPPING)
+		return;
+	c->phase = CHILD_STOPPING;
+	arm(c->deadline, STOP_MS);
+	if (c->ipc != NULL)
+		ipc_send(c->ipc, IPC_STOP, IPC_ID_NONE, &none, sizeof(none), -1);
+}
+
+static void
+linger_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct child *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (!c->wanted)
+		child_stop(c);
+}
+
+void
+child_unwant(struct child *c, unsigned linger_ms)
+{
+	c->wanted = 0;
+	c->pending = PENDING_NOTHING;
+	evtimer_del(c->retry);
+	if (linger_ms == 0)
+		child_stop(c);
+	else if (c->pid != 0)
+		arm(c->linger, linger_ms);
+}
+
+void
+child_kill(struct child *c, const char *why)
+{
+	if (c->pid == 0 || c->violated)
+		return;
+	log_errorx("%s[%d] broke the rules and is killed: %s", c->name, (int)c->pid, why);
+	c->violated = 1;
+	kill(c->pid, SIGKILL);
+}
+
+static void
+deadline_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct child *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (c->pid == 0)
+		return;
+	if (c->phase == CHILD_STARTING)
+		log_errorx("%s[%d] was not ready within %d s", c->name, (int)c->pid, READY_MS / 1000);
+	kill(c->pid, SIGKILL);
+}
+
+void
+supervise_stop_all(struct supervisor *s)
+{
+	child_unwant(&s->mapd, 0); /* SHUT-02: the map child first */
+	child_unwant(&s->authd, 0);
+}
+
+int
+supervise_all_gone(const struct supervisor *s)
+{
+	return s->authd.pid == 0 && s->mapd.pid == 0;
+}
+
+/* --- death --- */
+
+static uint64_t
+pause_after(struct child *c, int status, int healthy)
+{
+	int	 killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !c->violated;
+	uint64_t min = killed ? KILLED_MIN_MS : CRASH_MIN_MS, max = killed ? KILLED_MAX_MS : CRASH_MAX_MS, ms;
+
+	if (healthy)
+		c->fails = 0;
+	ms = c->fails < 20 ? min << c->fails : max;
+	if (ms > max)
+		ms = max;
+	c->fails += c->violated || (WIFSIGNALED(status) && !killed) ? 2 : 1; /* D8: a crash counts double */
+	return ms - ms / 4 + randombytes_uniform((uint32_t)(ms / 2 + 1));
+}
+
+static void
+tell_death(struct child *c, int status)
+{
+	char text[120];
+
+	if (WIFSIGNALED(status)) {
+		snprintf(text, sizeof(text), "%s[%d] died of signal %d (%s)", c->name, (int)c->pid, WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+		log_errorx("%s", text);
+		if (c->violated || WTERMSIG(status) != SIGKILL)
+			(void)health_raise(&c->p->health, HEALTH_CHILD_CRASH, text);
+		watch_child(c->p, c->name, WTERMSIG(status), -1);
+	} else {
+		log_errorx("%s[%d] exited with status %d", c->name, (int)c->pid, WEXITSTATUS(status));
+		watch_child(c->p, c->name, 0, WEXITSTATUS(status));
+	}
+}
+
+static void
+child_gone(struct child *c, int status)
+{
+	struct parent *p = c->p;
+	uint64_t       now = time_mono_ms();
+	int	       on_purpose = c->phase == CHILD_STOPPING, never_ready = c->phase == CHILD_STARTING;
+
+	if (!on_purpose)
+		tell_death(c, status);
+	if (c->ipc != NULL)
+		ipc_free(c->ipc);
+	c->ipc = NULL;
+	dispatch_forget(c);
+	evtimer_del(c->deadline);
+	c->pid = 0;
+	c->phase = CHILD_NONE;
+	if (never_ready && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SANDBOX) {
+		parent_shutdown(p, EXIT_SANDBOX); /* it would only fail again */
+		return;
+	}
+	if (!on_purpose) {
+		c->restarts++;
+		c->not_before = now + pause_after(c, status, !never_ready && now - c->ready_ms >= HEALTHY_MS);
+		parent_simple_event(p, c->role == IPC_AUTHD ? CE_AUTHD_GONE : CE_MAPD_GONE, 0);
+	}
+	if (c->wanted)
+		child_want(c);
+	status_changed(p);
+}
+
+static void
+sigchld(evutil_socket_t sig, short what, void *arg)
+{
+	struct supervisor *s = arg;
+	int		   status;
+	pid_t		   pid;
+
+	(void)sig;
+	(void)what;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == s->authd.pid)
+			child_gone(&s->authd, status);
+		else if (pid == s->mapd.pid)
+			child_gone(&s->mapd, status);
+		else
+			dialler_sigchld(s->p->dialler, pid, status);
+	}
+	if (s->p->stopping && supervise_all_gone(s))
+		event_base_loopexit(s->p->base, NULL);
+}
+
+/* --- the pair --- */
+
+static int
+child_init(struct child *c, struct parent *p, enum ipc_role role, const char *name)
+{
+	c->p = p;
+	c->role = role;
+	c->name = name;
+	TAILQ_INIT(&c->dials);
+	c->retry = evtimer_new(p->base, retry_due, c);
+	c->deadline = evtimer_new(p->base, deadline_over, c);
+	c->linger = evtimer_new(p->base, linger_over, c);
+	return c->retry != NULL && c->deadline != NULL && c->linger != NULL ? 0 : -1;
+}
+
+struct supervisor *
+supervise_new(struct parent *p)
+{
+	struct supervisor *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->p = p;
+	s->sigchld = evsignal_new(p->base, SIGCHLD, sigchld, s);
+	if (s->sigchld == NULL || event_add(s->sigchld, NULL) == -1 || child_init(&s->authd, p, IPC_AUTHD, "authd") == -1 ||
+	    child_init(&s->mapd, p, IPC_MAPD, "mapd") == -1)
+		return NULL; /* start-up: the process ends */
+	return s;
+}
+
+static void
+child_free(struct child *c)
+{
+	if (c->pid != 0) {
+		kill(c->pid, SIGKILL);
+		(void)waitpid(c->pid, NULL, 0);
+	}
+	if (c->ipc != NULL)
+		ipc_free(c->ipc);
+	dispatch_forget(c);
+	event_free(c->retry);
+	event_free(c->deadline);
+	event_free(c->linger);
+}
+
+void
+supervise_free(struct supervisor *s)
+{
+	child_free(&s->authd);
+	child_free(&s->mapd);
+	event_free(s->sigchld);
+	free(s);
+}
+
+void
+supervise_config(struct supervisor *s)
+{
+	struct child *all[] = { &s->authd, &s->mapd };
+	size_t	      i;
+
+	for (i = 0; i < 2; i++)
+		if (all[i]->phase == CHILD_READY)
+			send_config(all[i]);
+}
+
+void
+supervise_ping(struct supervisor *s)
+{
+	struct child	*all[] = { &s->authd, &s->mapd };
+	struct ipc_empty none = { 0 };
+	size_t		 i;
+
+	for (i = 0; i < 2; i++)
+		if (all[i]->phase == CHILD_READY) {
+			all[i]->ponged = 0;
+			ipc_send(all[i]->ipc, IPC_PING, IPC_ID_NONE, &none, sizeof(none), -1);
+		}
+}
+
+int
+supervise_answered(const struct supervisor *s)
+{
+	return (s->authd.phase != CHILD_READY || s->authd.ponged) && (s->mapd.phase != CHILD_READY || s->mapd.ponged);
+}
