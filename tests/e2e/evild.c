@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc.h"
+#include "sandbox.h"
+
+/*
+ * A mapd that has been taken over: starts as an honest one would and then breaks one rule of the channel, that of -DEVIL=n
+ * (security.md 5.3).  Links nothing of ours; knows the messages by their header only.
+ */
+struct hdr {
+	uint16_t type, flags;
+	uint32_t len, id, generation;
+};
+
+static uint32_t generation;
+static struct ipc_map_start map; /* the last one we were given */
+static uint32_t map_id;
+
+static void
+must(int ok)
+{
+	if (!ok)
+		_exit(0);
+}
+
+static void
+put(const void *p, size_t n)
+{
+	const char *c = p;
+
+	while (n > 0) {
+		ssize_t k = write(3, c, n);
+
+		must(k > 0);
+		c += k;
+		n -= (size_t)k;
+	}
+}
+
+static void
+get(void *p, size_t n)
+{
+	char *c = p;
+
+	while (n > 0) {
+		ssize_t k = read(3, c, n);
+
+		must(k > 0);
+		c += k;
+		n -= (size_t)k;
+	}
+}
+
+static void
+put_len(unsigned type, uint32_t id, const void *p, size_t n, uint32_t claimed)
+{
+	struct hdr h = { .type = (uint16_t)type, .len = claimed, .id = id, .generation = generation };
+
+	put(&h, sizeof(h));
+	if (n > 0)
+		put(p, n);
+}
+
+static void
+send_msg(unsigned type, uint32_t id, const void *p, size_t n)
+{
+	put_len(type, id, p, n, (uint32_t)n);
+}
+
+static void
+say_ready(const struct ipc_hello *hello)
+{
+	struct ipc_ready r;
+
+	memset(&r, 0, sizeof(r));
+	memcpy(r.build, hello->build, sizeof(r.build));
+	r.layers = SBX_UID | SBX_CHROOT | SBX_NNP | SBX_RLIMIT | SBX_DUMPABLE | SBX_PDEATHSIG | SBX_CAPS | SBX_LANDLOCK | SBX_SECCOMP;
+	send_msg(IPC_READY, IPC_ID_NONE, &r, sizeof(r));
+}
+
+static void
+stream(uint32_t id, uint32_t what)
+{
+	struct ipc_stream s;
+
+	memset(&s, 0, sizeof(s));
+	s.what = what;
+	send_msg(IPC_STREAM, id, &s, sizeof(s));
+}
+
+static void
+forged_self(uint32_t id)
+{
+	struct ipc_self s;
+
+	memset(&s, 0, sizeof(s));
+	s.id = 666;
+	memset(&s.key, 0x66, sizeof(s.key));
+	s.key_expiry = 1;
+	s.expired = 1;
+	memcpy(s.name, "evil.example", 12);
+	s.name_len = 12;
+	send_msg(IPC_SELF, id, &s, sizeof(s));
+}
+
+static void
+descriptors(void)
+{
+	union {
+		struct cmsghdr h;
+		char buf[CMSG_SPACE(sizeof(int) * 250)];
+	} c;
+	struct hdr     h = { .type = IPC_PONG, .len = sizeof(struct ipc_empty), .generation = generation };
+	struct iovec   v = { &h, sizeof(h) };
+	struct msghdr  m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof(c.buf) };
+	struct ipc_empty e = { 0 };
+	int	      *fds = (int *)(void *)CMSG_DATA(&c.h);
+	unsigned       i, k;
+
+	for (k = 0; k < 20; k++) {
+		c.h.cmsg_len = CMSG_LEN(sizeof(int) * 250);
+		c.h.cmsg_level = SOL_SOCKET;
+		c.h.cmsg_type = SCM_RIGHTS;
+		for (i = 0; i < 250; i++)
+			fds[i] = 0;
+		must(sendmsg(3, &m, 0) > 0);
+		put(&e, sizeof(e));
+	}
+}
+
+/* After READY and MAP_START. */
+static void
+evil(void)
+{
+	struct ipc_stream s;
+	struct ipc_empty  e = { 0 };
+	struct ipc_dial	  dial = { .kind = IPC_DIAL_CLEAR };
+	unsigned	  i;
+
+	memset(&s, 0, sizeof(s));
+	s.what = IPC_STREAM_OPEN;
+	switch (EVIL) {
+	case 1: /* a type that is not in the list */
+		send_msg(IPC_NTYPES + 5, 1, &e, sizeof(e));
+		break;
+	case 2: /* the parent's own */
+		send_msg(IPC_STOP, 0, &e, sizeof(e));
+		break;
+	case 3: { /* authd's */
+		struct ipc_key_result k;
+
+		memset(&k, 0, sizeof(k));
+		k.ok = 1;
+		memset(&k.key, 0x77, sizeof(k.key));
+		send_msg(IPC_KEY_RESULT, 1, &k, sizeof(k));
+		break;
+	}
+	case 4:
+		send_msg(IPC_STREAM, map_id, &s, sizeof(s) - 1);
+		break;
+	case 5: {
+		char more[sizeof(s) + 1] = { 0 };
+
+		memcpy(more, &s, sizeof(s));
+		send_msg(IPC_STREAM, map_id, more, sizeof(more));
+		break;
+	}
+	case 6:
+		put_len(IPC_LOG, 0, &e, sizeof(e), UINT32_MAX);
+		break;
+	case 7: /* another child's generation */
+		generation++;
+		stream(map_id, IPC_STREAM_LIVE);
+		break;
+	case 8: { /* READY again */
+		struct ipc_hello h;
+
+		memset(&h, 0, sizeof(h));
+		say_ready(&h);
+		break;
+	}
+	case 9: /* half a header */
+		put("\1\0\0", 3);
+		_exit(0);
+	case 10: /* a flood */
+		for (i = 0; i < 100000; i++)
+			send_msg(IPC_PONG, 0, &e, sizeof(e));
+		break;
+	case 11: /* a text longer than its field */
+		s.err_len = 60000;
+		send_msg(IPC_STREAM, map_id, &s, sizeof(s));
+		break;
+	case 12: /* control characters in a text for people */
+		memcpy(s.err, "a\033[2Jb\n", 7);
+		s.err_len = 7;
+		s.what = IPC_STREAM_CLOSED;
+		send_msg(IPC_STREAM, map_id, &s, sizeof(s));
+		break;
+	case 13: /* what kind of stream state is that */
+		s.what = 99;
+		send_msg(IPC_STREAM, map_id, &s, sizeof(s));
+		break;
+	case 14: /* a port that is not there */
+		dial.kind = 77;
+		send_msg(IPC_DIAL, 1, &dial, sizeof(dial));
+		break;
+	case 15: /* a tail that is not what it says */
+	{
+		struct ipc_log l;
+
+		memset(&l, 0, sizeof(l));
+		l.data_len = 500;
+		send_msg(IPC_LOG, 0, &l, offsetof(struct ipc_log, data) + 10);
+		break;
+	}
+	case 20: /* from here on: nothing that the form forbids, but nothing may come of it */
+		stream(map_id + 1000, IPC_STREAM_LIVE);
+		forged_self(map_id + 1000);
+		break;
+	case 21: /* live without a stream, and a self that is somebody else */
+		forged_self(map_id);
+		stream(map_id, IPC_STREAM_OPEN);
+		stream(map_id, IPC_STREAM_LIVE);
+		forged_self(map_id);
+		break;
+	case 22: { /* answers for handshakes that nobody began, with points of low order */
+		struct ipc_hs_finish f;
+
+		memset(&f, 0, sizeof(f));
+		for (i = 0; i < 50; i++)
+			send_msg(IPC_HS_FINISH, i, &f, sizeof(f));
+		send_msg(IPC_HS_BEGIN, 77, &e, sizeof(e));
+		send_msg(IPC_HS_FINISH, 77, &f, sizeof(f));
+		break;
+	}
+	case 23: { /* the server's wish, forged */
+		struct ipc_exit_wish w = { 3 };
+
+		send_msg(IPC_EXIT_WISH, map_id, &w, sizeof(w));
+		break;
+	}
+	case 24: /* descriptors the other way */
+		descriptors();
+		break;
+	case 25: { /* escapes for the log */
+		struct ipc_log l;
+		static const char text[] = "\033]0;owned\007\033[31m\r\nparent: fake line";
+
+		memset(&l, 0, sizeof(l));
+		l.level = 1;
+		l.data_len = sizeof(text) - 1;
+		memcpy(l.data, text, sizeof(text) - 1);
+		for (i = 0; i < 1000; i++)
+			send_msg(IPC_LOG, 0, &l, offsetof(struct ipc_log, data) + sizeof(text) - 1);
+		break;
+	}
+	case 26: /* as many connections as it likes */
+		for (i = 1; i < 500; i++) {
+			dial.kind = 1 + i % 3;
+			dial.candidate = i % 50;
+			send_msg(IPC_DIAL, i, &dial, sizeof(dial));
+		}
+		break;
+	default: /* never read again */
+		for (;;)
+			pause();
+	}
+}
+
+int
+main(void)
+{
+	union {
+		char buf[IPC_MAX_MSG];
+		struct ipc_hello hello;
+		struct ipc_map_start map;
+	} u;
+	struct hdr h;
+
+	for (;;) {
+		get(&h, sizeof(h));
+		must(h.len <= sizeof(u.buf));
+		get(u.buf, h.len);
+		generation = h.generation;
+		if (h.type == IPC_HELLO)
+			say_ready(&u.hello);
+		else if (h.type == IPC_MAP_START) {
+			map = u.map;
+			map_id = h.id;
+			evil();
+		} else if (h.type == IPC_STOP)
+			return 0;
+	}
+}
