@@ -63,7 +63,7 @@ void	 session_hs_fail(struct session *s, uint32_t id, const char *reason);
 enum request_err { REQ_OK, REQ_TRANSPORT, REQ_RESET, REQ_TOO_LARGE, REQ_TIMEOUT, REQ_GOAWAY /* not processed: safe to repeat */ };
 struct request_ops {
 	void	(*head)(void *arg, int status);			/* final status only; headers via request_header() */
-	int	(*data)(void *arg, const uint8_t *p, size_t n);	/* -1: stop, reset the stream; done(REQ_RESET) is then not called */
+	int	(*data)(void *arg, const uint8_t *p, size_t n);	/* -1: stop, reset the stream; no done(), r is gone */
 	void	(*done)(void *arg, enum request_err err, const char *why);	/* last call; r is gone after it */
 };
 struct request_spec {
