@@ -118,9 +118,7 @@ watch_change(struct client *c, const struct netmap_change *ch, struct notice *de
 		return;
 	if (c->want_full) { /* the map still to be sent has it */
 		c->dropped += (uint64_t)c->is_lagged;
-		return;
-	}
-	if (delta == NULL) {
+	} else if (delta == NULL) {
 		if (!ch->full)
 			lag(c, 1);
 		c->want_full = 1;

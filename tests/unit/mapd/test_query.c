@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "client.h"
+#include "unit.h"
+#include "util_map.h"
+
+struct fixture {
+	struct map_test *m;
+	struct event_base *base;
+	struct query *q;
+};
+
+static void
+turn(struct fixture *f)
+{
+	int i;
+
+	for (i = 0; i < 20; i++)
+		event_base_loop(f->base, EVLOOP_NONBLOCK);
+}
+
+static struct fixture *
+fixture(const char *first)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	f->m = mt_new();
+	if (first != NULL)
+		mt_ok(f->m, first);
+	assert_non_null(f->base = event_base_new());
+	assert_non_null(f->q = query_new(f->base, f->m->nm));
+	return f;
+}
+
+static void
+fixture_free(struct fixture *f)
+{
+	query_free(f->q);
+	event_base_free(f->base);
+	mt_free(f->m);
+	free(f);
+}
+
+static int
+ask_with(struct fixture *f, uint32_t id, struct ipc_query *m, enum ipc_query_verb verb, const char *args)
+{
+	int fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	m->verb = verb;
+	m->class = IPC_CLASS_R;
+	m->data_len = (uint16_t)strlen(args);
+	memcpy(m->data, args, m->data_len);
+	query_handle(f->q, id, m, fd[1]);
+	return fd[0];
+}
+
+static int
+ask(struct fixture *f, uint32_t id, enum ipc_query_verb verb, const char *args)
+{
+	struct ipc_query m = { .listen_port = 41641 };
+
+	return ask_with(f, id, &m, verb, args);
+}
+
+/* What has come on fd so far, at most max bytes; *ended if the other side has closed. */
+static char *
+take(struct fixture *f, int fd, size_t max, int *ended)
+{
+	size_t n = 0;
+	char *out = malloc(max + 1);
+	ssize_t r = 0;
+
+	assert_non_null(out);
+	*ended = 0;
+	while (n < max) {
+		turn(f);
+		r = recv(fd, out + n, max - n, MSG_DONTWAIT);
+		if (r <= 0)
+			break;
+		n += (size_t)r;
+	}
+	if (n < max)
+		*ended = r == 0 || errno != EAGAIN;
+	out[n] = '\0';
+	return out;
+}
+
+static char *
+answer(struct fixture *f, enum ipc_query_verb verb, const char *args)
+{
+	int fd = ask(f, 1, verb, args), ended;
+	char *s = take(f, fd, 64u << 20, &ended);
+
+	assert_int_equal(ended, 1);
+	close(fd);
+	assert_int_equal(query_clients(f->q), 0);
+	return s;
+}
+
+static void
+expect_answer(struct fixture *f, enum ipc_query_verb verb, const char *args, const char *want)
+{
+	char *s = answer(f, verb, args), *w = mt_quotes(want);
+
+	if (strstr(s, w) == NULL)
+		fail_msg("%s: no %s in %s", args, w, s);
+	free(s);
+	free(w);
+}
+
+#define TWO "{" NODE_SELF ",'Peers':[" PEER("2", "2", "22", "") "," PEER("30", "3", "33", ",'Online':true") "," PEER("-4", "4", "44", "") "]}"
+
+static void
+test_no_netmap(void **state)
+{
+	struct fixture *f = fixture(NULL);
+
+	(void)state;
+	expect_answer(f, IPC_Q_NETMAP, "", "{'error':{'code':'no-netmap'");
+	expect_answer(f, IPC_Q_PEERS, "", "{'error':{'code':'no-netmap'");
+	expect_answer(f, IPC_Q_PEER, "x", "{'error':{'code':'no-netmap'");
+	expect_answer(f, IPC_Q_WGCONF, "", "{'error':{'code':'no-netmap'");
+	expect_answer(f, IPC_Q_HOSTS, "", "{'error':{'code':'no-netmap'");
+	fixture_free(f);
+}
+
+static void
+test_answers(void **state)
+{
+	struct fixture *f = fixture(TWO);
+	char *s, *want;
+
+	(void)state;
+	s = answer(f, IPC_Q_NETMAP, "");
+	want = mt_dump(f->m);
+	assert_int_equal(strlen(s), strlen(want) + 1);
+	assert_memory_equal(s, want, strlen(want));
+	assert_int_equal(s[strlen(want)], '\n');
+	free(s);
+	free(want);
+	s = answer(f, IPC_Q_PEERS, "");
+	want = mt_peers(f->m);
+	assert_string_equal(s, want);
+	free(s);
+	free(want);
+	s = answer(f, IPC_Q_PEERS, "limit=1 after=-4\r");
+	assert_non_null(strstr(s, "{\"ID\":2,"));
+	assert_null(strstr(s, "{\"ID\":30,"));
+	free(s);
+	s = answer(f, IPC_Q_PEERS, "after=30");
+	assert_string_equal(s, "");
+	free(s);
+	s = answer(f, IPC_Q_PEERS, "limit=0");
+	assert_string_equal(s, "");
+	free(s);
+	expect_answer(f, IPC_Q_PEERS, "limit=-1", "'code':'usage'");
+	expect_answer(f, IPC_Q_PEERS, "limit=1 limit=2", "'code':'usage'");
+	expect_answer(f, IPC_Q_PEERS, "after=x", "'code':'usage'");
+	expect_answer(f, IPC_Q_PEERS, "3", "'code':'usage'");
+	expect_answer(f, IPC_Q_PEER, "p30.tail1.ts.net.", "{'ID':30,");
+	expect_answer(f, IPC_Q_PEER, "P30.TAIL1.ts.net", "{'ID':30,");
+	expect_answer(f, IPC_Q_PEER, "p30", "{'ID':30,");
+	expect_answer(f, IPC_Q_PEER, "100.64.1.3", "{'ID':30,");
+	expect_answer(f, IPC_Q_PEER, "30", "{'ID':30,");
+	expect_answer(f, IPC_Q_PEER, "-4", "{'ID':-4,");
+	expect_answer(f, IPC_Q_PEER, KEY_OF("33"), "{'ID':30,");
+	expect_answer(f, IPC_Q_PEER, "p9", "'code':'invalid'");
+	expect_answer(f, IPC_Q_PEER, "", "'code':'usage'");
+	expect_answer(f, IPC_Q_PEER, "p3 p4", "'code':'usage'");
+	expect_answer(f, IPC_Q_HOSTS, "x", "'code':'usage'");
+	expect_answer(f, IPC_Q_WGCONF, "private", "'code':'usage'");
+	fixture_free(f);
+}
+
+/* `printf 'netmap\n' | nc -U` is done with sending before the answer comes. */
+static void
+test_half_closed(void **state)
+{
+	struct fixture *f = fixture(TWO);
+	int fd = ask(f, 1, IPC_Q_WATCH_NETMAP, ""), ended;
+	char *s;
+
+	(void)state;
+	shutdown(fd, SHUT_WR);
+	turn(f);
+	assert_int_equal(query_clients(f->q), 1);
+	query_event(f->q, 1, "\"event\":\"status\"", 16);
+	s = take(f, fd, 1u << 20, &ended);
+	assert_non_null(strstr(s, "\"event\":\"netmap\""));
+	assert_int_equal(ended, 0);
+	free(s);
+	close(fd);
+	query_event(f->q, IPC_ID_NONE, "\"event\":\"status\"", 16);
+	turn(f);
+	assert_int_equal(query_clients(f->q), 0);
+	fd = ask(f, 2, IPC_Q_WATCH_NETMAP, "");
+	close(fd);
+	turn(f);
+	assert_int_equal(query_clients(f->q), 0);
+	fixture_free(f);
+}
+
+/* Lines of a watcher: event names in order, with numbers checked. */
+static void
+check_events(char *s, uint64_t first, const char *want)
+{
+	char have[4096] = "", *line, *save = NULL;
+	struct json_object *o, *v;
+	size_t n = 0;
+
+	for (line = strtok_r(s, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+		if ((o = json_tokener_parse(line)) == NULL)
+			fail_msg("not JSON: %s", line);
+		assert_true(json_object_object_get_ex(o, "v", &v));
+		assert_true(json_object_object_get_ex(o, "seq", &v));
+		assert_true((uint64_t)json_object_get_int64(v) == first++);
+		assert_true(json_object_object_get_ex(o, "time", &v));
+		assert_true(json_object_object_get_ex(o, "event", &v));
+		n += (size_t)snprintf(have + n, sizeof(have) - n, "%s%s", n ? " " : "", json_object_get_string(v));
+		json_object_put(o);
+	}
+	assert_string_equal(have, want);
+}
+
+static void
+change(struct fixture *f, const char *text)
+{
+	if (mt_msg(f->m, text) == 1)
+		query_changed(f->q, &f->m->ch);
+}
+
+static void
+test_watch(void **state)
+{
+	struct fixture *f = fixture(NULL);
+	int a, b, ended;
+	char *s;
+
+	(void)state;
+	/* the first status may come before the query or after it; nothing is said before it */
+	query_event(f->q, 7, "\"event\":\"status\",\"n\":1", 22);
+	a = ask(f, 7, IPC_Q_WATCH_NETMAP, "");
+	b = ask(f, 8, IPC_Q_WATCH_NETMAP, "");
+	change(f, TWO);
+	s = take(f, a, 1u << 20, &ended);
+	check_events(s, 1, "status netmap");
+	free(s);
+	s = take(f, b, 1u << 20, &ended);
+	assert_string_equal(s, "");
+	free(s);
+	query_event(f->q, 8, "\"event\":\"status\",\"n\":2", 22);
+	s = take(f, b, 1u << 20, &ended);
+	check_events(s, 1, "status netmap");
+	free(s);
+	s = take(f, a, 1u << 20, &ended);
+	assert_string_equal(s, "");
+	free(s);
+
+	change(f, "{'PeersRemoved':[2],'OnlineChange':{'30':false},'Domain':'d','DNSConfig':{'Proxied':true}}");
+	s = take(f, a, 1u << 20, &ended);
+	assert_non_null(strstr(s, "\"netmapSeq\":2,\"changed\":[\"30\"],\"removed\":[\"2\"],\"fields\":[\"DNS\",\"Domain\"],\"nodes\":[{\"ID\":30,"));
+	check_events(s, 3, "delta");
+	free(s);
+	query_event(f->q, IPC_ID_NONE, "\"event\":\"browse\",\"url\":\"u\"", 26);
+	change(f, "{'OnlineChange':{'30':true}}");
+	change(f, TWO);
+	s = take(f, b, 1u << 20, &ended);
+	assert_non_null(strstr(s, "\"event\":\"netmap\",\"netmapSeq\":4,\"full\":true,\"peers\":3,\"netmap\":{\"v\":1,\"Seq\":4,"));
+	check_events(s, 3, "delta browse delta netmap");
+	free(s);
+	/* logged out, and in again */
+	netmap_session_end(f->m->nm);
+	netmap_drop(f->m->nm);
+	query_dropped(f->q);
+	query_event(f->q, IPC_ID_NONE, "\"event\":\"status\"", 16);
+	mt_session(f->m);
+	change(f, "{" NODE_SELF "}");
+	s = take(f, b, 1u << 20, &ended);
+	check_events(s, 7, "status netmap");
+	free(s);
+	close(a);
+	close(b);
+	fixture_free(f);
+}
+
+/* rows: STAT-04 */
+static void
+test_slow_watcher(void **state)
+{
+	struct fixture *f = fixture(TWO);
+	int slow = ask(f, 1, IPC_Q_WATCH_NETMAP, ""), good = ask(f, 2, IPC_Q_WATCH_NETMAP, ""), ended, i, deltas = 0, statuses = 0;
+	size_t most = 0;
+	char *s, *p, text[700];
+	struct client *c;
+	uint64_t dropped;
+
+	(void)state;
+	query_event(f->q, 1, "\"event\":\"status\"", 16);
+	query_event(f->q, 2, "\"event\":\"status\"", 16);
+	s = take(f, good, 1u << 20, &ended);
+	check_events(s, 1, "status netmap");
+	free(s);
+	for (i = 0; i < 10000; i++) {
+		snprintf(text, sizeof(text), "{'OnlineChange':{'30':%s},'PeersChangedPatch':[{'NodeID':2,'CapMap':{'filler':['%0400d']}}]}", i & 1 ? "true" : "false", i);
+		change(f, text);
+		if (i % 100 == 0)
+			query_event(f->q, IPC_ID_NONE, "\"event\":\"status\",\"x\":1", 22);
+		TAILQ_FOREACH(c, &f->q->clients, link)
+			if (c->queued_bytes + c->out.n > most)
+				most = c->queued_bytes + c->out.n;
+		s = take(f, good, 1u << 20, &ended);
+		for (p = s; (p = strstr(p, "\"event\":\"delta\"")) != NULL; p++)
+			deltas++;
+		assert_null(strstr(s, "lagged"));
+		free(s);
+	}
+	/* the one that reads has everything, the other costs no more than its queue */
+	assert_int_equal(deltas, 10000);
+	assert_true(most <= QUERY_QUEUE_MAX + (64u << 10));
+	s = take(f, slow, 64u << 20, &ended);
+	for (p = s; (p = strstr(p, "\"event\":\"status\"")) != NULL; p++)
+		statuses++;
+	assert_int_equal(statuses, 101);
+	assert_non_null(p = strstr(s, "\"event\":\"lagged\",\"dropped\":"));
+	dropped = strtoull(p + strlen("\"event\":\"lagged\",\"dropped\":"), NULL, 10);
+	/* behind it the map as it is now */
+	assert_non_null(p = strstr(p, "\"event\":\"netmap\""));
+	assert_non_null(strstr(p, "\"netmapSeq\":10001,"));
+	for (deltas = 0, p = s; (p = strstr(p, "\"event\":\"delta\"")) != NULL; p++)
+		deltas++;
+	assert_int_equal((uint64_t)deltas + dropped, 10000);
+	free(s);
+	change(f, "{'Domain':'x'}");
+	s = take(f, slow, 64u << 20, &ended);
+	assert_non_null(strstr(s, "\"event\":\"delta\",\"netmapSeq\":10002,"));
+	free(s);
+	close(slow);
+	close(good);
+	fixture_free(f);
+}
+
+/* A big map, and readers that take their time: each sees one moment's map, whole, while deltas go on. */
+static void
+test_snapshot_readers(void **state)
+{
+	struct fixture *f = fixture(NULL);
+	struct pb b = { 0 };
+	int fd[4], i, k, ended;
+	char *want[4], *have, *more;
+	size_t n;
+
+	(void)state;
+	pb_puts(&b, "{\"Node\":{\"ID\":1,\"Key\":\"" SELF_KEY "\"},\"Peers\":[");
+	for (i = 0; i < 20000; i++)
+		pb_printf(&b, "%s{\"ID\":%d,\"Name\":\"p%d.x.\",\"Key\":\"nodekey:%064x\",\"Online\":true}", i ? "," : "", i + 2, i, i + 1);
+	pb_puts(&b, "]}");
+	assert_int_equal(mt_raw(f->m, (char *)b.p, b.n, 100000), 1);
+	query_changed(f->q, &f->m->ch);
+	pb_free(&b);
+	for (k = 0; k < 4; k++) {
+		want[k] = mt_dump(f->m);
+		fd[k] = ask(f, 1, IPC_Q_NETMAP, "");
+		for (i = 0; i < 2000; i++) {
+			char text[300];
+
+			snprintf(text, sizeof(text), "{'OnlineChange':{'%d':%s},'PeersRemoved':[%d],'PeersChanged':[{'ID':%d,'Key':'" KEY_OF("77") "'}]}",
+			    2 + (i * 7 + k) % 20000, k & 1 ? "true" : "false", 2 + (i * 11 + k * 3) % 20000, 30000 + i + k * 1000);
+			change(f, text);
+		}
+	}
+	for (k = 0; k < 4; k++) {
+		have = take(f, fd[k], 1000000, &ended);
+		n = strlen(have);
+		change(f, "{'PeersRemoved':[5,6,7,8,9]}");
+		more = take(f, fd[k], 64u << 20, &ended);
+		assert_int_equal(ended, 1);
+		assert_int_equal(n + strlen(more), strlen(want[k]) + 1);
+		assert_memory_equal(have, want[k], n);
+		assert_memory_equal(more, want[k] + n, strlen(more) - 1);
+		free(have);
+		free(more);
+		free(want[k]);
+		close(fd[k]);
+	}
+	assert_int_equal(query_clients(f->q), 0);
+	/* with the last reader gone nothing old is kept */
+	assert_true(recset_bytes(f->m->nm->cur->peers->set) < 6u << 20);
+	fixture_free(f);
+}
+
+/* Maps older than the last but one are not kept for anyone; a reader that takes nothing for a minute is dropped. */
+static void
+test_stuck_readers(void **state)
+{
+	struct fixture *f = fixture(NULL);
+	struct pb b = { 0 };
+	int one = -1, two = -1, i, ended;
+	struct client *c;
+	char *s;
+
+	(void)state;
+	pb_puts(&b, "{\"Node\":{\"ID\":1,\"Key\":\"" SELF_KEY "\"},\"Peers\":[");
+	for (i = 0; i < 20000; i++)
+		pb_printf(&b, "%s{\"ID\":%d,\"Name\":\"p%d.x.\",\"Key\":\"nodekey:%064x\"}", i ? "," : "", i + 2, i, i + 1);
+	pb_puts(&b, "]}");
+	for (i = 0; i < 3; i++) {
+		if (i == 1)
+			one = ask(f, 1, IPC_Q_NETMAP, "");
+		if (i == 2)
+			two = ask(f, 1, IPC_Q_PEERS, "");
+		turn(f);
+		assert_int_equal(mt_raw(f->m, (char *)b.p, b.n, 100000), 1);
+		query_changed(f->q, &f->m->ch);
+	}
+	assert_int_equal(query_clients(f->q), 1);
+	s = take(f, one, 64u << 20, &ended);
+	assert_int_equal(ended, 1);
+	assert_true(strlen(s) < b.n);
+	free(s);
+	c = TAILQ_FIRST(&f->q->clients);
+	c->progress_ms -= (QUERY_STALL_SECONDS - 1) * 1000;
+	event_active(f->q->tick, EV_TIMEOUT, 1);
+	turn(f);
+	assert_int_equal(query_clients(f->q), 1);
+	c->progress_ms -= 2000;
+	event_active(f->q->tick, EV_TIMEOUT, 1);
+	turn(f);
+	assert_int_equal(query_clients(f->q), 0);
+	close(one);
+	close(two);
+	pb_free(&b);
+	fixture_free(f);
+}
+
+static void
+test_too_many(void **state)
+{
+	struct fixture *f = fixture(TWO);
+	int fd[QUERY_MAX_CLIENTS], extra, ended;
+	unsigned i;
+	char *s;
+
+	(void)state;
+	for (i = 0; i < QUERY_MAX_CLIENTS; i++)
+		fd[i] = ask(f, i + 1, IPC_Q_WATCH_NETMAP, "");
+	extra = ask(f, 1000, IPC_Q_NETMAP, "");
+	s = take(f, extra, 1000, &ended);
+	assert_non_null(strstr(s, "\"code\":\"busy\""));
+	assert_int_equal(ended, 1);
+	free(s);
+	close(extra);
+	query_event(f->q, IPC_ID_NONE, "\"event\":\"status\"", 16);
+	for (i = 0; i < QUERY_MAX_CLIENTS; i++) {
+		s = take(f, fd[i], 1u << 20, &ended);
+		check_events(s, 1, "status netmap");
+		free(s);
+		close(fd[i]);
+	}
+	turn(f);
+	assert_int_equal(query_clients(f->q), 0);
+	fixture_free(f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_netmap), cmocka_unit_test(test_answers), cmocka_unit_test(test_half_closed), cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_slow_watcher), cmocka_unit_test(test_snapshot_readers), cmocka_unit_test(test_stuck_readers), cmocka_unit_test(test_too_many),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
