@@ -9,7 +9,7 @@
 #include <net/if.h>
 #include <net/route.h>
 #include <netinet/in.h>
-#include <netinet6/in6.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -148,7 +148,7 @@ test_wgconf_line(void **unused)
 	n = read(p[0], text, sizeof(text) - 1);
 	assert_true(n > 0);
 	text[n] = '\0';
-	assert_int_equal(hex_decode(PRIV + 8, 64, raw), 0);
+	assert_int_equal(hex_decode(&PRIV[8], 64, raw), 0);
 	assert_true(b64_encode(raw, sizeof(raw), want, sizeof(want)) == 44);
 	assert_int_equal(n, 13 + 44 + 1);
 	assert_memory_equal(text, "PrivateKey = ", 13);
