@@ -167,7 +167,7 @@ check_payload(struct ipc *c, const struct ipc_row *r, const struct hdr *h, const
 
 /* Hand one whole message over.  The bytes after a short tail are zeros: nobody sees an older message there. */
 static void
-deliver(struct ipc *c, const struct ipc_row *r, const struct hdr *h, uint8_t *payload)
+deliver(struct ipc *c, const struct ipc_row *r, const struct hdr *h, const uint8_t *payload)
 {
 	struct ipc_msg m = { .type = (enum ipc_type)h->type, .id = h->id, .payload = c->cur, .len = h->len, .fd = -1 };
 	int secret = ipc_type_secret(h->type);
@@ -182,8 +182,6 @@ deliver(struct ipc *c, const struct ipc_row *r, const struct hdr *h, uint8_t *pa
 	}
 	memcpy(c->cur, payload, h->len);
 	memset(c->cur + h->len, 0, r->size > h->len ? r->size - h->len : 0);
-	if (secret)
-		explicit_bzero(payload, h->len);
 	c->dispatching++;
 	if (c->h.on[m.type](c->arg, &m) == -1 && !c->freed)
 		over(c, 1, "%s: bad contents", r->name);
@@ -194,7 +192,7 @@ deliver(struct ipc *c, const struct ipc_row *r, const struct hdr *h, uint8_t *pa
 
 /* Returns bytes used up: 0 when no whole message is there. */
 static size_t
-next_message(struct ipc *c, uint8_t *p, size_t n)
+next_message(struct ipc *c, const uint8_t *p, size_t n)
 {
 	const struct ipc_row *r;
 	struct hdr h;
@@ -241,7 +239,7 @@ handle_input(struct ipc *c)
 	}
 	if (off > 0) {
 		memmove(c->in, c->in + off, c->in_len - off);
-		explicit_bzero(c->in + c->in_len - off, off); /* half a secret may have been moved */
+		explicit_bzero(c->in + c->in_len - off, off); /* secrets, whole or in part */
 		c->in_len -= off;
 	}
 	if (!c->over)

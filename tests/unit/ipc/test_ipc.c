@@ -219,6 +219,29 @@ test_descriptor_rules_of_the_child_side(void **state)
 	close(fds[1]);
 }
 
+static void
+test_second_descriptor_for_one_message(void **state)
+{
+	struct raw_hdr h = { IPC_CA, 1, sizeof(struct ipc_empty), 1, GENERATION };
+	struct ipc_empty none = { 0 };
+	struct rig r = { 0 };
+	int null = open("/dev/null", O_RDONLY), before = open_descriptors();
+
+	(void)state;
+	rig_open(&r, IPC_CHILD_SIDE, IPC_AUTHD);
+	ipc_set_state(r.c, IPC_S_IDLE);
+	raw_write(r.raw, &h, sizeof(h), &null, 1);
+	rig_turn(&r);
+	assert_int_equal(r.closed, 0);
+	raw_write(r.raw, &none, sizeof(none), &null, 1);
+	rig_turn(&r);
+	assert_int_equal(r.handled, 0);
+	assert_int_equal(r.violation, 1);
+	rig_close(&r);
+	assert_int_equal(open_descriptors(), before);
+	close(null);
+}
+
 /* Two messages with a descriptor each, cut at every byte: each gets its own. */
 static void
 test_split_at_every_byte(void **state)
@@ -428,6 +451,7 @@ main(void)
 		cmocka_unit_test(test_stale_generation),
 		cmocka_unit_test(test_descriptor_from_child_never_arrives),
 		cmocka_unit_test(test_descriptor_rules_of_the_child_side),
+		cmocka_unit_test(test_second_descriptor_for_one_message),
 		cmocka_unit_test(test_split_at_every_byte),
 		cmocka_unit_test(test_half_messages_and_end),
 		cmocka_unit_test(test_handler_frees_the_channel),
