@@ -32,23 +32,34 @@ enum action { A_NONE, A_ERRNO, A_SHORT, A_KILL, A_KILLAFTER };
 #define EXIT_KILL 137
 
 struct rule {
-	enum call   call;
-	long	    at;
-	int	    from; /* and all after it */
+	enum call call;
+	long at;
+	int from; /* and all after it */
 	enum action action;
-	int	    err;
+	int err;
 };
 
 static const char *const call_names[C_COUNT] = { "openat", "write", "fsync", "linkat", "renameat", "unlinkat" };
-static const struct { const char *name; int value; } errnos[] = {
-	{ "ENOSPC", ENOSPC }, { "EIO", EIO }, { "EINTR", EINTR }, { "EROFS", EROFS }, { "EDQUOT", EDQUOT }, { "EACCES", EACCES },
-	{ "EMFILE", EMFILE }, { "ENOMEM", ENOMEM }, { "EFBIG", EFBIG }, { "EMLINK", EMLINK },
+static const struct {
+	const char *name;
+	int value;
+} errnos[] = {
+	{ "ENOSPC", ENOSPC },
+	{ "EIO", EIO },
+	{ "EINTR", EINTR },
+	{ "EROFS", EROFS },
+	{ "EDQUOT", EDQUOT },
+	{ "EACCES", EACCES },
+	{ "EMFILE", EMFILE },
+	{ "ENOMEM", ENOMEM },
+	{ "EFBIG", EFBIG },
+	{ "EMLINK", EMLINK },
 };
 
 static struct rule rules[MAX_RULES];
-static unsigned	   nrules;
-static long	   counts[C_COUNT];
-static char	   dir[PATH_MAX];
+static unsigned nrules;
+static long counts[C_COUNT];
+static char dir[PATH_MAX];
 static const char *arm;
 
 static void
@@ -69,10 +80,10 @@ wrong(const char *spec)
 static void
 parse_rule(const char *spec)
 {
-	char	     name[32], action[32], *end;
-	const char  *colon = strchr(spec, ':');
+	char name[32], action[32], *end;
+	const char *colon = strchr(spec, ':');
 	struct rule *r = &rules[nrules];
-	size_t	     i;
+	size_t i;
 
 	if (nrules == MAX_RULES || colon == NULL || (size_t)(colon - spec) >= sizeof(name))
 		wrong(spec);
@@ -87,8 +98,10 @@ parse_rule(const char *spec)
 	if (i == C_COUNT || r->at < 1 || *end != ':' || strlen(end + 1) >= sizeof(action))
 		wrong(spec);
 	strcpy(action, end + 1);
-	r->action = strcmp(action, "short") == 0 ? A_SHORT : strcmp(action, "kill") == 0 ? A_KILL :
-	    strcmp(action, "killafter") == 0 ? A_KILLAFTER : A_ERRNO;
+	r->action = strcmp(action, "short") == 0 ? A_SHORT
+	    : strcmp(action, "kill") == 0        ? A_KILL
+	    : strcmp(action, "killafter") == 0   ? A_KILLAFTER
+						 : A_ERRNO;
 	for (i = 0; i < sizeof(errnos) / sizeof(errnos[0]); i++)
 		if (strcmp(errnos[i].name, action) == 0)
 			r->err = errnos[i].value;
@@ -101,7 +114,7 @@ __attribute__((constructor)) static void
 shim_start(void)
 {
 	const char *d = getenv("FAULTSHIM_DIR"), *spec = getenv("FAULTSHIM");
-	char	    copy[1024], *p, *one;
+	char copy[1024], *p, *one;
 
 	arm = getenv("FAULTSHIM_ARM");
 	if (d == NULL || spec == NULL)
@@ -121,8 +134,8 @@ shim_start(void)
 static int
 ours(int fd)
 {
-	char	link[64], path[PATH_MAX];
-	size_t	len = strlen(dir);
+	char link[64], path[PATH_MAX];
+	size_t len = strlen(dir);
 	ssize_t n;
 
 	if (nrules == 0 || fd < 0 || (arm != NULL && access(arm, F_OK) == -1))
@@ -131,17 +144,18 @@ ours(int fd)
 	if ((n = readlink(link, path, sizeof(path) - 1)) <= 0)
 		return 0;
 	path[n] = '\0';
-	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || (path[len] == '/' && strchr(path + len + 1, '/') == NULL));
+	return strncmp(path, dir, len) == 0 &&
+	    (path[len] == '\0' || (path[len] == '/' && strchr(path + len + 1, '/') == NULL));
 }
 
 /* Counts the call; the action that is due, with errno set for A_ERRNO.  A_KILL does not return. */
 static enum action
 due(enum call c, int fd)
 {
-	int	    saved = errno;
+	int saved = errno;
 	const char *what;
-	char	    line[100];
-	unsigned    i;
+	char line[100];
+	unsigned i;
 
 	if (!ours(fd)) {
 		errno = saved;
@@ -153,7 +167,10 @@ due(enum call c, int fd)
 
 		if (r->call != c || (r->from ? counts[c] < r->at : counts[c] != r->at))
 			continue;
-		what = r->action == A_ERRNO ? strerror(r->err) : r->action == A_SHORT ? "short" : r->action == A_KILL ? "kill" : "kill after";
+		what = r->action == A_ERRNO ? strerror(r->err)
+		    : r->action == A_SHORT  ? "short"
+		    : r->action == A_KILL   ? "kill"
+					    : "kill after";
 		snprintf(line, sizeof(line), "faultshim: %s %ld: %s\n", call_names[c], counts[c], what);
 		say(line);
 		if (r->action == A_KILL)
@@ -178,7 +195,7 @@ ssize_t
 write(int fd, const void *p, size_t n)
 {
 	enum action a = due(C_WRITE, fd);
-	ssize_t	    rv;
+	ssize_t rv;
 
 	if (a == A_ERRNO)
 		return -1;
@@ -191,7 +208,7 @@ int
 fsync(int fd)
 {
 	enum action a = due(C_FSYNC, fd);
-	int	    rv;
+	int rv;
 
 	if (a == A_ERRNO || a == A_SHORT)
 		return -1;
@@ -204,7 +221,7 @@ int
 linkat(int a1, const char *from, int a2, const char *to, int flags)
 {
 	enum action a = due(C_LINKAT, a2);
-	int	    rv;
+	int rv;
 
 	if (a == A_ERRNO || a == A_SHORT)
 		return -1;
@@ -217,7 +234,7 @@ int
 renameat(int a1, const char *from, int a2, const char *to)
 {
 	enum action a = due(C_RENAMEAT, a2);
-	int	    rv;
+	int rv;
 
 	if (a == A_ERRNO || a == A_SHORT)
 		return -1;
@@ -230,7 +247,7 @@ int
 unlinkat(int fd, const char *name, int flags)
 {
 	enum action a = due(C_UNLINKAT, fd);
-	int	    rv;
+	int rv;
 
 	if (a == A_ERRNO || a == A_SHORT)
 		return -1;
@@ -243,9 +260,9 @@ int
 openat(int fd, const char *name, int flags, ...)
 {
 	enum action a = A_NONE;
-	mode_t	    mode = 0;
-	va_list	    ap;
-	int	    rv;
+	mode_t mode = 0;
+	va_list ap;
+	int rv;
 
 	if ((flags & O_CREAT) != 0) {
 		va_start(ap, flags);

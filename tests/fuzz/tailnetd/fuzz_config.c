@@ -22,7 +22,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buf a, b;
-	char	   err[400] = "";
+	char err[400] = "";
 
 	if (config_parse("conf", (const char *)data, size, &c, err, sizeof(err)) == -1) {
 		need(strncmp(err, "conf:", 5) == 0);

@@ -23,10 +23,10 @@ static void
 round_trip(const struct state *st, const struct keyring *k)
 {
 	struct keyring *k2 = keyring_new();
-	struct state	st2;
-	char		err[200];
-	size_t		n, m;
-	enum key_slot	s;
+	struct state st2;
+	char err[200];
+	size_t n, m;
+	enum key_slot s;
 
 	memset(&st2, 0, sizeof(st2));
 	if (k2 == NULL)
@@ -47,10 +47,10 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct keyring *k;
-	struct state	st;
-	uint8_t		sum[32];
-	char		hex[65], err[200];
-	size_t		n = size;
+	struct state st;
+	uint8_t sum[32];
+	char hex[65], err[200];
+	size_t n = size;
 
 	if (size > STATE_TEXT_MAX || (k = keyring_new()) == NULL)
 		return 0;
