@@ -298,9 +298,7 @@ on_timer(struct client *c, enum client_timer t)
 	case CT_EXPIRY: expiry_check(c); break;
 	case CT_SAVE: auth_on_save_timer(c); break;
 	case CT_LOGOUT: auth_on_logout_timer(c); break;
-	case CT_MAP_STOP:
-		map_on_stop_timer(c);
-		break;
+	case CT_MAP_STOP: map_on_stop_timer(c); break;
 	case CT_COUNT: break;
 	}
 }

@@ -95,7 +95,7 @@ enum client_act {
 	CA_MAPD_KILL,		/* it does not obey */
 	CA_GENERATE,		/* a new candidate key */
 	CA_DROP_CANDIDATE,	/* wipe it */
-	CA_SAVE,		/* id, save; CE_SAVED follows */
+	CA_SAVE,		/* id, save; CE_SAVED follows, before any other event */
 	CA_TIMER,		/* timer.which, timer.ms; arming again replaces */
 	CA_TIMER_OFF,
 	CA_LOGIN_FINISHED,	/* the next status event says so */
@@ -104,8 +104,8 @@ enum client_act {
 	CA_FORGET_KEY		/* wipe the auth key of CE_LOGIN */
 };
 enum client_save {
-	SAVE_PLAIN,		/* profile and keys as they are */
-	SAVE_COMMIT,		/* old := current, current := candidate, no candidate; taken back when the save fails */
+	SAVE_PLAIN,		/* profile and keys as they are; the candidate only if profile.candidate */
+	SAVE_COMMIT,		/* old := current, current := candidate, no candidate; the keys are taken back when the save fails */
 	SAVE_CLEAR		/* node, old and candidate key wiped, saved or not (logout) */
 };
 enum client_authkey { AUTHKEY_NONE, AUTHKEY_CONFIGURED, AUTHKEY_GIVEN };
@@ -174,6 +174,8 @@ struct client {
 	struct backoff	 auth_backoff, save_backoff;
 	int		 candidate_open;	/* nobody knows whether the server took the candidate: try it again */
 	int		 candidate_saved;	/* p.candidate has reached the disk */
+	struct wtime	 uncommitted_expiry;	/* for a commit that can't be saved */
+	int		 uncommitted_candidate;
 	int		 from_disk;		/* the candidate is of an earlier life */
 	int		 logout_told;
 	char		 logout_err[IPC_ERR_MAX + 100];

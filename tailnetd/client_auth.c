@@ -247,13 +247,31 @@ login_done(struct client *c)
 	map_restart(c);
 }
 
+/* What is known of the current key is not true of the candidate: it is not to be in the file with it (uncommit() is the way back). */
+static void
+commit(struct client *c)
+{
+	c->uncommitted_expiry = c->p.expiry;
+	c->uncommitted_candidate = c->p.candidate;
+	c->p.expiry = TIME_NONE; /* the next map tells */
+	c->p.candidate = 0;
+	c->op = OP_COMMIT;
+	c->op_id = client_save(c, SAVE_COMMIT);
+}
+
+static void
+uncommit(struct client *c)
+{
+	c->p.expiry = c->uncommitted_expiry;
+	c->p.candidate = c->uncommitted_candidate;
+}
+
 static void
 accepted(struct client *c, const struct client_event *e)
 {
 	take_user(c, &e->u.reg.user);
 	if (c->goal.candidate) {
-		c->op = OP_COMMIT;
-		c->op_id = client_save(c, SAVE_COMMIT);
+		commit(c);
 		return;
 	}
 	client_save(c, SAVE_PLAIN); /* no key depends on it */
@@ -523,8 +541,6 @@ committed(struct client *c)
 {
 	c->have_node = 1;
 	c->have_candidate = c->candidate_saved = 0;
-	c->p.candidate = 0;
-	c->p.expiry = TIME_NONE; /* the next map tells */
 	login_done(c);
 }
 
@@ -544,8 +560,11 @@ auth_on_saved(struct client *c, uint32_t id, int ok, const char *err)
 		logged_out(c, ok, err);
 		return;
 	}
-	if (!ok)
-		return; /* CT_SAVE is armed */
+	if (!ok) { /* CT_SAVE is armed */
+		if (op == OP_COMMIT)
+			uncommit(c);
+		return;
+	}
 	c->op = OP_NONE;
 	if (op == OP_WRITE_AHEAD) {
 		c->candidate_saved = 1;
@@ -558,8 +577,13 @@ auth_on_saved(struct client *c, uint32_t id, int ok, const char *err)
 void
 auth_on_save_timer(struct client *c)
 {
-	uint32_t id = client_save(c, c->op == OP_COMMIT ? SAVE_COMMIT : SAVE_PLAIN);
+	uint32_t id;
 
-	if (c->op == OP_COMMIT || c->op == OP_WRITE_AHEAD)
+	if (c->op == OP_COMMIT) {
+		commit(c);
+		return;
+	}
+	id = client_save(c, SAVE_PLAIN);
+	if (c->op == OP_WRITE_AHEAD)
 		c->op_id = id;
 }

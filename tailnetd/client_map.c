@@ -148,8 +148,6 @@ map_on_stream(struct client *c, const struct client_event *e)
 		on_closed(c, e);
 		return;
 	}
-	if (c->map == MAP_STOPPING)
-		return;
 	if (e->type == CE_CONNECTED) {
 		auth_key_ok(c);
 	} else if (c->map == MAP_STREAM && e->type == CE_OPEN) {
@@ -261,7 +259,7 @@ ms_until(struct wtime now, struct wtime at)
 		return 0;
 	sec = at.sec - now.sec;
 	if (sec > RECHECK_MS / 1000)
-		return RECHECK_MS;
+		return RECHECK_MS; /* the product below stays small */
 	sec = sec * 1000 + (at.nsec - now.nsec) / 1000000;
 	return sec >= RECHECK_MS ? RECHECK_MS : (unsigned)sec + SLACK_MS;
 }

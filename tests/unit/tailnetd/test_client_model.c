@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdio.h>
+
+#include "clientsim.h"
+
+/*
+ * client.c against a world that does what it likes: commands, answers, lost answers, crashes of children and of the whole machine, a
+ * disk that fails, a clock that jumps.  The invariants of the life-cycle are looked at before every action and after every step; from
+ * time to time the world becomes kind, and then the last command must have won.
+ */
+#define RUNS     24
+#define STEPS    20000
+#define MAX_KEYS 400000
+#define NLATE    8
+
+enum wish { WISH_NOTHING, WISH_LOGIN, WISH_LOGOUT };
+enum flight { FLIGHT_NONE, FLIGHT_KEY, FLIGHT_REG };
+enum mapd { MAPD_NONE, MAPD_PREPARED, MAPD_STREAM };
+
+struct world {
+	struct sim *s;
+	uint32_t seed;
+	unsigned long step;
+	unsigned run;
+	uint8_t *accepted; /* by key number: the server took it at some time */
+	enum flight flight;
+	uint32_t flight_id;
+	int flight_key; /* NodeKey of the register */
+	enum ipc_reg_op flight_op;
+	uint32_t late[NLATE];
+	unsigned nlate;
+	enum mapd mapd;
+	uint32_t mapd_id;
+	int live, stopping, killed;
+	enum wish wish;   /* what the last command wants; nothing: a failure made it void */
+	unsigned logouts; /* not answered yet */
+	unsigned streams, commits, crashes, settled;
+};
+
+static uint32_t
+pick(struct world *w, uint32_t n)
+{
+	w->seed = w->seed * 1664525u + 1013904223u;
+	return (w->seed >> 8) % n;
+}
+
+static void
+broken(struct world *w, const char *what)
+{
+	fail_msg("run %u step %lu: %s", w->run, w->step, what);
+}
+#define MUST(w, cond) \
+	do { \
+		if (!(cond)) \
+			broken(w, #cond); \
+	} while (0)
+
+/* --- before an action --- */
+
+static void
+before_register(struct world *w, const struct client_action *a)
+{
+	const struct sim *s = w->s;
+	int candidate = a->u.reg.candidate, key = candidate ? s->mem.cand : s->mem.node;
+
+	MUST(w, w->flight == FLIGHT_NONE);
+	MUST(w, key != 0);
+	if (a->u.reg.op == IPC_REG_LOGOUT)
+		MUST(w, !candidate && s->c.goal.kind == GOAL_LOGOUT && a->u.reg.authkey == AUTHKEY_NONE);
+	else
+		MUST(w, s->c.goal.kind == GOAL_LOGIN && !s->c.paused);
+	MUST(w, (a->u.reg.op == IPC_REG_FOLLOWUP) == (s->c.goal.url[0] != '\0'));
+	if (a->u.reg.authkey != AUTHKEY_NONE && candidate) /* write-ahead */
+		MUST(w, s->disk.cand == key);
+	if (a->u.reg.authkey == AUTHKEY_CONFIGURED) /* REG-05 */
+		MUST(w, candidate);
+	w->flight = FLIGHT_REG;
+	w->flight_id = a->id;
+	w->flight_key = key;
+	w->flight_op = a->u.reg.op;
+}
+
+static void
+before_map_start(struct world *w, const struct client_action *a)
+{
+	const struct sim *s = w->s;
+
+	MUST(w, !s->c.paused && !w->stopping);
+	if (a->u.map.prepare) {
+		MUST(w, w->mapd == MAPD_NONE && !s->c.logged_in);
+		w->mapd = MAPD_PREPARED;
+	} else {
+		/* At most one stream, and only with a key that the server took and the disk holds. */
+		MUST(w, w->mapd == MAPD_NONE || (w->mapd == MAPD_PREPARED && w->mapd_id == a->id));
+		MUST(w, s->c.logged_in && s->mem.node != 0 && w->accepted[s->mem.node]);
+		MUST(w, s->disk.node == s->mem.node);
+		w->mapd = MAPD_STREAM;
+		w->streams++;
+	}
+	w->mapd_id = a->id;
+	w->live = 0;
+}
+
+static void
+before(struct sim *s, const struct client_action *a)
+{
+	struct world *w = s->hook_arg;
+
+	switch (a->type) {
+	case CA_KEY_FETCH:
+		MUST(w, w->flight == FLIGHT_NONE && (!s->c.paused || s->c.goal.kind == GOAL_LOGOUT));
+		w->flight = FLIGHT_KEY;
+		w->flight_id = a->id;
+		break;
+	case CA_REGISTER: before_register(w, a); break;
+	case CA_AUTH_CANCEL:
+		MUST(w, w->flight != FLIGHT_NONE && w->flight_id == a->id);
+		w->late[w->nlate++ % NLATE] = a->id;
+		if (w->flight == FLIGHT_REG && w->flight_op != IPC_REG_LOGOUT && pick(w, 4) == 0)
+			w->accepted[w->flight_key] = 1; /* the server was faster */
+		w->flight = FLIGHT_NONE;
+		break;
+	case CA_MAP_START: before_map_start(w, a); break;
+	case CA_MAP_STOP: w->stopping = w->mapd != MAPD_NONE; break;
+	case CA_SAVE:
+		if (a->u.save == SAVE_COMMIT) {
+			MUST(w, s->mem.cand != 0 && w->accepted[s->mem.cand]);
+			w->commits++;
+		}
+		break;
+	case CA_LOGIN_FINISHED: MUST(w, s->mem.node != 0 && w->accepted[s->mem.node]); break;
+	case CA_BROWSE: MUST(w, s->c.goal.url[0] != '\0'); break;
+	case CA_LOGOUT_DONE:
+		MUST(w, w->logouts > 0);
+		w->logouts = 0;
+		if (!a->u.done.ok && w->wish == WISH_LOGOUT)
+			w->wish = WISH_NOTHING;
+		break;
+	case CA_MAPD_KILL:
+		MUST(w, w->stopping);
+		w->killed = 1;
+		break;
+	case CA_GENERATE:
+	case CA_DROP_CANDIDATE:
+	case CA_TIMER:
+	case CA_TIMER_OFF:
+	case CA_FORGET_KEY: break;
+	}
+}
+
+/* --- after a step --- */
+
+static void
+check_keys(struct world *w)
+{
+	const struct sim *s = w->s;
+
+	/* Persisted is a key that was accepted, or none; in memory the same, unless a logout could not be saved. */
+	MUST(w, s->disk.node == 0 || w->accepted[s->disk.node]);
+	MUST(w, s->disk.old == 0 || w->accepted[s->disk.old]);
+	MUST(w, s->mem.node == s->disk.node || s->mem.node == 0);
+	MUST(w, s->c.have_node == (s->mem.node != 0));
+	MUST(w, s->c.have_candidate == (s->mem.cand != 0));
+	MUST(w, !s->c.logged_in || s->c.have_node);
+}
+
+static void
+check_alive(struct world *w)
+{
+	const struct client *c = &w->s->c;
+	const uint64_t *t = w->s->timer;
+	int saving = c->op == OP_COMMIT || c->op == OP_WRITE_AHEAD || c->op == OP_CLEAR;
+
+	/* Nothing waits for something that does not come. */
+	MUST(w, (c->op == OP_KEY || c->op == OP_KEY_CHECK || c->op == OP_REGISTER) == (w->flight != FLIGHT_NONE));
+	if (c->goal.kind == GOAL_LOGIN && !c->paused)
+		MUST(w, c->op != OP_NONE || t[CT_AUTH] != 0);
+	if (c->goal.kind == GOAL_LOGOUT)
+		MUST(w, c->op != OP_NONE && t[CT_LOGOUT] != 0);
+	if (saving || c->err[SRC_STATE][0] != '\0')
+		MUST(w, t[CT_SAVE] != 0);
+	if (c->logged_in && !c->paused && c->map == MAP_NONE)
+		MUST(w, t[CT_MAP] != 0);
+	if (c->map == MAP_STOPPING)
+		MUST(w, t[CT_MAP_STOP] != 0);
+	if (c->have_node && !time_is_none(c->p.expiry) && !c->expired)
+		MUST(w, t[CT_EXPIRY] != 0 && t[CT_EXPIRY] <= w->s->ms + 31000);
+}
+
+static void
+check(struct world *w)
+{
+	const struct client *c = &w->s->c;
+
+	check_keys(w);
+	check_alive(w);
+	/* Synced only with a live stream. */
+	MUST(w, !c->synced || (w->live && w->mapd == MAPD_STREAM && w->mapd_id == c->map_id && !w->stopping));
+	MUST(w, (c->map == MAP_NONE) == (w->mapd == MAPD_NONE));
+	MUST(w, c->map != MAP_STREAM || c->logged_in);
+	/* A pause is quiet. */
+	if (c->paused && c->goal.kind != GOAL_LOGOUT)
+		MUST(w, w->flight == FLIGHT_NONE && (w->mapd == MAPD_NONE || w->stopping));
+	MUST(w, (w->logouts > 0) == (c->goal.kind == GOAL_LOGOUT));
+	MUST(w, client_state(c) != CS_SYNCHRONIZED || client_logged_in(c));
+	if (c->goal.kind == GOAL_NONE)
+		MUST(w, c->goal.url[0] == '\0');
+}
+
+/* --- what the world does --- */
+
+static void
+answer_register(struct world *w, enum ipc_reg_outcome o)
+{
+	struct client_event e = { .type = CE_REG, .id = w->flight_id };
+	char url[40];
+
+	snprintf(url, sizeof(url), "https://c/%u", pick(w, 3));
+	if (o == IPC_REG_OK && w->flight_op != IPC_REG_LOGOUT)
+		w->accepted[w->flight_key] = 1;
+	if (o == IPC_REG_TRANSPORT && w->flight_op != IPC_REG_LOGOUT && pick(w, 3) == 0)
+		w->accepted[w->flight_key] = 1; /* the answer was lost, not the request */
+	e.u.reg.outcome = o;
+	e.u.reg.url = o == IPC_REG_URL ? url : "";
+	e.u.reg.err = "no";
+	e.u.reg.suspect = o == IPC_REG_TRANSPORT && pick(w, 4) == 0;
+	e.u.reg.retry_after_ms = pick(w, 20000);
+	e.u.reg.user = (struct client_user){ pick(w, 3), "who", "Who", "" };
+	w->flight = FLIGHT_NONE;
+	sim_event(w->s, &e);
+}
+
+static void
+answer_key(struct world *w, int n)
+{
+	uint32_t id = w->flight_id;
+
+	w->flight = FLIGHT_NONE;
+	sim_key(w->s, id, n, "no key");
+}
+
+static void
+auth_answers(struct world *w)
+{
+	if (w->flight == FLIGHT_KEY)
+		answer_key(w, pick(w, 3) == 0 ? 0 : 1 + (int)pick(w, 2));
+	else if (w->flight == FLIGHT_REG)
+		answer_register(w, pick(w, 2) == 0 ? IPC_REG_OK : (enum ipc_reg_outcome)(IPC_REG_OK + pick(w, 8)));
+}
+
+/* A result for a request that was cancelled, or that never was, is as if it had not come. */
+static void
+late_answer(struct world *w)
+{
+	struct client_event e = { .type = pick(w, 2) ? CE_REG : CE_KEY };
+	struct client was;
+
+	e.id = pick(w, 2) ? w->late[pick(w, NLATE)] : pick(w, UINT32_MAX);
+	if (e.id == w->flight_id && w->flight != FLIGHT_NONE)
+		return;
+	if (e.type == CE_REG) {
+		e.u.reg.outcome = (enum ipc_reg_outcome)(IPC_REG_OK + pick(w, 8));
+		e.u.reg.url = "https://c/late";
+		e.u.reg.err = "late";
+	} else {
+		e.u.key.ok = 1;
+		e.u.key.key = sim_server_key(77);
+		e.u.key.err = "";
+	}
+	was = w->s->c;
+	sim_event(w->s, &e);
+	was.now_ms = w->s->c.now_ms;
+	was.now = w->s->c.now;
+	was.out = w->s->c.out;
+	MUST(w, memcmp(&was, &w->s->c, sizeof(was)) == 0);
+	MUST(w, w->s->nlog == 0);
+}
+
+static void
+close_stream(struct world *w, int suspect)
+{
+	struct client_event e = { .type = CE_CLOSED, .id = w->mapd_id, .u.closed = { suspect, "closed" } };
+
+	if (w->mapd == MAPD_NONE)
+		return;
+	w->mapd = MAPD_NONE;
+	w->live = w->stopping = 0;
+	sim_event(w->s, &e);
+}
+
+static void
+stream_goes_on(struct world *w)
+{
+	static const enum client_ev steps[] = { CE_CONNECTED, CE_OPEN, CE_LIVE };
+	enum client_ev step = steps[pick(w, 3)];
+
+	if (w->mapd == MAPD_NONE)
+		return;
+	/* What it says of a stream that nobody asked for, or asked for no more, is not believed. */
+	w->live |= step == CE_LIVE && !w->stopping && w->mapd == MAPD_STREAM;
+	sim_event(w->s, &(struct client_event){ .type = step, .id = w->mapd_id });
+}
+
+static void
+self(struct world *w)
+{
+	struct client_event e = { .type = CE_SELF, .id = pick(w, 4) ? w->mapd_id : w->mapd_id - 1 };
+	struct client *c = &w->s->c;
+	struct wtime was = c->p.expiry;
+	int ignored = e.id != w->mapd_id || w->stopping || w->mapd != MAPD_STREAM;
+
+	e.u.self.expiry = w->s->wall;
+	e.u.self.expiry.sec += (int64_t)pick(w, 7200) - 600;
+	if (pick(w, 3) == 0)
+		e.u.self.expiry = TIME_NONE;
+	e.u.self.expired = pick(w, 10) == 0;
+	e.u.self.authorized = pick(w, 5) != 0;
+	e.u.self.user = (struct client_user){ pick(w, 3), "who", "Who", "" };
+	sim_event(w->s, &e);
+	MUST(w, !ignored || time_cmp(c->p.expiry, was) == 0); /* PERS-05 */
+}
+
+static void
+mapd_ends(struct world *w)
+{
+	w->mapd = MAPD_NONE;
+	w->live = w->stopping = w->killed = 0;
+	sim_simple(w->s, CE_MAPD_GONE);
+}
+
+static void
+crash(struct world *w)
+{
+	struct sim *s = w->s;
+	int kept = s->disk.node != 0 && s->disk_profile.want_running && !s->cfg.manual;
+
+	if (w->flight == FLIGHT_REG && w->flight_op != IPC_REG_LOGOUT && pick(w, 2))
+		w->accepted[w->flight_key] = 1;
+	if (w->logouts > 0 || s->timer[CT_SAVE] != 0 || (w->wish == WISH_LOGIN && !kept))
+		w->wish = WISH_NOTHING;
+	w->flight = FLIGHT_NONE;
+	w->mapd = MAPD_NONE;
+	w->live = w->stopping = w->killed = 0;
+	w->logouts = 0;
+	w->crashes++;
+	sim_boot(s);
+	if (s->c.expired && s->cfg.expiry_wait && w->wish == WISH_LOGIN)
+		w->wish = WISH_NOTHING;
+	if (w->wish == WISH_LOGOUT) { /* PERS-02 */
+		MUST(w, s->c.goal.kind == GOAL_NONE && !s->c.logged_in);
+		MUST(w, w->flight == FLIGHT_NONE && w->mapd == MAPD_NONE);
+	}
+}
+
+static void
+reconfigure(struct world *w)
+{
+	struct client_event e = { .type = CE_CONFIG };
+	struct client_config *cfg = &w->s->cfg;
+
+	cfg->expiry_wait = (int)pick(w, 2);
+	cfg->ephemeral = (int)pick(w, 2);
+	cfg->manual = pick(w, 5) == 0;
+	cfg->have_auth_key = (int)pick(w, 2);
+	cfg->server_key = sim_server_key(pick(w, 6) == 0 ? 1 + (int)pick(w, 2) : 0);
+	e.u.config = *cfg;
+	sim_event(w->s, &e);
+}
+
+static void
+command(struct world *w)
+{
+	struct client_event accept = { .type = CE_ACCEPT_KEY };
+
+	switch (pick(w, 8)) {
+	case 0:
+	case 1:
+		w->wish = WISH_LOGIN;
+		sim_login(w->s, (int)pick(w, 8));
+		break;
+	case 2:
+		w->wish = WISH_LOGOUT;
+		w->logouts++;
+		sim_logout(w->s, (int)pick(w, 2));
+		break;
+	case 3: sim_simple(w->s, CE_PAUSE); break;
+	case 4:
+	case 5: sim_simple(w->s, CE_UNPAUSE); break;
+	case 6: sim_simple(w->s, CE_RECONNECT); break;
+	default: accept.u.accept = sim_server_key(1 + (int)pick(w, 2)); sim_event(w->s, &accept);
+	}
+}
+
+static void
+accident(struct world *w)
+{
+	switch (pick(w, 8)) {
+	case 0:
+		w->flight = FLIGHT_NONE;
+		sim_simple(w->s, CE_AUTHD_GONE);
+		break;
+	case 1: mapd_ends(w); break;
+	case 2: crash(w); break;
+	case 3: w->s->disk_full = pick(w, 3) == 0; break;
+	case 4: w->s->wall.sec += (int64_t)pick(w, 20000) - 10000; break;
+	case 5: reconfigure(w); break;
+	case 6:
+		sim_event(w->s,
+		    &(struct client_event){ .type = CE_CONTROL_TIME,
+			.u.control_time = w->s->wall.sec + (int64_t)pick(w, 8000) - 4000 });
+		break;
+	default:
+		sim_event(w->s,
+		    &(struct client_event){ .type = CE_LITE,
+			.id = w->mapd_id,
+			.u.result = { (int)pick(w, 2), "lite" } });
+	}
+}
+
+static void
+one_step(struct world *w)
+{
+	uint32_t r = pick(w, 100);
+
+	if (r < 12)
+		command(w);
+	else if (r < 40)
+		auth_answers(w);
+	else if (r < 45)
+		late_answer(w);
+	else if (r < 65)
+		stream_goes_on(w);
+	else if (r < 70)
+		close_stream(w, pick(w, 4) == 0);
+	else if (r < 75 && w->stopping)
+		close_stream(w, 0);
+	else if (r < 80)
+		self(w);
+	else if (r < 94)
+		sim_advance(w->s, pick(w, r < 90 ? 200 : 60000));
+	else
+		accident(w);
+	if (w->killed && pick(w, 2))
+		mapd_ends(w);
+	check(w);
+}
+
+/* --- the kind world --- */
+
+static int
+quiet(const struct world *w)
+{
+	const struct client *c = &w->s->c;
+
+	return w->flight == FLIGHT_NONE && c->op == OP_NONE && !w->stopping && w->s->timer[CT_SAVE] == 0 &&
+	    (c->goal.kind == GOAL_NONE || c->paused) && (!c->logged_in || c->paused || c->synced);
+}
+
+static void
+settle(struct world *w)
+{
+	struct sim *s = w->s;
+	struct client *c = &s->c;
+	unsigned i;
+
+	s->disk_full = 0;
+	for (i = 0; i < 4000 && !quiet(w); i++) {
+		if (w->flight == FLIGHT_KEY)
+			answer_key(w, 1);
+		else if (w->flight == FLIGHT_REG)
+			answer_register(w, IPC_REG_OK);
+		else if (w->stopping)
+			close_stream(w, 0);
+		else if (w->mapd != MAPD_NONE)
+			stream_goes_on(w);
+		check(w);
+		sim_advance(s, pick(w, 3) ? 100 : 20000);
+		check(w);
+	}
+	MUST(w, quiet(w));
+	MUST(w, w->logouts == 0);
+	MUST(w, s->mem.node == s->disk.node && s->mem.old == s->disk.old);
+	if (w->wish == WISH_LOGIN) {
+		MUST(w, c->p.want_running && s->disk_profile.want_running);
+		MUST(w, c->paused || c->logged_in);
+	} else if (w->wish == WISH_LOGOUT) {
+		MUST(w, !c->logged_in && c->goal.kind == GOAL_NONE && s->disk.node == 0 && s->disk.cand == 0);
+		MUST(w, !c->p.want_running && !s->disk_profile.want_running);
+		MUST(w, client_state(c) == CS_NOT_AUTHENTICATED && w->mapd == MAPD_NONE);
+	}
+	if (c->goal.kind == GOAL_NONE && c->logged_in && !c->expired && !c->paused)
+		MUST(w, client_state(c) == CS_SYNCHRONIZED);
+	w->settled++;
+}
+
+/* rows: INT-04 OUT-05 ROT-04 ROT-05 PERS-02 PERS-05 PERS-06 PAU-01 PAU-03 BACK-04 EXP-03 ERR-06 STAT-02 PRIV-03 */
+static void
+invariants(void **state)
+{
+	struct world w = { 0 };
+	unsigned streams = 0, commits = 0, crashes = 0, settled = 0;
+
+	(void)state;
+	assert_non_null(w.accepted = calloc(MAX_KEYS, 1));
+	for (w.run = 0; w.run < RUNS; w.run++) {
+		memset(w.accepted, 0, MAX_KEYS);
+		w = (struct world){ .accepted = w.accepted, .run = w.run, .seed = w.run * 7919 + 1, .s = sim_new() };
+		w.s->hook = before;
+		w.s->hook_arg = &w;
+		w.s->seed = w.run;
+		w.s->cfg.have_auth_key = (int)(w.run & 1);
+		sim_boot(w.s);
+		for (w.step = 0; w.step < STEPS; w.step++) {
+			one_step(&w);
+			if (pick(&w, 60) == 0)
+				settle(&w);
+		}
+		streams += w.streams;
+		commits += w.commits;
+		crashes += w.crashes;
+		settled += w.settled;
+		MUST(&w, w.s->last_key < MAX_KEYS - 100);
+		free(w.s);
+	}
+	free(w.accepted);
+	print_message("%u streams, %u commits, %u crashes, %u times settled\n", streams, commits, crashes, settled);
+	/* The walk was no walk in place. */
+	assert_true(streams > 1000 && commits > 500 && crashes > 500 && settled > 2000);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(invariants) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
