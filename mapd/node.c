@@ -19,7 +19,7 @@ finish(const struct node *head, const uint8_t *data, size_t n)
 	if (n > UINT32_MAX - sizeof(*nd) || (nd = malloc(sizeof(*nd) + n)) == NULL)
 		return NULL;
 	memcpy(nd, head, sizeof(*nd));
-	memcpy(nd->data, data, n);
+	memcpy(nd + 1, data, n);
 	nd->r.size = (uint32_t)(sizeof(*nd) + n);
 	nd->r.older = NULL;
 	nd->r.born = 0;
@@ -291,8 +291,8 @@ _Static_assert(NM_CapMap < 64 && NM_Endpoints < 64 && NM_KeySignature < 64 && NM
 static struct node *
 merge_finish(const struct merge *m, const struct node *old)
 {
-	const uint8_t *p = old->data, *v, *at;
-	size_t most = old->r.size - sizeof(*old), i;
+	const uint8_t *p = node_data(old), *v, *at;
+	size_t most = node_data_len(old), i;
 	struct node *nd;
 	struct pv text;
 	unsigned name;
@@ -303,7 +303,7 @@ merge_finish(const struct merge *m, const struct node *old)
 	if ((nd = malloc(sizeof(*nd) + most)) == NULL)
 		return NULL;
 	memcpy(nd, &m->head, sizeof(*nd));
-	w = nd->data;
+	w = (uint8_t *)(nd + 1);
 	for (at = p; pk_member(&p, &name, &text, &v); at = p) {
 		if (name != 0 && name < 64 && (m->drop >> name & 1))
 			continue;
@@ -315,7 +315,7 @@ merge_finish(const struct merge *m, const struct node *old)
 		w += m->len[i];
 	}
 	*w++ = PK_END;
-	nd->r.size = (uint32_t)(sizeof(*nd) + (size_t)(w - nd->data));
+	nd->r.size = (uint32_t)(sizeof(*nd) + (size_t)(w - node_data(nd)));
 	nd->r.older = NULL;
 	nd->r.flags = 0;
 	return nd;
@@ -325,7 +325,7 @@ struct node *
 node_patched(const struct node *old, const struct node *patch)
 {
 	struct merge m = { .head = *old };
-	const uint8_t *p = patch->data, *v, *at;
+	const uint8_t *p = node_data(patch), *v, *at;
 	struct pv text;
 	unsigned name;
 
@@ -333,13 +333,13 @@ node_patched(const struct node *old, const struct node *patch)
 		merge_member(&m, name, at, v, p);
 	if (m.drop != 0)
 		return merge_finish(&m, old);
-	return finish(&m.head, old->data, old->r.size - sizeof(*old));
+	return finish(&m.head, node_data(old), node_data_len(old));
 }
 
 struct node *
 node_copy(const struct node *old)
 {
-	return finish(old, old->data, old->r.size - sizeof(*old));
+	return finish(old, node_data(old), node_data_len(old));
 }
 
 int
@@ -347,7 +347,7 @@ node_same(const struct node *a, const struct node *b)
 {
 	return a->r.size == b->r.size && a->r.id == b->r.id && a->user == b->user && a->key_expiry == b->key_expiry &&
 	    a->last_seen == b->last_seen && a->last_seen_ns == b->last_seen_ns && a->home_derp == b->home_derp && a->state == b->state &&
-	    memcmp(a->key, b->key, KEY_LEN) == 0 && memcmp(a->data, b->data, a->r.size - sizeof(*a)) == 0;
+	    memcmp(a->key, b->key, KEY_LEN) == 0 && memcmp(node_data(a), node_data(b), node_data_len(a)) == 0;
 }
 
 void

@@ -7,7 +7,7 @@
 const uint8_t *
 node_get(const struct node *n, unsigned name)
 {
-	const uint8_t *p = n->data, *v;
+	const uint8_t *p = node_data(n), *v;
 	struct pv text;
 	unsigned nm;
 
@@ -134,7 +134,7 @@ hidden(const struct node *n, unsigned name)
 void
 node_print(struct pb *b, const struct node *n, const struct dict *d)
 {
-	const uint8_t *p = n->data;
+	const uint8_t *p = node_data(n);
 	size_t from, len;
 
 	print_fields(b, n);

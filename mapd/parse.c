@@ -608,8 +608,8 @@ object(struct parser *ps, const struct schema_type *jt, int top)
 	ps->p++;
 	pb_byte(&ps->out, PK_END);
 	if (top) {
-		ps->top = ps->stack + from;
 		ps->ntop = ps->nstack - from;
+		ps->top = ps->ntop > 0 ? ps->stack + from : NULL;
 	}
 	ps->nstack = from;
 	return PARSE_OK;

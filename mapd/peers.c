@@ -274,7 +274,7 @@ peers_reserve(struct peers *p, struct node **changed, size_t nchanged, size_t ad
 static int
 same_data(const struct node *a, const struct node *b)
 {
-	return a->r.size == b->r.size && memcmp(a->data, b->data, a->r.size - sizeof(*a)) == 0;
+	return a->r.size == b->r.size && memcmp(node_data(a), node_data(b), node_data_len(a)) == 0;
 }
 
 void
