@@ -112,6 +112,10 @@ SYS_mapd = $(SYS_wire)
 SYS_resolver = $(SYS_base)
 SYS_tailnetctl = $(call pkg,libs,libqrencode) $(SYS_json)
 
+# `make V=1` shows the commands.
+V ?=
+Q = $(if $(V),,@)
+
 PROGRAMS = tailnetd authd mapd resolver tailnetctl
 
 # ---- rules -------------------------------------------------------------------------------------------------------------
@@ -133,11 +137,12 @@ OBJ_$(1) := $$(SRC_$(1):%.c=$$(BUILD)/%.o)
 INC_$(1) := -I$$(DIR_$(1)) $$(foreach s,$$(SEE_$(1)),-I$$(DIR_$$(s)))
 $$(BUILD)/$$(DIR_$(1))/%.o: $$(DIR_$(1))/%.c $$(BUILD)/.flags
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALLFLAGS) $$(PATHDEFS) $$(INC_$(1)) $$(if $$(filter base,$(1)),-I$$(BUILD)) -MMD -MP -c -o $$@ $$<
+	@$$(if $$(V),,echo "  CC $$<")
+	$$(Q)$$(CC) $$(ALLFLAGS) $$(PATHDEFS) $$(INC_$(1)) $$(if $$(filter base,$(1)),-I$$(BUILD)) -MMD -MP -c -o $$@ $$<
 $$(BUILD)/lib/$(1).a: $$(OBJ_$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(Q)$$(AR) rcs $$@ $$^
 endef
 $(foreach l,$(LIBS_ALL),$(eval $(call room,$(l))))
 $(BUILD)/common/base/build.o: $(BUILD)/build_id.h
@@ -145,7 +150,8 @@ $(BUILD)/common/base/build.o: $(BUILD)/build_id.h
 define program
 $$(BUILD)/bin/$(1): $$(BUILD)/$$(DIR_$(1))/main.o $$(AR_$(1):%=$$(BUILD)/lib/%.a)
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) -Wl,--as-needed -o $$@ $$< $$(AR_$(1):%=$$(BUILD)/lib/%.a) $$(SYS_$(1))
+	@$$(if $$(V),,echo "  LD $$@")
+	$$(Q)$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) -Wl,--as-needed -o $$@ $$< $$(AR_$(1):%=$$(BUILD)/lib/%.a) $$(SYS_$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -155,7 +161,8 @@ UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 define unit
 $$(BUILD)/tests/unit/$(1)/%: tests/unit/$(1)/%.c $$(AR_$(1):%=$$(BUILD)/lib/%.a)
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) $$(PATHDEFS) -Itests/unit -Itests/unit/$(1) $$(INC_$(1)) -MMD -MP -MF $$@.d -o $$@ $$< \
+	@$$(if $$(V),,echo "  LD $$@")
+	$$(Q)$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) $$(PATHDEFS) -Itests/unit -Itests/unit/$(1) $$(INC_$(1)) -MMD -MP -MF $$@.d -o $$@ $$< \
 	  $$(wildcard tests/unit/$(1)/util_*.c) $$(AR_$(1):%=$$(BUILD)/lib/%.a) $$(SYS_$(1)) -lcmocka
 endef
 $(foreach l,$(LIBS_ALL),$(eval $(call unit,$(l))))

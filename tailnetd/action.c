@@ -23,6 +23,7 @@ profile_to_state(const struct client_profile *cp, struct state *st)
 {
 	st->want_running = cp->want_running;
 	st->paused = cp->paused;
+	st->candidate = cp->candidate;
 	st->server_key = cp->server_key;
 	st->server_key_source = cp->pin_source;
 	st->server_key_since = cp->pin_since;
@@ -309,7 +310,7 @@ client_boot(struct parent *p)
 	memset(&cp, 0, sizeof(cp));
 	cp.want_running = st->want_running;
 	cp.paused = st->paused;
-	cp.candidate = keyring_has(p->keys, SLOT_CANDIDATE);
+	cp.candidate = st->candidate;
 	cp.server_key = st->server_key;
 	cp.pin_source = st->server_key_source;
 	cp.pin_since = st->server_key_since;

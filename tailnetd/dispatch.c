@@ -2,7 +2,6 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -338,8 +337,8 @@ on_closed(void *arg, int violation, const char *why)
 		child_kill(c, why);
 	ipc_free(c->ipc); /* the process itself is reaped by SIGCHLD; one that closed its end has no business any more */
 	c->ipc = NULL;
-	if (!violation && c->pid != 0 && c->phase != CHILD_STOPPING)
-		kill(c->pid, SIGKILL);
+	if (!violation)
+		child_hung_up(c); /* its exit status says more than a SIGKILL of ours would */
 	dispatch_forget(c);
 }
 

@@ -492,6 +492,7 @@ state_clear_profile(struct state *st, struct keyring *k)
 	keyring_clear(k, SLOT_NODE);
 	keyring_clear(k, SLOT_OLD);
 	keyring_clear(k, SLOT_CANDIDATE);
+	st->candidate = 0;
 	st->user_id = 0;
 	st->login_name[0] = st->display_name[0] = st->profile_pic[0] = '\0';
 	st->node_key_expiry = TIME_NONE;

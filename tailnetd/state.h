@@ -26,6 +26,7 @@ struct state {				/* what is persisted besides the keyring */
 	char		 profile_pic[2049];
 	int		 want_running;		/* 0: logged out on purpose; nothing logs in by itself (PERS-02) */
 	int		 paused;
+	int		 candidate;		/* the CANDIDATE slot is part of the file (written ahead of its use) */
 	uint16_t	 listen_port;		/* chosen once for `listen-port 0`; 0 = none */
 	char		 backend_log_id[65];	/* stable BackendLogID */
 	struct wtime	 node_key_expiry;	/* last known; TIME_NONE = never or unknown */

@@ -133,7 +133,8 @@ statetext_build(const struct state *st, const struct keyring *k, char text[STATE
 	put_key(&o, "machine-key ", k, SLOT_MACHINE);
 	put_key(&o, "node-key ", k, SLOT_NODE);
 	put_key(&o, "old-node-key ", k, SLOT_OLD);
-	put_key(&o, "candidate-node-key ", k, SLOT_CANDIDATE); /* written ahead of its first use (D10, ROT-05) */
+	if (st->candidate)
+		put_key(&o, "candidate-node-key ", k, SLOT_CANDIDATE); /* D10, ROT-05 */
 	put_fields(&o, st);
 	for (e = st->extra; e != NULL; e = e->next) {
 		put(&o, e->line, e->len);
@@ -244,7 +245,7 @@ parse_line(struct in *in, const char *line, size_t n)
 	if (is(line, nn, "old-node-key"))
 		return set_key(in->k, SLOT_OLD, v, vn);
 	if (is(line, nn, "candidate-node-key"))
-		return keyring_import(in->k, SLOT_CANDIDATE, v, vn);
+		return (st->candidate = keyring_import(in->k, SLOT_CANDIDATE, v, vn) == 0) ? 0 : -1;
 	if (is(line, nn, "control-url"))
 		return set_text(st->control_url, sizeof(st->control_url), v, vn);
 	if (is(line, nn, "server-key"))

@@ -22,6 +22,7 @@
 
 #define READY_MS	10000
 #define STOP_MS		1000
+#define HANGUP_MS	500
 #define KILLED_MIN_MS	100	/* a child that somebody killed is back at once ... */
 #define KILLED_MAX_MS	4000	/* ... and stays quick: nothing points at an attack */
 #define CRASH_MIN_MS	1000	/* security.md D8 */
@@ -207,6 +208,13 @@ child_kill(struct child *c, const char *why)
 	log_errorx("%s[%d] broke the rules and is killed: %s", c->name, (int)c->pid, why);
 	c->violated = 1;
 	kill(c->pid, SIGKILL);
+}
+
+void
+child_hung_up(struct child *c)
+{
+	if (c->pid != 0 && c->phase != CHILD_STOPPING)
+		arm(c->deadline, HANGUP_MS);
 }
 
 static void

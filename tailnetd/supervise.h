@@ -68,6 +68,7 @@ void	 child_want(struct child *c);
 /* No work: stop it after linger_ms (0 = now). */
 void	 child_unwant(struct child *c, unsigned linger_ms);
 void	 child_kill(struct child *c, const char *why);	/* broke a rule: SIGKILL, counted */
+void	 child_hung_up(struct child *c);		/* closed its channel: it has a moment to exit */
 void	 supervise_stop_all(struct supervisor *s);	/* shutdown: STOP, then SIGKILL after a second */
 int	 supervise_all_gone(const struct supervisor *s);
 void	 supervise_config(struct supervisor *s);	/* CONFIG again to whoever runs */

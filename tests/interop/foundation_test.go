@@ -115,11 +115,15 @@ func TestRawDeltas(t *testing.T) {
 		t.Fatal("the server has no stream of ours")
 	}
 	nm = d.awaitPeers("the added peer", func(p []*tailcfg.Node) bool { return len(p) == 3 })
-	last := nm.Peers[2]
-	if last.ID != added.ID || last.Key != added.Key || !slices.Equal(last.Addresses, added.Addresses) {
+	i := slices.IndexFunc(nm.Peers, func(p *tailcfg.Node) bool { return p.ID == added.ID })
+	if i == -1 {
+		t.Fatalf("peer %d is not there: %v", added.ID, nm.Peers)
+	}
+	last := nm.Peers[i]
+	if last.Key != added.Key || !slices.Equal(last.Addresses, added.Addresses) {
 		t.Errorf("added %+v, got %+v", added, last)
 	}
-	gone := nm.Peers[0].ID
+	gone := nm.Peers[(i+1)%3].ID
 	if !c.AddRawMapResponse(d.nodeKey(), &tailcfg.MapResponse{PeersRemoved: []tailcfg.NodeID{gone}}) {
 		t.Fatal("the server has no stream of ours")
 	}
