@@ -552,7 +552,8 @@ auth_on_saved(struct client *c, uint32_t id, int ok, const char *err)
 	if (op != OP_WRITE_AHEAD && op != OP_COMMIT && op != OP_CLEAR)
 		return;
 	if (id != c->op_id) {
-		if (ok && op != OP_CLEAR) /* another save went through: so may this one */
+		/* A later save went through where ours failed: so may this one.  An earlier one says nothing: ours is on its way. */
+		if (ok && op != OP_CLEAR && id > c->op_id)
 			auth_on_save_timer(c);
 		return;
 	}
