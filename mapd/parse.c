@@ -382,18 +382,52 @@ whole_number_name(const uint8_t *s, size_t n)
 	return digits_u64(s + neg, s + n, &v) && v <= (uint64_t)INT64_MAX + neg;
 }
 
-/* The name and colon; *t becomes the type of the value.  The name is packed, its hash or id is in m->name. */
+static inline enum parse_result
+colon(struct parser *ps, struct parse_member *m)
+{
+	parse_space(ps);
+	if (*ps->p != ':')
+		return ended(ps, "no colon behind a name");
+	ps->p++;
+	m->value = (uint32_t)ps->out.n;
+	return PARSE_OK;
+}
+
+/* Peers are much alike: the name that stood here in the last one most likely stands here again.  Its index, or 0. */
+static inline unsigned
+guessed_name(struct parser *ps, const struct schema_type *jt, unsigned guess)
+{
+	const uint8_t *text;
+	size_t n;
+
+	if (guess == 0 || *ps->p != '"' || jt->kind == JK_INTMAP || (jt->kind == JK_OBJ && (guess >= NM_COUNT || jt->members[guess] == TY_NONE)))
+		return 0;
+	text = dict_text(ps->dict, guess, &n);
+	if (n == 0 || (size_t)(ps->end - ps->p) < n + 2 || ps->p[n + 1] != '"' || memcmp(ps->p + 1, text, n) != 0)
+		return 0;
+	ps->p += n + 2;
+	return guess;
+}
+
+/* The name and colon; *t becomes the type of the value.  The name is packed; its index is in m->name, 0 = it has none. */
 static enum parse_result
-member_name(struct parser *ps, const struct schema_type *jt, struct parse_member *m, enum type_id *t)
+member_name(struct parser *ps, const struct schema_type *jt, struct parse_member *m, enum type_id *t, uint16_t *guess)
 {
 	enum parse_result r;
 	const uint8_t *s;
 	size_t n;
-	unsigned idx = 0;
+	unsigned idx;
 
+	parse_space(ps);
+	m->at = (uint32_t)ps->out.n;
+	if ((idx = guessed_name(ps, jt, *guess)) != 0) {
+		*t = jt->kind == JK_ANY ? TY_ANY : (enum type_id)(jt->kind == JK_OBJ ? jt->members[idx] : jt->elem);
+		m->name = idx;
+		pk_name_put(&ps->out, idx);
+		return colon(ps, m);
+	}
 	if ((r = parse_string(ps, &s, &n)) != PARSE_OK)
 		return r;
-	m->at = (uint32_t)ps->out.n;
 	*t = jt->kind == JK_ANY ? TY_ANY : (enum type_id)jt->elem;
 	if (jt->kind == JK_OBJ) {
 		idx = parse_member_name(ps, jt->members, s, n);
@@ -403,16 +437,12 @@ member_name(struct parser *ps, const struct schema_type *jt, struct parse_member
 	if (idx == 0 && jt->kind != JK_INTMAP)
 		idx = ps->learn ? dict_learn(ps->dict, s, n) : dict_find(ps->dict, s, n);
 	m->name = idx;
+	*guess = (uint16_t)idx;
 	if (idx != 0)
 		pk_name_put(&ps->out, idx);
 	else
 		pk_name_text(&ps->out, s, n);
-	parse_space(ps);
-	if (*ps->p != ':')
-		return ended(ps, "no colon behind a name");
-	ps->p++;
-	m->value = (uint32_t)ps->out.n;
-	return PARSE_OK;
+	return colon(ps, m);
 }
 
 static enum parse_result
@@ -557,10 +587,12 @@ members(struct parser *ps, const struct schema_type *jt, size_t from, int *maybe
 	struct parse_member m;
 	enum parse_result r;
 	enum type_id t;
+	uint16_t *guess = &ps->guess[PK_DICT_MAX + (jt - schema_types)];
 
 	for (;;) {
-		if ((r = member_name(ps, jt, &m, &t)) != PARSE_OK)
+		if ((r = member_name(ps, jt, &m, &t, guess)) != PARSE_OK)
 			return r;
+		guess = &ps->guess[m.name];
 		if ((r = value(ps, t, 0)) != PARSE_OK) {
 			if (r == PARSE_BAD)
 				name_error(ps, &m);

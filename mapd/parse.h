@@ -44,6 +44,7 @@ struct parser {
 	struct pb	 scratch;
 	const char	*why;
 	char		 path[120];
+	uint16_t	 guess[PK_DICT_MAX + TY_COUNT];	/* the name that came last behind each name, or first in an object of a type */
 };
 
 void	 parser_init(struct parser *ps, struct dict *d);

@@ -237,8 +237,8 @@ count_out(struct peers *p, const struct node *n)
 int
 peers_load(struct peers *p, struct rec **nodes, size_t n)
 {
-	struct recset_iter it = recset_first(p->set);
 	size_t addrs = 0, i;
+	uint32_t slot;
 	struct node *nd;
 
 	for (i = 0; i < n; i++)
@@ -246,9 +246,8 @@ peers_load(struct peers *p, struct rec **nodes, size_t n)
 	if (hash_reserve(&p->bykey, n) == -1 || hash_reserve(&p->byname, n) == -1 || hash_reserve(&p->byaddr, addrs) == -1 ||
 	    recset_load(p->set, nodes, n) == -1)
 		return -1;
-	while ((nd = peers_next(p, &it, recset_version(p->set))) != NULL) {
-		uint32_t slot = recset_slot(p->set, nd->r.id);
-
+	for (slot = 0; slot < recset_count(p->set); slot++) {
+		nd = at(p, slot);
 		index_key(p, nd, slot, 1);
 		index_name(p, nd, slot, 1);
 		index_addrs(p, nd, slot, 1);

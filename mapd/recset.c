@@ -505,6 +505,24 @@ sort_recs(struct rec **recs, size_t n)
 	return (long)w;
 }
 
+/* Behind all others; ids come in ascending order, each once. */
+static void
+append(struct recset *rs, struct rec *r, uint32_t slot)
+{
+	struct chunk *c = rs->nchunks == 0 ? NULL : rs->chunk[rs->nchunks - 1];
+
+	if (c == NULL || c->n == CHUNK)
+		c = new_chunk(rs, rs->nchunks);
+	r->born = rs->version;
+	r->older = NULL;
+	r->flags = 0;
+	rs->bytes += r->size;
+	rs->slot[slot] = r;
+	hash_insert(&rs->byid, recset_hash(rs, r->id), slot);
+	c->id[c->n] = r->id;
+	c->slot[c->n++] = slot;
+}
+
 int
 recset_load(struct recset *rs, struct rec **recs, size_t n)
 {
@@ -520,7 +538,9 @@ recset_load(struct recset *rs, struct rec **recs, size_t n)
 	if ((left = sort_recs(recs, n)) == -1)
 		return -1;
 	for (i = 0; i < (size_t)left; i++)
-		recset_put(rs, recs[i]);
+		append(rs, recs[i], (uint32_t)i);
+	rs->nslots = (uint32_t)left;
+	rs->live = (size_t)left;
 	return 0;
 }
 

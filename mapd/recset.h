@@ -39,7 +39,10 @@ uint32_t recset_slot(const struct recset *rs, int64_t id);	/* HASH_NONE: no such
 struct rec *recset_at(const struct recset *rs, uint32_t slot);	/* newest record of the slot, NULL if dead */
 struct rec *recset_find(const struct recset *rs, int64_t id);
 
-/* Fill an empty set.  recs are taken over on success; of one id the last stays.  0 / -1 (memory; recs are still the caller's). */
+/*
+ * Fill a new set.  recs are taken over on success; of one id the last stays.  Slots are 0..recset_count()-1 in order of ids.
+ * 0 / -1 (memory; recs are still the caller's).
+ */
 int	 recset_load(struct recset *rs, struct rec **recs, size_t n);
 
 int	 recset_reserve(struct recset *rs, size_t adds, size_t changes);	/* 0 / -1 */

@@ -95,6 +95,16 @@ pack_prefix(struct pb *out, const uint8_t *s, size_t n)
 	return 0;
 }
 
+static size_t
+ndigits(unsigned v)
+{
+	size_t n = 1;
+
+	for (; v >= 10; v /= 10)
+		n++;
+	return n;
+}
+
 static int
 pack_endpoint(struct pb *out, const uint8_t *s, size_t n)
 {
@@ -109,7 +119,9 @@ pack_endpoint(struct pb *out, const uint8_t *s, size_t n)
 	}
 	if (addr_parse_endpoint((const char *)s, n, addr, &family, &port, &zone) == -1)
 		return -1;
-	if (zone || addr_format_endpoint(addr, family, port, text) != n || memcmp(text, s, n) != 0) {
+	/* IPv4 is parsed so strictly that only the port could have another form. */
+	if (family == 4 ? s[n - 1 - ndigits(port)] != ':' :
+			  zone || addr_format_endpoint(addr, family, port, text) != n || memcmp(text, s, n) != 0) {
 		pb_str(out, s, n);
 		return 0;
 	}
