@@ -119,7 +119,8 @@ prepare_profiles(struct apply *a)
 		return -1;
 	for (i = 0; i < l->len; i++) {
 		old = recset_find(a->v->profiles, l->n[i]->r.id);
-		if (same_rec(old, &l->n[i]->r))
+		/* Once one differs, an equal one may be a second word about the same id: the last wins. */
+		if (a->nprofiles == 0 && same_rec(old, &l->n[i]->r))
 			continue;
 		a->profiles[a->nprofiles++] = &l->n[i]->r;
 		a->new_profiles += old == NULL;

@@ -4,7 +4,9 @@
 package interop
 
 import (
+	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -155,10 +157,12 @@ func (m *model) applyDERP(d *tailcfg.DERPMap) {
 
 func (m *model) applyPeers(r *tailcfg.MapResponse) {
 	if len(r.Peers) > 0 {
+		old, oldSeen := maps.Clone(m.peers), maps.Clone(m.seenNow)
 		clear(m.peers)
 		clear(m.seenNow)
 		clear(m.goDiffers)
 		for _, p := range r.Peers {
+			m.goDiffers[p.ID] = staleDisco(old[p.ID], oldSeen[p.ID], p)
 			m.peers[p.ID] = fixNode(p, false)
 		}
 		return
@@ -242,11 +246,31 @@ func patchLoses(was, now *tailcfg.Node) bool {
 		len(was.CapMap) == len(now.CapMap) && len(now.CapMap) == 0 && (was.CapMap == nil) != (now.CapMap == nil)
 }
 
+// staleDisco reports whether the Go client may keep the disco key it has: it may have learnt it from the peer itself
+// (protocol.md E.6, the staleness rule). We learn no keys in-band, so for us what the server says counts.
+func staleDisco(was *tailcfg.Node, seenNow bool, now *tailcfg.Node) bool {
+	return was != nil && (was.LastSeen != nil || seenNow) && !now.DiscoKey.IsZero() && was.DiscoKey != now.DiscoKey &&
+		(now.Online == nil || !*now.Online)
+}
+
 func (m *model) rules() (all []tailcfg.FilterRule) {
 	for _, k := range slices.Sorted(maps.Keys(m.chunks)) {
 		all = append(all, m.chunks[k]...)
 	}
 	return all
+}
+
+// shownMessages are the messages, or while there are none, the Health strings in the form of messages (protocol.md E.5).
+func (m *model) shownMessages() map[tailcfg.DisplayMessageID]tailcfg.DisplayMessage {
+	if len(m.messages) > 0 {
+		return m.messages
+	}
+	out := map[tailcfg.DisplayMessageID]tailcfg.DisplayMessage{}
+	for _, h := range m.health {
+		id := fmt.Sprintf("health-%x", sha256.Sum256([]byte(h)))
+		out[tailcfg.DisplayMessageID(id)] = tailcfg.DisplayMessage{Severity: tailcfg.SeverityMedium}
+	}
+	return out
 }
 
 // canonNode is the form in which nodes are compared: what the client computes for display is left out, and an instant
@@ -256,6 +280,11 @@ func canonNode(n *tailcfg.Node, seenNow bool) string {
 	c.ComputedName, c.ComputedNameWithHost = "", ""
 	if len(c.CapMap) == 0 {
 		c.CapMap = nil
+	}
+	for k, v := range c.CapMap {
+		if len(v) == 0 {
+			c.CapMap[k] = nil // null and [] both say no more than that the capability is there
+		}
 	}
 	if len(c.Endpoints) == 0 {
 		c.Endpoints = nil
@@ -279,7 +308,9 @@ func canon(v any) string {
 		return "unmarshalable: " + err.Error()
 	}
 	var x any
-	if err := json.Unmarshal(b, &x); err != nil {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber() // ids and raw capabilities keep their digits
+	if err := d.Decode(&x); err != nil {
 		return "undecodable: " + err.Error()
 	}
 	b, _ = json.Marshal(x) // maps come out sorted
