@@ -129,7 +129,7 @@ sandbox_enter(const struct sandbox_profile *p, const struct sandbox_opts *o)
 const char *
 sandbox_interpreter(void)
 {
-	return NULL;	/* the kernel loads ld.so without asking unveil */
+	return NULL; /* the kernel loads ld.so without asking unveil */
 }
 
 void
