@@ -146,7 +146,7 @@ class Daemon:
         self.conf["sandbox"] = sandbox
         self.conf.update({k.replace("_", "-"): v for k, v in conf.items()})
         self.raw = raw
-        self.logs, self.exits = [], []
+        self.logs, self.exits, self.kept_log = [], [], None
         self.proc = None
         self.watches = []
         if auth_key:
@@ -238,10 +238,11 @@ class Daemon:
         return pid
 
     def log(self, last=0):
-        text = ""
-        for name in self.logs:
+        text = self.kept_log
+        for name in self.logs if text is None else ():
             with open(name, errors="replace") as f:
-                text += f.read()
+                text = (text or "") + f.read()
+        text = text or ""
         return text if not last else "\n".join(text.splitlines()[-last:])
 
     def cleanup(self):
@@ -262,6 +263,7 @@ class Daemon:
                 if alive(pid):
                     os.kill(pid, signal.SIGKILL)
                     raise AssertionError("process %d outlived its parent" % pid)
+            self.kept_log = self.log()
             if self.own_dir and not os.environ.get("E2E_KEEP"):
                 shutil.rmtree(self.dir, ignore_errors=True)
 

@@ -184,7 +184,8 @@ def test_goaway_lets_the_stream_live(server, daemon):
     m = server.map()
     server.log.wait("lite")
     mark = server.log.mark()
-    m.conn.send_plain(frame(GOAWAY, 0, 0, struct.pack(">II", m.stream.id + 10, 0)))
+    m.conn.send_plain(frame(GOAWAY, 0, 0, struct.pack(">II", m.stream.id + 10, 0)) + frame(PING, 0, 0, b"goneaway"))
+    server.log.wait("ping-ack", data=b"goneaway")
     daemon.ctl('set hostinfo {"DeviceModel":"after goaway"}')
     e = server.log.wait("lite", since=mark)
     assert e.conn != m.conn.id
@@ -204,7 +205,7 @@ def test_reset_of_the_map_stream(server, daemon):
 
 @pytest.mark.rows("H2-05")
 def test_one_stream_at_a_time(server, make_daemon):
-    server.settings = {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 1}
+    server.max_streams = 1
     d = make_daemon(server, auth_key=GOOD)
     d.wait_sync()
     server.log.wait("lite")

@@ -173,7 +173,7 @@ def test_changed_server_key_is_refused_until_accepted(server, make_daemon):
     assert (info["serverKey"], info["offered"], info["source"]) == (old, new, "first-use")
     mark = server.log.mark()
     with pytest.raises(CtlError):
-        d.ctl("server-key accept mkey:" + "1" * 64)
+        d.ctl("server-key accept nodekey:" + "1" * 64)
     assert d.ctl("server-key accept " + new) == {"ok": True}
     s = d.wait_sync()
     assert s["serverKey"] == new and not any(h["code"] == "server-key-changed" for h in s["health"])

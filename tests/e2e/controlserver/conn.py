@@ -400,6 +400,8 @@ class Conn:
         self.h2.initiate_connection()
         self.log("h2-start")
         self.flush()
+        if s.max_streams:  # past the library, which takes a request sent before the SETTINGS came for a violation
+            self.plain(struct.pack(">I", 6)[1:] + b"\x04\0\0\0\0\0" + struct.pack(">HI", 3, s.max_streams))
         if s.on_h2_start is not None:
             s.on_h2_start(self)
 
@@ -426,6 +428,11 @@ class Conn:
     def _event(self, e):
         ev = h2.events
         if isinstance(e, ev.RequestReceived):
+            busy = sum(not (s.closed or s.ended) for s in self.streams.values())
+            if self.server.max_streams and busy >= self.server.max_streams:
+                self.log("refused", stream=e.stream_id, busy=busy)
+                self.h2.reset_stream(e.stream_id, h2.errors.ErrorCodes.REFUSED_STREAM)
+                return True
             s = self.streams[e.stream_id] = Stream(self, e.stream_id, e.headers)
             self.log("stream", stream=e.stream_id, headers=e.headers, path=s.get(":path"))
         elif isinstance(e, ev.DataReceived):

@@ -145,6 +145,7 @@ class Server:
         self.legacy_key = None
         self.head_101 = HEAD_101
         self.settings = {}
+        self.max_streams = 0  # MAX_CONCURRENT_STREAMS that we announce and keep; 0: none announced
         self.early = self.early_payload
         self.encode = mapframes.zstd
         self.min_capver = MIN_CAPVER
