@@ -7,12 +7,16 @@
 #include <stdint.h>
 
 /*
- * Address texts as Go's net/netip reads them (protocol.md A.3): no leading zeros in decimal parts, IPv6 in any valid form.  Fast, because every
- * peer has ten of them.  family is 4 or 6; an IPv4 address fills the first four bytes, the rest is zero.
+ * Address texts as Go's net/netip reads them (protocol.md A.3): no leading zeros in decimal parts, IPv6 in any
+ * valid form.  Fast, because every peer has ten of them.  family is 4 or 6; an IPv4 address fills the first four
+ * bytes, the rest is zero.
  */
 #define ADDR_TEXT_MAX 56	/* "[v6]:65535" and "v6/128" with NUL */
 
-/* The n bytes are the whole text.  0, or -1.  A zone ("%eth0") is accepted where Go does (addresses and endpoints) and *zone set. */
+/*
+ * The n bytes are the whole text.  0, or -1.  A zone ("%eth0") is accepted where Go does (addresses and endpoints)
+ * and *zone set.
+ */
 int	 addr_parse_ip(const char *s, size_t n, uint8_t addr[16], unsigned *family, int *zone);
 int	 addr_parse_prefix(const char *s, size_t n, uint8_t addr[16], unsigned *family, unsigned *bits);
 int	 addr_parse_endpoint(const char *s, size_t n, uint8_t addr[16], unsigned *family, unsigned *port, int *zone);

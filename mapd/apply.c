@@ -4,30 +4,40 @@
 #include <string.h>
 
 #include "delta.h"
+#include "vec.h"
 
 /*
- * One message onto the netmap.  Everything that can fail is done first, on a new view and on pending peers; then the new state is
- * put in place without failing (FLD-16: whole or not at all).
+ * One message onto the netmap.  Everything that can fail is done first, on a new view and on pending peers; then
+ * the new state is put in place without failing (FLD-16: whole or not at all).
  */
 struct apply {
-	struct netmap	*nm;
-	struct stage	*st;
-	struct view	*v;		/* the new one */
-	struct delta	 d;
-	uint32_t	 fields;
-	int		 first, full;
-	int64_t		 delta;		/* the new clock delta */
-	struct rec	**profiles;	/* those that are new or other than before */
-	size_t		 nprofiles, new_profiles;
-	const char	*why;		/* of a refusal */
+	struct netmap *nm;
+	struct stage *st;
+	struct view *v; /* the new one */
+	struct delta d;
+	uint32_t fields;
+	int first, full;
+	int64_t delta;         /* the new clock delta */
+	struct rec **profiles; /* those that are new or other than before */
+	size_t nprofiles, new_profiles;
+	const char *why; /* of a refusal */
 };
 
 #define CLOCK_SLACK 60 /* seconds; protocol.md E.12 */
 
 static const uint32_t field_bits[VF_COUNT] = {
-	[VF_SELF] = IPC_F_SELF, [VF_DNS] = IPC_F_DNS, [VF_DERP] = IPC_F_DERP, [VF_SSH] = IPC_F_SSH, [VF_TKA] = IPC_F_TKA,
-	[VF_CLIENTVERSION] = IPC_F_CLIENTVERSION, [VF_HEALTH] = IPC_F_HEALTH, [VF_DOMAIN] = IPC_F_DOMAIN, [VF_AUDIT] = IPC_F_AUDIT,
-	[VF_COLLECT] = IPC_F_COLLECT, [VF_AUTOUPDATE] = IPC_F_CLIENTVERSION, [VF_CONTROLTIME] = IPC_F_CONTROLTIME,
+	[VF_SELF] = IPC_F_SELF,
+	[VF_DNS] = IPC_F_DNS,
+	[VF_DERP] = IPC_F_DERP,
+	[VF_SSH] = IPC_F_SSH,
+	[VF_TKA] = IPC_F_TKA,
+	[VF_CLIENTVERSION] = IPC_F_CLIENTVERSION,
+	[VF_HEALTH] = IPC_F_HEALTH,
+	[VF_DOMAIN] = IPC_F_DOMAIN,
+	[VF_AUDIT] = IPC_F_AUDIT,
+	[VF_COLLECT] = IPC_F_COLLECT,
+	[VF_AUTOUPDATE] = IPC_F_CLIENTVERSION,
+	[VF_CONTROLTIME] = IPC_F_CONTROLTIME,
 };
 
 /* The field's own value in the view becomes b (a reference of the caller's that is taken over). */
@@ -63,7 +73,10 @@ apply_fields(struct apply *a)
 	return 0;
 }
 
-/* protocol.md E.5: PacketFilter is the chunk base, PacketFilters come after it.  Nothing is ever read as "unchanged" but absence (FLD-05). */
+/*
+ * protocol.md E.5: PacketFilter is the chunk base, PacketFilters come after it.  Nothing is ever read as
+ * "unchanged" but absence (FLD-05).
+ */
 static int
 apply_filter(struct apply *a)
 {
@@ -71,7 +84,8 @@ apply_filter(struct apply *a)
 
 	if (a->st->base_rules == NULL && a->st->chunks == NULL)
 		return 0;
-	m = blobmap_patch(a->v->filter, a->st->base_rules, a->st->chunks == NULL ? NULL : a->st->chunks->p, a->nm->names);
+	m = blobmap_patch(a->v->filter, a->st->base_rules, a->st->chunks == NULL ? NULL : a->st->chunks->p,
+	    a->nm->names);
 	if (m == NULL)
 		return -1;
 	if (!blobmap_equal(a->v->filter, m))
@@ -210,15 +224,7 @@ clock_delta(const struct apply *a, struct wtime now)
 int
 netmap_reserve_ids(struct netmap *nm, size_t n)
 {
-	int64_t *mem;
-
-	if (n <= nm->capids)
-		return 0;
-	if ((mem = realloc(nm->ids, n * sizeof(*mem))) == NULL)
-		return -1;
-	nm->ids = mem;
-	nm->capids = n;
-	return 0;
+	return vec_grow(&nm->ids, &nm->capids, n, sizeof(*nm->ids));
 }
 
 static void
@@ -291,7 +297,10 @@ apply_free(struct apply *a)
 	view_unref(a->v);
 }
 
-/* E.4 step 2 happened in the stream; what a keep-alive brings to the map is the clock and the client version (KA-05), without an event (KA-01). */
+/*
+ * E.4 step 2 happened in the stream; what a keep-alive brings to the map is the clock and the client version
+ * (KA-05), without an event (KA-01).
+ */
 static int
 apply_keepalive(struct apply *a, struct wtime now)
 {
@@ -304,7 +313,8 @@ apply_keepalive(struct apply *a, struct wtime now)
 		return 0;
 	if ((a->v = view_copy(nm->cur)) == NULL)
 		return -1;
-	set_field(a, VF_CONTROLTIME, blob_ref(a->st->field[VF_CONTROLTIME] ? a->st->field[VF_CONTROLTIME] : a->v->field[VF_CONTROLTIME]));
+	set_field(a, VF_CONTROLTIME,
+	    blob_ref(a->st->field[VF_CONTROLTIME] ? a->st->field[VF_CONTROLTIME] : a->v->field[VF_CONTROLTIME]));
 	set_field(a, VF_CLIENTVERSION,
 	    blob_ref(a->st->field[VF_CLIENTVERSION] ? a->st->field[VF_CLIENTVERSION] : a->v->field[VF_CLIENTVERSION]));
 	view_unref(nm->cur);

@@ -88,7 +88,7 @@ blobmap_equal(const struct blobmap *a, const struct blobmap *b)
 /* --- patching: old entries and new ones, sorted by name; of equals the last counts --- */
 
 struct item {
-	struct blob *name, *value;	/* value NULL: delete */
+	struct blob *name, *value; /* value NULL: delete */
 	size_t order;
 };
 

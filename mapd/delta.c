@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "delta.h"
+#include "vec.h"
 
 static struct pending *
 find(const struct delta *d, int64_t id)
@@ -19,18 +20,12 @@ find(const struct delta *d, int64_t id)
 static struct pending *
 find_or_add(struct delta *d, int64_t id)
 {
-	struct pending *p = find(d, id), *mem;
-	size_t cap;
+	struct pending *p = find(d, id);
 
 	if (p != NULL)
 		return p;
-	if (d->n == d->cap) {
-		cap = d->cap ? d->cap * 2 : 8;
-		if ((mem = realloc(d->p, cap * sizeof(*mem))) == NULL)
-			return NULL;
-		d->p = mem;
-		d->cap = cap;
-	}
+	if (vec_grow(&d->p, &d->cap, d->n + 1, sizeof(*d->p)) == -1)
+		return NULL;
 	if (hash_reserve(&d->byid, d->n + 1) == -1)
 		return NULL;
 	p = &d->p[d->n];

@@ -6,7 +6,8 @@
 #include "store.h"
 
 /*
- * The peer part of one message worked out before anything is touched (protocol.md E.6): what every concerned id will be afterwards.
+ * The peer part of one message worked out before anything is touched (protocol.md E.6): what every concerned id
+ * will be afterwards.
  */
 struct pending {
 	int64_t		 id;
@@ -27,7 +28,10 @@ struct delta {
 
 /* 0, or -1: out of memory.  Nodes of st->changed are taken. */
 int	 delta_collect(struct delta *d, struct peers *peers, struct stage *st, struct wtime now);
-/* Give every new node our expiry mark or not, drop what changes nothing, and reserve all memory that delta_commit() needs.  0 / -1. */
+/*
+ * Give every new node our expiry mark or not, drop what changes nothing, and reserve all memory that
+ * delta_commit() needs.  0 / -1.
+ */
 int	 delta_ready(struct delta *d, int64_t now);	/* now: corrected */
 void	 delta_commit(struct delta *d);		/* cannot fail */
 void	 delta_free(struct delta *d);

@@ -14,17 +14,16 @@
 
 struct dict {
 	unsigned refs;
-	unsigned n;                 /* strings; index 0 is none */
+	unsigned n; /* strings; index 0 is none */
 	uint64_t seed;
 	uint16_t table[TABLE_SIZE]; /* hash -> index */
 	uint32_t off[PK_DICT_MAX + 1];
-	uint32_t seen[SEEN_SIZE];   /* hashes of strings that came by once */
+	uint32_t seen[SEEN_SIZE]; /* hashes of strings that came by once */
 	struct pb text;
 };
 
-static const char *const static_names[] = {
-	NULL,
-#define N(x)	   #x,
+static const char *const static_names[] = { NULL,
+#define N(x)       #x,
 #define T(x, text) text,
 	NAMES(N, T)
 #undef N

@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 /*
- * Strings kept once: the names of protocol.md E and F (always the same index, see names.h) and, while a big list is read, texts that
- * turn up again (versions, tags, capabilities).  Only ever grows, up to its limit; dies with the peers that use it.
+ * Strings kept once: the names of protocol.md E and F (always the same index, see names.h) and, while a big list
+ * is read, texts that turn up again (versions, tags, capabilities).  Only ever grows, up to its limit; dies with
+ * the peers that use it.
  */
 struct dict;
 

@@ -155,10 +155,18 @@ put_key(struct pb *out, const char *name, enum key_kind kind, const struct pubke
 static const struct {
 	const char *name, *none;
 } fields[VF_COUNT] = {
-	[VF_SELF] = { "SelfNode", "null" }, [VF_DNS] = { "DNS", "{}" }, [VF_DERP] = { "DERPMap", "null" }, [VF_SSH] = { "SSHPolicy", "null" },
-	[VF_TKA] = { "TKAInfo", "null" }, [VF_CLIENTVERSION] = { "ClientVersion", "null" }, [VF_HEALTH] = { "Health", "[]" },
-	[VF_DOMAIN] = { "Domain", "\"\"" }, [VF_AUDIT] = { "DomainAuditLogID", "\"\"" }, [VF_COLLECT] = { "CollectServices", "null" },
-	[VF_AUTOUPDATE] = { "DefaultAutoUpdate", "null" }, [VF_CONTROLTIME] = { "ControlTime", "\"\"" },
+	[VF_SELF] = { "SelfNode", "null" },
+	[VF_DNS] = { "DNS", "{}" },
+	[VF_DERP] = { "DERPMap", "null" },
+	[VF_SSH] = { "SSHPolicy", "null" },
+	[VF_TKA] = { "TKAInfo", "null" },
+	[VF_CLIENTVERSION] = { "ClientVersion", "null" },
+	[VF_HEALTH] = { "Health", "[]" },
+	[VF_DOMAIN] = { "Domain", "\"\"" },
+	[VF_AUDIT] = { "DomainAuditLogID", "\"\"" },
+	[VF_COLLECT] = { "CollectServices", "null" },
+	[VF_AUTOUPDATE] = { "DefaultAutoUpdate", "null" },
+	[VF_CONTROLTIME] = { "ControlTime", "\"\"" },
 };
 
 void

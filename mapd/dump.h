@@ -7,7 +7,8 @@
 #include "store.h"
 
 /*
- * The netmap object (interface.md 5) and the list of peers, written piece by piece from a snapshot: nothing is copied, and the map may change meanwhile.
+ * The netmap object (interface.md 5) and the list of peers, written piece by piece from a snapshot: nothing is
+ * copied, and the map may change meanwhile.
  */
 struct idset {				/* user ids met so far */
 	int64_t		*id;

@@ -7,15 +7,15 @@
 /* Key expiry of peers by our corrected clock: protocol.md E.12, EXP-06, EXP-08. */
 
 #define CLOCK_PLAUSIBLE 1673373066 /* before this the clock is wrong, not the key old */
-#define LATE_BY		10         /* seconds after an expiry that we look */
-#define PAST_BY		30         /* if that should be over already */
+#define LATE_BY         10         /* seconds after an expiry that we look */
+#define PAST_BY         30         /* if that should be over already */
 
 /* now is corrected. */
 int
 expiry_due(const struct node *n, int64_t now)
 {
-	return now >= CLOCK_PLAUSIBLE && (n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO && !(n->state & NODE_EXPIRED) &&
-	    n->key_expiry <= now;
+	return now >= CLOCK_PLAUSIBLE && (n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO &&
+	    !(n->state & NODE_EXPIRED) && n->key_expiry <= now;
 }
 
 int64_t
@@ -46,7 +46,8 @@ collect(struct delta *d, struct netmap *nm, int64_t now, int64_t *next)
 		due = expiry_due(n, now);
 		if (due != ((n->state & NODE_OUR_MARK) != 0) && delta_set(d, node_copy(n)) == -1)
 			return -1;
-		if (!due && (n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO && !(n->state & NODE_EXPIRED) && n->key_expiry < *next)
+		if (!due && (n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO && !(n->state & NODE_EXPIRED) &&
+		    n->key_expiry < *next)
 			*next = n->key_expiry;
 	}
 	return 0;
@@ -66,7 +67,8 @@ netmap_expire(struct netmap *nm, struct wtime now, struct netmap_change *ch)
 	if (nm->cur == NULL)
 		return 0;
 	d.peers = nm->cur->peers;
-	if (collect(&d, nm, corrected, &next) == -1 || delta_ready(&d, corrected) == -1 || netmap_reserve_ids(nm, d.n) == -1)
+	if (collect(&d, nm, corrected, &next) == -1 || delta_ready(&d, corrected) == -1 ||
+	    netmap_reserve_ids(nm, d.n) == -1)
 		goto out;
 	r = 0;
 	if (d.n > 0) {

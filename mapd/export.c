@@ -27,7 +27,8 @@ dns_name(const char *s, size_t n, char out[260])
 			if (label == 0)
 				return 0;
 			label = 0;
-		} else if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && !edge) || c == '_') || ++label > 63)
+		} else if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && !edge) || c == '_') ||
+		    ++label > 63)
 			return 0;
 		out[i] = c;
 	}
@@ -48,7 +49,8 @@ tailnet_suffix(const struct netmap *nm, const struct view *v, char out[260])
 	size_t n;
 
 	out[0] = '\0';
-	if (self == NULL || (n = node_text(self, nm->names, NM_Name, text, sizeof(text))) == 0 || dns_name(text, n, name) == 0)
+	if (self == NULL || (n = node_text(self, nm->names, NM_Name, text, sizeof(text))) == 0 ||
+	    dns_name(text, n, name) == 0)
 		return;
 	if ((dot = strchr(name, '.')) != NULL)
 		memcpy(out, dot + 1, strlen(dot));

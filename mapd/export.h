@@ -6,8 +6,8 @@
 #include "dump.h"
 
 /*
- * The netmap for other tools: `wgconf` (interface.md 7, protocol.md K.2) and `hosts`.  Only values that were parsed and written again by us get out;
- * names only if they are DNS names: a server cannot inject a line.
+ * The netmap for other tools: `wgconf` (interface.md 7, protocol.md K.2) and `hosts`.  Only values that were
+ * parsed and written again by us get out; names only if they are DNS names: a server cannot inject a line.
  */
 struct claim {				/* who may have a prefix: the peer with the lowest id, those for whom it is primary first */
 	uint8_t		 addr[16];

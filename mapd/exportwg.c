@@ -7,8 +7,9 @@
 #include "exportwg.h"
 
 /*
- * wg setconf format.  Two passes over the snapshot: who gets which prefix (a prefix given twice goes to one peer only, as in WireGuard itself, but to a
- * fixed one), then the peers.  Rules: protocol.md K.2 and its last paragraph.
+ * wg setconf format.  Two passes over the snapshot: who gets which prefix (a prefix given twice goes to one peer
+ * only, as in WireGuard itself, but to a fixed one), then the peers.  Rules: protocol.md K.2 and its last
+ * paragraph.
  */
 #define SCAN_PEERS 2000 /* looked at in one go */
 
@@ -20,7 +21,8 @@ struct prefix {
 static int
 is_tailscale_ip(const struct prefix *p)
 {
-	static const uint8_t cgnat[16] = { 100, 64 }, chromeos[16] = { 100, 115, 92 }, ula[16] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 };
+	static const uint8_t cgnat[16] = { 100, 64 }, chromeos[16] = { 100, 115, 92 },
+			     ula[16] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 };
 
 	if (p->family == 4)
 		return addr_prefix_contains(cgnat, 10, p->addr) && !addr_prefix_contains(chromeos, 23, p->addr);
@@ -36,8 +38,8 @@ in_list(const uint8_t *list, const struct dict *d, const struct prefix *want)
 	if (list == NULL || *list != PK_ARR)
 		return 0;
 	for (p = pk_first(list); pk_element(&p, &v);)
-		if (pk_addr(v, d, have.addr, &have.family, &have.bits) && have.family == want->family && have.bits == want->bits &&
-		    memcmp(have.addr, want->addr, 16) == 0)
+		if (pk_addr(v, d, have.addr, &have.family, &have.bits) && have.family == want->family &&
+		    have.bits == want->bits && memcmp(have.addr, want->addr, 16) == 0)
 			return 1;
 	return 0;
 }
@@ -50,7 +52,8 @@ accepted(const struct exporter *x, const struct node *n, const struct dict *d, c
 		return 0;
 	if (p->bits == 0)
 		return x->has_exit && x->exit_id == n->r.id;
-	if (p->bits == (p->family == 4 ? 32u : 128u) && (is_tailscale_ip(p) || in_list(node_get(n, NM_Addresses), d, p)))
+	if (p->bits == (p->family == 4 ? 32u : 128u) &&
+	    (is_tailscale_ip(p) || in_list(node_get(n, NM_Addresses), d, p)))
 		return 1;
 	return x->accept_routes;
 }
@@ -71,7 +74,8 @@ place(const struct exporter *x, const struct prefix *p)
 
 	memcpy(&a, p->addr, 8);
 	memcpy(&b, p->addr + 8, 8);
-	h = ((a ^ (a >> 31)) * 0x9e3779b97f4a7c15u) ^ ((b ^ (b >> 29)) * 0xbf58476d1ce4e5b9u) ^ (uint64_t)p->bits << 56 ^ p->family;
+	h = ((a ^ (a >> 31)) * 0x9e3779b97f4a7c15u) ^ ((b ^ (b >> 29)) * 0xbf58476d1ce4e5b9u) ^
+	    (uint64_t)p->bits << 56 ^ p->family;
 	h *= 0x94d049bb133111ebu;
 	for (i = (size_t)(h >> 24) & (x->size - 1); x->claims[i].used; i = (i + 1) & (x->size - 1)) {
 		const struct claim *c = &x->claims[i];
@@ -117,7 +121,11 @@ claim(struct exporter *x, const struct node *n, const struct prefix *p, int prim
 	if (c->used && c->primary >= primary)
 		return 0; /* the lower id came first */
 	x->nclaims += !c->used;
-	*c = (struct claim){ .family = (uint8_t)p->family, .bits = (uint8_t)p->bits, .primary = (uint8_t)primary, .used = 1, .owner = n->r.id };
+	*c = (struct claim){ .family = (uint8_t)p->family,
+		.bits = (uint8_t)p->bits,
+		.primary = (uint8_t)primary,
+		.used = 1,
+		.owner = n->r.id };
 	memcpy(c->addr, p->addr, 16);
 	return 0;
 }
@@ -131,7 +139,8 @@ claim_all(struct exporter *x, const struct node *n, const struct dict *d)
 	if (!usable(n) || routes == NULL || *routes != PK_ARR)
 		return 0;
 	for (p = pk_first(routes); pk_element(&p, &v);)
-		if (pk_addr(v, d, pf.addr, &pf.family, &pf.bits) && accepted(x, n, d, &pf) && claim(x, n, &pf, in_list(primary, d, &pf)) == -1)
+		if (pk_addr(v, d, pf.addr, &pf.family, &pf.bits) && accepted(x, n, d, &pf) &&
+		    claim(x, n, &pf, in_list(primary, d, &pf)) == -1)
 			return -1;
 	return 0;
 }
@@ -165,7 +174,8 @@ scan(struct exporter *x)
 static int
 first_endpoint(const struct node *n, const struct dict *d, char out[ADDR_TEXT_MAX])
 {
-	static const uint8_t zero[16], ll4[16] = { 169, 254 }, ll6[16] = { 0xfe, 0x80 }, multi4[16] = { 224 }, multi6[16] = { 0xff };
+	static const uint8_t zero[16], ll4[16] = { 169, 254 }, ll6[16] = { 0xfe, 0x80 }, multi4[16] = { 224 },
+				       multi6[16] = { 0xff };
 	const uint8_t *p = node_get(n, NM_Endpoints), *v;
 	uint8_t a[16];
 	struct pv t;
@@ -176,12 +186,13 @@ first_endpoint(const struct node *n, const struct dict *d, char out[ADDR_TEXT_MA
 	if (p == NULL || *p != PK_ARR)
 		return 0;
 	for (p = pk_first(p); pk_element(&p, &v);) {
-		if (!pk_text(v, d, tmp, &t) || addr_parse_endpoint((const char *)t.p, t.n, a, &family, &port, &zone) == -1)
+		if (!pk_text(v, d, tmp, &t) ||
+		    addr_parse_endpoint((const char *)t.p, t.n, a, &family, &port, &zone) == -1)
 			continue;
 		if (zone || port == 0 || memcmp(a, zero, 16) == 0)
 			continue;
-		if (family == 4 ? addr_prefix_contains(ll4, 16, a) || addr_prefix_contains(multi4, 4, a) :
-				  addr_prefix_contains(ll6, 10, a) || addr_prefix_contains(multi6, 8, a))
+		if (family == 4 ? addr_prefix_contains(ll4, 16, a) || addr_prefix_contains(multi4, 4, a)
+				: addr_prefix_contains(ll6, 10, a) || addr_prefix_contains(multi6, 8, a))
 			continue;
 		addr_format_endpoint(a, family, port, out);
 		return 1;
@@ -231,7 +242,8 @@ print_peer(struct exporter *x, const struct node *n, const struct dict *d, struc
 	else
 		pb_printf(out, "peer %lld", (long long)n->r.id);
 	if (!has_ep)
-		pb_puts(out, n->home_derp != 0 ? ": no usable endpoint, reachable only through DERP" : ": no usable endpoint");
+		pb_puts(out,
+		    n->home_derp != 0 ? ": no usable endpoint, reachable only through DERP" : ": no usable endpoint");
 	pb_puts(out, "\n[Peer]\nPublicKey = ");
 	pb_puts(out, b64);
 	pb_puts(out, "\nAllowedIPs = ");

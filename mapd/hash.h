@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * Open hash table of numbers (slots of a recset) with their hashes.  What a number stands for is the caller's business: walk with hash_next() and
- * compare.  Removal leaves no gaps behind.
+ * Open hash table of numbers (slots of a recset) with their hashes.  What a number stands for is the caller's
+ * business: walk with hash_next() and compare.  Removal leaves no gaps behind.
  */
 struct hash_entry {
 	uint32_t	slot;		/* + 1; 0 = free */

@@ -9,8 +9,9 @@
 #include "netmap.h"
 
 /*
- * One decoded MapResponse after the other into the netmap (protocol.md E.4 to E.6).  The text is taken in pieces of any size and never kept
- * whole: peers, profiles and filter rules are parsed one element at a time into compact records, everything else one member at a time.
+ * One decoded MapResponse after the other into the netmap (protocol.md E.4 to E.6).  The text is taken in pieces
+ * of any size and never kept whole: peers, profiles and filter rules are parsed one element at a time into compact
+ * records, everything else one member at a time.
  *
  *	ingest_begin(); ingest_data()...; ingest_end();		staged: nothing is visible yet
  *	look at ingest_side() and act on it			E.4 steps 2 and 6 (Debug sleep comes before the rest is applied)
@@ -61,8 +62,9 @@ int	 ingest_data(struct ingest *g, const void *p, size_t n);/* 0, or -1: refused
 int	 ingest_end(struct ingest *g);				/* 0 = one complete value, staged; -1 = refused */
 const struct ingest_side *ingest_side(const struct ingest *g);
 /*
- * Commit what was staged; now is the local wall clock.  A keep-alive only brings its ControlTime and ClientVersion (KA-05).
- * 1 = the map changed, *ch says what; 0 = nothing changed; -1 = refused (MAP-03, limits, memory): end the stream.
+ * Commit what was staged; now is the local wall clock.  A keep-alive only brings its ControlTime and ClientVersion
+ * (KA-05). 1 = the map changed, *ch says what; 0 = nothing changed; -1 = refused (MAP-03, limits, memory): end the
+ * stream.
  */
 int	 ingest_apply(struct ingest *g, struct wtime now, struct netmap_change *ch);
 void	 ingest_discard(struct ingest *g);

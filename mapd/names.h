@@ -4,8 +4,8 @@
 #define NAMES_H
 
 /*
- * Every member name of protocol.md E and F.  Order matters only for size: the first 223 take one byte in a packed object, so what is
- * in every peer comes first.
+ * Every member name of protocol.md E and F.  Order matters only for size: the first 223 take one byte in a packed
+ * object, so what is in every peer comes first.
  */
 #define NAMES(N, T) \
 	/* Node, E.7 */ \

@@ -11,11 +11,12 @@
 #include "timefmt.h"
 
 /*
- * The network map as the control server described it (protocol.md E.5 to E.9): the only copy in the whole daemon.  Messages get in
- * through ingest.h, readers look at it through query.h.  Sans I/O; times are given by the caller.
+ * The network map as the control server described it (protocol.md E.5 to E.9): the only copy in the whole daemon.
+ * Messages get in through ingest.h, readers look at it through query.h.  Sans I/O; times are given by the caller.
  *
- * Life: netmap_session_begin() when a map request is sent; the old contents stay visible, marked stale, until the first message of
- * the new stream is applied (MAP-06), which starts from nothing.  netmap_session_end() when the stream is over.
+ * Life: netmap_session_begin() when a map request is sent; the old contents stay visible, marked stale, until the
+ * first message of the new stream is applied (MAP-06), which starts from nothing.  netmap_session_end() when the
+ * stream is over.
  */
 struct netmap;
 
@@ -51,9 +52,9 @@ int	 netmap_self(const struct netmap *nm, struct ipc_self *out);
 /* ControlTime - local clock in seconds, 0 if not off by more than a minute (protocol.md E.12, EXP-06). */
 int64_t	 netmap_clock_delta(const struct netmap *nm);
 /*
- * Local wall-clock second at which netmap_expire() wants to be called, INT64_MAX = never.  Ask again after every change.
- * netmap_expire() marks peers whose key has expired by our corrected clock and takes marks back that no longer hold (E.12, EXP-08).
- * 1 = the map changed (*ch filled), 0 = no change, -1 = out of memory.
+ * Local wall-clock second at which netmap_expire() wants to be called, INT64_MAX = never.  Ask again after every
+ * change. netmap_expire() marks peers whose key has expired by our corrected clock and takes marks back that no
+ * longer hold (E.12, EXP-08). 1 = the map changed (*ch filled), 0 = no change, -1 = out of memory.
  */
 int64_t	 netmap_next_expiry(const struct netmap *nm, struct wtime now);
 int	 netmap_expire(struct netmap *nm, struct wtime now, struct netmap_change *ch);

@@ -6,9 +6,9 @@
 
 /* What is being put together. */
 struct draft {
-	struct node	 head;
-	const uint8_t	*addresses, *routes;
-	int64_t		 legacy_derp;
+	struct node head;
+	const uint8_t *addresses, *routes;
+	int64_t legacy_derp;
 };
 
 static struct node *
@@ -233,11 +233,11 @@ patch_replaces(unsigned name, const uint8_t *v)
 }
 
 struct merge {
-	struct node	 head;
-	uint64_t	 drop;		/* names below 64 whose member in data goes */
-	const uint8_t	*put[8];	/* name and value to append; ends at the next member */
-	size_t		 len[8];
-	unsigned	 nput;
+	struct node head;
+	uint64_t drop;         /* names below 64 whose member in data goes */
+	const uint8_t *put[8]; /* name and value to append; ends at the next member */
+	size_t len[8];
+	unsigned nput;
 };
 
 static void
@@ -285,8 +285,9 @@ merge_member(struct merge *m, unsigned name, const uint8_t *at, const uint8_t *v
 	}
 }
 
-_Static_assert(NM_CapMap < 64 && NM_Endpoints < 64 && NM_KeySignature < 64 && NM_DiscoKey < 64 && NM_Cap < 64 && NM_KeyExpiry < 64 &&
-    NM_LastSeen < 64, "bits of merge.drop");
+_Static_assert(NM_CapMap < 64 && NM_Endpoints < 64 && NM_KeySignature < 64 && NM_DiscoKey < 64 && NM_Cap < 64 &&
+	NM_KeyExpiry < 64 && NM_LastSeen < 64,
+    "bits of merge.drop");
 
 static struct node *
 merge_finish(const struct merge *m, const struct node *old)
@@ -346,8 +347,9 @@ int
 node_same(const struct node *a, const struct node *b)
 {
 	return a->r.size == b->r.size && a->r.id == b->r.id && a->user == b->user && a->key_expiry == b->key_expiry &&
-	    a->last_seen == b->last_seen && a->last_seen_ns == b->last_seen_ns && a->home_derp == b->home_derp && a->state == b->state &&
-	    memcmp(a->key, b->key, KEY_LEN) == 0 && memcmp(node_data(a), node_data(b), node_data_len(a)) == 0;
+	    a->last_seen == b->last_seen && a->last_seen_ns == b->last_seen_ns && a->home_derp == b->home_derp &&
+	    a->state == b->state && memcmp(a->key, b->key, KEY_LEN) == 0 &&
+	    memcmp(node_data(a), node_data(b), node_data_len(a)) == 0;
 }
 
 void

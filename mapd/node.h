@@ -13,8 +13,8 @@
 #include "timefmt.h"
 
 /*
- * A Node (protocol.md E.7) as it is kept: what deltas change and what we look at often as fields, all other members packed behind them.
- * Immutable: a change makes a new one.  Node fixing is done when it is made.
+ * A Node (protocol.md E.7) as it is kept: what deltas change and what we look at often as fields, all other
+ * members packed behind them. Immutable: a change makes a new one.  Node fixing is done when it is made.
  */
 struct node {
 	struct rec	 r;		/* r.id is the NodeID */

@@ -127,7 +127,8 @@ print_fields(struct pb *b, const struct node *n)
 static int
 hidden(const struct node *n, unsigned name)
 {
-	return (name == NM_Endpoints && (n->state & NODE_OUR_MARK)) || (name == NM_LastSeen && !(n->state & NODE_SEEN_TEXT)) ||
+	return (name == NM_Endpoints && (n->state & NODE_OUR_MARK)) ||
+	    (name == NM_LastSeen && !(n->state & NODE_SEEN_TEXT)) ||
 	    (name == NM_KeyExpiry && !(n->state & NODE_EXPIRY_TEXT));
 }
 

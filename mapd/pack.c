@@ -98,7 +98,7 @@ pk_varint(const uint8_t **p)
 
 	for (; **p & 0x80; shift += 7)
 		v |= (uint64_t)(*(*p)++ & 0x7f) << shift;
-	return v | (uint64_t)*(*p)++ << shift;
+	return v | (uint64_t) * (*p)++ << shift;
 }
 
 void

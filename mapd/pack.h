@@ -10,9 +10,10 @@
 #include "timefmt.h"
 
 /*
- * Packed JSON: how every value of the netmap is kept.  One tag byte per value; keys, times, addresses and repeated strings in binary.
- * Unpacking gives the same JSON value: strings are stored escaped as they will be printed, numbers with their digits, and the binary forms
- * are used only for texts that their formatter reproduces byte for byte.
+ * Packed JSON: how every value of the netmap is kept.  One tag byte per value; keys, times, addresses and repeated
+ * strings in binary. Unpacking gives the same JSON value: strings are stored escaped as they will be printed,
+ * numbers with their digits, and the binary forms are used only for texts that their formatter reproduces byte for
+ * byte.
  */
 enum pack_tag {
 	PK_END,			/* of an object or array */
@@ -41,7 +42,10 @@ enum pack_tag {
 #define PK_NSHORT	96
 #define PK_NSMALL	96
 
-/* Names in objects: 1..0xdf = index of a dictionary string, 0xe0..0xef index >> 8 and one byte more, 0xf0 = varint length and escaped text, 0 = end. */
+/*
+ * Names in objects: 1..0xdf = index of a dictionary string, 0xe0..0xef index >> 8 and one byte more, 0xf0 = varint
+ * length and escaped text, 0 = end.
+ */
 #define PK_NAME_DICT2	0xe0
 #define PK_NAME_TEXT	0xf0
 
@@ -109,7 +113,10 @@ int	 pk_i64(const uint8_t *p, const struct dict *d, int64_t *v);
 int	 pk_f64(const uint8_t *p, double *v);
 int	 pk_time(const uint8_t *p, const struct dict *d, struct wtime *t);
 int	 pk_addr(const uint8_t *p, const struct dict *d, uint8_t addr[16], unsigned *family, unsigned *bits);	/* prefix or address */
-/* Escaped text of a string value (without quotes), from memory or, for binary forms, from tmp (PK_TMP bytes).  0 if not a string. */
+/*
+ * Escaped text of a string value (without quotes), from memory or, for binary forms, from tmp (PK_TMP bytes).  0
+ * if not a string.
+ */
 #define PK_TMP 128
 int	 pk_text(const uint8_t *p, const struct dict *d, char *tmp, struct pv *out);
 /* The same, unescaped into out (terminated, cut at outsize - 1, NUL bytes kept).  Length, or -1 if not a string. */

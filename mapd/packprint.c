@@ -40,9 +40,7 @@ binary_text(const uint8_t *p, char *out)
 		memcpy(out, prefix[*p - PK_NODEKEY].text, n);
 		pack_hex(out + n, p + 1, 32);
 		return n + 64;
-	case PK_HEX:
-		pack_hex(out, p + 2, p[1]);
-		return 2 * (size_t)p[1];
+	case PK_HEX: pack_hex(out, p + 2, p[1]); return 2 * (size_t)p[1];
 	case PK_TIME:
 	case PK_TIMEN:
 		if (!pk_time(p, NULL, &t))

@@ -11,8 +11,9 @@
 #include "schema.h"
 
 /*
- * JSON text into packed form, checked against the schema on the way: one pass, no tree.  Pulls from a window of text whose end may be in the
- * middle of a value: then the answer is PARSE_MORE, nothing has happened, and the caller comes again with more text.
+ * JSON text into packed form, checked against the schema on the way: one pass, no tree.  Pulls from a window of
+ * text whose end may be in the middle of a value: then the answer is PARSE_MORE, nothing has happened, and the
+ * caller comes again with more text.
  */
 #define PARSE_PAD	32		/* bytes behind the window that must be readable; the first must be 0 */
 #define PARSE_DEPTH	32		/* security.md D15 */
@@ -49,7 +50,10 @@ struct parser {
 
 void	 parser_init(struct parser *ps, struct dict *d);
 void	 parser_free(struct parser *ps);
-/* One value of type t at p (white space before it is skipped).  On PARSE_MORE and PARSE_BAD out is as before, p undefined. */
+/*
+ * One value of type t at p (white space before it is skipped).  On PARSE_MORE and PARSE_BAD out is as before, p
+ * undefined.
+ */
 enum parse_result parse_value(struct parser *ps, enum type_id t);
 /* A string as escaped text into scratch (whole: *s, *n live until the next call); for names and map keys. */
 enum parse_result parse_string(struct parser *ps, const uint8_t **s, size_t *n);
@@ -77,7 +81,10 @@ parse_space(struct parser *ps)
 int	 scalar_pack(struct pb *out, enum schema_kind kind, const uint8_t *s, size_t n);
 /* An even number of 32..120 lower-case hex digits as PK_HEX.  1 = done. */
 int	 scalar_hex(struct pb *out, const uint8_t *s, size_t n);
-/* text.c of this room: unescape what stands between quotes and escape it our way (protocol.md A.3: bad UTF-8 becomes U+FFFD). */
+/*
+ * text.c of this room: unescape what stands between quotes and escape it our way (protocol.md A.3: bad UTF-8
+ * becomes U+FFFD).
+ */
 int	 recode_string(struct pb *out, const uint8_t *s, size_t n);	/* 0, or -1: bad escape */
 
 #endif

@@ -49,7 +49,8 @@ peers_unref(struct peers *p)
 size_t
 peers_bytes(const struct peers *p)
 {
-	return recset_bytes(p->set) + dict_bytes(p->dict) + (p->bykey.size + p->byaddr.size + p->byname.size) * sizeof(struct hash_entry);
+	return recset_bytes(p->set) + dict_bytes(p->dict) +
+	    (p->bykey.size + p->byaddr.size + p->byname.size) * sizeof(struct hash_entry);
 }
 
 /* --- what is looked up --- */
@@ -219,7 +220,8 @@ count_in(struct peers *p, const struct node *n)
 {
 	p->online += (size_t)is_online(n);
 	p->unsigned_peers += (n->state & NODE_UNSIGNED) != 0;
-	if ((n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO && !node_expired(n) && n->key_expiry < p->next_expiry)
+	if ((n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO && !node_expired(n) &&
+	    n->key_expiry < p->next_expiry)
 		p->next_expiry = n->key_expiry;
 }
 
@@ -243,8 +245,8 @@ peers_load(struct peers *p, struct rec **nodes, size_t n)
 
 	for (i = 0; i < n; i++)
 		addrs += naddrs((struct node *)nodes[i]);
-	if (hash_reserve(&p->bykey, n) == -1 || hash_reserve(&p->byname, n) == -1 || hash_reserve(&p->byaddr, addrs) == -1 ||
-	    recset_load(p->set, nodes, n) == -1)
+	if (hash_reserve(&p->bykey, n) == -1 || hash_reserve(&p->byname, n) == -1 ||
+	    hash_reserve(&p->byaddr, addrs) == -1 || recset_load(p->set, nodes, n) == -1)
 		return -1;
 	for (slot = 0; slot < recset_count(p->set); slot++) {
 		nd = at(p, slot);
@@ -263,7 +265,8 @@ peers_reserve(struct peers *p, struct node **changed, size_t nchanged, size_t ad
 
 	for (i = 0; i < nchanged; i++)
 		addrs += naddrs(changed[i]);
-	if (hash_reserve(&p->bykey, p->bykey.n + nchanged) == -1 || hash_reserve(&p->byname, p->byname.n + nchanged) == -1 ||
+	if (hash_reserve(&p->bykey, p->bykey.n + nchanged) == -1 ||
+	    hash_reserve(&p->byname, p->byname.n + nchanged) == -1 ||
 	    hash_reserve(&p->byaddr, p->byaddr.n + addrs) == -1)
 		return -1;
 	return recset_reserve(p->set, adds, nchanged + removed);

@@ -9,8 +9,9 @@
 #include "recset.h"
 
 /*
- * The peers of one map stream: a recset of nodes, their dictionary, and the ways to find one.  A hostile server may give many peers the same key,
- * address or name: the first is indexed, the others are counted and found by looking at all.
+ * The peers of one map stream: a recset of nodes, their dictionary, and the ways to find one.  A hostile server
+ * may give many peers the same key, address or name: the first is indexed, the others are counted and found by
+ * looking at all.
  */
 struct peers {
 	unsigned	 refs;
@@ -37,7 +38,10 @@ void	 peers_del(struct peers *p, struct rec *tomb);
 struct node *peers_find(const struct peers *p, int64_t id);
 struct node *peers_by_key(const struct peers *p, const uint8_t key[KEY_LEN]);
 struct node *peers_by_addr(const struct peers *p, const uint8_t addr[16], unsigned family);
-/* FQDN with or without trailing dot, in any case; or just the first label (of the tailnet's name first; suffix may be ""). */
+/*
+ * FQDN with or without trailing dot, in any case; or just the first label (of the tailnet's name first; suffix may
+ * be "").
+ */
 struct node *peers_by_name(const struct peers *p, const char *name, const char *suffix);
 
 struct node *peers_next(const struct peers *p, struct recset_iter *it, uint64_t version);

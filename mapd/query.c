@@ -14,10 +14,10 @@
 #include "log.h"
 #include "text.h"
 
-#define LOW_WATER (64u << 10)  /* below this a client is given more to write */
-#define BATCH	  (256u << 10) /* put together in one go: bounds how long the loop is held up */
+#define LOW_WATER    (64u << 10)  /* below this a client is given more to write */
+#define BATCH        (256u << 10) /* put together in one go: bounds how long the loop is held up */
 #define TICK_SECONDS 5
-#define EARLY_MAX 32
+#define EARLY_MAX    32
 
 static void
 on_writable(evutil_socket_t fd, short what, void *arg)
@@ -283,10 +283,12 @@ parse_peers_args(char *args, uint64_t *limit, int *has_after, int64_t *after)
 	*limit = UINT64_MAX;
 	*has_after = 0;
 	for (word = strtok_r(args, " \t", &save); word != NULL; word = strtok_r(NULL, " \t", &save)) {
-		if (strncmp(word, "limit=", 6) == 0 && !has_limit && text_to_i64(word + 6, strlen(word + 6), 0, INT64_MAX, &v) == 0) {
+		if (strncmp(word, "limit=", 6) == 0 && !has_limit &&
+		    text_to_i64(word + 6, strlen(word + 6), 0, INT64_MAX, &v) == 0) {
 			*limit = (uint64_t)v;
 			has_limit = 1;
-		} else if (strncmp(word, "after=", 6) == 0 && !*has_after && text_to_i64(word + 6, strlen(word + 6), INT64_MIN, INT64_MAX, after) == 0)
+		} else if (strncmp(word, "after=", 6) == 0 && !*has_after &&
+		    text_to_i64(word + 6, strlen(word + 6), INT64_MIN, INT64_MAX, after) == 0)
 			*has_after = 1;
 		else
 			return -1;
@@ -339,8 +341,10 @@ static void
 answer_export(struct client *c, const struct ipc_query *m, const char *args)
 {
 	char exit_node[IPC_NAME_MAX + 1];
-	struct wgconf_options o = { .accept_routes = m->accept_routes != 0, .listen_port = m->listen_port,
-		.has_interface = m->private_written != 0, .exit_node = exit_node };
+	struct wgconf_options o = { .accept_routes = m->accept_routes != 0,
+		.listen_port = m->listen_port,
+		.has_interface = m->private_written != 0,
+		.exit_node = exit_node };
 	int r;
 
 	memcpy(exit_node, m->exit_node, m->exit_node_len);

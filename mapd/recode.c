@@ -3,8 +3,9 @@
 #include "parse.h"
 
 /*
- * Strings with escapes or bytes outside ASCII: unescaped as Go's decoder does it (bad bytes and lone surrogates become U+FFFD, one each) and
- * escaped again the one way we print: quote, backslash and control characters only.  Nothing is ever cut at a NUL (FLD-15).
+ * Strings with escapes or bytes outside ASCII: unescaped as Go's decoder does it (bad bytes and lone surrogates
+ * become U+FFFD, one each) and escaped again the one way we print: quote, backslash and control characters only.
+ * Nothing is ever cut at a NUL (FLD-15).
  */
 
 static int

@@ -5,8 +5,9 @@
 #include <unistd.h>
 
 #include "recset.h"
+#include "vec.h"
 
-#define CHUNK 128	/* ids in a leaf */
+#define CHUNK 128 /* ids in a leaf */
 
 struct chunk {
 	uint32_t n;
@@ -19,11 +20,11 @@ struct recset {
 	uint64_t seed[2];
 	uint64_t version;
 	size_t live, bytes;
-	struct chunk **chunk;		/* in order, none empty */
+	struct chunk **chunk; /* in order, none empty */
 	size_t nchunks, capchunks;
-	struct chunk **spare;		/* for splits that must not fail */
+	struct chunk **spare; /* for splits that must not fail */
 	size_t nspare, capspare;
-	struct rec **slot;		/* newest record, or NULL = free */
+	struct rec **slot; /* newest record, or NULL = free */
 	uint32_t *freeslot;
 	uint32_t nslots, nfree;
 	size_t capslots;
@@ -31,7 +32,7 @@ struct recset {
 	uint64_t snap[RECSET_SNAPSHOTS];
 	unsigned nsnap;
 	uint64_t newest_snap;
-	uint32_t *limbo;		/* slots with older records or a dead one */
+	uint32_t *limbo; /* slots with older records or a dead one */
 	size_t nlimbo, caplimbo;
 };
 
@@ -112,8 +113,8 @@ recset_count(const struct recset *rs)
 size_t
 recset_bytes(const struct recset *rs)
 {
-	return rs->bytes + rs->nchunks * sizeof(struct chunk) + rs->capslots * (sizeof(*rs->slot) + sizeof(*rs->freeslot)) +
-	    rs->byid.size * sizeof(*rs->byid.e);
+	return rs->bytes + rs->nchunks * sizeof(struct chunk) +
+	    rs->capslots * (sizeof(*rs->slot) + sizeof(*rs->freeslot)) + rs->byid.size * sizeof(*rs->byid.e);
 }
 
 uint64_t
@@ -234,33 +235,13 @@ recset_next(const struct recset *rs, struct recset_iter *it, uint64_t version)
 
 /* --- changing --- */
 
-/* Grow *p to at least n elements of size bytes. */
-static int
-grow(void *pp, size_t *cap, size_t n, size_t size)
-{
-	void *old, *mem;
-	size_t want = *cap + *cap / 2;
-
-	if (n <= *cap)
-		return 0;
-	if (want < n)
-		want = n;
-	if (want < 16)
-		want = 16;
-	memcpy(&old, pp, sizeof(old));
-	if (want > SIZE_MAX / size || (mem = realloc(old, want * size)) == NULL)
-		return -1;
-	memcpy(pp, &mem, sizeof(mem));
-	*cap = want;
-	return 0;
-}
-
 static int
 reserve_slots(struct recset *rs, size_t n)
 {
 	size_t a = rs->capslots, b = rs->capslots;
 
-	if (n >= HASH_NONE || grow(&rs->slot, &a, n, sizeof(*rs->slot)) == -1 || grow(&rs->freeslot, &b, n, sizeof(*rs->freeslot)) == -1)
+	if (n >= HASH_NONE || vec_grow(&rs->slot, &a, n, sizeof(*rs->slot)) == -1 ||
+	    vec_grow(&rs->freeslot, &b, n, sizeof(*rs->freeslot)) == -1)
 		return -1;
 	rs->capslots = a < b ? a : b;
 	return 0;
@@ -274,9 +255,9 @@ recset_reserve(struct recset *rs, size_t adds, size_t changes)
 	if (splits > adds)
 		splits = adds;
 	if (reserve_slots(rs, (size_t)rs->nslots + adds) == -1 || hash_reserve(&rs->byid, rs->byid.n + adds) == -1 ||
-	    grow(&rs->chunk, &rs->capchunks, rs->nchunks + splits, sizeof(*rs->chunk)) == -1 ||
-	    grow(&rs->spare, &rs->capspare, splits, sizeof(*rs->spare)) == -1 ||
-	    grow(&rs->limbo, &rs->caplimbo, rs->nlimbo + changes, sizeof(*rs->limbo)) == -1)
+	    vec_grow(&rs->chunk, &rs->capchunks, rs->nchunks + splits, sizeof(*rs->chunk)) == -1 ||
+	    vec_grow(&rs->spare, &rs->capspare, splits, sizeof(*rs->spare)) == -1 ||
+	    vec_grow(&rs->limbo, &rs->caplimbo, rs->nlimbo + changes, sizeof(*rs->limbo)) == -1)
 		return -1;
 	while (rs->nspare < splits) {
 		if ((rs->spare[rs->nspare] = malloc(sizeof(struct chunk))) == NULL)
@@ -530,7 +511,8 @@ recset_load(struct recset *rs, struct rec **recs, size_t n)
 	long left;
 
 	if (reserve_slots(rs, n) == -1 || hash_reserve(&rs->byid, n) == -1 ||
-	    grow(&rs->chunk, &rs->capchunks, full, sizeof(*rs->chunk)) == -1 || grow(&rs->spare, &rs->capspare, full, sizeof(*rs->spare)) == -1)
+	    vec_grow(&rs->chunk, &rs->capchunks, full, sizeof(*rs->chunk)) == -1 ||
+	    vec_grow(&rs->spare, &rs->capspare, full, sizeof(*rs->spare)) == -1)
 		return -1;
 	for (; rs->nspare < full; rs->nspare++)
 		if ((rs->spare[rs->nspare] = malloc(sizeof(struct chunk))) == NULL)

@@ -9,10 +9,12 @@
 #include "hash.h"
 
 /*
- * Records by id: ordered, found in constant time, and readable as they were: a reader takes a snapshot, which costs nothing, and while it is there
- * records that it may still want to see are kept when they are replaced or removed.  A change costs what it changes.
+ * Records by id: ordered, found in constant time, and readable as they were: a reader takes a snapshot, which
+ * costs nothing, and while it is there records that it may still want to see are kept when they are replaced or
+ * removed.  A change costs what it changes.
  *
- * Records are immutable once they are in.  A commit is recset_reserve(), recset_begin(), puts and dels: after a successful reserve nothing can fail.
+ * Records are immutable once they are in.  A commit is recset_reserve(), recset_begin(), puts and dels: after a
+ * successful reserve nothing can fail.
  */
 struct rec {
 	struct rec	*older;		/* what stood here before, if a snapshot may want it */
@@ -40,8 +42,8 @@ struct rec *recset_at(const struct recset *rs, uint32_t slot);	/* newest record 
 struct rec *recset_find(const struct recset *rs, int64_t id);
 
 /*
- * Fill a new set.  recs are taken over on success; of one id the last stays.  Slots are 0..recset_count()-1 in order of ids.
- * 0 / -1 (memory; recs are still the caller's).
+ * Fill a new set.  recs are taken over on success; of one id the last stays.  Slots are 0..recset_count()-1 in
+ * order of ids. 0 / -1 (memory; recs are still the caller's).
  */
 int	 recset_load(struct recset *rs, struct rec **recs, size_t n);
 
@@ -56,7 +58,10 @@ struct rec *rec_tomb(int64_t id);				/* NULL: out of memory */
 uint64_t recset_snap(struct recset *rs);
 void	 recset_unsnap(struct recset *rs, uint64_t version);
 
-/* Walk in ascending order of ids from the first one past (or, inclusive, at) id.  Valid until the set changes: then seek again. */
+/*
+ * Walk in ascending order of ids from the first one past (or, inclusive, at) id.  Valid until the set changes:
+ * then seek again.
+ */
 struct recset_iter {
 	size_t		chunk;
 	uint32_t	pos;

@@ -8,8 +8,53 @@
 #define X16 X8, X8
 /* Digit values; 0xff elsewhere. */
 static const uint8_t hexval[256] = {
-	X16, X16, X16, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-	0xff, 10, 11, 12, 13, 14, 15, 0xff, X8, X16, 0xff, 10, 11, 12, 13, 14, 15, 0xff, X8, X16, X16, X16, X16, X16, X16, X16, X16, X16,
+	X16,
+	X16,
+	X16,
+	0,
+	1,
+	2,
+	3,
+	4,
+	5,
+	6,
+	7,
+	8,
+	9,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	10,
+	11,
+	12,
+	13,
+	14,
+	15,
+	0xff,
+	X8,
+	X16,
+	0xff,
+	10,
+	11,
+	12,
+	13,
+	14,
+	15,
+	0xff,
+	X8,
+	X16,
+	X16,
+	X16,
+	X16,
+	X16,
+	X16,
+	X16,
+	X16,
+	X16,
 };
 
 static int
@@ -44,7 +89,8 @@ scalar_hex(struct pb *out, const uint8_t *s, size_t n)
 {
 	size_t i;
 
-	if (n < 32 || n > 120 || n % 2 != 0 || hexval[s[0]] == 0xff || hexval[s[n - 1]] == 0xff || pb_need(out, n / 2 + 2) == -1)
+	if (n < 32 || n > 120 || n % 2 != 0 || hexval[s[0]] == 0xff || hexval[s[n - 1]] == 0xff ||
+	    pb_need(out, n / 2 + 2) == -1)
 		return 0;
 	for (i = 0; i < n; i++)
 		if (s[i] >= 'A' && s[i] <= 'F')
@@ -65,7 +111,8 @@ pack_time(struct pb *out, const uint8_t *s, size_t n)
 	if (time_parse((const char *)s, n, &t) == -1)
 		return -1;
 	/* Only what time_format() gives back byte for byte is kept in binary. */
-	if (s[n - 1] == 'Z' && s[10] == 'T' && (n == 20 || (n <= 30 && s[19] == '.' && s[n - 2] != '0')) && t.sec >= TIME_GO_ZERO)
+	if (s[n - 1] == 'Z' && s[10] == 'T' && (n == 20 || (n <= 30 && s[19] == '.' && s[n - 2] != '0')) &&
+	    t.sec >= TIME_GO_ZERO)
 		pb_time(out, t);
 	else
 		pb_str(out, s, n);
@@ -120,8 +167,8 @@ pack_endpoint(struct pb *out, const uint8_t *s, size_t n)
 	if (addr_parse_endpoint((const char *)s, n, addr, &family, &port, &zone) == -1)
 		return -1;
 	/* IPv4 is parsed so strictly that only the port could have another form. */
-	if (family == 4 ? s[n - 1 - ndigits(port)] != ':' :
-			  zone || addr_format_endpoint(addr, family, port, text) != n || memcmp(text, s, n) != 0) {
+	if (family == 4 ? s[n - 1 - ndigits(port)] != ':'
+			: zone || addr_format_endpoint(addr, family, port, text) != n || memcmp(text, s, n) != 0) {
 		pb_str(out, s, n);
 		return 0;
 	}

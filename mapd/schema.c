@@ -4,6 +4,9 @@
 
 typedef const uint8_t members[NM_COUNT];
 
+/* Tables, not code: */
+/* clang-format off */
+
 /* protocol.md E.7 */
 static members node = {
 	[NM_ID] = TY_I64, [NM_StableID] = TY_STR, [NM_Name] = TY_STR, [NM_User] = TY_I64, [NM_Sharer] = TY_I64,

@@ -8,8 +8,8 @@
 #include "names.h"
 
 /*
- * What Go's decoder would check (protocol.md A.3, E, F; FLD-16): the type of every known member at every level.  Unknown members are taken
- * as they are.  null is allowed everywhere and means absent.
+ * What Go's decoder would check (protocol.md A.3, E, F; FLD-16): the type of every known member at every level.
+ * Unknown members are taken as they are.  null is allowed everywhere and means absent.
  */
 enum schema_kind {
 	JK_ANY, JK_STR, JK_BOOL, JK_I64, JK_U64, JK_U16, JK_F64, JK_TIME, JK_PFX, JK_IP, JK_ENDPOINT, JK_NODEKEY, JK_MKEY, JK_DISCO, JK_B64,

@@ -10,7 +10,7 @@
 #include "side.h"
 
 #define SLEEP_MAX_MS 300000 /* protocol.md E.13 */
-#define URL_MAX	     IPC_URL_MAX
+#define URL_MAX      IPC_URL_MAX
 
 void
 side_clear(struct side *s)
@@ -73,7 +73,8 @@ take_payload(struct side *s, const uint8_t *v, const struct dict *d)
 static int
 take_ping(struct side *s, const uint8_t *v, const struct dict *d)
 {
-	if (take_text(&s->url, pk_get(v, NM_URL), d, URL_MAX) == -1 || take_text(&s->types, pk_get(v, NM_Types), d, URL_MAX) == -1 ||
+	if (take_text(&s->url, pk_get(v, NM_URL), d, URL_MAX) == -1 ||
+	    take_text(&s->types, pk_get(v, NM_Types), d, URL_MAX) == -1 ||
 	    take_text(&s->ip, pk_get(v, NM_IP), d, URL_MAX) == -1 || take_payload(s, pk_get(v, NM_Payload), d) == -1)
 		return -1;
 	s->ping.url = s->url;
@@ -95,7 +96,9 @@ seconds_ms(const uint8_t *v, double most)
 	if (v == NULL || !pk_f64(v, &f) || !isfinite(f) || f <= 0)
 		return 0;
 	f *= 1000;
-	return f > most ? (uint32_t)most : (uint32_t)ceil(f);
+	if (f > most)
+		return (uint32_t)most;
+	return (uint32_t)f + (f > (uint32_t)f); /* rounded up: a little is not nothing */
 }
 
 static void

@@ -4,23 +4,16 @@
 #include <string.h>
 
 #include "store.h"
+#include "vec.h"
 
 int
 nodelist_add(struct nodelist *l, struct node *n)
 {
-	struct node **mem;
-	size_t cap;
-
 	if (n == NULL)
 		return -1;
-	if (l->len == l->cap) {
-		cap = l->cap ? l->cap + l->cap / 2 : 16;
-		if ((mem = realloc(l->n, cap * sizeof(*mem))) == NULL) {
-			free(n);
-			return -1;
-		}
-		l->n = mem;
-		l->cap = cap;
+	if (vec_grow(&l->n, &l->cap, l->len + 1, sizeof(*l->n)) == -1) {
+		free(n);
+		return -1;
 	}
 	l->n[l->len++] = n;
 	return 0;

@@ -30,8 +30,9 @@ struct blobmap {
 	struct blobmap_entry { struct blob *name, *value; } e[];	/* name: unescaped bytes */
 };
 /*
- * old (NULL = empty) with a patch: first base (if not NULL) is set under "base", then patch (packed object, NULL = none): "*":null clears all, null
- * removes, other values set, "*" itself never stays (protocol.md E.5).  NULL: out of memory.
+ * old (NULL = empty) with a patch: first base (if not NULL) is set under "base", then patch (packed object, NULL =
+ * none): "*":null clears all, null removes, other values set, "*" itself never stays (protocol.md E.5).  NULL: out
+ * of memory.
  */
 struct blobmap *blobmap_patch(const struct blobmap *old, struct blob *base, const uint8_t *patch, const struct dict *d);
 struct blobmap *blobmap_ref(struct blobmap *m);

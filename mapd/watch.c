@@ -6,8 +6,8 @@
 #include "client.h"
 
 /*
- * `watch netmap` (interface.md 6).  A watcher that falls behind loses netmap and delta events, hears how many, and gets the whole map; what the parent
- * says (status, browse, child) it never loses.
+ * `watch netmap` (interface.md 6).  A watcher that falls behind loses netmap and delta events, hears how many, and
+ * gets the whole map; what the parent says (status, browse, child) it never loses.
  */
 
 struct notice *
@@ -160,9 +160,10 @@ field_names(struct pb *b, uint32_t fields)
 	static const struct {
 		uint32_t bit;
 		const char *name;
-	} names[] = { { IPC_F_SELF, "SelfNode" }, { IPC_F_DNS, "DNS" }, { IPC_F_DERP, "DERPMap" }, { IPC_F_FILTER, "PacketFilterRules" },
-		{ IPC_F_PROFILES, "UserProfiles" }, { IPC_F_DOMAIN, "Domain" }, { IPC_F_SSH, "SSHPolicy" }, { IPC_F_COLLECT, "CollectServices" },
-		{ IPC_F_HEALTH, "Health" }, { IPC_F_MESSAGES, "DisplayMessages" }, { IPC_F_TKA, "TKAInfo" }, { IPC_F_AUDIT, "DomainAuditLogID" },
+	} names[] = { { IPC_F_SELF, "SelfNode" }, { IPC_F_DNS, "DNS" }, { IPC_F_DERP, "DERPMap" },
+		{ IPC_F_FILTER, "PacketFilterRules" }, { IPC_F_PROFILES, "UserProfiles" }, { IPC_F_DOMAIN, "Domain" },
+		{ IPC_F_SSH, "SSHPolicy" }, { IPC_F_COLLECT, "CollectServices" }, { IPC_F_HEALTH, "Health" },
+		{ IPC_F_MESSAGES, "DisplayMessages" }, { IPC_F_TKA, "TKAInfo" }, { IPC_F_AUDIT, "DomainAuditLogID" },
 		{ IPC_F_CONTROLTIME, "ControlTime" }, { IPC_F_CLIENTVERSION, "ClientVersion" } };
 	size_t i;
 	int any = 0;

@@ -14,8 +14,8 @@
 #include "store.h"
 
 /*
- * What the netmap store costs by itself, without network, Noise and zstd: ingest of maps of 1 KB peers, deltas, a full dump.  Prints `name value unit`.
- * Each size runs in a process of its own, so that memory figures don't mix.
+ * What the netmap store costs by itself, without network, Noise and zstd: ingest of maps of 1 KB peers, deltas, a
+ * full dump.  Prints `name value unit`. Each size runs in a process of its own, so that memory figures don't mix.
  */
 #define PIECE (128u << 10)
 
@@ -52,26 +52,40 @@ peer_text(char *out, int64_t id, int comma)
 
 	if (comma)
 		*p++ = ',';
-	p += sprintf(p, "{\"ID\":%" PRId64 ",\"StableID\":\"n%08x%04xCNTRL\",\"Name\":\"host-%06" PRId64 ".tail1a2b3.ts.net.\",\"User\":%u,\"Key\":\"nodekey:",
+	p += sprintf(p,
+	    "{\"ID\":%" PRId64 ",\"StableID\":\"n%08x%04xCNTRL\",\"Name\":\"host-%06" PRId64
+	    ".tail1a2b3.ts.net.\",\"User\":%u,\"Key\":\"nodekey:",
 	    7000000000000000 + id, (unsigned)rnd(), (unsigned)(rnd() & 0xffff), id, 100000 + u);
 	p = hex64(p);
-	p += sprintf(p, "\",\"KeyExpiry\":\"2099-%02u-%02uT%02u:%02u:%02uZ\",\"Machine\":\"mkey:", 1 + (unsigned)(rnd() % 12), 1 + (unsigned)(rnd() % 28),
-	    (unsigned)(rnd() % 24), (unsigned)(rnd() % 60), (unsigned)(rnd() % 60));
+	p += sprintf(p,
+	    "\",\"KeyExpiry\":\"2099-%02u-%02uT%02u:%02u:%02uZ\",\"Machine\":\"mkey:", 1 + (unsigned)(rnd() % 12),
+	    1 + (unsigned)(rnd() % 28), (unsigned)(rnd() % 24), (unsigned)(rnd() % 60), (unsigned)(rnd() % 60));
 	p = hex64(p);
 	p += sprintf(p, "\",\"DiscoKey\":\"discokey:");
 	p = hex64(p);
-	p += sprintf(p, "\",\"Addresses\":[\"100.%u.%u.%u/32\",\"fd7a:115c:a1e0::%x:%x/128\"],\"AllowedIPs\":[\"100.%u.%u.%u/32\",\"fd7a:115c:a1e0::%x:%x/128\"],",
-	    64 + a, b, c, (unsigned)id >> 16 | 0x1000, ((unsigned)id & 0xffff) | 1, 64 + a, b, c, (unsigned)id >> 16 | 0x1000, ((unsigned)id & 0xffff) | 1);
-	p += sprintf(p, "\"Endpoints\":[\"203.0.%u.%u:%u\",\"192.168.%u.%u:41641\",\"[2001:db8:%x::%x]:41641\"],\"HomeDERP\":%u,", (unsigned)(rnd() & 255),
-	    (unsigned)(rnd() & 255), port, (unsigned)(rnd() & 255), (unsigned)(rnd() & 255), (unsigned)(rnd() & 0xffff), (unsigned)(rnd() & 0xffff) | 1,
-	    1 + (unsigned)(rnd() % 26));
-	p += sprintf(p, "\"Hostinfo\":{\"IPNVersion\":\"1.80.2-t1a2b3c4d5-g6e7f8a9b0\",\"OS\":\"%s\",\"OSVersion\":\"%s\",\"Hostname\":\"host-%06" PRId64 "\","
-	    "\"Services\":[{\"Proto\":\"peerapi4\",\"Port\":%u},{\"Proto\":\"peerapi6\",\"Port\":%u},{\"Proto\":\"peerapi-dns-proxy\",\"Port\":1}]},",
+	p += sprintf(p,
+	    "\",\"Addresses\":[\"100.%u.%u.%u/32\",\"fd7a:115c:a1e0::%x:%x/128\"],\"AllowedIPs\":[\"100.%u.%u.%u/"
+	    "32\",\"fd7a:115c:a1e0::%x:%x/128\"],",
+	    64 + a, b, c, (unsigned)id >> 16 | 0x1000, ((unsigned)id & 0xffff) | 1, 64 + a, b, c,
+	    (unsigned)id >> 16 | 0x1000, ((unsigned)id & 0xffff) | 1);
+	p += sprintf(p,
+	    "\"Endpoints\":[\"203.0.%u.%u:%u\",\"192.168.%u.%u:41641\",\"[2001:db8:%x::%x]:41641\"],\"HomeDERP\":%u,",
+	    (unsigned)(rnd() & 255), (unsigned)(rnd() & 255), port, (unsigned)(rnd() & 255), (unsigned)(rnd() & 255),
+	    (unsigned)(rnd() & 0xffff), (unsigned)(rnd() & 0xffff) | 1, 1 + (unsigned)(rnd() % 26));
+	p += sprintf(p,
+	    "\"Hostinfo\":{\"IPNVersion\":\"1.80.2-t1a2b3c4d5-g6e7f8a9b0\",\"OS\":\"%s\",\"OSVersion\":\"%s\","
+	    "\"Hostname\":\"host-%06" PRId64 "\","
+	    "\"Services\":[{\"Proto\":\"peerapi4\",\"Port\":%u},{\"Proto\":\"peerapi6\",\"Port\":%u},{\"Proto\":"
+	    "\"peerapi-dns-proxy\",\"Port\":1}]},",
 	    os[k], ver[k], id, port, port);
-	p += sprintf(p, "\"Created\":\"2024-%02u-%02uT%02u:%02u:%02u.%09uZ\",\"Cap\":131,\"Tags\":[\"tag:dept%u\"],\"LastSeen\":\"2026-03-%02uT10:%02u:00Z\",\"Online\":%s,"
-	    "\"CapMap\":{\"https://tailscale.com/cap/file-sharing-target\":null,\"https://tailscale.com/cap/is-admin\":[]}}",
-	    1 + (unsigned)(rnd() % 12), 1 + (unsigned)(rnd() % 28), (unsigned)(rnd() % 24), (unsigned)(rnd() % 60), (unsigned)(rnd() % 60),
-	    100000001 + (unsigned)(rnd() % 800000000), u % 40, 1 + (unsigned)(rnd() % 28), (unsigned)(rnd() % 60), rnd() & 1 ? "true" : "false");
+	p += sprintf(p,
+	    "\"Created\":\"2024-%02u-%02uT%02u:%02u:%02u.%09uZ\",\"Cap\":131,\"Tags\":[\"tag:dept%u\"],\"LastSeen\":"
+	    "\"2026-03-%02uT10:%02u:00Z\",\"Online\":%s,"
+	    "\"CapMap\":{\"https://tailscale.com/cap/file-sharing-target\":null,\"https://tailscale.com/cap/"
+	    "is-admin\":[]}}",
+	    1 + (unsigned)(rnd() % 12), 1 + (unsigned)(rnd() % 28), (unsigned)(rnd() % 24), (unsigned)(rnd() % 60),
+	    (unsigned)(rnd() % 60), 100000001 + (unsigned)(rnd() % 800000000), u % 40, 1 + (unsigned)(rnd() % 28),
+	    (unsigned)(rnd() % 60), rnd() & 1 ? "true" : "false");
 	return (size_t)(p - out);
 }
 
@@ -83,10 +97,15 @@ small_text(char *out, int64_t id, int comma)
 
 	if (comma)
 		*p++ = ',';
-	p += sprintf(p, "{\"ID\":%" PRId64 ",\"StableID\":\"n%" PRId64 "\",\"Name\":\"n%" PRId64 ".ts.net.\",\"User\":1,\"Key\":\"nodekey:", id, id, id);
+	p += sprintf(p,
+	    "{\"ID\":%" PRId64 ",\"StableID\":\"n%" PRId64 "\",\"Name\":\"n%" PRId64
+	    ".ts.net.\",\"User\":1,\"Key\":\"nodekey:",
+	    id, id, id);
 	p = hex64(p);
-	p += sprintf(p, "\",\"Addresses\":[\"100.%u.%u.%u/32\"],\"AllowedIPs\":[\"100.%u.%u.%u/32\"],\"Cap\":131,\"Online\":true}", 64 + ((unsigned)id >> 16 & 63),
-	    (unsigned)id >> 8 & 255, (unsigned)id & 255, 64 + ((unsigned)id >> 16 & 63), (unsigned)id >> 8 & 255, (unsigned)id & 255);
+	p += sprintf(p,
+	    "\",\"Addresses\":[\"100.%u.%u.%u/32\"],\"AllowedIPs\":[\"100.%u.%u.%u/32\"],\"Cap\":131,\"Online\":true}",
+	    64 + ((unsigned)id >> 16 & 63), (unsigned)id >> 8 & 255, (unsigned)id & 255, 64 + ((unsigned)id >> 16 & 63),
+	    (unsigned)id >> 8 & 255, (unsigned)id & 255);
 	return (size_t)(p - out);
 }
 
@@ -114,8 +133,10 @@ status_kb(const char *what)
 	return v;
 }
 
-static const char self_text[] = "{\"Node\":{\"ID\":1,\"StableID\":\"self\",\"Name\":\"me.tail1a2b3.ts.net.\",\"User\":1,\"Key\":\"nodekey:"
-    "1111111111111111111111111111111111111111111111111111111111111111\",\"Addresses\":[\"100.64.0.1/32\"]},\"Domain\":\"x\",\"Peers\":[";
+static const char self_text[] =
+    "{\"Node\":{\"ID\":1,\"StableID\":\"self\",\"Name\":\"me.tail1a2b3.ts.net.\",\"User\":1,\"Key\":\"nodekey:"
+    "1111111111111111111111111111111111111111111111111111111111111111\",\"Addresses\":[\"100.64.0.1/"
+    "32\"]},\"Domain\":\"x\",\"Peers\":[";
 
 static double cpu_in; /* of ingest_data(), ingest_end(), ingest_apply() only: not of making the text */
 
@@ -185,14 +206,18 @@ deltas(struct ingest *g, long n, const char *name)
 
 	cpu_in = 0;
 	for (i = 0; i < rounds; i++) {
-		snprintf(text, sizeof(text), "{\"OnlineChange\":{\"%" PRId64 "\":%s}}", 7000000000000000 + 2 + (int64_t)(rnd() % (uint64_t)n), i & 1 ? "true" : "false");
+		snprintf(text, sizeof(text), "{\"OnlineChange\":{\"%" PRId64 "\":%s}}",
+		    7000000000000000 + 2 + (int64_t)(rnd() % (uint64_t)n), i & 1 ? "true" : "false");
 		message(g, text);
 	}
 	printf("delta_online_%s %.3f us\n", name, cpu_in / (double)rounds * 1e6);
 	cpu_in = 0;
 	for (i = 0; i < rounds; i++) {
-		snprintf(text, sizeof(text), "{\"PeersChangedPatch\":[{\"NodeID\":%" PRId64 ",\"Endpoints\":[\"192.0.2.1:%u\"],\"DERPRegion\":%u}]}",
-		    7000000000000000 + 2 + (int64_t)(rnd() % (uint64_t)n), (unsigned)(rnd() & 0xffff), 1 + (unsigned)(rnd() % 20));
+		snprintf(text, sizeof(text),
+		    "{\"PeersChangedPatch\":[{\"NodeID\":%" PRId64
+		    ",\"Endpoints\":[\"192.0.2.1:%u\"],\"DERPRegion\":%u}]}",
+		    7000000000000000 + 2 + (int64_t)(rnd() % (uint64_t)n), (unsigned)(rnd() & 0xffff),
+		    1 + (unsigned)(rnd() % 20));
 		message(g, text);
 	}
 	printf("delta_patch_%s %.3f us\n", name, cpu_in / (double)rounds * 1e6);

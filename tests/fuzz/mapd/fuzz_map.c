@@ -15,8 +15,9 @@
 #include "text.h"
 
 /*
- * Map messages (separated by a record separator, 0x1e) into a netmap.  The first byte says how they are cut.  After every message: what is shown is
- * JSON and UTF-8, and a refused message has changed nothing.  Each message is also taken as one value and as one peer and compared with json-c.
+ * Map messages (separated by a record separator, 0x1e) into a netmap.  The first byte says how they are cut.
+ * After every message: what is shown is JSON and UTF-8, and a refused message has changed nothing.  Each message
+ * is also taken as one value and as one peer and compared with json-c.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -53,7 +54,7 @@ same(struct json_object *a, struct json_object *b)
 }
 
 static const char *const known[] = {
-#define N(x)	   #x,
+#define N(x)       #x,
 #define T(x, text) text,
 	NAMES(N, T)
 #undef N
@@ -74,8 +75,7 @@ has_odd_case(struct json_object *o)
 	}
 	if (!json_object_is_type(o, json_type_object))
 		return 0;
-	json_object_object_foreach(o, name, v)
-	{
+	json_object_object_foreach(o, name, v) {
 		for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 			if (strcasecmp(name, known[i]) == 0 && strcmp(name, known[i]) != 0)
 				return 1;
@@ -88,7 +88,8 @@ has_odd_case(struct json_object *o)
 static int
 is_special(const char *name)
 {
-	static const char *const special[] = { "ID", "Key", "User", "KeyExpiry", "LastSeen", "Online", "HomeDERP", "Expired", "DERP", "AllowedIPs", "Machine", "DiscoKey" };
+	static const char *const special[] = { "ID", "Key", "User", "KeyExpiry", "LastSeen", "Online", "HomeDERP",
+		"Expired", "DERP", "AllowedIPs", "Machine", "DiscoKey" };
 	size_t i;
 
 	for (i = 0; i < sizeof(special) / sizeof(special[0]); i++)
@@ -111,8 +112,7 @@ compare_peer(struct parser *ps, struct json_object *theirs)
 	ours = parse((char *)out.p, out.n, JSON_TOKENER_VALIDATE_UTF8);
 	check(ours != NULL, "node is JSON");
 	if (json_object_is_type(theirs, json_type_object) && !has_odd_case(theirs) && ps->dropped == 0) {
-		json_object_object_foreach(theirs, name, want)
-		{
+		json_object_object_foreach(theirs, name, want) {
 			if (is_special(name))
 				continue;
 			for (i = 0; i < sizeof(known) / sizeof(known[0]) && strcmp(known[i], name) != 0; i++)

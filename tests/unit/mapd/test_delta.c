@@ -7,10 +7,14 @@
 #include "util_map.h"
 
 /* Peers 2, 3 and 5; 3 has everything that deltas touch. */
-static const char three[] = "{" NODE_SELF ",'Peers':[" PEER("5", "5", "55", "") "," PEER("2", "2", "22", "") ","
-    PEER("3", "3", "33", ",'Machine':'" MKEY_OF("a3") "','DiscoKey':'" DISCO_OF("b3") "','Endpoints':['192.0.2.3:41641'],'HomeDERP':7,'Cap':100,"
-    "'KeyExpiry':'2031-01-02T03:04:05Z','KeySignature':'AAEC','LastSeen':'2026-01-01T00:00:00Z','Online':true,'Tags':['tag:x'],"
-    "'CapMap':{'https://example.com/cap/a':[1,{'b':2}],'c':null},'PrimaryRoutes':['10.0.0.0/8'],'Unknown':{'x':[1.50,'y']}") "]}";
+static const char three[] =
+    "{" NODE_SELF ",'Peers':[" PEER("5", "5", "55", "") "," PEER("2", "2", "22", "") "," PEER("3", "3", "33",
+	",'Machine':'" MKEY_OF("a3") "','DiscoKey':'" DISCO_OF(
+	    "b3") "','Endpoints':['192.0.2.3:41641'],'HomeDERP':7,'Cap':100,"
+		  "'KeyExpiry':'2031-01-02T03:04:05Z','KeySignature':'AAEC','LastSeen':'2026-01-01T00:00:00Z','Online':"
+		  "true,'Tags':['tag:x'],"
+		  "'CapMap':{'https://example.com/cap/a':[1,{'b':2}],'c':null},'PrimaryRoutes':['10.0.0.0/"
+		  "8'],'Unknown':{'x':[1.50,'y']}") "]}";
 
 static struct map_test *
 with_three(void)
@@ -29,7 +33,9 @@ test_changed_adds_and_replaces(void **state)
 	struct map_test *m = with_three();
 
 	(void)state;
-	mt_ok(m, "{'PeersChanged':[" PEER("4", "4", "44", "") "," PEER("3", "3", "33", "") "," PEER("-7", "7", "77", "") "]}");
+	mt_ok(m,
+	    "{'PeersChanged':[" PEER("4", "4", "44", "") "," PEER("3", "3", "33", "") "," PEER("-7", "7", "77",
+		"") "]}");
 	mt_change(m, "-7 3 4", "", 0);
 	mt_ids(m, "-7 2 3 4 5");
 	/* the whole node is the new one: what it no longer has is gone */
@@ -71,13 +77,17 @@ test_peers_win_over_deltas(void **state)
 	struct map_test *m = with_three();
 
 	(void)state;
-	mt_ok(m, "{'PeersRemoved':[8],'PeersChanged':[" PEER("7", "7", "77", "") "],'OnlineChange':{'8':true},'PeerSeenChange':{'8':true},"
-	    "'Peers':[" PEER("9", "9", "99", "") "," PEER("8", "8", "88", "") "],'PeersChangedPatch':[{'NodeID':8,'DERPRegion':3}]}");
+	mt_ok(m,
+	    "{'PeersRemoved':[8],'PeersChanged':[" PEER("7", "7", "77",
+		"") "],'OnlineChange':{'8':true},'PeerSeenChange':{'8':true},"
+		    "'Peers':[" PEER("9", "9", "99", "") "," PEER("8", "8", "88",
+			"") "],'PeersChangedPatch':[{'NodeID':8,'DERPRegion':3}]}");
 	assert_int_equal(m->ch.full, 1);
 	mt_ids(m, "8 9");
 	mt_peer(m, 8, "", PEER("8", "8", "88", ""));
 	/* but what is wrong in them is still wrong */
-	mt_refused(m, "{'Peers':[" PEER("1", "1", "11", "") "],'PeersChanged':[{'ID':'x'}]}", "PeersChanged[0].ID: not a whole number");
+	mt_refused(m, "{'Peers':[" PEER("1", "1", "11", "") "],'PeersChanged':[{'ID':'x'}]}",
+	    "PeersChanged[0].ID: not a whole number");
 	mt_free(m);
 }
 
@@ -92,10 +102,16 @@ test_nothing(void **state)
 	mt_same(m, " { \n\t} ");
 	mt_same(m, "{'KeepAlive':true}");
 	mt_same(m, "{'KeepAlive':false,'Seq':7,'MapSessionHandle':'h','Unheard':[{},[[]],{'a':{'b':null}}]}");
-	mt_same(m, "{'Node':null,'Peers':null,'PeersChanged':null,'PeersRemoved':null,'PeersChangedPatch':null,'PeerSeenChange':null,"
-	    "'OnlineChange':null,'DNSConfig':null,'DERPMap':null,'PacketFilter':null,'PacketFilters':null,'UserProfiles':null,'Health':null,"
-	    "'DisplayMessages':null,'SSHPolicy':null,'TKAInfo':null,'Domain':null,'CollectServices':null,'ControlTime':null,'Debug':null}");
-	mt_same(m, "{'Peers':[],'PeersChanged':[],'PeersRemoved':[],'PeersChangedPatch':[],'PeerSeenChange':{},'OnlineChange':{}}");
+	mt_same(m,
+	    "{'Node':null,'Peers':null,'PeersChanged':null,'PeersRemoved':null,'PeersChangedPatch':null,'"
+	    "PeerSeenChange':null,"
+	    "'OnlineChange':null,'DNSConfig':null,'DERPMap':null,'PacketFilter':null,'PacketFilters':null,'"
+	    "UserProfiles':null,'Health':null,"
+	    "'DisplayMessages':null,'SSHPolicy':null,'TKAInfo':null,'Domain':null,'CollectServices':null,'ControlTime':"
+	    "null,'Debug':null}");
+	mt_same(m,
+	    "{'Peers':[],'PeersChanged':[],'PeersRemoved':[],'PeersChangedPatch':[],'PeerSeenChange':{},'OnlineChange':"
+	    "{}}");
 	mt_free(m);
 }
 
@@ -220,7 +236,8 @@ test_patch_others(void **state)
 		{ "'KeySignature':'//8='", "KeySignature", "'AAEC'", "'//8='" },
 		{ "'DiscoKey':'" DISCO_OF("0d") "'", "DiscoKey", "'" DISCO_OF("b3") "'", "'" DISCO_OF("0d") "'" },
 		{ "'Online':false", "Online", "true", "false" },
-		{ "'LastSeen':'2026-05-06T07:08:09.123456789Z'", "LastSeen", "'2026-01-01T00:00:00Z'", "'2026-05-06T07:08:09.123456789Z'" },
+		{ "'LastSeen':'2026-05-06T07:08:09.123456789Z'", "LastSeen", "'2026-01-01T00:00:00Z'",
+		    "'2026-05-06T07:08:09.123456789Z'" },
 	};
 	char text[512];
 	size_t i, k;
@@ -271,7 +288,9 @@ test_patch_capmap(void **state)
 	struct map_test *m = with_three();
 
 	(void)state;
-	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':3,'CapMap':{'d':[18446744073709551616000]}},{'NodeID':5,'CapMap':{'d':[18446744073709551616000]}}]}");
+	mt_ok(m,
+	    "{'PeersChangedPatch':[{'NodeID':3,'CapMap':{'d':[18446744073709551616000]}},{'NodeID':5,'CapMap':{'d':["
+	    "18446744073709551616000]}}]}");
 	mt_peer(m, 3, "CapMap", "{'d':[18446744073709551616000]}");
 	mt_peer(m, 5, "CapMap", "{'d':[18446744073709551616000]}");
 	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':3,'CapMap':{}}]}");
@@ -292,7 +311,9 @@ test_patch_order(void **state)
 	(void)state;
 	mt_same(m, "{'PeersChangedPatch':[{'NodeID':99,'Online':true,'Key':'" KEY_OF("99") "'}]}");
 	assert_null(by_key(m, 0x99));
-	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':3,'DERPRegion':4,'Online':false},{'NodeID':3,'DERPRegion':5,'Endpoints':['192.0.2.9:9']}]}");
+	mt_ok(m,
+	    "{'PeersChangedPatch':[{'NodeID':3,'DERPRegion':4,'Online':false},{'NodeID':3,'DERPRegion':5,'Endpoints':['"
+	    "192.0.2.9:9']}]}");
 	mt_change(m, "3", "", 0);
 	mt_peer(m, 3, "HomeDERP", "5");
 	mt_peer(m, 3, "Online", "false");
@@ -308,10 +329,13 @@ test_order_in_a_message(void **state)
 
 	(void)state;
 	/* the members stand in reverse on purpose: each step must be seen by the next */
-	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':3,'Online':true,'LastSeen':'2026-03-03T03:03:03Z'},{'NodeID':5,'DERPRegion':6},{'NodeID':2,'DERPRegion':6}],"
+	mt_ok(m,
+	    "{'PeersChangedPatch':[{'NodeID':3,'Online':true,'LastSeen':'2026-03-03T03:03:03Z'},{'NodeID':5,'"
+	    "DERPRegion':6},{'NodeID':2,'DERPRegion':6}],"
 	    "'OnlineChange':{'3':false,'5':true,'6':true,'2':true},'PeerSeenChange':{'3':true,'6':false},"
-	    "'PeersChanged':[" PEER("5", "50", "5a", ",'Online':false") "," PEER("6", "6", "66", ",'LastSeen':'2026-01-01T00:00:00Z','Online':false") "],"
-	    "'PeersRemoved':[2,5,6]}");
+	    "'PeersChanged':[" PEER("5", "50", "5a", ",'Online':false") "," PEER("6", "6", "66",
+		",'LastSeen':'2026-01-01T00:00:00Z','Online':false") "],"
+								     "'PeersRemoved':[2,5,6]}");
 	mt_change(m, "3 5 6", "2", 0);
 	mt_ids(m, "3 5 6");
 	mt_peer(m, 3, "Online", "true");
@@ -331,8 +355,10 @@ test_routes(void **state)
 	struct map_test *m = with_three();
 
 	(void)state;
-	mt_ok(m, "{'PeersChanged':[{'ID':5,'Key':'" KEY_OF("55") "','User':10,'Name':'p5.tail1.ts.net.','StableID':'n5','Addresses':['100.64.1.5/32'],"
-	    "'AllowedIPs':['100.64.1.5/32','10.1.0.0/16'],'PrimaryRoutes':['10.1.0.0/16']}]}");
+	mt_ok(m,
+	    "{'PeersChanged':[{'ID':5,'Key':'" KEY_OF(
+		"55") "','User':10,'Name':'p5.tail1.ts.net.','StableID':'n5','Addresses':['100.64.1.5/32'],"
+		      "'AllowedIPs':['100.64.1.5/32','10.1.0.0/16'],'PrimaryRoutes':['10.1.0.0/16']}]}");
 	mt_change(m, "5", "", 0);
 	mt_peer(m, 5, "AllowedIPs", "['100.64.1.5/32','10.1.0.0/16']");
 	mt_peer(m, 5, "PrimaryRoutes", "['10.1.0.0/16']");
@@ -363,9 +389,12 @@ test_big_ids(void **state)
 	struct map_test *m = mt_new();
 
 	(void)state;
-	mt_ok(m, "{'Node':{'ID':9223372036854775807,'User':9007199254740993,'Key':'" SELF_KEY "','Addresses':[]},"
-	    "'Peers':[" PEER("9007199254740993", "1", "11", "") "," PEER("-9223372036854775808", "2", "22", "") "," PEER("9223372036854775806", "3", "33", "") "],"
-	    "'UserProfiles':[{'ID':9007199254740993,'LoginName':'a'}]}");
+	mt_ok(m,
+	    "{'Node':{'ID':9223372036854775807,'User':9007199254740993,'Key':'" SELF_KEY "','Addresses':[]},"
+	    "'Peers':[" PEER("9007199254740993", "1", "11", "") "," PEER("-9223372036854775808", "2", "22",
+		"") "," PEER("9223372036854775806", "3", "33",
+		"") "],"
+		    "'UserProfiles':[{'ID':9007199254740993,'LoginName':'a'}]}");
 	mt_ids(m, "-9223372036854775808 9007199254740993 9223372036854775806");
 	mt_expect(m, "SelfNode.ID", "9223372036854775807");
 	mt_expect(m, "UserProfiles.9007199254740993.ID", "9007199254740993");
@@ -384,11 +413,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_changed_adds_and_replaces), cmocka_unit_test(test_removed), cmocka_unit_test(test_peers_win_over_deltas),
-		cmocka_unit_test(test_nothing), cmocka_unit_test(test_online), cmocka_unit_test(test_seen), cmocka_unit_test(test_patch_derp),
-		cmocka_unit_test(test_patch_endpoints), cmocka_unit_test(test_patch_key), cmocka_unit_test(test_patch_others),
-		cmocka_unit_test(test_patch_expiry_and_cap), cmocka_unit_test(test_patch_capmap), cmocka_unit_test(test_patch_order),
-		cmocka_unit_test(test_order_in_a_message), cmocka_unit_test(test_routes), cmocka_unit_test(test_peers_replace),
+		cmocka_unit_test(test_changed_adds_and_replaces),
+		cmocka_unit_test(test_removed),
+		cmocka_unit_test(test_peers_win_over_deltas),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_online),
+		cmocka_unit_test(test_seen),
+		cmocka_unit_test(test_patch_derp),
+		cmocka_unit_test(test_patch_endpoints),
+		cmocka_unit_test(test_patch_key),
+		cmocka_unit_test(test_patch_others),
+		cmocka_unit_test(test_patch_expiry_and_cap),
+		cmocka_unit_test(test_patch_capmap),
+		cmocka_unit_test(test_patch_order),
+		cmocka_unit_test(test_order_in_a_message),
+		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_peers_replace),
 		cmocka_unit_test(test_big_ids),
 	};
 

@@ -5,9 +5,9 @@
 #include "unit.h"
 #include "util_map.h"
 
-#define T0 1800000000 /* 2027-01-15T08:00:00Z */
+#define T0         1800000000 /* 2027-01-15T08:00:00Z */
 #define EXPIRES(t) ",'KeyExpiry':'" t "','Endpoints':['192.0.2.1:1'],'HomeDERP':4,'DiscoKey':'" DISCO_OF("dd") "'"
-#define SPOILT "nodekey:6da774d5d7742222222222222222222222222222222222222222222222222222"
+#define SPOILT     "nodekey:6da774d5d7742222222222222222222222222222222222222222222222222222"
 
 static struct wtime
 at(int64_t sec)
@@ -25,8 +25,10 @@ test_peer_expires(void **state)
 
 	(void)state;
 	memset(key, 0x22, sizeof(key));
-	mt_ok(m, "{" NODE_SELF ",'Peers':[" PEER("2", "2", "22", EXPIRES("2027-01-15T08:01:00Z")) "," PEER("3", "3", "33", EXPIRES("2027-01-15T09:00:00Z")) ","
-	    PEER("4", "4", "44", EXPIRES("0001-01-01T00:00:00Z")) "," PEER("5", "5", "55", "") "," PEER("6", "6", "66", EXPIRES("2027-01-15T07:00:00Z")) "]}");
+	mt_ok(m,
+	    "{" NODE_SELF ",'Peers':[" PEER("2", "2", "22", EXPIRES("2027-01-15T08:01:00Z")) "," PEER("3", "3", "33",
+		EXPIRES("2027-01-15T09:00:00Z")) "," PEER("4", "4", "44", EXPIRES("0001-01-01T00:00:00Z")) "," PEER("5",
+		"5", "55", "") "," PEER("6", "6", "66", EXPIRES("2027-01-15T07:00:00Z")) "]}");
 	/* one that came with its time over is marked at once */
 	mt_peer(m, 6, "Expired", "true");
 	mt_peer(m, 6, "Endpoints", NULL);
@@ -82,7 +84,9 @@ test_expired_self(void **state)
 	struct ipc_self self;
 
 	(void)state;
-	mt_ok(m, "{'Node':{'ID':1,'Key':'" SELF_KEY "','Addresses':[],'Expired':true,'MachineAuthorized':false,'KeyExpiry':'2026-01-01T00:00:00Z'}}");
+	mt_ok(m,
+	    "{'Node':{'ID':1,'Key':'" SELF_KEY
+	    "','Addresses':[],'Expired':true,'MachineAuthorized':false,'KeyExpiry':'2026-01-01T00:00:00Z'}}");
 	assert_int_equal(netmap_self(m->nm, &self), 1);
 	assert_int_equal(self.expired, 1);
 	assert_int_equal(self.machine_authorized, 0);
@@ -90,7 +94,9 @@ test_expired_self(void **state)
 	mt_expect(m, "Expiry", "'2026-01-01T00:00:00Z'");
 	mt_expect(m, "SelfNode.Expired", "true");
 	/* the zero time is never, not long ago */
-	mt_ok(m, "{'Node':{'ID':1,'Key':'" SELF_KEY "','Addresses':[],'KeyExpiry':'0001-01-01T00:00:00Z','MachineAuthorized':true}}");
+	mt_ok(m,
+	    "{'Node':{'ID':1,'Key':'" SELF_KEY
+	    "','Addresses':[],'KeyExpiry':'0001-01-01T00:00:00Z','MachineAuthorized':true}}");
 	assert_int_equal(netmap_self(m->nm, &self), 1);
 	assert_int_equal(self.expired, 0);
 	assert_int_equal(self.machine_authorized, 1);
@@ -107,7 +113,9 @@ test_server_clock(void **state)
 	struct netmap_change ch;
 
 	(void)state;
-	mt_ok(m, "{" NODE_SELF ",'ControlTime':'2027-01-15T08:00:59Z','Peers':[" PEER("2", "2", "22", EXPIRES("2027-01-15T08:30:00Z")) "]}");
+	mt_ok(m,
+	    "{" NODE_SELF ",'ControlTime':'2027-01-15T08:00:59Z','Peers':[" PEER("2", "2", "22",
+		EXPIRES("2027-01-15T08:30:00Z")) "]}");
 	assert_int_equal(netmap_clock_delta(m->nm), 0);
 	/* off by an hour: it is later than we think */
 	assert_int_equal(mt_msg(m, "{'KeepAlive':true,'ControlTime':'2027-01-15T09:00:00Z'}"), 0);
@@ -121,7 +129,9 @@ test_server_clock(void **state)
 	assert_int_equal(netmap_expire(m->nm, at(T0), &ch), 1);
 	mt_peer(m, 2, "Expired", NULL);
 	/* a server that lives in 2020 (testcontrol does) expires nobody, whatever it says */
-	mt_ok(m, "{'ControlTime':'2020-08-03T00:00:00Z','PeersChanged':[" PEER("3", "3", "33", EXPIRES("2019-01-01T00:00:00Z")) "]}");
+	mt_ok(m,
+	    "{'ControlTime':'2020-08-03T00:00:00Z','PeersChanged':[" PEER("3", "3", "33",
+		EXPIRES("2019-01-01T00:00:00Z")) "]}");
 	mt_peer(m, 3, "Expired", NULL);
 	assert_int_equal(netmap_expire(m->nm, at(T0), &ch), 0);
 	/* past already by the local clock: try again in half a minute, not at once and not never */
@@ -141,7 +151,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_peer_expires), cmocka_unit_test(test_expired_self), cmocka_unit_test(test_server_clock),
+		cmocka_unit_test(test_peer_expires),
+		cmocka_unit_test(test_expired_self),
+		cmocka_unit_test(test_server_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

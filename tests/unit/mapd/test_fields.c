@@ -29,7 +29,9 @@ test_dns(void **state)
 
 	(void)state;
 	mt_expect(m, "DNS", "{}");
-	mt_ok(m, "{'DNSConfig':{'Resolvers':[{'Addr':'1.1.1.1'}],'Routes':{'a.example.':[],'b.example.':null,'c.example.':[{'Addr':'https://x/dns'}]},"
+	mt_ok(m,
+	    "{'DNSConfig':{'Resolvers':[{'Addr':'1.1.1.1'}],'Routes':{'a.example.':[],'b.example.':null,'c.example.':[{"
+	    "'Addr':'https://x/dns'}]},"
 	    "'Domains':['tail1.ts.net'],'Proxied':true,'Strange':[1,2]}}");
 	mt_change(m, "", "", IPC_F_DNS);
 	mt_expect(m, "DNS.Routes", "{'a.example.':[],'b.example.':null,'c.example.':[{'Addr':'https://x/dns'}]}");
@@ -44,7 +46,9 @@ test_dns(void **state)
 	mt_free(m);
 }
 
-#define REGION(id) "{'RegionID':" id ",'RegionCode':'r" id "','Nodes':[{'Name':'n','RegionID':" id ",'HostName':'h','IPv4':'192.0.2.1'}]}"
+#define REGION(id) \
+	"{'RegionID':" id ",'RegionCode':'r" id "','Nodes':[{'Name':'n','RegionID':" id \
+	",'HostName':'h','IPv4':'192.0.2.1'}]}"
 
 /* rows: FLD-02 FLD-03 */
 static void
@@ -54,13 +58,19 @@ test_derp(void **state)
 
 	(void)state;
 	mt_expect(m, "DERPMap", "null");
-	mt_ok(m, "{'DERPMap':{'HomeParams':{'RegionScore':{'1':0.5}},'Regions':{'1':" REGION("1") ",'2':null,'900':" REGION("900") "},'omitDefaultRegions':true}}");
+	mt_ok(m,
+	    "{'DERPMap':{'HomeParams':{'RegionScore':{'1':0.5}},'Regions':{'1':" REGION("1") ",'2':null,'900':" REGION(
+		"900") "},'omitDefaultRegions':true}}");
 	mt_change(m, "", "", IPC_F_DERP);
-	mt_expect(m, "DERPMap", "{'HomeParams':{'RegionScore':{'1':0.5}},'Regions':{'1':" REGION("1") ",'900':" REGION("900") "},'omitDefaultRegions':true}");
+	mt_expect(m, "DERPMap",
+	    "{'HomeParams':{'RegionScore':{'1':0.5}},'Regions':{'1':" REGION("1") ",'900':" REGION(
+		"900") "},'omitDefaultRegions':true}");
 	mt_same(m, "{'DERPMap':null}");
 	/* no regions: those we have stay, with omitDefaultRegions; the rest is taken */
 	mt_ok(m, "{'DERPMap':{'HomeParams':{'RegionScore':{'1':2}},'Regions':null,'omitDefaultRegions':false}}");
-	mt_expect(m, "DERPMap", "{'HomeParams':{'RegionScore':{'1':2}},'Regions':{'1':" REGION("1") ",'900':" REGION("900") "},'omitDefaultRegions':true}");
+	mt_expect(m, "DERPMap",
+	    "{'HomeParams':{'RegionScore':{'1':2}},'Regions':{'1':" REGION("1") ",'900':" REGION(
+		"900") "},'omitDefaultRegions':true}");
 	mt_same(m, "{'DERPMap':{}}");
 	mt_same(m, "{'DERPMap':{'HomeParams':null}}");
 	mt_same(m, "{'DERPMap':{'HomeParams':{}}}");
@@ -105,7 +115,8 @@ test_filter(void **state)
 static void
 test_filter_chunks(void **state)
 {
-	struct map_test *m = with("'PacketFilters':{'b':[" RULE("2.2.2.2") "],'B':[" RULE("1.1.1.1") "],'base':[" RULE("3.3.3.3") "]}");
+	struct map_test *m =
+	    with("'PacketFilters':{'b':[" RULE("2.2.2.2") "],'B':[" RULE("1.1.1.1") "],'base':[" RULE("3.3.3.3") "]}");
 
 	(void)state;
 	/* byte order of the names: B b base */
@@ -137,13 +148,15 @@ test_filter_chunks(void **state)
 static void
 test_profiles(void **state)
 {
-	struct map_test *m = with("'Peers':[" PEER("2", "2", "22", ",'Sharer':30") "],'UserProfiles':[{'ID':10,'LoginName':'me'},{'ID':40,'LoginName':'later'}]");
+	struct map_test *m = with("'Peers':[" PEER("2", "2", "22",
+	    ",'Sharer':30") "],'UserProfiles':[{'ID':10,'LoginName':'me'},{'ID':40,'LoginName':'later'}]");
 
 	(void)state;
 	mt_expect(m, "UserProfiles", "{'10':{'ID':10,'LoginName':'me'}}");
 	mt_ok(m, "{'UserProfiles':[{'ID':30,'LoginName':'sharer','Groups':['g'],'X':{}}]}");
 	mt_change(m, "", "", IPC_F_PROFILES);
-	mt_expect(m, "UserProfiles", "{'10':{'ID':10,'LoginName':'me'},'30':{'ID':30,'LoginName':'sharer','Groups':['g'],'X':{}}}");
+	mt_expect(m, "UserProfiles",
+	    "{'10':{'ID':10,'LoginName':'me'},'30':{'ID':30,'LoginName':'sharer','Groups':['g'],'X':{}}}");
 	/* one that came before its peer */
 	mt_ok(m, "{'PeersChanged':[{'ID':4,'User':40,'Name':'p4.','Key':'" KEY_OF("44") "','Addresses':[]}]}");
 	mt_expect(m, "UserProfiles.40.LoginName", "'later'");
@@ -162,18 +175,22 @@ test_profiles(void **state)
 static void
 test_unchanged_when_absent(void **state)
 {
-	struct map_test *m = with("'Domain':'d','CollectServices':true,'SSHPolicy':{'rules':[{'principals':[{'any':true}],'action':{'accept':true}}]},"
-	    "'DomainDataPlaneAuditLogID':'audit','TKAInfo':{'Head':'AAAA','Disabled':false}");
+	struct map_test *m = with("'Domain':'d','CollectServices':true,'SSHPolicy':{'rules':[{'principals':[{'any':"
+				  "true}],'action':{'accept':true}}]},"
+				  "'DomainDataPlaneAuditLogID':'audit','TKAInfo':{'Head':'AAAA','Disabled':false}");
 
 	(void)state;
 	mt_same(m, "{'Domain':'','DomainDataPlaneAuditLogID':''}");
-	mt_same(m, "{'Domain':null,'CollectServices':null,'SSHPolicy':null,'DomainDataPlaneAuditLogID':null,'TKAInfo':null}");
+	mt_same(m,
+	    "{'Domain':null,'CollectServices':null,'SSHPolicy':null,'DomainDataPlaneAuditLogID':null,'TKAInfo':null}");
 	mt_expect(m, "Domain", "'d'");
 	mt_expect(m, "CollectServices", "true");
 	mt_expect(m, "DomainAuditLogID", "'audit'");
 	mt_expect(m, "TKAInfo", "{'Head':'AAAA','Disabled':false}");
 	mt_expect(m, "SSHPolicy.rules.0.action", "{'accept':true}");
-	mt_ok(m, "{'CollectServices':false,'SSHPolicy':{},'Domain':'e','TKAInfo':{'Disabled':true},'DomainDataPlaneAuditLogID':'b'}");
+	mt_ok(m,
+	    "{'CollectServices':false,'SSHPolicy':{},'Domain':'e','TKAInfo':{'Disabled':true},'"
+	    "DomainDataPlaneAuditLogID':'b'}");
 	mt_change(m, "", "", IPC_F_COLLECT | IPC_F_SSH | IPC_F_DOMAIN | IPC_F_TKA | IPC_F_AUDIT);
 	mt_expect(m, "CollectServices", "false");
 	mt_expect(m, "SSHPolicy", "{}");
@@ -194,8 +211,10 @@ test_health(void **state)
 	assert_int_equal(json_object_object_length(d), 2);
 	json_object_put(o);
 	/* printf x | sha256sum */
-	mt_expect(m, "DisplayMessages.health-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881.Text", "'x'");
-	mt_expect(m, "DisplayMessages.health-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881.Severity", "'medium'");
+	mt_expect(m, "DisplayMessages.health-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881.Text",
+	    "'x'");
+	mt_expect(m, "DisplayMessages.health-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881.Severity",
+	    "'medium'");
 	mt_same(m, "{'Health':null}");
 	mt_ok(m, "{'Health':[]}");
 	mt_change(m, "", "", IPC_F_HEALTH);
@@ -208,12 +227,14 @@ test_health(void **state)
 static void
 test_display_messages(void **state)
 {
-	struct map_test *m = with("'Health':['x'],'DisplayMessages':{'a':{'Title':'A','Text':'t','Severity':'high'},'b':{'Title':'B'}}");
+	struct map_test *m =
+	    with("'Health':['x'],'DisplayMessages':{'a':{'Title':'A','Text':'t','Severity':'high'},'b':{'Title':'B'}}");
 
 	(void)state;
 	mt_expect(m, "DisplayMessages", "{'a':{'Title':'A','Text':'t','Severity':'high'},'b':{'Title':'B'}}");
 	mt_expect(m, "Health", "['x']");
-	mt_ok(m, "{'DisplayMessages':{'b':null,'a':{'Title':'A2'},'c':{'PrimaryAction':{'URL':'https://x','Label':'l'}}}}");
+	mt_ok(m,
+	    "{'DisplayMessages':{'b':null,'a':{'Title':'A2'},'c':{'PrimaryAction':{'URL':'https://x','Label':'l'}}}}");
 	mt_change(m, "", "", IPC_F_MESSAGES);
 	mt_expect(m, "DisplayMessages", "{'a':{'Title':'A2'},'c':{'PrimaryAction':{'URL':'https://x','Label':'l'}}}");
 	mt_same(m, "{'DisplayMessages':{}}");
@@ -222,7 +243,8 @@ test_display_messages(void **state)
 	mt_expect(m, "DisplayMessages", "{'d':{'Title':'D'}}");
 	mt_ok(m, "{'DisplayMessages':{'*':null}}");
 	/* now the old kind shows again */
-	mt_expect(m, "DisplayMessages.health-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881.Text", "'x'");
+	mt_expect(m, "DisplayMessages.health-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881.Text",
+	    "'x'");
 	mt_free(m);
 }
 
@@ -236,7 +258,8 @@ test_allowed_ips(void **state)
 
 	(void)state;
 	mt_peer(m, 4, "AllowedIPs", "['100.64.1.4/32','fd7a:115c:a1e0::4/128']");
-	mt_same(m, "{'PeersChanged':[" NODE4(",'Addresses':['100.64.1.4/32','fd7a:115c:a1e0::4/128'],'AllowedIPs':null") "]}");
+	mt_same(m,
+	    "{'PeersChanged':[" NODE4(",'Addresses':['100.64.1.4/32','fd7a:115c:a1e0::4/128'],'AllowedIPs':null") "]}");
 	mt_ok(m, "{'PeersChanged':[" NODE4(",'AllowedIPs':[],'Addresses':['100.64.1.4/32']") "]}");
 	mt_peer(m, 4, "AllowedIPs", "[]");
 	mt_ok(m, "{'PeersChanged':[" NODE4(",'Addresses':['100.64.1.4/32'],'AllowedIPs':['0.0.0.0/0','::/0']") "]}");
@@ -250,14 +273,19 @@ test_allowed_ips(void **state)
 static void
 test_unsigned_peer(void **state)
 {
-	struct map_test *m = with("'Peers':[" NODE4(",'Addresses':['100.64.1.4/32'],'AllowedIPs':['0.0.0.0/0'],'UnsignedPeerAPIOnly':true") "]");
+	struct map_test *m = with("'Peers':[" NODE4(
+	    ",'Addresses':['100.64.1.4/32'],'AllowedIPs':['0.0.0.0/0'],'UnsignedPeerAPIOnly':true") "]");
 
 	(void)state;
 	mt_peer(m, 4, "AllowedIPs", "['100.64.1.4/32']");
 	mt_peer(m, 4, "UnsignedPeerAPIOnly", "true");
-	mt_ok(m, "{'PeersChanged':[" NODE4(",'UnsignedPeerAPIOnly':true,'AllowedIPs':[],'Addresses':['100.64.1.4/32','100.64.1.5/32']") "]}");
+	mt_ok(m,
+	    "{'PeersChanged':[" NODE4(
+		",'UnsignedPeerAPIOnly':true,'AllowedIPs':[],'Addresses':['100.64.1.4/32','100.64.1.5/32']") "]}");
 	mt_peer(m, 4, "AllowedIPs", "['100.64.1.4/32','100.64.1.5/32']");
-	mt_ok(m, "{'PeersChanged':[" NODE4(",'UnsignedPeerAPIOnly':false,'AllowedIPs':['10.0.0.0/8'],'Addresses':['100.64.1.4/32']") "]}");
+	mt_ok(m,
+	    "{'PeersChanged':[" NODE4(
+		",'UnsignedPeerAPIOnly':false,'AllowedIPs':['10.0.0.0/8'],'Addresses':['100.64.1.4/32']") "]}");
 	mt_peer(m, 4, "AllowedIPs", "['10.0.0.0/8']");
 	mt_free(m);
 }
@@ -268,8 +296,9 @@ test_legacy_derp(void **state)
 {
 	static const struct {
 		const char *derp, *home;
-	} t[] = { { "'DERP':'127.3.3.40:12'", "12" }, { "'DERP':'127.3.3.40:12','HomeDERP':5", "5" }, { "'DERP':'127.3.3.41:12'", NULL },
-		{ "'DERP':'127.3.3.40:x'", NULL }, { "'DERP':'127.3.3.40:'", NULL }, { "'DERP':''", NULL }, { "'DERP':'127.3.3.40:12\\u0000'", NULL },
+	} t[] = { { "'DERP':'127.3.3.40:12'", "12" }, { "'DERP':'127.3.3.40:12','HomeDERP':5", "5" },
+		{ "'DERP':'127.3.3.41:12'", NULL }, { "'DERP':'127.3.3.40:x'", NULL }, { "'DERP':'127.3.3.40:'", NULL },
+		{ "'DERP':''", NULL }, { "'DERP':'127.3.3.40:12\\u0000'", NULL },
 		{ "'DERP':'\\u0031\\u0032\\u0037.3.3.40:7','HomeDERP':0", "7" } };
 	char text[512];
 	size_t i;
@@ -294,7 +323,8 @@ test_self_capabilities(void **state)
 	char *text;
 
 	(void)state;
-	mt_ok(m, "{'Node':{'ID':1,'Key':'" SELF_KEY "','Addresses':[],'Capabilities':['https://a/b','c','d\\u00e9'],"
+	mt_ok(m,
+	    "{'Node':{'ID':1,'Key':'" SELF_KEY "','Addresses':[],'Capabilities':['https://a/b','c','d\\u00e9'],"
 	    "'CapMap':{'c':[12345678901234567890,{'x':1e400,'y':0.10}],'d\\u00e9':[]}}}");
 	text = mt_dump(m);
 	assert_non_null(strstr(text, "\"c\":[12345678901234567890,{\"x\":1e400,\"y\":0.10}]"));
@@ -326,9 +356,17 @@ test_odd_strings(void **state)
 	assert_non_null(strstr(dump, "[\"x\xf0\x9f\x98\x80y\xef\xbf\xbdz\\u0007\",\"/\\\"\\\\\\b\\f\\n\\r\\t\"]"));
 	free(dump);
 	/* bad UTF-8: a lone byte, an overlong form, a surrogate, a cut sequence */
-	mt_ok(m, "{'Domain':'a\xff" "b\xc0\xaf" "c\xed\xa0\x80" "d\xe2\x82','PeersChanged':[" NODE4(",'Addresses':[],'Odd\xffName':'\xfe'") "]}");
+	mt_ok(m,
+	    "{'Domain':'a\xff"
+	    "b\xc0\xaf"
+	    "c\xed\xa0\x80"
+	    "d\xe2\x82','PeersChanged':[" NODE4(",'Addresses':[],'Odd\xffName':'\xfe'") "]}");
 	dump = mt_dump(m);
-	assert_non_null(strstr(dump, "\"Domain\":\"a\xef\xbf\xbd" "b\xef\xbf\xbd\xef\xbf\xbd" "c\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "d\xef\xbf\xbd\xef\xbf\xbd\""));
+	assert_non_null(strstr(dump,
+	    "\"Domain\":\"a\xef\xbf\xbd"
+	    "b\xef\xbf\xbd\xef\xbf\xbd"
+	    "c\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+	    "d\xef\xbf\xbd\xef\xbf\xbd\""));
 	assert_non_null(strstr(dump, "\"Odd\xef\xbf\xbdName\":\"\xef\xbf\xbd\""));
 	free(dump);
 	/* a string of 1 MiB */
@@ -360,7 +398,8 @@ static const char *const wrong[][2] = {
 	{ "{'PeersChanged':[{'ID':2,'Addresses':['100.64.1.2']}]}", "Addresses[0]: not an address prefix" },
 	{ "{'PeersChanged':[{'ID':2,'Addresses':['100.64.1.2/33']}]}", "Addresses[0]: not an address prefix" },
 	{ "{'PeersChanged':[{'ID':2,'Addresses':['100.64.01.2/32']}]}", "Addresses[0]: not an address prefix" },
-	{ "{'PeersChanged':[{'ID':2,'AllowedIPs':['10.0.0.0/8','fe80::1%eth0/64']}]}", "AllowedIPs[1]: not an address prefix" },
+	{ "{'PeersChanged':[{'ID':2,'AllowedIPs':['10.0.0.0/8','fe80::1%eth0/64']}]}",
+	    "AllowedIPs[1]: not an address prefix" },
 	{ "{'PeersChanged':[{'ID':2,'Endpoints':['1.2.3.4']}]}", "Endpoints[0]: not an address with port" },
 	{ "{'PeersChanged':[{'ID':2,'Endpoints':['1.2.3.4:65536']}]}", "Endpoints[0]: not an address with port" },
 	{ "{'PeersChanged':[{'ID':2,'Endpoints':['2001:db8::1:80']}]}", "Endpoints[0]: not an address with port" },
@@ -369,8 +408,10 @@ static const char *const wrong[][2] = {
 	{ "{'PeersChanged':[{'ID':2,'Created':''}]}", "Created: not a time" },
 	{ "{'PeersChanged':[{'ID':2,'Online':'yes'}]}", "Online: not true or false" },
 	{ "{'PeersChanged':[{'ID':2,'Hostinfo':{'OS':1}}]}", "Hostinfo.OS: not a string" },
-	{ "{'PeersChanged':[{'ID':2,'Hostinfo':{'Services':[{'Port':65536}]}}]}", "Hostinfo.Services[0].Port: not a number of 16 bits" },
-	{ "{'PeersChanged':[{'ID':2,'Hostinfo':{'NetInfo':{'PreferredDERP':1.5}}}]}", "NetInfo.PreferredDERP: not a whole number" },
+	{ "{'PeersChanged':[{'ID':2,'Hostinfo':{'Services':[{'Port':65536}]}}]}",
+	    "Hostinfo.Services[0].Port: not a number of 16 bits" },
+	{ "{'PeersChanged':[{'ID':2,'Hostinfo':{'NetInfo':{'PreferredDERP':1.5}}}]}",
+	    "NetInfo.PreferredDERP: not a whole number" },
 	{ "{'PeersChanged':[{'ID':2,'Hostinfo':[]}]}", "Hostinfo: not an object" },
 	{ "{'PeersChanged':[{'ID':2,'CapMap':{'a':{}}}]}", "CapMap.a: not an array" },
 	{ "{'PeersChanged':[{'ID':2,'Tags':'tag:x'}]}", "Tags: not an array" },
@@ -388,7 +429,8 @@ static const char *const wrong[][2] = {
 	{ "{'CollectServices':'true'}", "CollectServices: not true or false" },
 	{ "{'DNSConfig':{'Resolvers':[{'Addr':1}]}}", "DNSConfig.Resolvers[0].Addr: not a string" },
 	{ "{'DNSConfig':{'Nameservers':['1.2.3']}}", "DNSConfig.Nameservers[0]: not an address" },
-	{ "{'DERPMap':{'Regions':{'1':{'Nodes':[{'STUNPort':'x'}]}}}}", "DERPMap.Regions.1.Nodes[0].STUNPort: not a whole number" },
+	{ "{'DERPMap':{'Regions':{'1':{'Nodes':[{'STUNPort':'x'}]}}}}",
+	    "DERPMap.Regions.1.Nodes[0].STUNPort: not a whole number" },
 	{ "{'PacketFilter':[{'SrcIPs':[1]}]}", "PacketFilter[0].SrcIPs[0]: not a string" },
 	{ "{'PacketFilters':{'a':{}}}", "PacketFilters.a: not an array" },
 	{ "{'PacketFilters':{'a':[{'DstPorts':[{'Ports':{'First':-1}}]}]}}", "Ports.First: not a number of 16 bits" },
@@ -402,18 +444,42 @@ static const char *const wrong[][2] = {
 	{ "{'PingRequest':{'IP':'1.2.3.4.5'}}", "PingRequest.IP: not an address" },
 	{ "{'ControlDialPlan':{'Candidates':[{'IP':'host'}]}}", "Candidates[0].IP: not an address" },
 	{ "{'ClientVersion':[]}", "ClientVersion: not an object" },
-	{ "[]", "not a JSON object" }, { "", "too early" }, { "null", "not a JSON object" }, { "{", "too early" }, { "{}}", "text behind" }, { "{} {}", "text behind" },
-	{ "{'Domain':'a' 'b'}", "" }, { "{'Domain' 'a'}", "" }, { "{'Domain':'a',}", "" }, { "{,}", "" }, { "{'x':tru}", "" }, { "{'x':01}", "" },
-	{ "{'x':1.}", "" }, { "{'x':-}", "" }, { "{'x':+1}", "" }, { "{'x':.5}", "" }, { "{'x':1e}", "" }, { "{'x':[1,]}", "" }, { "{'x':[1 2]}", "" },
-	{ "{'x':{'y'}}", "" }, { "{'x':{'y':1,}}", "" }, { "{'x':NaN}", "" }, { "{'x':nul}", "" }, { "{x:1}", "" }, { "{'Peers':[" PEER("2", "2", "22", "") ",]}", "" },
-	{ "{'Peers':[" PEER("2", "2", "22", "") "}", "" }, { "{'Peers':" PEER("2", "2", "22", "") "}", "Peers: not an array" }, { "{'x':'\x01'}", "" },
+	{ "[]", "not a JSON object" },
+	{ "", "too early" },
+	{ "null", "not a JSON object" },
+	{ "{", "too early" },
+	{ "{}}", "text behind" },
+	{ "{} {}", "text behind" },
+	{ "{'Domain':'a' 'b'}", "" },
+	{ "{'Domain' 'a'}", "" },
+	{ "{'Domain':'a',}", "" },
+	{ "{,}", "" },
+	{ "{'x':tru}", "" },
+	{ "{'x':01}", "" },
+	{ "{'x':1.}", "" },
+	{ "{'x':-}", "" },
+	{ "{'x':+1}", "" },
+	{ "{'x':.5}", "" },
+	{ "{'x':1e}", "" },
+	{ "{'x':[1,]}", "" },
+	{ "{'x':[1 2]}", "" },
+	{ "{'x':{'y'}}", "" },
+	{ "{'x':{'y':1,}}", "" },
+	{ "{'x':NaN}", "" },
+	{ "{'x':nul}", "" },
+	{ "{x:1}", "" },
+	{ "{'Peers':[" PEER("2", "2", "22", "") ",]}", "" },
+	{ "{'Peers':[" PEER("2", "2", "22", "") "}", "" },
+	{ "{'Peers':" PEER("2", "2", "22", "") "}", "Peers: not an array" },
+	{ "{'x':'\x01'}", "" },
 };
 
 /* rows: FLD-16 */
 static void
 test_wrong_types(void **state)
 {
-	struct map_test *m = with("'Peers':[" PEER("2", "2", "22", "") "],'Domain':'d','Health':['h'],'UserProfiles':[{'ID':10,'LoginName':'l'}]");
+	struct map_test *m = with("'Peers':[" PEER("2", "2", "22",
+	    "") "],'Domain':'d','Health':['h'],'UserProfiles':[{'ID':10,'LoginName':'l'}]");
 	char *before = mt_dump(m), *after;
 	size_t i;
 
@@ -424,9 +490,11 @@ test_wrong_types(void **state)
 		mt_refused(m, wrong[i][0], wrong[i][1]);
 		/* also when everything before it was right and would have changed something */
 		if (wrong[i][0][0] == '{' && wrong[i][0][1] == '\'') {
-			snprintf(text, sizeof(text), "{'Domain':'other','PeersRemoved':[2],'Health':[],'UserProfiles':[{'ID':10}],%s", wrong[i][0] + 1);
-			if (strstr(wrong[i][0], "'Domain'") == NULL && strstr(wrong[i][0], "Removed") == NULL && strstr(wrong[i][0], "'Health'") == NULL &&
-			    strstr(wrong[i][0], "Profiles") == NULL)
+			snprintf(text, sizeof(text),
+			    "{'Domain':'other','PeersRemoved':[2],'Health':[],'UserProfiles':[{'ID':10}],%s",
+			    wrong[i][0] + 1);
+			if (strstr(wrong[i][0], "'Domain'") == NULL && strstr(wrong[i][0], "Removed") == NULL &&
+			    strstr(wrong[i][0], "'Health'") == NULL && strstr(wrong[i][0], "Profiles") == NULL)
 				mt_refused(m, text, wrong[i][1]);
 		}
 	}
@@ -443,8 +511,9 @@ test_wrong_types(void **state)
 static void
 test_passed_through(void **state)
 {
-	struct map_test *m = with("'ClientVersion':{'LatestVersion':'1.99','Notify':true},'ControlTime':'2027-01-15T08:00:01Z','DefaultAutoUpdate':true,"
-	    "'PopBrowserURL':'https://login.example/a'");
+	struct map_test *m = with("'ClientVersion':{'LatestVersion':'1.99','Notify':true},'ControlTime':'2027-01-15T08:"
+				  "00:01Z','DefaultAutoUpdate':true,"
+				  "'PopBrowserURL':'https://login.example/a'");
 
 	(void)state;
 	mt_expect(m, "ClientVersion", "{'LatestVersion':'1.99','Notify':true}");
@@ -478,9 +547,13 @@ test_side(void **state)
 	struct netmap_change ch;
 
 	(void)state;
-	s = side_of(m, "{'KeepAlive':true,'PingRequest':{'URL':'https://h/p','URLIsNoise':true,'Types':'c2n','Payload':'R0VUIC8='},'PopBrowserURL':'https://x/y',"
-	    "'ControlTime':'2027-01-15T09:00:00Z','ClientVersion':{'LatestVersion':'2'},'Domain':'ignored','PeersRemoved':[1],"
-	    "'ControlDialPlan':{'Candidates':[{'IP':'192.0.2.1','DialStartDelaySec':0.25,'DialTimeoutSec':1e9,'Priority':1},"
+	s = side_of(m,
+	    "{'KeepAlive':true,'PingRequest':{'URL':'https://h/"
+	    "p','URLIsNoise':true,'Types':'c2n','Payload':'R0VUIC8='},'PopBrowserURL':'https://x/y',"
+	    "'ControlTime':'2027-01-15T09:00:00Z','ClientVersion':{'LatestVersion':'2'},'Domain':'ignored','"
+	    "PeersRemoved':[1],"
+	    "'ControlDialPlan':{'Candidates':[{'IP':'192.0.2.1','DialStartDelaySec':0.25,'DialTimeoutSec':1e9,'"
+	    "Priority':1},"
 	    "{'IP':'2001:db8::1','Priority':9},{'ACEHost':'a.example'},{'IP':'fe80::1%eth0'}]}}");
 	assert_int_equal(s->keepalive, 1);
 	assert_string_equal(s->ping->url, "https://h/p");
@@ -504,7 +577,10 @@ test_side(void **state)
 	mt_expect(m, "ControlTime", "'2027-01-15T09:00:00Z'");
 	assert_int_equal(netmap_clock_delta(m->nm), 3600);
 
-	s = side_of(m, "{'PingRequest':{'URL':'https://h/\\u0000p'},'PopBrowserURL':'','Debug':{'Exit':0,'SleepSeconds':-1},'ControlDialPlan':{'Candidates':null}}");
+	s = side_of(m,
+	    "{'PingRequest':{'URL':'https://h/"
+	    "\\u0000p'},'PopBrowserURL':'','Debug':{'Exit':0,'SleepSeconds':-1},'ControlDialPlan':{'Candidates':null}"
+	    "}");
 	assert_string_equal(s->ping->url, "");
 	assert_null(s->browse);
 	assert_int_equal(s->has_exit, 1);
@@ -526,15 +602,16 @@ test_debug(void **state)
 	static const struct {
 		const char *value;
 		uint32_t ms;
-	} t[] = { { "0.0004", 1 }, { "1.5", 1500 }, { "300", 300000 }, { "301", 300000 }, { "1e300", 300000 }, { "-5", 0 }, { "-0.0", 0 }, { "0", 0 },
-		{ "null", 0 }, { "99999999999999999999", 300000 } };
+	} t[] = { { "0.0004", 1 }, { "1.5", 1500 }, { "300", 300000 }, { "301", 300000 }, { "1e300", 300000 },
+		{ "-5", 0 }, { "-0.0", 0 }, { "0", 0 }, { "null", 0 }, { "99999999999999999999", 300000 } };
 	struct map_test *m = with("");
 	char text[128];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		snprintf(text, sizeof(text), "{'Debug':{'SleepSeconds':%s,'DisableLogTail':true,'GoroutineDumpURL':'x','Foo':[1]}}", t[i].value);
+		snprintf(text, sizeof(text),
+		    "{'Debug':{'SleepSeconds':%s,'DisableLogTail':true,'GoroutineDumpURL':'x','Foo':[1]}}", t[i].value);
 		assert_int_equal(side_of(m, text)->sleep_ms, t[i].ms);
 		assert_int_equal(ingest_side(m->g)->disable_logtail, 1);
 		assert_int_equal(ingest_side(m->g)->has_exit, 0);
@@ -551,18 +628,27 @@ test_names(void **state)
 	char *dump;
 
 	(void)state;
-	mt_ok(m, "{'domain':'lower','peerschanged':[{'id':4,'KEY':'" KEY_OF("44") "','addresses':['100.64.1.4/32'],'homederp':3,'hostinfo':{'os':'linux','hostname':'h'}}]}");
+	mt_ok(m,
+	    "{'domain':'lower','peerschanged':[{'id':4,'KEY':'" KEY_OF(
+		"44") "','addresses':['100.64.1.4/32'],'homederp':3,'hostinfo':{'os':'linux','hostname':'h'}}]}");
 	mt_expect(m, "Domain", "'lower'");
-	mt_peer(m, 4, "", "{'ID':4,'Key':'" KEY_OF("44") "','User':0,'HomeDERP':3,'Addresses':['100.64.1.4/32'],'AllowedIPs':['100.64.1.4/32'],"
-	    "'Hostinfo':{'OS':'linux','Hostname':'h'}}");
-	mt_ok(m, "{'Domain':'a','Domain':'b','PeersChanged':[{'ID':1,'ID':5,'Key':'" KEY_OF("44") "','Key':'" KEY_OF("55") "','Name':'x','name':'y',"
-	    "'Odd':1,'Odd':{'k':1,'l':2,'k':3},'CapMap':{'u':[1],'v':[2],'u':[3]}}],'OnlineChange':{'5':true,'05':false}}");
+	mt_peer(m, 4, "",
+	    "{'ID':4,'Key':'" KEY_OF(
+		"44") "','User':0,'HomeDERP':3,'Addresses':['100.64.1.4/32'],'AllowedIPs':['100.64.1.4/32'],"
+		      "'Hostinfo':{'OS':'linux','Hostname':'h'}}");
+	mt_ok(m,
+	    "{'Domain':'a','Domain':'b','PeersChanged':[{'ID':1,'ID':5,'Key':'" KEY_OF("44") "','Key':'" KEY_OF(
+		"55") "','Name':'x','name':'y',"
+		      "'Odd':1,'Odd':{'k':1,'l':2,'k':3},'CapMap':{'u':[1],'v':[2],'u':[3]}}],'OnlineChange':{'5':true,"
+		      "'05':false}}");
 	mt_expect(m, "Domain", "'b'");
 	dump = mt_dump(m);
 	assert_null(strstr(dump, "\"Odd\":1"));
 	assert_null(strstr(dump, "\"k\":1"));
 	free(dump);
-	mt_peer(m, 5, "", "{'ID':5,'Key':'" KEY_OF("55") "','User':0,'Online':false,'Name':'y','Odd':{'l':2,'k':3},'CapMap':{'v':[2],'u':[3]}}");
+	mt_peer(m, 5, "",
+	    "{'ID':5,'Key':'" KEY_OF(
+		"55") "','User':0,'Online':false,'Name':'y','Odd':{'l':2,'k':3},'CapMap':{'v':[2],'u':[3]}}");
 	mt_ok(m, "{'PeersRemoved':[4],'PeersRemoved':[5]}");
 	mt_ids(m, "4");
 	mt_free(m);
@@ -572,11 +658,23 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dns), cmocka_unit_test(test_derp), cmocka_unit_test(test_filter), cmocka_unit_test(test_filter_chunks),
-		cmocka_unit_test(test_profiles), cmocka_unit_test(test_unchanged_when_absent), cmocka_unit_test(test_health),
-		cmocka_unit_test(test_display_messages), cmocka_unit_test(test_allowed_ips), cmocka_unit_test(test_unsigned_peer),
-		cmocka_unit_test(test_legacy_derp), cmocka_unit_test(test_self_capabilities), cmocka_unit_test(test_odd_strings),
-		cmocka_unit_test(test_wrong_types), cmocka_unit_test(test_passed_through), cmocka_unit_test(test_side), cmocka_unit_test(test_debug),
+		cmocka_unit_test(test_dns),
+		cmocka_unit_test(test_derp),
+		cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_filter_chunks),
+		cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_unchanged_when_absent),
+		cmocka_unit_test(test_health),
+		cmocka_unit_test(test_display_messages),
+		cmocka_unit_test(test_allowed_ips),
+		cmocka_unit_test(test_unsigned_peer),
+		cmocka_unit_test(test_legacy_derp),
+		cmocka_unit_test(test_self_capabilities),
+		cmocka_unit_test(test_odd_strings),
+		cmocka_unit_test(test_wrong_types),
+		cmocka_unit_test(test_passed_through),
+		cmocka_unit_test(test_side),
+		cmocka_unit_test(test_debug),
 		cmocka_unit_test(test_names),
 	};
 

@@ -7,13 +7,19 @@
 #include "unit.h"
 #include "util_map.h"
 
-static const char everything[] = "{" NODE_SELF ",'KeepAlive':false,"
-    "'Peers':[" PEER("30", "30", "33", ",'Endpoints':['192.0.2.1:1'],'Hostinfo':{'OS':'linux','Services':[{'Proto':'tcp','Port':22}]}") ","
-    PEER("-2", "2", "22", ",'Online':true") "," PEER("9007199254740993", "9", "99", ",'CapMap':{'x':[{'a':1.0e2}]}") "],"
-    "'DNSConfig':{'Proxied':true},'DERPMap':{'Regions':{'1':{'RegionID':1,'Latitude':-1.50}}},"
-    "'PacketFilter':[{'SrcIPs':['*'],'DstPorts':[{'IP':'*','Ports':{'First':22,'Last':22}}]}],'UserProfiles':[{'ID':10,'LoginName':'u@e'}],'Domain':'e.com',"
-    "'SSHPolicy':{'rules':[]},'CollectServices':false,'Health':['h\\u00e9'],'DisplayMessages':{'m':{'Title':'t'}},'TKAInfo':{'Head':'H'},"
-    "'ControlTime':'2027-01-15T08:00:00Z','DomainDataPlaneAuditLogID':'aud'}";
+static const char everything[] =
+    "{" NODE_SELF ",'KeepAlive':false,"
+    "'Peers':[" PEER("30", "30", "33",
+	",'Endpoints':['192.0.2.1:1'],'Hostinfo':{'OS':'linux','Services':[{'Proto':'tcp','Port':22}]}") "," PEER("-2",
+	"2", "22", ",'Online':true") "," PEER("9007199254740993", "9", "99",
+	",'CapMap':{'x':[{'a':1.0e2}]}") "],"
+					 "'DNSConfig':{'Proxied':true},'DERPMap':{'Regions':{'1':{'RegionID':1,'"
+					 "Latitude':-1.50}}},"
+					 "'PacketFilter':[{'SrcIPs':['*'],'DstPorts':[{'IP':'*','Ports':{'First':22,'"
+					 "Last':22}}]}],'UserProfiles':[{'ID':10,'LoginName':'u@e'}],'Domain':'e.com',"
+					 "'SSHPolicy':{'rules':[]},'CollectServices':false,'Health':['h\\u00e9'],'"
+					 "DisplayMessages':{'m':{'Title':'t'}},'TKAInfo':{'Head':'H'},"
+					 "'ControlTime':'2027-01-15T08:00:00Z','DomainDataPlaneAuditLogID':'aud'}";
 
 /* rows: MAP-04 */
 static void
@@ -32,15 +38,26 @@ test_full(void **state)
 	assert_int_equal(netmap_peers(m->nm), 3);
 	assert_int_equal(netmap_online(m->nm), 1);
 	mt_ids(m, "-2 30 9007199254740993");
-	mt_expect(m, "", "{'v':1,'Seq':1,'Source':'live','ReceivedAt':'2027-01-15T08:00:00Z','NodeKey':'" SELF_KEY "','MachineKey':'" MKEY_OF("22") "','Expiry':'',"
-	    "'SelfNode':{'ID':1,'StableID':'self','Name':'me.tail1.ts.net.','User':10,'Key':'" SELF_KEY "','Addresses':['100.64.0.1/32'],'AllowedIPs':['100.64.0.1/32']},"
-	    "'Peers':[" PEER("-2", "2", "22", ",'Online':true") ","
-	    PEER("30", "30", "33", ",'Endpoints':['192.0.2.1:1'],'Hostinfo':{'OS':'linux','Services':[{'Proto':'tcp','Port':22}]}") ","
-	    PEER("9007199254740993", "9", "99", ",'CapMap':{'x':[{'a':1.0e2}]}") "],"
-	    "'DNS':{'Proxied':true},'DERPMap':{'Regions':{'1':{'RegionID':1,'Latitude':-1.50}}},"
-	    "'PacketFilterRules':[{'SrcIPs':['*'],'DstPorts':[{'IP':'*','Ports':{'First':22,'Last':22}}]}],'UserProfiles':{'10':{'ID':10,'LoginName':'u@e'}},"
-	    "'Domain':'e.com','DomainAuditLogID':'aud','SSHPolicy':{'rules':[]},'CollectServices':false,'Health':['h\\u00e9'],'DisplayMessages':{'m':{'Title':'t'}},"
-	    "'TKAInfo':{'Head':'H'},'ControlTime':'2027-01-15T08:00:00Z','ClientVersion':null,'DefaultAutoUpdate':null}");
+	mt_expect(m, "",
+	    "{'v':1,'Seq':1,'Source':'live','ReceivedAt':'2027-01-15T08:00:00Z','NodeKey':'" SELF_KEY
+	    "','MachineKey':'" MKEY_OF(
+		"22") "','Expiry':'',"
+		      "'SelfNode':{'ID':1,'StableID':'self','Name':'me.tail1.ts.net.','User':10,'Key':'" SELF_KEY
+		      "','Addresses':['100.64.0.1/32'],'AllowedIPs':['100.64.0.1/32']},"
+		      "'Peers':[" PEER("-2", "2", "22", ",'Online':true") "," PEER("30", "30", "33",
+			  ",'Endpoints':['192.0.2.1:1'],'Hostinfo':{'OS':'linux','Services':[{'Proto':'tcp','Port':22}]"
+			  "}") "," PEER("9007199254740993", "9", "99",
+			  ",'CapMap':{'x':[{'a':1.0e2}]}") "],"
+							   "'DNS':{'Proxied':true},'DERPMap':{'Regions':{'1':{'"
+							   "RegionID':1,'Latitude':-1.50}}},"
+							   "'PacketFilterRules':[{'SrcIPs':['*'],'DstPorts':[{'IP':'*',"
+							   "'Ports':{'First':22,'Last':22}}]}],'UserProfiles':{'10':{'"
+							   "ID':10,'LoginName':'u@e'}},"
+							   "'Domain':'e.com','DomainAuditLogID':'aud','SSHPolicy':{'"
+							   "rules':[]},'CollectServices':false,'Health':['h\\u00e9'],'"
+							   "DisplayMessages':{'m':{'Title':'t'}},"
+							   "'TKAInfo':{'Head':'H'},'ControlTime':'2027-01-15T08:00:00Z'"
+							   ",'ClientVersion':null,'DefaultAutoUpdate':null}");
 	assert_int_equal(netmap_self(m->nm, &self), 1);
 	assert_int_equal(self.id, 1);
 	assert_int_equal(self.user_id, 10);
@@ -96,10 +113,18 @@ test_new_stream(void **state)
 	/* nothing of it leaks into the new one */
 	mt_ok(m, "{" NODE_SELF ",'PeersChanged':[" PEER("7", "7", "77", "") "],'OnlineChange':{'30':true,'7':true}}");
 	assert_int_equal(m->ch.full, 1);
-	mt_expect(m, "", "{'v':1,'Seq':2,'Source':'live','ReceivedAt':'2027-01-15T08:00:00Z','NodeKey':'" SELF_KEY "','MachineKey':'" MKEY_OF("22") "','Expiry':'',"
-	    "'SelfNode':{'ID':1,'StableID':'self','Name':'me.tail1.ts.net.','User':10,'Key':'" SELF_KEY "','Addresses':['100.64.0.1/32'],'AllowedIPs':['100.64.0.1/32']},"
-	    "'Peers':[" PEER("7", "7", "77", ",'Online':true") "],'DNS':{},'DERPMap':null,'PacketFilterRules':[],'UserProfiles':{},'Domain':'','DomainAuditLogID':'',"
-	    "'SSHPolicy':null,'CollectServices':null,'Health':[],'DisplayMessages':{},'TKAInfo':null,'ControlTime':'','ClientVersion':null,'DefaultAutoUpdate':null}");
+	mt_expect(m, "",
+	    "{'v':1,'Seq':2,'Source':'live','ReceivedAt':'2027-01-15T08:00:00Z','NodeKey':'" SELF_KEY
+	    "','MachineKey':'" MKEY_OF(
+		"22") "','Expiry':'',"
+		      "'SelfNode':{'ID':1,'StableID':'self','Name':'me.tail1.ts.net.','User':10,'Key':'" SELF_KEY
+		      "','Addresses':['100.64.0.1/32'],'AllowedIPs':['100.64.0.1/32']},"
+		      "'Peers':[" PEER("7", "7", "77",
+			  ",'Online':true") "],'DNS':{},'DERPMap':null,'PacketFilterRules':[],'UserProfiles':{},'"
+					    "Domain':'','DomainAuditLogID':'',"
+					    "'SSHPolicy':null,'CollectServices':null,'Health':[],'DisplayMessages':{},'"
+					    "TKAInfo':null,'ControlTime':'','ClientVersion':null,'DefaultAutoUpdate':"
+					    "null}");
 	/* logged out: nothing is left, the numbers go on */
 	netmap_session_end(m->nm);
 	netmap_drop(m->nm);
@@ -247,14 +272,16 @@ test_limits(void **state)
 	mt_ok(m, "{" NODE_SELF "}");
 	/* depth 32: the message and an unknown member of 31 */
 	for (i = 31; i <= 32; i++) {
-		snprintf(nested, sizeof(nested), "{'x':%.*s%.*s}", i, "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", i, "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
+		snprintf(nested, sizeof(nested), "{'x':%.*s%.*s}", i, "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", i,
+		    "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
 		if (i == 31)
 			mt_same(m, nested);
 		else
 			mt_refused(m, nested, "nested too deeply");
 	}
 	for (i = 29; i <= 30; i++) {
-		snprintf(nested, sizeof(nested), "{'PeersChanged':[{'ID':3,'x':%.*s%.*s}]}", i, "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", i, "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
+		snprintf(nested, sizeof(nested), "{'PeersChanged':[{'ID':3,'x':%.*s%.*s}]}", i,
+		    "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", i, "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
 		if (i == 29)
 			mt_ok(m, nested);
 		else
@@ -265,7 +292,9 @@ test_limits(void **state)
 	assert_int_equal(count(m, 4, NM_AllowedIPs), 1024);
 	assert_int_equal(feed(m, "{'PeersChanged':[{'ID':4,'Endpoints':[", "'192.0.2.1:%'", 65, "]}]}"), 1);
 	assert_int_equal(count(m, 4, NM_Endpoints), 64);
-	assert_int_equal(feed(m, "{'PeersChanged':[{'ID':4,'CapMap':{'small':[1],'large':[", "'0123456789abcdef'", 5000, "]}}]}"), 1);
+	assert_int_equal(feed(m, "{'PeersChanged':[{'ID':4,'CapMap':{'small':[1],'large':[", "'0123456789abcdef'", 5000,
+			     "]}}]}"),
+	    1);
 	mt_peer(m, 4, "CapMap", "{'small':[1]}");
 	assert_int_equal(feed(m, "{'DNSConfig':{'Routes':{", "'r%':[]", 5000, "}}}"), 1);
 	assert_int_equal(pk_count(pk_get(m->nm->cur->field[VF_DNS]->p, NM_Routes)), 4096);
@@ -273,7 +302,9 @@ test_limits(void **state)
 	assert_int_equal(feed(m, "{'x':[", "{}", (1u << 22) - 1, "]}"), 0);
 	assert_int_equal(feed(m, "{'x':[", "{}", 1u << 22, "]}"), REFUSED);
 	assert_non_null(strstr(ingest_error(m->g), "too many values"));
-	assert_int_equal(feed(m, "{'x':[", "'0123456789012345678901234567890123456789012345678901234567890123456789'", 250000, "]}"), REFUSED);
+	assert_int_equal(feed(m, "{'x':[", "'0123456789012345678901234567890123456789012345678901234567890123456789'",
+			     250000, "]}"),
+	    REFUSED);
 	assert_non_null(strstr(ingest_error(m->g), "too large"));
 	ingest_limits(m->g)->max_peers = 100;
 	assert_int_equal(feed(m, "{'Peers':[", "{'ID':%}", 101, "]}"), REFUSED);
@@ -286,7 +317,10 @@ test_limits(void **state)
 	mt_free(m);
 }
 
-/* A server that gives every peer the same key, address and name costs no more than one that does not, and nobody is lost. */
+/*
+ * A server that gives every peer the same key, address and name costs no more than one that does not, and nobody
+ * is lost.
+ */
 static void
 test_twins(void **state)
 {
@@ -295,7 +329,10 @@ test_twins(void **state)
 
 	(void)state;
 	assert_int_equal(feed(m, "{'Node':{'ID':1,'Name':'me.t.'},'Peers':[",
-	    "{'ID':%,'Name':'twin.t.','Key':'" KEY_OF("22") "','Addresses':['100.64.1.1/32','100.64.1.1/32']}", 20000, "]}"), 1);
+			     "{'ID':%,'Name':'twin.t.','Key':'" KEY_OF(
+				 "22") "','Addresses':['100.64.1.1/32','100.64.1.1/32']}",
+			     20000, "]}"),
+	    1);
 	p = m->nm->cur->peers;
 	assert_int_equal(p->bykey.n, 1);
 	assert_int_equal(p->byaddr.n, 1);
@@ -322,8 +359,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_full), cmocka_unit_test(test_first_needs_node), cmocka_unit_test(test_new_stream),
-		cmocka_unit_test(test_stream_ends_in_a_message), cmocka_unit_test(test_cut_anywhere), cmocka_unit_test(test_limits), cmocka_unit_test(test_twins),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_first_needs_node),
+		cmocka_unit_test(test_new_stream),
+		cmocka_unit_test(test_stream_ends_in_a_message),
+		cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_twins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

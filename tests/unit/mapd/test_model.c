@@ -9,13 +9,14 @@
 #include "util_map.h"
 
 /*
- * The store against a naive model: an array of json-c objects, changed by the rules of protocol.md E.6 in the plainest way.  Random messages with
- * all operations mixed; readers hold snapshots meanwhile, which must go on showing what was there when they were taken.
+ * The store against a naive model: an array of json-c objects, changed by the rules of protocol.md E.6 in the
+ * plainest way.  Random messages with all operations mixed; readers hold snapshots meanwhile, which must go on
+ * showing what was there when they were taken.
  */
-#define IDS	 60 /* small: ids meet again and again */
+#define IDS      60 /* small: ids meet again and again */
 #define MESSAGES 12000
-#define OPS	 10 /* of each kind in a message, at most: more than 100,000 operations in all */
-#define READERS	 6
+#define OPS      10 /* of each kind in a message, at most: more than 100,000 operations in all */
+#define READERS  6
 
 static uint64_t rng = 88172645463325252u;
 
@@ -36,7 +37,7 @@ id_of(unsigned i)
 }
 
 struct model {
-	struct json_object *peer[IDS];	/* NULL: not there */
+	struct json_object *peer[IDS]; /* NULL: not there */
 };
 
 struct reader {
@@ -118,12 +119,13 @@ patch(struct model *md, unsigned i, char *text, size_t size)
 	size_t n = (size_t)snprintf(text, size, "{\"NodeID\":%lld", (long long)id_of(i));
 	char tmp[120];
 
-#define BOTH(name, target, value) do { \
-	const char *both = value; /* once: it draws numbers */ \
-	n += (size_t)snprintf(text + n, size - n, ",\"%s\":%s", name, both); \
-	if (o != NULL) \
-		put(o, target, both); \
-} while (0)
+#define BOTH(name, target, value) \
+	do { \
+		const char *both = value; /* once: it draws numbers */ \
+		n += (size_t)snprintf(text + n, size - n, ",\"%s\":%s", name, both); \
+		if (o != NULL) \
+			put(o, target, both); \
+	} while (0)
 	if (rnd(2))
 		BOTH("Online", "Online", rnd(2) ? "true" : "false");
 	if (rnd(3) == 0)
@@ -179,7 +181,8 @@ random_message(struct model *md, char *msg, size_t size)
 		return;
 	}
 	for (k = 0; k < 5; k++) {
-		static const char *const open[] = { "\"PeersRemoved\":[", "\"PeersChanged\":[", "\"PeerSeenChange\":{", "\"OnlineChange\":{", "\"PeersChangedPatch\":[" };
+		static const char *const open[] = { "\"PeersRemoved\":[", "\"PeersChanged\":[", "\"PeerSeenChange\":{",
+			"\"OnlineChange\":{", "\"PeersChangedPatch\":[" };
 		char used[IDS] = { 0 };
 
 		n[k] = (size_t)sprintf(part[k], "%s", open[k]);
@@ -261,7 +264,8 @@ model_text(const struct model *md)
 	for (k = 0; k < n; k++)
 		for (i = 0; i < IDS; i++)
 			if (md->peer[i] != NULL && id_of((unsigned)i) == ids[k])
-				w += (size_t)snprintf(out + w, 1024, "%s\n", json_object_to_json_string_ext(md->peer[i], JSON_C_TO_STRING_PLAIN));
+				w += (size_t)snprintf(out + w, 1024, "%s\n",
+				    json_object_to_json_string_ext(md->peer[i], JSON_C_TO_STRING_PLAIN));
 	return out;
 }
 

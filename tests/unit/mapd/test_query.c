@@ -119,7 +119,9 @@ expect_answer(struct fixture *f, enum ipc_query_verb verb, const char *args, con
 	free(w);
 }
 
-#define TWO "{" NODE_SELF ",'Peers':[" PEER("2", "2", "22", "") "," PEER("30", "3", "33", ",'Online':true") "," PEER("-4", "4", "44", "") "]}"
+#define TWO \
+	"{" NODE_SELF ",'Peers':[" PEER("2", "2", "22", "") "," PEER("30", "3", "33", ",'Online':true") "," PEER("-4", \
+	    "4", "44", "") "]}"
 
 static void
 test_no_netmap(void **state)
@@ -269,14 +271,17 @@ test_watch(void **state)
 
 	change(f, "{'PeersRemoved':[2],'OnlineChange':{'30':false},'Domain':'d','DNSConfig':{'Proxied':true}}");
 	s = take(f, a, 1u << 20, &ended);
-	assert_non_null(strstr(s, "\"netmapSeq\":2,\"changed\":[\"30\"],\"removed\":[\"2\"],\"fields\":[\"DNS\",\"Domain\"],\"nodes\":[{\"ID\":30,"));
+	assert_non_null(strstr(s,
+	    "\"netmapSeq\":2,\"changed\":[\"30\"],\"removed\":[\"2\"],\"fields\":[\"DNS\",\"Domain\"],\"nodes\":[{"
+	    "\"ID\":30,"));
 	check_events(s, 3, "delta");
 	free(s);
 	query_event(f->q, IPC_ID_NONE, "\"event\":\"browse\",\"url\":\"u\"", 26);
 	change(f, "{'OnlineChange':{'30':true}}");
 	change(f, TWO);
 	s = take(f, b, 1u << 20, &ended);
-	assert_non_null(strstr(s, "\"event\":\"netmap\",\"netmapSeq\":4,\"full\":true,\"peers\":3,\"netmap\":{\"v\":1,\"Seq\":4,"));
+	assert_non_null(
+	    strstr(s, "\"event\":\"netmap\",\"netmapSeq\":4,\"full\":true,\"peers\":3,\"netmap\":{\"v\":1,\"Seq\":4,"));
 	check_events(s, 3, "delta browse delta netmap");
 	free(s);
 	/* logged out, and in again */
@@ -299,7 +304,8 @@ static void
 test_slow_watcher(void **state)
 {
 	struct fixture *f = fixture(TWO);
-	int slow = ask(f, 1, IPC_Q_WATCH_NETMAP, ""), good = ask(f, 2, IPC_Q_WATCH_NETMAP, ""), ended, i, deltas = 0, statuses = 0;
+	int slow = ask(f, 1, IPC_Q_WATCH_NETMAP, ""), good = ask(f, 2, IPC_Q_WATCH_NETMAP, ""), ended, i, deltas = 0,
+	    statuses = 0;
 	size_t most = 0;
 	char *s, *p, text[700];
 	struct client *c;
@@ -312,7 +318,9 @@ test_slow_watcher(void **state)
 	check_events(s, 1, "status netmap");
 	free(s);
 	for (i = 0; i < 10000; i++) {
-		snprintf(text, sizeof(text), "{'OnlineChange':{'30':%s},'PeersChangedPatch':[{'NodeID':2,'CapMap':{'filler':['%0400d']}}]}", i & 1 ? "true" : "false", i);
+		snprintf(text, sizeof(text),
+		    "{'OnlineChange':{'30':%s},'PeersChangedPatch':[{'NodeID':2,'CapMap':{'filler':['%0400d']}}]}",
+		    i & 1 ? "true" : "false", i);
 		change(f, text);
 		if (i % 100 == 0)
 			query_event(f->q, IPC_ID_NONE, "\"event\":\"status\",\"x\":1", 22);
@@ -363,7 +371,8 @@ test_snapshot_readers(void **state)
 	(void)state;
 	pb_puts(&b, "{\"Node\":{\"ID\":1,\"Key\":\"" SELF_KEY "\"},\"Peers\":[");
 	for (i = 0; i < 20000; i++)
-		pb_printf(&b, "%s{\"ID\":%d,\"Name\":\"p%d.x.\",\"Key\":\"nodekey:%064x\",\"Online\":true}", i ? "," : "", i + 2, i, i + 1);
+		pb_printf(&b, "%s{\"ID\":%d,\"Name\":\"p%d.x.\",\"Key\":\"nodekey:%064x\",\"Online\":true}",
+		    i ? "," : "", i + 2, i, i + 1);
 	pb_puts(&b, "]}");
 	assert_int_equal(mt_raw(f->m, (char *)b.p, b.n, 100000), 1);
 	query_changed(f->q, &f->m->ch);
@@ -374,8 +383,11 @@ test_snapshot_readers(void **state)
 		for (i = 0; i < 2000; i++) {
 			char text[300];
 
-			snprintf(text, sizeof(text), "{'OnlineChange':{'%d':%s},'PeersRemoved':[%d],'PeersChanged':[{'ID':%d,'Key':'" KEY_OF("77") "'}]}",
-			    2 + (i * 7 + k) % 20000, k & 1 ? "true" : "false", 2 + (i * 11 + k * 3) % 20000, 30000 + i + k * 1000);
+			snprintf(text, sizeof(text),
+			    "{'OnlineChange':{'%d':%s},'PeersRemoved':[%d],'PeersChanged':[{'ID':%d,'Key':'" KEY_OF(
+				"77") "'}]}",
+			    2 + (i * 7 + k) % 20000, k & 1 ? "true" : "false", 2 + (i * 11 + k * 3) % 20000,
+			    30000 + i + k * 1000);
 			change(f, text);
 		}
 	}
@@ -412,7 +424,8 @@ test_stuck_readers(void **state)
 	(void)state;
 	pb_puts(&b, "{\"Node\":{\"ID\":1,\"Key\":\"" SELF_KEY "\"},\"Peers\":[");
 	for (i = 0; i < 20000; i++)
-		pb_printf(&b, "%s{\"ID\":%d,\"Name\":\"p%d.x.\",\"Key\":\"nodekey:%064x\"}", i ? "," : "", i + 2, i, i + 1);
+		pb_printf(&b, "%s{\"ID\":%d,\"Name\":\"p%d.x.\",\"Key\":\"nodekey:%064x\"}", i ? "," : "", i + 2, i,
+		    i + 1);
 	pb_puts(&b, "]}");
 	for (i = 0; i < 3; i++) {
 		if (i == 1)
@@ -476,8 +489,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_no_netmap), cmocka_unit_test(test_answers), cmocka_unit_test(test_half_closed), cmocka_unit_test(test_watch),
-		cmocka_unit_test(test_slow_watcher), cmocka_unit_test(test_snapshot_readers), cmocka_unit_test(test_stuck_readers), cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_no_netmap),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_half_closed),
+		cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_slow_watcher),
+		cmocka_unit_test(test_snapshot_readers),
+		cmocka_unit_test(test_stuck_readers),
+		cmocka_unit_test(test_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

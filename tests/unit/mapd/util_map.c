@@ -64,7 +64,9 @@ mt_raw(struct map_test *m, const char *text, size_t n, size_t piece)
 	}
 	if (ingest_end(m->g) == -1)
 		return REFUSED;
-	return ingest_apply(m->g, m->now, &m->ch) == -1 ? REFUSED : m->ch.full || m->ch.nchanged || m->ch.nremoved || m->ch.fields;
+	return ingest_apply(m->g, m->now, &m->ch) == -1
+	    ? REFUSED
+	    : m->ch.full || m->ch.nchanged || m->ch.nremoved || m->ch.fields;
 }
 
 int

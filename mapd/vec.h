@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef VEC_H
+#define VEC_H
+
+#include <stddef.h>
+
+/*
+ * pp points to a pointer to elements of size bytes with room for *cap of them: make room for n at least.  0, or -1
+ * with everything as it was.
+ */
+int	 vec_grow(void *pp, size_t *cap, size_t n, size_t size);
+
+#endif
