@@ -1,0 +1,334 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The tailnetd authors
+"""make bench: what tailnetd costs.  Prints `name value unit` lines; progress and errors go to stderr.
+
+    make bench                                  everything but 250,000 peers
+    make bench BENCH="ingest delta"             some sections
+    make bench BENCH=full                       everything, with 250,000 peers (-f is the same)
+
+Sections: start ingest delta latency idle sizes rtt store go.  The daemon is the real one, all its processes and its sandbox;
+the server is the scripted one of the e2e tests on loopback, which encodes everything before the clock starts.
+"""
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "e2e")]
+import gobench  # noqa: E402
+import harness  # noqa: E402
+from controlserver import CA, big_peers, make_peer  # noqa: E402
+from measure import Processes, emit, memory, quantile, say  # noqa: E402
+from tailnet import AUTH_KEY, FIRST, BenchServer, flips, label, pairs, send_all, small_peers  # noqa: E402
+
+SECTIONS = ("sizes", "start", "idle", "ingest", "delta", "latency", "rtt", "store", "go")
+SIZES = (1000, 10000, 100000)
+BIG = 250000
+ROUNDS = 7  # of a start
+BATCH, BATCHES = 400, 10  # deltas sent at a time
+ONE_WAY = 50  # ms, of the delaying proxy
+
+
+@contextlib.contextmanager
+def daemon(url, start=True, **conf):
+    """A daemon as it runs in the field: its log level is not the debug level of the tests."""
+    conf.setdefault("log_level", "info")
+    d = harness.Daemon(url, auth_key=AUTH_KEY, start=False, **conf)
+    try:
+        if start:
+            d.start()
+        yield d
+    finally:
+        d.cleanup()
+
+
+def exact_sync(d, before=None):
+    """Seconds from exec until the event that says synchronized."""
+    t = time.monotonic()
+    d.spawn()
+    while True:
+        try:
+            w = harness.Watch(d.socket)
+            break
+        except OSError:
+            if d.proc.poll() is not None or time.monotonic() - t > harness.DEADLINE:
+                raise harness.Late("tailnetd does not answer: " + d.log(last=20))
+            time.sleep(0.0005)
+    try:
+        e = w.wait(lambda e: e.get("event") == "status" and e["status"]["state"] == harness.SYNC, what=harness.SYNC)
+        return e["_t"] - t
+    finally:
+        w.close()
+
+
+def starts(url, rounds, **conf):
+    """[first starts], [warm starts], in seconds."""
+    first, warm = [], []
+    for _ in range(rounds):
+        with daemon(url, start=False, **conf) as d:
+            first.append(exact_sync(d))
+            d.stop()
+            warm.append(exact_sync(d))
+            d.stop()
+    return first, warm
+
+
+def ten_peers(s):
+    s.auto_full = True
+    for i in range(10):
+        s.tailnet.add_peer(FIRST + i)
+    return s
+
+
+def sec_sizes(want):
+    total = 0
+    with tempfile.TemporaryDirectory() as tmp:
+        for name in ("tailnetd", "authd", "mapd", "resolver", "tailnetctl"):
+            out = os.path.join(tmp, name)
+            subprocess.run(["strip", "-o", out, os.path.join(harness.BIN, name)], check=True)
+            size = os.path.getsize(out)
+            total += size
+            emit("size_" + name, size, "bytes")
+    emit("size_all", total, "bytes")
+
+
+def sec_start(want):
+    with ten_peers(BenchServer()) as s:
+        first, warm = starts(s.url, ROUNDS, server_key=s.noise_public)
+    emit("start_first", quantile(first, 0.5) * 1e3, "ms")
+    emit("start_warm", quantile(warm, 0.5) * 1e3, "ms")
+
+
+def sec_idle(want):
+    with ten_peers(BenchServer()) as s, daemon(s.url) as d:
+        d.wait(lambda st: st["synced"] and st["state"] == harness.SYNC)
+        assert d.status()["peers"] == 10
+        time.sleep(10)  # until what is not needed all the time has gone: authd, resolver
+        pids = Processes(d).pids
+        total = {"Pss": 0, "Private_Dirty": 0}
+        for name, pid in sorted(pids.items()):
+            mem = memory(pid)
+            for key, what in (("Pss", "pss"), ("Private_Dirty", "private_dirty")):
+                emit("idle_%s_%s" % (what, name), mem[key] / 1024, "KiB")
+                total[key] += mem[key]
+        emit("idle_pss_all", total["Pss"] / 1024, "KiB")
+        emit("idle_private_dirty_all", total["Private_Dirty"] / 1024, "KiB")
+        p = Processes(d)
+        time.sleep(5)
+        emit("idle_cpu_all", p.cpu() / p.wall() * 1e6, "us/s")
+
+
+def wait_seq(d, seq, timeout=30):
+    """Until the netmap has that sequence number.  Asks seldom: to answer costs CPU, too."""
+    harness.until(lambda: d.status()["netmapSeq"] >= seq, timeout, "netmapSeq %d" % seq, every=0.02)
+
+
+def ingest(d, m, s, n, name, want):
+    """The full map: emits its figures."""
+    full, decoded = s.frames(m)
+    p = Processes(d)
+    before = memory(p.pids["mapd"])["Private_Dirty"]
+    p.mark()
+    m.send_raw(full)
+    harness.until(lambda: (lambda st: st["synced"] and st["peers"] == n)(d.status()), 120, "%d peers" % n, every=0.005)
+    wall, cpu, cpu_all = p.wall(), p.cpu("mapd"), p.cpu()
+    if "ingest" not in want:
+        return
+    emit(name + "_wall", wall, "s")
+    emit(name + "_cpu", cpu, "s")
+    emit(name + "_cpu_all", cpu_all, "s")
+    emit(name + "_decoded", decoded / 1e6, "MB")
+    emit(name + "_wire", len(full) / 1e6, "MB")
+    emit(name + "_peak", p.peak("mapd") / 1e6, "MB")
+    emit(name + "_peak_all", p.peak() / 1e6, "MB")
+    time.sleep(1)
+    emit(name + "_steady", (memory(p.pids["mapd"])["Private_Dirty"] - before) / n, "bytes/peer")
+
+
+def delta(d, m, n):
+    for what, make, per in (("online", flips, 1), ("add_remove_pair", pairs, 2)):
+        frames = make(m, BATCH * BATCHES // per, n)
+        seq = d.status()["netmapSeq"]
+        p = Processes(d)
+        for i in range(0, len(frames), BATCH):
+            send_all(m, frames[i:i + BATCH])
+            wait_seq(d, seq + len(frames[:i + BATCH]))
+        cpu, cpu_all = p.cpu("mapd"), p.cpu()
+        emit("delta_%s_%s_cpu" % (what, label(n)), cpu / len(frames) * per * 1e6, "us")
+        emit("delta_%s_%s_cpu_all" % (what, label(n)), cpu_all / len(frames) * per * 1e6, "us")
+
+
+# A netmap client of its own process, so that it and the probe do not wait for each other's interpreter lock.
+READER = """
+import socket, sys, time
+buf = bytearray(1 << 20)
+while True:
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    s.sendall(b"netmap\\n")
+    t, n = time.monotonic(), 0
+    while True:
+        k = s.recv_into(buf)
+        if not k:
+            break
+        n += k
+    print(n, time.monotonic() - t, flush=True)
+"""
+
+
+def latency(d, n):
+    """status and peer NAME while somebody reads the whole netmap over and over."""
+    names = ["host-%d" % (FIRST + i * 7919 % n) for i in range(400)]
+    reader = subprocess.Popen([sys.executable, "-c", READER, d.socket], stdout=subprocess.PIPE, text=True)
+    try:
+        reader.stdout.readline()  # the first one has been read: from here on there is always a dump under way
+        for what, lines in (("status", ["status"] * 400), ("peer", ["peer " + x for x in names])):
+            times = []
+            for line in lines:
+                t = time.perf_counter()
+                answer = query(d, line)
+                times.append(time.perf_counter() - t)
+                assert answer.startswith(b"{") and not answer.startswith(b'{"error"'), answer[:200]
+                time.sleep(0.002)
+            emit("latency_%s_%s_p50" % (what, label(n)), quantile(times, 0.5) * 1e3, "ms")
+            emit("latency_%s_%s_p99" % (what, label(n)), quantile(times, 0.99) * 1e3, "ms")
+    finally:
+        reader.kill()
+        reader.communicate()
+    # Alone: the probe has gone.
+    reader = subprocess.Popen([sys.executable, "-c", READER, d.socket], stdout=subprocess.PIPE, text=True)
+    try:
+        runs = [tuple(map(float, reader.stdout.readline().split())) for _ in range(3)]
+    finally:
+        reader.kill()
+        reader.communicate()
+    size, best = runs[0][0], min(t for _, t in runs)
+    emit("dump_%s_size" % label(n), size / 1e6, "MB")
+    emit("dump_%s_rate" % label(n), size / best / 1e6, "MB/s")
+
+
+def query(d, line):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(30)
+        s.connect(d.socket)
+        s.sendall(line.encode() + b"\n")
+        out = b""
+        while True:
+            p = s.recv(1 << 16)
+            if not p:
+                return out
+            out += p
+
+
+def sec_scale(want, sizes):
+    """ingest, delta and latency share a daemon for each size."""
+    kinds = [(n, "", big_peers) for n in sizes if "ingest" in want or n != 10000 or "delta" in want]
+    if "ingest" in want:
+        kinds.append((100000, "_small", small_peers))
+    for n, kind, make in kinds:
+        say("%d peers%s" % (n, kind.replace("_", ", ")))
+        big = {"max_map_wire": "256M", "max_map_decoded": "512M"} if n > 100000 else {}
+        with BenchServer(peers=make(n)) as s, daemon(s.url, **big) as d:
+            m = s.map(timeout=60)
+            ingest(d, m, s, n, "ingest_%s%s" % (label(n), kind), want)
+            if "delta" in want and not kind:
+                delta(d, m, n)
+            if "latency" in want and n == 100000 and not kind:
+                latency(d, n)
+
+
+class DelayProxy:
+    def __init__(self, *ports):
+        self.proc = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "delayproxy.py"), str(ONE_WAY)] +
+                                     [str(p) for p in ports], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.ports = [int(p) for p in self.proc.stdout.readline().split()]
+
+    def __enter__(self):
+        return self.ports
+
+    def __exit__(self, *exc):
+        self.proc.kill()
+        self.proc.communicate()
+
+
+def trips(name, seconds):
+    emit("rtt_%s" % name, seconds * 1e3, "ms")
+    emit("rtt_%s_round_trips" % name, seconds * 1e3 / (2 * ONE_WAY), "trips")
+
+
+def sec_rtt(want, program=None):
+    with tempfile.TemporaryDirectory() as tmp:
+        os.chmod(tmp, 0o755)
+        ca = CA(tmp)
+        with ten_peers(BenchServer(tls=ca.context())) as s, DelayProxy(s.ports["clear"], s.ports["tls"]) as (clear, tls):
+            http, https = "http://127.0.0.1:%d" % clear, "https://127.0.0.1:%d" % tls
+            for name, url, how in (("clear", http, {}), ("tls", https, {"ca_file": ca.file, "transport": "tls"})):
+                first, _ = starts(url, 3, **how)
+                _, warm = starts(url, 3, server_key=s.noise_public, **how)
+                trips("first_" + {"clear": "http", "tls": "https"}[name], quantile(first, 0.5))
+                trips("warm_" + name, quantile(warm, 0.5))
+                for mode in ("controlclient", "tsp") if program else ():
+                    go = []
+                    for _ in range(3):
+                        c = gobench.GoClient(program, mode, url, env={"SSL_CERT_FILE": ca.file})
+                        try:
+                            go.append(c.wait(1, 30)["wallMs"] / 1e3)
+                        except harness.Late as e:
+                            say("rtt: %s over %s: %s" % (mode, url.split(":")[0], e))
+                        finally:
+                            c.stop()
+                    if go:
+                        trips("first_%s_go_%s" % (url.split(":")[0], mode), quantile(go, 0.5))
+
+
+def sec_store(want):
+    """mapd's store by itself: tests/bench/ingest.c."""
+    p = subprocess.Popen([os.path.join(harness.BUILD, "tests", "bench", "ingest")], stdout=subprocess.PIPE, text=True)
+    for line in p.stdout:
+        print("store_" + " ".join(line.split()[:3]), flush=True)
+    if p.wait() != 0:
+        raise RuntimeError("ingest ended with %d" % p.returncode)
+
+
+def sec_go(want, program, sizes):
+    for mode in ("controlclient", "tsp"):
+        for n, kind, make in [(n, "", big_peers) for n in sizes if n <= 100000] + [(100000, "_small", small_peers)]:
+            gobench.run(program, mode, lambda make=make, n=n: BenchServer(peers=make(n)), n, kind)
+
+
+def main(args):
+    full = bool({"full", "-f"} & set(args))
+    want = [a for a in args if a not in ("full", "-f")] or list(SECTIONS)
+    bad = [a for a in want if a not in SECTIONS]
+    if bad:
+        sys.exit("bench: no section %s; there are: full %s" % (bad[0], " ".join(SECTIONS)))
+    if os.getuid() == 0:
+        subprocess.run([os.path.join(harness.ROOT, "contrib", "install-users"), "--quiet"], check=True, stdout=subprocess.DEVNULL)
+    else:
+        say("not root: the daemon runs as this user, with what the sandbox can do then")
+    sizes = SIZES + ((BIG,) if full else ())
+    failed = []
+    with tempfile.TemporaryDirectory() as tmp:
+        program = gobench.build(tmp) if {"go", "rtt"} & set(want) else None
+        todo = [(n, lambda f=f: f(want)) for n, f in (("sizes", sec_sizes), ("start", sec_start), ("idle", sec_idle))]
+        todo += [("ingest delta latency", lambda: sec_scale(want, sizes)), ("rtt", lambda: sec_rtt(want, program)),
+                 ("store", lambda: sec_store(want)), ("go", lambda: program and sec_go(want, program, sizes))]
+        for names, f in todo:
+            if not set(names.split()) & set(want):
+                continue
+            say(names)
+            try:
+                f()
+            except Exception as e:
+                say("%s: %s: %s" % (names, type(e).__name__, str(e)[-3000:]))
+                failed.append(names)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
