@@ -553,7 +553,7 @@ auth_on_saved(struct client *c, uint32_t id, int ok, const char *err)
 		return;
 	if (id != c->op_id) {
 		/* A later save went through where ours failed: so may this one.  An earlier one says nothing: ours is on its way. */
-		if (ok && op != OP_CLEAR && id > c->op_id)
+		if (ok && op != OP_CLEAR && (int32_t)(id - c->op_id) > 0)
 			auth_on_save_timer(c);
 		return;
 	}

@@ -16,6 +16,7 @@
  */
 #define SIM_USED __attribute__((unused))
 #define SIM_LOG	 64
+#define SIM_QUEUE 8	/* action.c has room for as many */
 
 struct sim_keys { int node, old, cand; };	/* key numbers, 0 = none */
 
@@ -119,7 +120,7 @@ sim_do(struct sim *s, const struct client_action *a, struct client_event *saved,
 	case CA_GENERATE: s->mem.cand = ++s->last_key; break;
 	case CA_DROP_CANDIDATE: s->mem.cand = 0; break;
 	case CA_SAVE:
-		assert_true(*nsaved < 16);
+		assert_true(*nsaved < SIM_QUEUE); /* one event does not save without end */
 		saved[*nsaved].type = CE_SAVED;
 		saved[*nsaved].id = a->id;
 		saved[*nsaved].u.result.ok = sim_save(s, a->u.save);
@@ -137,19 +138,23 @@ sim_do(struct sim *s, const struct client_action *a, struct client_event *saved,
 	}
 }
 
+/* As action.c does it: what an action causes waits until the actions are done, and then takes its turn. */
 static SIM_USED void
 sim_step(struct sim *s, const struct client_event *e)
 {
-	struct client_event saved[16];
+	struct client_event saved[SIM_QUEUE];
 	struct client_actions out;
-	unsigned i, n = 0;
+	unsigned i, n = 0, next = 0;
 
 	memset(saved, 0, sizeof(saved));
-	client_event(&s->c, s->ms, s->wall, e, &out);
-	for (i = 0; i < out.n; i++)
-		sim_do(s, &out.a[i], saved, &n);
-	for (i = 0; i < n; i++)
-		sim_step(s, &saved[i]);
+	for (;;) {
+		client_event(&s->c, s->ms, s->wall, e, &out);
+		for (i = 0; i < out.n; i++)
+			sim_do(s, &out.a[i], saved, &n);
+		if (next == n)
+			return;
+		e = &saved[next++];
+	}
 }
 
 /* One event with all that follows from it at once; then the state as a status event would show it. */
