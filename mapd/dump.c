@@ -6,8 +6,9 @@
 
 #include "dict.h"
 #include "dump.h"
+#include "filter.h"
 
-enum { HEAD, PEERS, MIDDLE, FILTER, PROFILES_HEAD, PROFILES, TAIL, DONE };
+enum { HEAD, PEERS, MIDDLE, FILTER, EFFECTIVE_HEAD, EFFECTIVE, PROFILES_HEAD, PROFILES, TAIL, DONE };
 
 const char *
 source_name(enum ipc_source s)
@@ -265,10 +266,14 @@ filter(struct dump *d, struct pb *out, size_t about)
 		if (d->rule == NULL)
 			d->rule = pk_first(list);
 		while (pk_element(&d->rule, &v)) {
-			if (d->any)
-				pb_byte(out, ',');
-			(void)pk_print(out, v, d->nm->names);
-			d->any = 1;
+			if (d->phase == EFFECTIVE) {
+				d->any |= filter_print_rule(out, v, d->nm->names, d->any);
+			} else {
+				if (d->any)
+					pb_byte(out, ',');
+				(void)pk_print(out, v, d->nm->names);
+				d->any = 1;
+			}
 			if (out->n >= about)
 				return 1;
 		}
@@ -276,10 +281,26 @@ filter(struct dump *d, struct pb *out, size_t about)
 	return 0;
 }
 
+/* Which of them count, and how (FLD-06). */
+static void
+effective_head(struct dump *d, struct pb *out)
+{
+	const char *closed = filter_closed(d->snap.view, d->snap.peers_at, d->nm->names);
+
+	pb_puts(out, "],\"EffectiveFilter\":{\"DenyAll\":");
+	pb_puts(out, closed ? "true" : "false");
+	pb_puts(out, ",\"Reason\":\"");
+	pb_puts(out, closed ? closed : "");
+	pb_puts(out, "\",\"Rules\":[");
+	d->any = 0;
+	d->chunk = closed ? SIZE_MAX : 0;
+	d->rule = NULL;
+}
+
 static void
 profiles_head(struct dump *d, struct pb *out)
 {
-	pb_puts(out, "],\"UserProfiles\":{");
+	pb_puts(out, "]},\"UserProfiles\":{");
 	d->any = d->begun = 0;
 }
 
@@ -408,9 +429,11 @@ dump_more(struct dump *d, struct pb *out, size_t about)
 			break;
 		case MIDDLE: middle(d, out); break;
 		case FILTER:
+		case EFFECTIVE:
 			if (filter(d, out, about))
 				return 1;
 			break;
+		case EFFECTIVE_HEAD: effective_head(d, out); break;
 		case PROFILES_HEAD: profiles_head(d, out); break;
 		case PROFILES:
 			if (profiles(d, out, about))

@@ -219,7 +219,7 @@ static void
 count_in(struct peers *p, const struct node *n)
 {
 	p->online += (size_t)is_online(n);
-	p->unsigned_peers += (n->state & NODE_UNSIGNED) != 0;
+	p->had_unsigned |= (n->state & NODE_UNSIGNED) != 0;
 	if ((n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO && !node_expired(n) &&
 	    n->key_expiry < p->next_expiry)
 		p->next_expiry = n->key_expiry;
@@ -229,7 +229,6 @@ static void
 count_out(struct peers *p, const struct node *n)
 {
 	p->online -= (size_t)is_online(n);
-	p->unsigned_peers -= (n->state & NODE_UNSIGNED) != 0;
 	if ((n->state & NODE_EXPIRY) && n->key_expiry == p->next_expiry)
 		p->stale_expiry = 1;
 }

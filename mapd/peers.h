@@ -19,7 +19,8 @@ struct peers {
 	struct dict	*dict;
 	struct hash	 bykey, byaddr, byname;	/* name: without the trailing dot, lower case */
 	size_t		 twins_key, twins_addr, twins_name;
-	size_t		 online, unsigned_peers;
+	size_t		 online;
+	int		 had_unsigned;		/* there is or was a peer with UnsignedPeerAPIOnly */
 	int64_t		 next_expiry;		/* no living peer that is not marked expires before; INT64_MAX = none */
 	int		 stale_expiry;		/* next_expiry may be too early */
 };

@@ -144,6 +144,81 @@ test_filter_chunks(void **state)
 	mt_free(m);
 }
 
+/* One entry of SrcIPs each: what is left of it in the effective rule. */
+static const char *const entries[][2] = { { "'*'", "'*'" }, { "'10.0.0.1'", "'10.0.0.1'" },
+	{ "'10.0.0.0/8'", "'10.0.0.0/8'" }, { "'10.0.0.1/8'", "" }, { "'10.0.0.1-10.0.0.9'", "'10.0.0.1-10.0.0.9'" },
+	{ "'10.0.0.9-10.0.0.1'", "" }, { "'10.0.0.1-::1'", "" }, { "'fd7a::/16'", "'fd7a::/16'" },
+	{ "'fd7a::1-fd7a::2'", "'fd7a::1-fd7a::2'" }, { "'cap:x.com/c'", "'cap:x.com/c'" }, { "'cap:'", "" },
+	{ "'autogroup:member'", "" }, { "''", "" }, { "'1.2.3'", "" }, { "'1.2.3.4/33'", "" }, { "'-'", "" },
+	{ "null", "" }, { "'**'", "" }, { "'fe80::1%eth0'", "" } };
+
+/* rows: FLD-06 */
+static void
+test_effective_filter(void **state)
+{
+	struct map_test *m = with("");
+	char text[512], want[512];
+	size_t i;
+
+	(void)state;
+	mt_expect(m, "EffectiveFilter", "{'DenyAll':true,'Reason':'no rules','Rules':[]}");
+	for (i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		/* a bad entry goes, the good one beside it stays */
+		snprintf(text, sizeof(text),
+		    "{'PacketFilter':[{'SrcIPs':[%s,'192.0.2.%zu'],'DstPorts':[{'IP':'*','Ports':{'First':1,'Last':2}}]"
+		    "}]}",
+		    entries[i][0], i);
+		mt_ok(m, text);
+		snprintf(want, sizeof(want), "[%s%s'192.0.2.%zu']", entries[i][1], entries[i][1][0] ? "," : "", i);
+		mt_expect(m, "EffectiveFilter.Rules.0.SrcIPs", want);
+		mt_expect(m, "EffectiveFilter.DenyAll", "false");
+	}
+	/* nothing that is left out may make a rule mean more */
+	mt_ok(m,
+	    "{'PacketFilter':[{'SrcIPs':['bad'],'DstPorts':[{'IP':'*'}]},{'SrcIPs':['*'],'DstPorts':[{'IP':'bad'},{'IP'"
+	    ":'cap:x'}]},"
+	    "{'SrcIPs':['*'],'DstPorts':[{'IP':'*'}],'IPProto':[256,-1]},{'SrcIPs':['*']},{'SrcIPs':[],'DstPorts':[{'"
+	    "IP':'*'}]},{},"
+	    "{'SrcIPs':['1.1.1.1'],'DstPorts':[{'IP':'2.2.2.2'}],'IPProto':[17,300,99]},"
+	    "{'SrcIPs':['1.1.1.1'],'DstPorts':[{'IP':'2.2.2.2'}],'IPProto':[]},"
+	    "{'SrcIPs':['3.3.3.3'],'CapGrant':[{'Dsts':['100.64.0.1/32'],'CapMap':{'c':[1]}}]}]}");
+	mt_expect(m, "EffectiveFilter",
+	    "{'DenyAll':false,'Reason':'','Rules':["
+	    "{'SrcIPs':['1.1.1.1'],'DstPorts':[{'IP':'2.2.2.2'}],'IPProto':[17,99]},"
+	    "{'SrcIPs':['1.1.1.1'],'DstPorts':[{'IP':'2.2.2.2'}],'IPProto':[6,17,1,58]},"
+	    "{'SrcIPs':['3.3.3.3'],'CapGrant':[{'Dsts':['100.64.0.1/32'],'CapMap':{'c':[1]}}]}]}");
+	/* forms of old servers close it all, in whatever chunk */
+	mt_ok(m, "{'PacketFilters':{'zz':[{'SrcIPs':['*'],'SrcBits':[32],'DstPorts':[{'IP':'*'}]}]}}");
+	mt_expect(m, "EffectiveFilter", "{'DenyAll':true,'Reason':'a rule has SrcBits or Bits','Rules':[]}");
+	mt_ok(m, "{'PacketFilters':{'zz':[{'SrcIPs':['*'],'SrcBits':[],'DstPorts':[{'IP':'*','Bits':null}]}]}}");
+	mt_expect(m, "EffectiveFilter.DenyAll", "false");
+	mt_ok(m, "{'PacketFilters':{'zz':[{'SrcIPs':['*'],'DstPorts':[{'IP':'*','Bits':0}]}]}}");
+	mt_expect(m, "EffectiveFilter.DenyAll", "true");
+	mt_free(m);
+}
+
+/* E.9, last sentence: a server that gives an unsigned peer network access is broken or hostile. */
+static void
+test_filter_and_unsigned_peer(void **state)
+{
+	struct map_test *m = with("'PacketFilter':[{'SrcIPs':['100.64.9.0-100.64.9.4'],'DstPorts':[{'IP':'*'}]},"
+				  "{'SrcIPs':['*'],'CapGrant':[{'Dsts':['100.64.0.1/32'],'Caps':['c']}]}]");
+
+	(void)state;
+	mt_expect(m, "EffectiveFilter.DenyAll", "false");
+	mt_ok(m,
+	    "{'PeersChanged':[{'ID':4,'Key':'" KEY_OF(
+		"44") "','Addresses':['100.64.9.5/32'],'UnsignedPeerAPIOnly':true}]}");
+	mt_expect(m, "EffectiveFilter.DenyAll", "false");
+	mt_ok(m,
+	    "{'PeersChanged':[{'ID':5,'Key':'" KEY_OF(
+		"55") "','Addresses':['100.64.9.4/32'],'UnsignedPeerAPIOnly':true}]}");
+	mt_expect(m, "EffectiveFilter", "{'DenyAll':true,'Reason':'a rule lets an unsigned peer in','Rules':[]}");
+	mt_ok(m, "{'PeersRemoved':[5]}");
+	mt_expect(m, "EffectiveFilter.DenyAll", "false");
+	mt_free(m);
+}
+
 /* rows: FLD-07 */
 static void
 test_profiles(void **state)
@@ -662,6 +737,8 @@ main(void)
 		cmocka_unit_test(test_derp),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_filter_chunks),
+		cmocka_unit_test(test_effective_filter),
+		cmocka_unit_test(test_filter_and_unsigned_peer),
 		cmocka_unit_test(test_profiles),
 		cmocka_unit_test(test_unchanged_when_absent),
 		cmocka_unit_test(test_health),

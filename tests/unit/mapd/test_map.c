@@ -51,7 +51,11 @@ test_full(void **state)
 							   "'DNS':{'Proxied':true},'DERPMap':{'Regions':{'1':{'"
 							   "RegionID':1,'Latitude':-1.50}}},"
 							   "'PacketFilterRules':[{'SrcIPs':['*'],'DstPorts':[{'IP':'*',"
-							   "'Ports':{'First':22,'Last':22}}]}],'UserProfiles':{'10':{'"
+							   "'Ports':{'First':22,'Last':22}}]}],"
+							   "'EffectiveFilter':{'DenyAll':false,'Reason':'','Rules':[{"
+							   "'SrcIPs':['*'],'DstPorts':[{'IP':'*','Ports':{'First':22,"
+							   "'Last':22}}],'IPProto':[6,17,1,58]}]},'UserProfiles':{'10':"
+							   "{'"
 							   "ID':10,'LoginName':'u@e'}},"
 							   "'Domain':'e.com','DomainAuditLogID':'aud','SSHPolicy':{'"
 							   "rules':[]},'CollectServices':false,'Health':['h\\u00e9'],'"
@@ -120,7 +124,8 @@ test_new_stream(void **state)
 		      "'SelfNode':{'ID':1,'StableID':'self','Name':'me.tail1.ts.net.','User':10,'Key':'" SELF_KEY
 		      "','Addresses':['100.64.0.1/32'],'AllowedIPs':['100.64.0.1/32']},"
 		      "'Peers':[" PEER("7", "7", "77",
-			  ",'Online':true") "],'DNS':{},'DERPMap':null,'PacketFilterRules':[],'UserProfiles':{},'"
+			  ",'Online':true") "],'DNS':{},'DERPMap':null,'PacketFilterRules':[],'EffectiveFilter':{'"
+					    "DenyAll':true,'Reason':'no rules','Rules':[]},'UserProfiles':{},'"
 					    "Domain':'','DomainAuditLogID':'',"
 					    "'SSHPolicy':null,'CollectServices':null,'Health':[],'DisplayMessages':{},'"
 					    "TKAInfo':null,'ControlTime':'','ClientVersion':null,'DefaultAutoUpdate':"
