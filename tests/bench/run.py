@@ -227,7 +227,7 @@ def query(d, line):
 
 def sec_scale(want, sizes):
     """ingest, delta and latency share a daemon for each size."""
-    kinds = [(n, "", big_peers) for n in sizes if "ingest" in want or n != 10000 or "delta" in want]
+    kinds = [(n, "", big_peers) for n in sizes if {"ingest", "delta"} & set(want) or n == 100000]
     if "ingest" in want:
         kinds.append((100000, "_small", small_peers))
     for n, kind, make in kinds:
