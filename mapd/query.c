@@ -171,7 +171,13 @@ client_push(struct client *c)
 		client_close(c);
 		return -1;
 	}
-	if (full || c->work != WORK_NONE || (c->watch && !TAILQ_EMPTY(&c->queue))) {
+	/* What there is to say when all was written, like the map that a lagged watcher is owed. */
+	if (!full && fill(c) == -1) {
+		log_warnx("control client dropped: out of memory");
+		client_close(c);
+		return -1;
+	}
+	if (full || c->out.n > 0 || c->work != WORK_NONE || (c->watch && !TAILQ_EMPTY(&c->queue))) {
 		event_add(c->writable, NULL);
 		return 0;
 	}

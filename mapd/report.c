@@ -17,6 +17,7 @@ struct report {
 	struct event *flush, *count;
 	uint64_t flushed_us, counted_ms;
 	int pending; /* DELTAS has something to say */
+	uint64_t last_seq; /* of the last record in deltas */
 	struct ipc_deltas deltas;
 	struct ipc_self self; /* as last sent */
 	int have_self;
@@ -47,7 +48,8 @@ report_flush(struct report *r)
 	evtimer_del(r->flush);
 	if (!r->pending)
 		return;
-	d->seq = netmap_seq(nm);
+	/* add_record() may flush when the netmap is one message ahead of the records. */
+	d->seq = d->data_len > 0 ? r->last_seq : netmap_seq(nm);
 	d->peers = (uint32_t)netmap_peers(nm);
 	d->online = (uint32_t)netmap_online(nm);
 	d->source = (uint32_t)netmap_source(nm);
@@ -135,6 +137,7 @@ add_record(struct report *r, const struct netmap_change *ch)
 	if (d->data_len + need > sizeof(d->data))
 		collapse(d, &rec);
 	put(d, &rec, sizeof(rec));
+	r->last_seq = ch->seq;
 	if (!rec.full) {
 		put(d, ch->changed, ch->nchanged * sizeof(int64_t));
 		put(d, ch->removed, ch->nremoved * sizeof(int64_t));
