@@ -147,6 +147,7 @@ stop_map(struct parent *p, int drop)
 
 	c->pending = PENDING_NOTHING;
 	if (drop) {
+		p->netmap.dropped = 1;
 		p->netmap.source = IPC_SRC_NONE;
 		p->netmap.have_self = 0;
 		p->netmap.peers = p->netmap.online = 0;

@@ -236,7 +236,7 @@ readable(evutil_socket_t fd, short what, void *arg)
 static int
 peer_ids(int fd, uid_t *uid, gid_t *gid)
 {
-#ifdef SO_PEERCRED
+#ifdef __linux__
 	struct ucred uc;
 	socklen_t    len = sizeof(uc);
 
@@ -425,7 +425,21 @@ run_dir(const struct parent *p, char *dir, size_t size, char *err, size_t errsiz
 	return -1;
 }
 
-/* A socket left by a dead daemon is taken over; the state directory's lock says that no other one lives (D13). */
+static int
+somebody_answers(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int		   fd, rv;
+
+	if (strlen(path) >= sizeof(sun.sun_path) || (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1)
+		return 0;
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	rv = connect(fd, (struct sockaddr *)&sun, sizeof(sun));
+	close(fd);
+	return rv == 0 || errno == EAGAIN;
+}
+
+/* A socket left by a dead daemon is taken over: nobody answers, and the state directory's lock is ours (D13). */
 static int
 remove_stale(const char *path, char *err, size_t errsize)
 {
@@ -435,6 +449,10 @@ remove_stale(const char *path, char *err, size_t errsize)
 		return 0;
 	if (!S_ISSOCK(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid())) {
 		snprintf(err, errsize, "%s exists and is not a socket of ours; move it away", path);
+		return -1;
+	}
+	if (somebody_answers(path)) {
+		snprintf(err, errsize, "%s: another tailnetd answers there; give this one its own control-socket", path);
 		return -1;
 	}
 	return unlink(path);

@@ -418,7 +418,7 @@ send_register(struct child *c)
 	const struct client_action *a = &c->work;
 	struct parent		   *p = c->p;
 	struct ipc_register	    m;
-	char			    key[IPC_AUTHKEY_MAX + 1], err[400];
+	char			    key[IPC_AUTHKEY_MAX + 1];
 	size_t			    len = 0;
 
 	memset(&m, 0, sizeof(m));
@@ -429,11 +429,11 @@ send_register(struct child *c)
 	if (a->u.reg.op == IPC_REG_FOLLOWUP)
 		IPC_SET(&m, followup, p->client.goal.url, strlen(p->client.goal.url));
 	if (a->u.reg.authkey != AUTHKEY_NONE) {
-		if (parent_auth_key(p, a->u.reg.authkey, key, sizeof(key), &len, err, sizeof(err)) == -1) {
+		if (parent_auth_key(p, a->u.reg.authkey, key, sizeof(key), &len, p->auth_err, sizeof(p->auth_err)) == -1) {
 			struct client_event e = { .type = CE_REG, .id = a->id };
 
 			e.u.reg.outcome = IPC_REG_REFUSED; /* by ourselves: the message says what to do */
-			e.u.reg.err = err;
+			e.u.reg.err = p->auth_err; /* lives on: the event may have to wait */
 			e.u.reg.url = "";
 			e.u.reg.user = (struct client_user){ 0, "", "", "" };
 			child_unwant(c, AUTHD_LINGER_MS);
@@ -460,6 +460,7 @@ send_map_start(struct child *c)
 	m.machine_key = *keyring_public(p->keys, SLOT_MACHINE);
 	m.seq_base = p->netmap.seq;
 	m.prepare_only = (uint32_t)c->work.u.map.prepare;
+	p->netmap.dropped = 0;
 	ipc_set_state(c->ipc, IPC_S_BUSY);
 	ipc_send(c->ipc, IPC_MAP_START, c->work.id, &m, sizeof(m), -1);
 }
@@ -510,6 +511,8 @@ on_stream(void *arg, const struct ipc_msg *m)
 	e.u.closed.err = err;
 	if (s->what == IPC_STREAM_OPEN)
 		c->p->map_open_ms = time_mono_ms();
+	if (s->what == IPC_STREAM_LIVE)
+		c->p->counters.last_message_mono_ms = time_mono_ms();
 	if (s->what == IPC_STREAM_CLOSED) {
 		c->p->map_open_ms = 0;
 		if (c->p->client.map_id == m->id)
@@ -593,9 +596,13 @@ on_deltas(void *arg, const struct ipc_msg *m)
 	p->netmap.peers = d->peers;
 	p->netmap.online = d->online;
 	p->netmap.source = (enum ipc_source)d->source;
+	if (p->netmap.dropped) {
+		p->netmap.source = IPC_SRC_NONE;
+		p->netmap.peers = p->netmap.online = 0;
+	}
 	if (d->data_len > 0)
-		p->netmap.received_ms = time_mono_ms();
-	if (d->source == IPC_SRC_NONE)
+		p->netmap.received_ms = p->counters.last_message_mono_ms = time_mono_ms();
+	if (p->netmap.source == IPC_SRC_NONE)
 		p->netmap.have_self = 0;
 	if (walk_deltas(p, d->data, d->data_len) == -1 || d->seq != p->netmap.seq)
 		return d->data_len == 0 && d->seq <= p->netmap.seq ? 0 : -1;

@@ -121,6 +121,20 @@ open_images(struct parent *p)
 	return 0;
 }
 
+/* Told at start, not only when a login needs it; not fatal: with a good node key no login does (REG-05). */
+static void
+check_auth_key(const struct parent *p)
+{
+	char   key[IPC_AUTHKEY_MAX + 1], err[400];
+	size_t len;
+
+	if (p->cfg.auth_key_file[0] == '\0')
+		return;
+	if (config_read_authkey(&p->cfg, key, sizeof(key), &len, err, sizeof(err)) == -1)
+		log_errorx("%s", err);
+	sodium_memzero(key, sizeof(key));
+}
+
 /* --- state --- */
 
 static int
@@ -341,6 +355,14 @@ enter_sandbox(struct parent *p)
 	return 0;
 }
 
+static void
+status_due(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	status_now(arg);
+}
+
 static int
 set_up(struct parent *p)
 {
@@ -351,6 +373,7 @@ set_up(struct parent *p)
 		return EXIT_STARTUP;
 	if ((rv = open_state(p)) != EXIT_OK)
 		return rv;
+	check_auth_key(p);
 	if ((p->base = event_base_new()) == NULL || (p->watchers = watchers_new(p)) == NULL) {
 		log_error("event loop");
 		return EXIT_STARTUP;
@@ -362,7 +385,8 @@ set_up(struct parent *p)
 	if (enter_sandbox(p) == -1)
 		return EXIT_SANDBOX;
 	buf_init(&p->last_status, 1u << 20);
-	if ((p->sup = supervise_new(p)) == NULL || (p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) == NULL) {
+	randombytes_buf(p->hash_key, sizeof(p->hash_key));
+	if ((p->status_later = evtimer_new(p->base, status_due, p)) == NULL || (p->sup = supervise_new(p)) == NULL || (p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) == NULL) {
 		log_error("start");
 		return EXIT_STARTUP;
 	}
@@ -386,6 +410,8 @@ tear_down(struct parent *p)
 	for (t = 0; t < CT_COUNT; t++)
 		if (p->timers[t] != NULL)
 			event_free(p->timers[t]);
+	if (p->status_later != NULL)
+		event_free(p->status_later);
 	own_stop(p);
 	watchers_free(p->watchers);
 	parent_wipe_auth_key(p);

@@ -33,6 +33,7 @@ struct netmap_info {			/* what mapd told of the netmap, for status and metrics; 
 	uint64_t	 seq;
 	uint32_t	 peers, online;
 	uint64_t	 received_ms;	/* monotonic, of the last change; 0 = none */
+	int		 dropped;	/* logged out: what mapd still says of the old one is not shown */
 	int		 have_self;
 	struct ipc_self	 self;
 };
@@ -59,7 +60,7 @@ struct parent {
 	struct client_event queue[8];		/* events that actions caused, run after them */
 	unsigned	 queued;
 	int		 running;		/* an event is being run */
-	char		 save_err[300];
+	char		 save_err[300], auth_err[400];	/* texts of events that wait */
 	int		 login_finished;	/* for the next status event */
 
 	struct supervisor *sup;
@@ -83,6 +84,9 @@ struct parent {
 	struct watchers	*watchers;
 	struct notify	*notify;
 	struct buf	 last_status;		/* the part whose change is an event */
+	uint64_t	 last_urgent;		/* hash of what is told at once */
+	struct event	*status_later;
+	uint8_t		 hash_key[16];
 	int		 stopping;
 	int		 exit_code;
 };
@@ -112,7 +116,12 @@ void	 own_log_level(struct parent *p, enum log_level level);	/* to the children 
 /* status.c */
 enum status_part { STATUS_WHOLE, STATUS_STABLE };	/* STABLE: without what changes all the time (interface.md 6) */
 int	 status_json(struct parent *p, enum status_part part, struct buf *out);
-void	 status_changed(struct parent *p);		/* emit a status event if it did */
+/*
+ * Emit a status event if it did change: at once when state, login, sync, URL or error did, else when everything that
+ * came in this turn is dealt with, so that one happening is one event.
+ */
+void	 status_changed(struct parent *p);
+void	 status_now(struct parent *p);
 int	 status_event_body(struct parent *p, int login_finished, struct buf *out);
 int	 processes_json(struct parent *p, struct buf *out);
 int	 metrics_text(struct parent *p, struct buf *out);	/* metrics.c */

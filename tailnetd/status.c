@@ -4,6 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <event2/event.h>
+#include <sodium.h>
+
 #include "netaddr.h"
 #include "notify.h"
 #include "parent.h"
@@ -218,28 +221,61 @@ status_event_body(struct parent *p, int login_finished, struct buf *out)
 	return status_json(p, STATUS_WHOLE, out);
 }
 
+/* What must not wait: it tells of one thing after the other (STAT-01). */
+static uint64_t
+urgent_hash(const struct parent *p)
+{
+	const struct client *c = &p->client;
+	const char	    *err;
+	uint64_t	     h = 0;
+	struct buf	     b;
+
+	buf_init(&b, 16384);
+	(void)client_error(c, &err);
+	buf_printf(&b, "%d %d %d %d %s\n%s", (int)client_state(c), client_logged_in(c), c->synced, c->paused, c->goal.url, err);
+	crypto_shorthash((uint8_t *)&h, buf_ptr(&b), buf_len(&b), p->hash_key);
+	buf_free(&b);
+	return h;
+}
+
 /* The event of a change, and only of a change (STAT-03). */
 void
-status_changed(struct parent *p)
+status_now(struct parent *p)
 {
 	struct buf now, body;
 
-	if (p->watchers == NULL || p->stopping > 1)
-		return;
+	evtimer_del(p->status_later);
 	buf_init(&now, 1u << 20);
 	status_json(p, STATUS_STABLE, &now);
-	if (p->login_finished || buf_len(&now) != buf_len(&p->last_status) ||
-	    memcmp(buf_ptr(&now), buf_ptr(&p->last_status), buf_len(&now)) != 0) {
-		buf_init(&body, 1u << 20);
-		status_event_body(p, p->login_finished, &body);
-		p->login_finished = 0;
-		watch_event(p, (const char *)buf_ptr(&body), buf_len(&body));
-		buf_free(&body);
-		buf_free(&p->last_status);
-		p->last_status = now;
-		notify_status(p->notify, client_state_name(client_state(&p->client)));
-	} else
+	if (!p->login_finished && buf_len(&now) == buf_len(&p->last_status) &&
+	    memcmp(buf_ptr(&now), buf_ptr(&p->last_status), buf_len(&now)) == 0) {
 		buf_free(&now);
+		return;
+	}
+	buf_init(&body, 1u << 20);
+	status_event_body(p, p->login_finished, &body);
+	p->login_finished = 0;
+	watch_event(p, (const char *)buf_ptr(&body), buf_len(&body));
+	buf_free(&body);
+	buf_free(&p->last_status);
+	p->last_status = now;
+	notify_status(p->notify, client_state_name(client_state(&p->client)));
+}
+
+void
+status_changed(struct parent *p)
+{
+	struct timeval soon = { 0, 0 };
+	uint64_t       urgent;
+
+	if (p->status_later == NULL || p->stopping)
+		return; /* SHUT-03: the last word has been said */
+	urgent = urgent_hash(p);
+	if (p->login_finished || urgent != p->last_urgent) {
+		p->last_urgent = urgent;
+		status_now(p);
+	} else
+		evtimer_add(p->status_later, &soon);
 }
 
 /* --- processes --- */
