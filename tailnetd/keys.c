@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,17 +11,22 @@
 #include "keys.h"
 #include "secret.h"
 
-#define PRIVKEY_PREFIX	   "privkey:"
+#define PRIVKEY_PREFIX     "privkey:"
 #define PRIVKEY_PREFIX_LEN 8
+#define WGCONF_NAME        "PrivateKey = "
+#define WGCONF_NAME_LEN    13
+#define B64_LEN            44
+#define STACK_RESIDUE      4096
 
 struct privates {
 	uint8_t b[SLOT_COUNT][KEY_LEN];
+	char text[WGCONF_NAME_LEN + B64_LEN + 1]; /* keys become text here only (security.md D11) */
 };
 
 struct keyring {
 	struct secret *area; /* struct privates */
-	struct pubkey  pub[SLOT_COUNT];
-	int	       has[SLOT_COUNT];
+	struct pubkey pub[SLOT_COUNT];
+	int has[SLOT_COUNT];
 };
 
 struct keyring *
@@ -52,17 +56,18 @@ keyring_free(struct keyring *k)
 static int
 slot_filled(struct keyring *k, enum key_slot s, const struct privates *p)
 {
-	if (crypto_scalarmult_curve25519_base(k->pub[s].b, p->b[s]) == -1)
-		return -1;
-	k->has[s] = 1;
-	return 0;
+	int rv = crypto_scalarmult_curve25519_base(k->pub[s].b, p->b[s]);
+
+	sodium_stackzero(STACK_RESIDUE); /* what the multiplication knew of the key */
+	k->has[s] = rv == 0;
+	return rv;
 }
 
 int
 keyring_generate(struct keyring *k, enum key_slot s)
 {
 	struct privates *p = secret_open(k->area);
-	int		 rv;
+	int rv;
 
 	randombytes_buf(p->b[s], KEY_LEN);
 	p->b[s][0] &= 248; /* protocol.md A.2: clamped at creation */
@@ -121,22 +126,31 @@ keyring_public(const struct keyring *k, enum key_slot s)
 	return &k->pub[s];
 }
 
+/* Without a table: which digit it is leaves no trace in the cache. */
+static char
+hex_digit(unsigned v)
+{
+	return (char)('0' + v + (((9 - v) >> 8) & ('a' - '0' - 10)));
+}
+
 int
 keyring_export(const struct keyring *k, enum key_slot s, char text[PRIVKEY_TEXT_LEN])
 {
-	char	  hex[2 * KEY_LEN + 1];
 	const struct privates *p;
+	int i;
 
 	if (!k->has[s]) {
 		errno = ENOENT;
 		return -1;
 	}
-	p = secret_open(k->area);
-	sodium_bin2hex(hex, sizeof(hex), p->b[s], KEY_LEN);
-	secret_close(k->area);
 	memcpy(text, PRIVKEY_PREFIX, PRIVKEY_PREFIX_LEN);
-	memcpy(text + PRIVKEY_PREFIX_LEN, hex, 2 * KEY_LEN);
-	sodium_memzero(hex, sizeof(hex));
+	text += PRIVKEY_PREFIX_LEN;
+	p = secret_open(k->area);
+	for (i = 0; i < KEY_LEN; i++) { /* straight into the caller's locked memory */
+		*text++ = hex_digit(p->b[s][i] >> 4);
+		*text++ = hex_digit(p->b[s][i] & 15);
+	}
+	secret_close(k->area);
 	return 0;
 }
 
@@ -144,8 +158,8 @@ int
 keyring_import(struct keyring *k, enum key_slot s, const char *text, size_t n)
 {
 	struct privates *p;
-	uint8_t		 any = 0;
-	int		 i, rv;
+	uint8_t any = 0;
+	int i, rv;
 
 	if (n != PRIVKEY_TEXT_LEN || memcmp(text, PRIVKEY_PREFIX, PRIVKEY_PREFIX_LEN) != 0)
 		return -1;
@@ -165,9 +179,10 @@ int
 keyring_dh(const struct keyring *k, enum key_slot s, const uint8_t theirs[KEY_LEN], uint8_t out[KEY_LEN])
 {
 	const struct privates *p = secret_open(k->area);
-	int		       rv;
+	int rv;
 
 	rv = k->has[s] ? crypto_scalarmult_curve25519(out, p->b[s], theirs) : -1; /* -1 too for an all-zero result */
+	sodium_stackzero(STACK_RESIDUE);
 	secret_close(k->area);
 	return rv;
 }
@@ -175,20 +190,20 @@ keyring_dh(const struct keyring *k, enum key_slot s, const uint8_t theirs[KEY_LE
 int
 keys_wgconf_private(const struct keyring *k, int fd)
 {
-	char   line[96], b64[48];
-	size_t len;
-	int    rv = -1;
+	struct privates *p;
+	ssize_t n;
 
-	if (k->has[SLOT_NODE]) {
-		const struct privates *p = secret_open(k->area);
-
-		sodium_bin2base64(b64, sizeof(b64), p->b[SLOT_NODE], KEY_LEN, sodium_base64_VARIANT_ORIGINAL);
-		secret_close(k->area);
-		len = (size_t)snprintf(line, sizeof(line), "PrivateKey = %s\n", b64);
-		rv = write(fd, line, len) == (ssize_t)len ? 0 : -1;
-	} else
+	if (!k->has[SLOT_NODE]) {
 		errno = ENOENT;
-	sodium_memzero(b64, sizeof(b64));
-	sodium_memzero(line, sizeof(line));
-	return rv;
+		return -1;
+	}
+	p = secret_open(k->area);
+	memcpy(p->text, WGCONF_NAME, WGCONF_NAME_LEN);
+	sodium_bin2base64(p->text + WGCONF_NAME_LEN, B64_LEN + 1, p->b[SLOT_NODE], KEY_LEN,
+	    sodium_base64_VARIANT_ORIGINAL);
+	p->text[sizeof(p->text) - 1] = '\n'; /* in place of the terminator */
+	n = write(fd, p->text, sizeof(p->text));
+	sodium_memzero(p->text, sizeof(p->text));
+	secret_close(k->area);
+	return n == (ssize_t)sizeof(p->text) ? 0 : -1;
 }

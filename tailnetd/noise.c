@@ -21,21 +21,22 @@
  *
  * Every intermediate value lives in the handshake's own locked memory and is wiped with it.
  */
-#define HASH_LEN     32
-#define BLOCK_LEN    64
-#define TAG_LEN	     16
-#define HEADER_LEN   5
-#define OFF_E	     HEADER_LEN
-#define OFF_S	     (OFF_E + KEY_LEN)
-#define OFF_TAG	     (OFF_S + KEY_LEN + TAG_LEN)
-#define PROTOCOL     "Noise_IK_25519_ChaChaPoly_BLAKE2s"
-#define PROLOGUE_FMT "Tailscale Control Protocol v%u"
+#define HASH_LEN      32
+#define BLOCK_LEN     64
+#define TAG_LEN       16
+#define HEADER_LEN    5
+#define OFF_E         HEADER_LEN
+#define OFF_S         (OFF_E + KEY_LEN)
+#define OFF_TAG       (OFF_S + KEY_LEN + TAG_LEN)
+#define STACK_RESIDUE 8192
+#define PROTOCOL      "Noise_IK_25519_ChaChaPoly_BLAKE2s"
+#define PROLOGUE_FMT  "Tailscale Control Protocol v%u"
 
 _Static_assert(OFF_TAG + TAG_LEN == NOISE_INIT_LEN, "initiation layout");
 _Static_assert(KEY_LEN + TAG_LEN == NOISE_RESP_BODY, "response layout");
 
 struct hs {
-	uint8_t e[KEY_LEN];	/* ephemeral private key */
+	uint8_t e[KEY_LEN]; /* ephemeral private key */
 	uint8_t ck[HASH_LEN], h[HASH_LEN], k[HASH_LEN], dh[KEY_LEN];
 	uint8_t prk[HASH_LEN], pad[BLOCK_LEN], inner[HASH_LEN], in[HASH_LEN + 1];
 	blake2s_state st;
@@ -108,7 +109,7 @@ static int
 write_initiation(struct hs *s, const struct keyring *k, const struct pubkey *server, unsigned capver, uint8_t *m)
 {
 	char prologue[64];
-	int  n;
+	int n;
 
 	/* The name is longer than a hash: h0 = ck0 = BLAKE2s(name). */
 	blake2s(s->h, PROTOCOL, NULL, HASH_LEN, sizeof(PROTOCOL) - 1, 0);
@@ -140,8 +141,8 @@ static struct noise *
 begin(struct keyring *k, const struct pubkey *server, unsigned capver, const uint8_t *eph, uint8_t *init)
 {
 	struct noise *n;
-	struct hs    *s;
-	int	      rv;
+	struct hs *s;
+	int rv;
 
 	if (!keyring_has(k, SLOT_MACHINE) || key_is_zero(server) || capver > UINT16_MAX) {
 		errno = EINVAL;
@@ -159,6 +160,7 @@ begin(struct keyring *k, const struct pubkey *server, unsigned capver, const uin
 	else
 		randombytes_buf(s->e, KEY_LEN);
 	rv = write_initiation(s, k, server, capver, init);
+	sodium_stackzero(STACK_RESIDUE);
 	secret_close(n->area);
 	if (rv == -1) {
 		noise_abort(n);
@@ -175,7 +177,8 @@ noise_begin(struct keyring *k, const struct pubkey *server, unsigned capver, uin
 }
 
 struct noise *
-noise_begin_with(struct keyring *k, const struct pubkey *server, unsigned capver, const uint8_t eph[32], uint8_t init[NOISE_INIT_LEN])
+noise_begin_with(struct keyring *k, const struct pubkey *server, unsigned capver, const uint8_t eph[32],
+    uint8_t init[NOISE_INIT_LEN])
 {
 	return begin(k, server, capver, eph, init);
 }
@@ -190,7 +193,8 @@ read_response(struct hs *s, const struct keyring *k, const uint8_t *re, const ui
 	if (keyring_dh(k, SLOT_MACHINE, re, s->dh) == -1)
 		return IPC_HS_BAD_POINT; /* se */
 	mix_key(s);
-	if (crypto_aead_chacha20poly1305_ietf_decrypt(NULL, NULL, NULL, tag, TAG_LEN, s->h, HASH_LEN, zero_nonce, s->k) == -1)
+	if (crypto_aead_chacha20poly1305_ietf_decrypt(NULL, NULL, NULL, tag, TAG_LEN, s->h, HASH_LEN, zero_nonce,
+		s->k) == -1)
 		return IPC_HS_BAD_TAG;
 	mix_hash(s, tag, TAG_LEN);
 	hkdf(s, NULL, 0, out->tx, out->rx); /* Split: the first key is client to server */
@@ -204,6 +208,7 @@ noise_finish(struct noise *n, struct keyring *k, const uint8_t body[NOISE_RESP_B
 	int rv;
 
 	rv = read_response(secret_open(n->area), k, body, body + KEY_LEN, out);
+	sodium_stackzero(STACK_RESIDUE); /* of hashing and multiplying */
 	secret_close(n->area);
 	if (rv != 0)
 		sodium_memzero(out, sizeof(*out));

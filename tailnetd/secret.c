@@ -15,20 +15,28 @@
 
 struct secret {
 	uint8_t *mem;
-	size_t	 size;
-	size_t	 mapped; /* bytes at mem; 0: sodium_malloc() */
+	size_t size;
+	size_t mapped; /* bytes at mem; 0: sodium_malloc() */
 	unsigned opened;
 };
 
-static int secretmem_missing; /* asked once: the kernel's answer does not change */
+#if defined(SYS_memfd_secret)
+#define OWN_NAME "memfd_secret"
+#elif defined(MAP_CONCEAL)
+#define OWN_NAME "conceal"
+#else
+#define OWN_NAME ""
+#endif
 
-#ifdef SYS_memfd_secret
+static int own_missing; /* the kernel has none: it is not asked again */
+
+#if defined(SYS_memfd_secret)
 /* A shared mapping of a secret memory file between two guard pages, or NULL. */
 static uint8_t *
-map_secretmem(size_t mapped, size_t page)
+map_own(size_t mapped, size_t page)
 {
 	uint8_t *mem = NULL, *around;
-	int	 fd;
+	int fd;
 
 	if ((fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC)) == -1)
 		return NULL;
@@ -45,9 +53,28 @@ map_secretmem(size_t mapped, size_t page)
 	close(fd);
 	return mem;
 }
+#elif defined(MAP_CONCEAL)
+/*
+ * OpenBSD: in no core file, swap is encrypted there by default, and fork leaves it zeroed.  Not sodium_malloc(): handshakes
+ * begin behind pledge(2), which knows no mlock(2).
+ */
+static uint8_t *
+map_own(size_t mapped, size_t page)
+{
+	uint8_t *around, *mem;
+
+	around = mmap(NULL, mapped + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANON | MAP_CONCEAL, -1, 0);
+	if (around == MAP_FAILED)
+		return NULL;
+	mem = around + page;
+	if (mprotect(mem, mapped, PROT_READ | PROT_WRITE) == 0 && minherit(mem, mapped, MAP_INHERIT_ZERO) == 0)
+		return mem;
+	munmap(around, mapped + 2 * page);
+	return NULL;
+}
 #else
 static uint8_t *
-map_secretmem(size_t mapped, size_t page)
+map_own(size_t mapped, size_t page)
 {
 	(void)mapped;
 	(void)page;
@@ -71,14 +98,14 @@ struct secret *
 secret_new(size_t size)
 {
 	struct secret *s;
-	size_t	       page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
 	if (sodium_init() == -1 || (s = calloc(1, sizeof(*s))) == NULL)
 		return NULL;
 	s->size = size;
 	s->mapped = (size + page - 1) / page * page;
-	if (secretmem_missing || (s->mem = map_secretmem(s->mapped, page)) == NULL) {
-		secretmem_missing = 1;
+	if (own_missing || (s->mem = map_own(s->mapped, page)) == NULL) {
+		own_missing = errno == ENOSYS;
 		s->mapped = 0;
 		if ((s->mem = sodium_malloc(size)) == NULL) {
 			free(s);
@@ -130,7 +157,8 @@ const char *
 secret_backend(void)
 {
 	struct secret *s = secret_new(1); /* tries, so that the answer is true */
+	const char *name = s != NULL && s->mapped != 0 ? OWN_NAME : "mlock";
 
 	secret_free(s);
-	return secretmem_missing ? "mlock" : "memfd_secret";
+	return name;
 }

@@ -41,10 +41,16 @@ real_write(int fd, const void *p, size_t n)
 	return write(fd, p, n);
 }
 
+static int
+real_create(int dirfd, const char *name, int flags)
+{
+	return openat(dirfd, name, flags, 0600);
+}
+
 void
 state_set_io(struct state_store *ss, const struct state_io *io)
 {
-	ss->io = (struct state_io){ real_write, fsync, linkat, renameat };
+	ss->io = (struct state_io){ real_write, fsync, linkat, renameat, real_create, unlinkat };
 	if (io != NULL && io->write != NULL)
 		ss->io.write = io->write;
 	if (io != NULL && io->fsync != NULL)
@@ -53,6 +59,10 @@ state_set_io(struct state_store *ss, const struct state_io *io)
 		ss->io.linkat = io->linkat;
 	if (io != NULL && io->renameat != NULL)
 		ss->io.renameat = io->renameat;
+	if (io != NULL && io->create != NULL)
+		ss->io.create = io->create;
+	if (io != NULL && io->unlinkat != NULL)
+		ss->io.unlinkat = io->unlinkat;
 }
 
 /* --- the directory --- */
@@ -79,10 +89,24 @@ check_dir(const struct state_store *ss, char *err, size_t errsize)
 	return 0;
 }
 
+/* The directory was just made: its own name must last, too, or the first identity may be lost after it was used (D10). */
+static int
+sync_parent(const struct state_store *ss)
+{
+	int fd = openat(ss->dirfd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rv;
+
+	if (fd == -1)
+		return errno == EACCES ? 0 : -1; /* not ours to read: the file system's own order has to do */
+	rv = fsync(fd);
+	close(fd);
+	return rv;
+}
+
 struct state_store *
 state_open(const char *dir, int need_root, char *err, size_t errsize)
 {
 	struct state_store *ss;
+	int made;
 
 	if ((ss = calloc(1, sizeof(*ss))) == NULL || (ss->area = secret_new(STATE_TEXT_MAX + 1)) == NULL) {
 		snprintf(err, errsize, "no locked memory for the state: %s", strerror(errno));
@@ -93,7 +117,8 @@ state_open(const char *dir, int need_root, char *err, size_t errsize)
 	snprintf(ss->dir, sizeof(ss->dir), "%s", dir);
 	ss->owner = need_root ? 0 : geteuid();
 	ss->dirfd = -1;
-	if (mkdir(dir, 0700) == -1 && errno != EEXIST) {
+	made = mkdir(dir, 0700) == 0;
+	if (!made && errno != EEXIST) {
 		snprintf(err, errsize, "state directory %s: %s", dir, strerror(errno));
 		goto fail;
 	}
@@ -108,6 +133,10 @@ state_open(const char *dir, int need_root, char *err, size_t errsize)
 	if (flock(ss->dirfd, LOCK_EX | LOCK_NB) == -1) {
 		snprintf(err, errsize, "state directory %s: %s", dir,
 		    errno == EWOULDBLOCK ? "another tailnetd is running on it" : strerror(errno));
+		goto fail;
+	}
+	if (made && sync_parent(ss) == -1) {
+		snprintf(err, errsize, "cannot make state directory %s last: %s", dir, strerror(errno));
 		goto fail;
 	}
 	return ss;
@@ -258,8 +287,8 @@ write_temp(struct state_store *ss, const char *text, size_t len)
 {
 	int fd, rv, saved;
 
-	(void)unlinkat(ss->dirfd, F_TEMP, 0); /* ours alone: we hold the lock */
-	if ((fd = openat(ss->dirfd, F_TEMP, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) == -1)
+	(void)ss->io.unlinkat(ss->dirfd, F_TEMP, 0); /* ours alone: we hold the lock */
+	if ((fd = ss->io.create(ss->dirfd, F_TEMP, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)) == -1)
 		return -1;
 	rv = write_all(ss, fd, text, len) == 0 && ss->io.fsync(fd) == 0 ? 0 : -1;
 	saved = errno;
@@ -274,7 +303,7 @@ link_prev(struct state_store *ss)
 {
 	if (ss->keep_prev || faccessat(ss->dirfd, F_STATE, F_OK, AT_SYMLINK_NOFOLLOW) == -1)
 		return 0;
-	if (unlinkat(ss->dirfd, F_PREV, 0) == -1 && errno != ENOENT)
+	if (ss->io.unlinkat(ss->dirfd, F_PREV, 0) == -1 && errno != ENOENT)
 		return -1;
 	return ss->io.linkat(ss->dirfd, F_STATE, ss->dirfd, F_PREV, 0);
 }
@@ -290,7 +319,7 @@ replace_file(struct state_store *ss, const char *text, size_t len)
 		return ss->io.fsync(ss->dirfd); /* not before this is the new version durable */
 	}
 	saved = errno;
-	(void)unlinkat(ss->dirfd, F_TEMP, 0);
+	(void)ss->io.unlinkat(ss->dirfd, F_TEMP, 0);
 	errno = saved;
 	return -1;
 }
@@ -331,12 +360,12 @@ state_save(struct state_store *ss, const struct state *st, const struct keyring 
 static int
 set_marker(struct state_store *ss)
 {
-	int fd = openat(ss->dirfd, F_MARKER, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = ss->io.create(ss->dirfd, F_MARKER, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd == -1)
 		return -1;
 	close(fd);
-	return fsync(ss->dirfd);
+	return ss->io.fsync(ss->dirfd);
 }
 
 static int
@@ -401,13 +430,13 @@ switch_profile(struct state_store *ss, const char *url, struct state *st, struct
 	profile_name(url, mine);
 	log_warnx("control-url changed from %s to %s: the identity for the old one is kept in %s/%s", st->control_url,
 	    url, ss->dir, aside);
-	if ((unlinkat(ss->dirfd, aside, 0) == -1 && errno != ENOENT) ||
-	    linkat(ss->dirfd, F_STATE, ss->dirfd, aside, 0) == -1 || fsync(ss->dirfd) == -1) {
+	if ((ss->io.unlinkat(ss->dirfd, aside, 0) == -1 && errno != ENOENT) ||
+	    ss->io.linkat(ss->dirfd, F_STATE, ss->dirfd, aside, 0) == -1 || ss->io.fsync(ss->dirfd) == -1) {
 		snprintf(err, errsize, "cannot keep the old identity in %s/%s: %s", ss->dir, aside, strerror(errno));
 		return STATE_UNUSABLE;
 	}
-	(void)unlinkat(ss->dirfd, F_PREV,
-	    0); /* it belongs to the old profile, whose newest version was just put aside */
+	/* It belongs to the old profile, whose newest version was just put aside. */
+	(void)ss->io.unlinkat(ss->dirfd, F_PREV, 0);
 	ss->have_saved = 0;
 	ss->keep_prev = 1;
 	switch (load_file(ss, mine, st, k, err, errsize)) {
@@ -415,7 +444,8 @@ switch_profile(struct state_store *ss, const char *url, struct state *st, struct
 		if (strcmp(st->control_url, url) == 0) {
 			if (save(ss, st, k, err, errsize) == -1)
 				return STATE_UNUSABLE;
-			(void)unlinkat(ss->dirfd, mine, 0); /* a copy would keep keys that a later logout forgets */
+			(void)ss->io.unlinkat(ss->dirfd, mine,
+			    0); /* a copy would keep keys that a later logout forgets */
 			return STATE_OK;
 		}
 		snprintf(err, errsize, "%s/%s holds another server's identity; move it away", ss->dir, mine);

@@ -46,11 +46,13 @@ struct state_io {
 	int	(*fsync)(int fd);
 	int	(*linkat)(int ofd, const char *o, int nfd, const char *n, int flag);
 	int	(*renameat)(int ofd, const char *o, int nfd, const char *n);
+	int	(*create)(int dirfd, const char *name, int flags);	/* openat(2), mode 0600 */
+	int	(*unlinkat)(int dirfd, const char *name, int flag);
 };
 
 struct state_store;		/* directory descriptor, instance lock, last bytes written */
 
-/* Opens (making it if missing) and locks the directory.  need_root: owner must be root, else the caller.  NULL with reason in err. */
+/* Opens (making it, durably, if missing) and locks the directory.  need_root: owner must be root, else the caller.  NULL with reason in err. */
 struct state_store *state_open(const char *dir, int need_root, char *err, size_t errsize);
 void	 state_close(struct state_store *ss);
 void	 state_set_io(struct state_store *ss, const struct state_io *io);	/* tests */
