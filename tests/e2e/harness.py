@@ -372,7 +372,7 @@ class Daemon:
     # ---- state
     def state_text(self):
         try:
-            with open(os.path.join(self.state_dir, "state"), encoding="utf-8") as f:
+            with open(os.path.join(self.state_dir, "state"), encoding="utf-8", errors="replace") as f:
                 return f.read()
         except FileNotFoundError:
             return ""

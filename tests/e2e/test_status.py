@@ -64,8 +64,9 @@ def test_lost_stream(server, daemon):
     s = w.status(lambda s: not s["synced"])
     assert s["state"] == "state:authenticated" and s["loggedIn"] and s["netmapSource"] == "stale"
     n = server.map(after=m)
+    mark = w.mark()
     n.send(server.tailnet.full_bytes(server.node()))
-    w.status(lambda s: s["synced"] and s["state"] == "state:synchronized", since=1)
+    w.status(lambda s: s["synced"] and s["state"] == "state:synchronized", since=mark)
     assert w.states() == ["state:synchronized", "state:authenticated", "state:synchronized"]
 
 
@@ -151,12 +152,14 @@ def test_a_slow_watcher(server, daemon):
     for line in lines:
         events.append(json.loads(line))
         e = events[-1]
-        if e["event"] == "status" and e["status"]["synced"] and any(x["event"] == "status" and x["status"]["paused"] for x in events):
+        if e["event"] == "netmap" and e["netmapSeq"] > nm["Seq"]:
             break
     assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
     assert any(e["event"] == "lagged" and e["dropped"] > 0 for e in events)
     i = next(i for i, e in enumerate(events) if e["event"] == "lagged")
     assert any(e["event"] == "netmap" and e["full"] for e in events[i:])
+    told = [e["status"] for e in events if e["event"] == "status"]
+    assert any(s["paused"] for s in told) and told[-1]["synced"]
     assert nm["Seq"] > 10000
 
 
@@ -336,8 +339,8 @@ def test_deleted_node(server, daemon):
     node = server.node()
     del server.tailnet.nodes[node.id]
     m.end()
-    s = daemon.wait_err("404")
-    assert "node not found" in s["err"] and s["loggedIn"] and s["errSource"] == "map"
+    s = daemon.wait(lambda s: "404" in s["err"] and s["errSource"] == "map")
+    assert "node not found" in s["err"] and s["loggedIn"]
     time.sleep(2)
     assert server.log.count("map") < 25
     daemon.ctl("login auth-key=" + GOOD)
