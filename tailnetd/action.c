@@ -144,7 +144,10 @@ stop_map(struct parent *p, int drop)
 {
 	struct child	   *c = &p->sup->mapd;
 	struct ipc_map_stop m = { (uint32_t)drop };
+	struct client_event unsent = { .type = CE_CLOSED, .id = c->work.id, .u.closed = { .err = "" } };
 
+	if (c->pending == PENDING_MAP)
+		parent_event(p, &unsent); /* mapd has not heard of it yet and will not report its end */
 	c->pending = PENDING_NOTHING;
 	if (drop) {
 		p->netmap.dropped = 1;

@@ -280,6 +280,16 @@ tell_death(struct child *c, int status)
 }
 
 static void
+forget_netmap(struct parent *p)
+{
+	p->netmap.source = IPC_SRC_NONE;
+	p->netmap.have_self = 0;
+	p->netmap.peers = p->netmap.online = 0;
+	p->netmap.received_ms = p->map_open_ms = 0;
+	p->counters.last_message_mono_ms = 0;
+}
+
+static void
 child_gone(struct child *c, int status)
 {
 	struct parent *p = c->p;
@@ -302,8 +312,11 @@ child_gone(struct child *c, int status)
 	if (!on_purpose) {
 		c->restarts++;
 		c->not_before = now + pause_after(c, status, !never_ready && now - c->ready_ms >= HEALTHY_MS);
-		parent_simple_event(p, c->role == IPC_AUTHD ? CE_AUTHD_GONE : CE_MAPD_GONE, 0);
 	}
+	if (c->role == IPC_MAPD) /* the netmap was in it */
+		forget_netmap(p);
+	/* Also when it was to end: what it still had to report does not come any more. */
+	parent_simple_event(p, c->role == IPC_AUTHD ? CE_AUTHD_GONE : CE_MAPD_GONE, 0);
 	if (c->wanted)
 		child_want(c);
 	status_changed(p);
