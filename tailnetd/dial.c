@@ -42,7 +42,7 @@ struct dial {
 	unsigned naddrs, started, running;
 	unsigned port;
 	int literal; /* the configuration names this very address */
-	int local;   /* the configuration says localhost: loopback addresses, no others that are refused */
+	int local;   /* the configuration says localhost: loopback addresses only, whoever resolves it */
 	int err;     /* of the last attempt that failed */
 	char why[IPC_ERR_MAX];
 	char host[IPC_HOST_MAX];
@@ -192,6 +192,15 @@ attempt_done(evutil_socket_t fd, short what, void *arg)
 	attempt_next(x);
 }
 
+/* The address policy for this dial: NULL, or why not. */
+static const char *
+refused(const struct dial *x, const struct sockaddr *sa)
+{
+	if (x->local) /* clear text without a pin is allowed to it, so it must not leave this host */
+		return dial_address_is_loopback(sa) ? NULL : "not a loopback address";
+	return dial_address_forbidden(sa, x->literal);
+}
+
 /* A connecting socket for address i, or -1 with x->err set. */
 static int
 attempt_open(struct dial *x, unsigned i)
@@ -199,11 +208,10 @@ attempt_open(struct dial *x, unsigned i)
 	struct sockaddr_storage ss;
 	const char *no;
 	socklen_t len;
-	int fd, named, on = 1;
+	int fd, on = 1;
 
 	len = dial_sockaddr(&x->addrs[i], x->port, &ss);
-	named = x->literal || (x->local && dial_address_is_loopback((struct sockaddr *)(void *)&ss));
-	if ((no = dial_address_forbidden((struct sockaddr *)(void *)&ss, named)) != NULL) {
+	if ((no = refused(x, (struct sockaddr *)(void *)&ss)) != NULL) {
 		char where[80];
 
 		dial_address_text(&x->addrs[i], x->port, where, sizeof(where));
@@ -321,7 +329,9 @@ dial_stagger(evutil_socket_t fd, short what, void *arg)
 		resolve_cancel(x->lookup);
 		x->lookup = NULL;
 		use_good(x, "no answer");
-	} else if (x->started < x->naddrs || x->started == 0)
+	} else if (x->naddrs == 0)
+		use_good(x, "no resolver could be started");
+	else if (x->started < x->naddrs || x->started == 0)
 		attempt_next(x);
 }
 
@@ -386,14 +396,13 @@ dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_
 	    (x->stagger = evtimer_new(d->base, dial_stagger, x)) == NULL)
 		goto fail;
 	if (x->naddrs == 0) {
-		if ((x->lookup = resolve_start(d->base, d->image, &d->ids, x->host, lookup_done, x)) == NULL) {
-			err = errno;
+		x->lookup = resolve_start(d->base, d->image, &d->ids, x->host, lookup_done, x);
+		err = errno;
+		if (x->lookup == NULL && !have_good(x))
 			goto fail;
-		}
-		if (have_good(x))
-			evtimer_add(x->stagger, &patience);
-	} else if (evtimer_add(x->stagger, &now) ==
-	    -1) /* from the event loop: done() never comes from within dial_start() */
+		if (have_good(x) && evtimer_add(x->stagger, x->lookup != NULL ? &patience : &now) == -1)
+			goto fail;
+	} else if (evtimer_add(x->stagger, &now) == -1) /* done() never comes from within dial_start() */
 		goto fail;
 	return x;
 fail:

@@ -32,6 +32,23 @@ compare(const void *a, const void *b)
 	return memcmp(x->addr, y->addr, sizeof(x->addr));
 }
 
+/*
+ * The ranges tailnets give out (protocol.md K.2): on this host the address of the WireGuard interface itself, and a tunnel cannot
+ * lead to its own inside.
+ */
+static int
+is_tailnet_address(const struct ipc_endpoint *e)
+{
+	static const uint8_t ula[] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 };
+	const uint8_t *b = e->addr;
+
+	if (e->family == 6)
+		return memcmp(b, ula, sizeof(ula)) == 0;
+	if (b[0] == 100 && b[1] == 115 && (b[2] & 0xfe) == 92)
+		return 0; /* 100.115.92.0/23 is never given out */
+	return b[0] == 100 && (b[1] & 0xc0) == 64;
+}
+
 static int
 from_sockaddr(const struct sockaddr *sa, unsigned port, struct ipc_endpoint *e)
 {
@@ -51,7 +68,7 @@ from_sockaddr(const struct sockaddr *sa, unsigned port, struct ipc_endpoint *e)
 		memcpy(e->addr, &sin6->sin6_addr, 16);
 	} else
 		return -1;
-	return netaddr_endpoint_reportable(e) ? 0 : -1;
+	return netaddr_endpoint_reportable(e) && !is_tailnet_address(e) ? 0 : -1;
 }
 
 int

@@ -12,7 +12,7 @@
 
 /*
  * Every global or private unicast address of interfaces that are up, with port: no loopback, link-local, multicast
- * (protocol.md F.3).  Sorted, no doubles, type local.  How many, or -1 with errno.
+ * (protocol.md F.3), nor what tailnets give out (100.64/10, fd7a:115c:a1e0::/48).  Sorted, no doubles, type local.  How many, or -1 with errno.
  */
 struct ifaddrs;
 int	 endpoints_collect(unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -322,6 +323,7 @@ static void
 test_last_good_addresses(void **state)
 {
 	struct world *w = *state;
+	struct rlimit before, few;
 	int fd;
 
 	w->c.clear_port = listener("127.0.0.1", 0, 5, &fd);
@@ -338,6 +340,17 @@ test_last_good_addresses(void **state)
 	dial(w);
 	expect_address(w, "127.0.0.1:");
 	assert_true(w->took < 5000);
+	/* No descriptors for a helper's pipe, just one for the socket. */
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = before;
+	close(w->fd);
+	w->fd = -1;
+	few.rlim_cur = (rlim_t)dup(0) + 1;
+	close((int)few.rlim_cur - 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	dial(w);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	expect_address(w, "127.0.0.1:");
 	/* Addresses are those of that name only. */
 	snprintf(w->c.host, sizeof(w->c.host), "other.example.com");
 	dialler_config(w->d, &w->c);
@@ -386,7 +399,7 @@ test_refused_addresses(void **state)
 	static const char *const bad[] = { "4 127.0.0.1\n", "4 0.0.0.0\n", "4 169.254.169.254\n", "6 ::1\n",
 		"6 fe80::1\n", "6 ::ffff:127.0.0.1\n", "4 224.0.0.1\n" };
 	static const char *const bad_local[] = { "4 0.0.0.0\n", "4 169.254.169.254\n", "6 fe80::1\n",
-		"6 ::ffff:127.0.0.1\n" };
+		"6 ::ffff:127.0.0.1\n", "4 192.0.2.1\n", "6 2001:db8::1\n" };
 	struct world *w = *state;
 	size_t i;
 	int fd;

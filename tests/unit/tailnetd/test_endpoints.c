@@ -54,8 +54,8 @@ add(struct fake *f, const char *text, unsigned flags)
 static void
 test_which_addresses(void **unused)
 {
-	static const char *const want[] = { "10.0.0.1:5", "100.64.0.9:5", "192.0.2.1:5", "[2001:db8::1]:5",
-		"[fd00::1]:5" };
+	static const char *const want[] = { "10.0.0.1:5", "100.115.92.9:5", "100.128.0.1:5", "192.0.2.1:5",
+		"[2001:db8::1]:5", "[fd00::1]:5", "[fd7a:115c:a1e1::1]:5" };
 	struct ipc_endpoint out[IPC_MAX_ENDPOINTS];
 	struct fake *f = calloc(1, sizeof(*f));
 	char text[80];
@@ -75,11 +75,16 @@ test_which_addresses(void **unused)
 	add(f, "10.0.0.1", IFF_UP);
 	add(f, "10.0.0.1", IFF_UP); /* on a second interface */
 	add(f, "2001:db8::1", IFF_UP);
-	add(f, "100.64.0.9", IFF_UP);
+	add(f, "100.64.0.9", IFF_UP); /* what our own tailnet gave us: not a way to us */
+	add(f, "100.127.255.254", IFF_UP);
+	add(f, "fd7a:115c:a1e0::9", IFF_UP);
+	add(f, "fd7a:115c:a1e1::1", IFF_UP);
+	add(f, "100.115.92.9", IFF_UP);
+	add(f, "100.128.0.1", IFF_UP);
 	f->i[4].ifa_addr = NULL; /* interfaces without address are listed so */
 	f->ss[6].ss_family = AF_UNIX;
-	assert_int_equal(endpoints_from(f->i, 5, out), 5);
-	for (i = 0; i < 5; i++) {
+	assert_int_equal(endpoints_from(f->i, 5, out), 7);
+	for (i = 0; i < 7; i++) {
 		assert_string_equal(netaddr_endpoint_format(&out[i], text, sizeof(text)), want[i]);
 		assert_int_equal(out[i].type, IPC_EP_LOCAL);
 	}
