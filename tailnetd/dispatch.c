@@ -515,6 +515,8 @@ on_stream(void *arg, const struct ipc_msg *m)
 		c->p->counters.last_message_mono_ms = time_mono_ms();
 	if (s->what == IPC_STREAM_CLOSED) {
 		c->p->map_open_ms = 0;
+		if (c->p->netmap.source == IPC_SRC_LIVE)
+			c->p->netmap.source = IPC_SRC_STALE;
 		if (c->p->client.map_id == m->id)
 			ipc_set_state(c->ipc, IPC_S_IDLE);
 	}
@@ -595,7 +597,9 @@ on_deltas(void *arg, const struct ipc_msg *m)
 		return -1;
 	p->netmap.peers = d->peers;
 	p->netmap.online = d->online;
-	p->netmap.source = (enum ipc_source)d->source;
+	/* That it went stale is told together with the end of the stream, which is on its way (STREAM CLOSED). */
+	if (d->source != IPC_SRC_STALE || !p->client.synced)
+		p->netmap.source = (enum ipc_source)d->source;
 	if (p->netmap.dropped) {
 		p->netmap.source = IPC_SRC_NONE;
 		p->netmap.peers = p->netmap.online = 0;
