@@ -162,7 +162,7 @@ func (c *complaints) check(what, daemon, model, goClient string, judged bool) {
 }
 
 func compare(d *fullNetmap, m *model, g *netmap.NetworkMap) (c complaints) {
-	c.check("self", canonNode(d.SelfNode, false), canonNode(m.self, false), canonNode(g.SelfNode.AsStruct(), false), false)
+	c.check("self", canonNode(d.SelfNode, time.Time{}), canonNode(m.self, time.Time{}), canonNode(g.SelfNode.AsStruct(), time.Time{}), false)
 	dp, gp := map[tailcfg.NodeID]*tailcfg.Node{}, map[tailcfg.NodeID]*tailcfg.Node{}
 	for i, p := range d.Peers {
 		if i > 0 && d.Peers[i-1].ID >= p.ID {

@@ -33,8 +33,8 @@ type model struct {
 	messages map[tailcfg.DisplayMessageID]tailcfg.DisplayMessage
 	tka      *tailcfg.TKAInfo
 
-	// seenNow marks peers whose LastSeen is "when the message came in".
-	seenNow map[tailcfg.NodeID]bool
+	// seenNow has when the message came in for peers whose LastSeen is "now"; zero for those who never were.
+	seenNow map[tailcfg.NodeID]time.Time
 	// goDiffers marks peers for which the Go client turned a replacement into a patch that cannot express it
 	// (protocol.md E.6 [!]); cleared when a full list or an unpatched replacement mends it.
 	goDiffers map[tailcfg.NodeID]bool
@@ -47,7 +47,7 @@ func newModel() *model {
 		profiles:  map[tailcfg.UserID]tailcfg.UserProfile{},
 		messages:  map[tailcfg.DisplayMessageID]tailcfg.DisplayMessage{},
 		dns:       &tailcfg.DNSConfig{},
-		seenNow:   map[tailcfg.NodeID]bool{},
+		seenNow:   map[tailcfg.NodeID]time.Time{},
 		goDiffers: map[tailcfg.NodeID]bool{},
 	}
 }
@@ -157,12 +157,12 @@ func (m *model) applyDERP(d *tailcfg.DERPMap) {
 
 func (m *model) applyPeers(r *tailcfg.MapResponse) {
 	if len(r.Peers) > 0 {
-		old, oldSeen := maps.Clone(m.peers), maps.Clone(m.seenNow)
+		old, oldSeen, differed := maps.Clone(m.peers), maps.Clone(m.seenNow), maps.Clone(m.goDiffers)
 		clear(m.peers)
 		clear(m.seenNow)
 		clear(m.goDiffers)
 		for _, p := range r.Peers {
-			m.goDiffers[p.ID] = staleDisco(old[p.ID], oldSeen[p.ID], p)
+			m.goDiffers[p.ID] = staleDisco(old[p.ID], !oldSeen[p.ID].IsZero() || differed[p.ID], p)
 			m.peers[p.ID] = fixNode(p, false)
 		}
 		return
@@ -181,7 +181,10 @@ func (m *model) applyPeers(r *tailcfg.MapResponse) {
 	for id, seen := range r.PeerSeenChange {
 		if p := m.peers[id]; p != nil {
 			p.LastSeen = nil
-			m.seenNow[id] = seen
+			delete(m.seenNow, id)
+			if seen {
+				m.seenNow[id] = time.Now()
+			}
 		}
 	}
 	for id, on := range r.OnlineChange {
@@ -248,8 +251,8 @@ func patchLoses(was, now *tailcfg.Node) bool {
 
 // staleDisco reports whether the Go client may keep the disco key it has: it may have learnt it from the peer itself
 // (protocol.md E.6, the staleness rule). We learn no keys in-band, so for us what the server says counts.
-func staleDisco(was *tailcfg.Node, seenNow bool, now *tailcfg.Node) bool {
-	return was != nil && (was.LastSeen != nil || seenNow) && !now.DiscoKey.IsZero() && was.DiscoKey != now.DiscoKey &&
+func staleDisco(was *tailcfg.Node, mayHaveSeen bool, now *tailcfg.Node) bool {
+	return was != nil && (was.LastSeen != nil || mayHaveSeen) && !now.DiscoKey.IsZero() && was.DiscoKey != now.DiscoKey &&
 		(now.Online == nil || !*now.Online)
 }
 
@@ -275,7 +278,7 @@ func (m *model) shownMessages() map[tailcfg.DisplayMessageID]tailcfg.DisplayMess
 
 // canonNode is the form in which nodes are compared: what the client computes for display is left out, and an instant
 // that only says "just now" is turned into a flag.
-func canonNode(n *tailcfg.Node, seenNow bool) string {
+func canonNode(n *tailcfg.Node, seenNow time.Time) string {
 	c := clone(n)
 	c.ComputedName, c.ComputedNameWithHost = "", ""
 	if len(c.CapMap) == 0 {
@@ -290,10 +293,10 @@ func canonNode(n *tailcfg.Node, seenNow bool) string {
 		c.Endpoints = nil
 	}
 	suffix := ""
-	if seenNow {
+	if !seenNow.IsZero() {
 		suffix = " seen-now"
 		if n.LastSeen != nil {
-			if d := time.Since(*n.LastSeen); d < -time.Minute || d > time.Minute {
+			if d := seenNow.Sub(*n.LastSeen); d < -time.Minute || d > time.Minute {
 				suffix = " seen at " + n.LastSeen.String()
 			}
 		}
