@@ -16,7 +16,7 @@ struct report {
 	struct mapd *m;
 	struct event *flush, *count;
 	uint64_t flushed_us, counted_ms;
-	int pending; /* DELTAS has something to say */
+	int pending;       /* DELTAS has something to say */
 	uint64_t last_seq; /* of the last record in deltas */
 	struct ipc_deltas deltas;
 	struct ipc_self self; /* as last sent */

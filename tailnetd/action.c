@@ -58,7 +58,7 @@ static int
 commit_candidate(struct parent *p)
 {
 	struct keyring *k = p->keys, *before = keyring_new();
-	int		rv;
+	int rv;
 
 	if (before == NULL) {
 		snprintf(p->save_err, sizeof(p->save_err), "no locked memory");
@@ -81,7 +81,7 @@ static void
 do_save(struct parent *p, uint32_t id, enum client_save how)
 {
 	struct client_event e = { .type = CE_SAVED, .id = id };
-	int		    rv;
+	int rv;
 
 	if (how == SAVE_CLEAR)
 		state_clear_profile(&p->state, p->keys);
@@ -102,7 +102,8 @@ parent_wipe_auth_key(struct parent *p)
 }
 
 int
-parent_auth_key(struct parent *p, enum client_authkey which, char *out, size_t outsize, size_t *len, char *err, size_t errsize)
+parent_auth_key(struct parent *p, enum client_authkey which, char *out, size_t outsize, size_t *len, char *err,
+    size_t errsize)
 {
 	if (which == AUTHKEY_CONFIGURED)
 		return config_read_authkey(&p->cfg, out, outsize, len, err, errsize);
@@ -130,7 +131,7 @@ give_work(struct child *c, int pending, const struct client_action *a)
 static void
 cancel_auth(struct parent *p, uint32_t id)
 {
-	struct child	*c = &p->sup->authd;
+	struct child *c = &p->sup->authd;
 	struct ipc_empty none = { 0 };
 
 	if (c->pending != PENDING_NOTHING && c->work.id == id)
@@ -142,7 +143,7 @@ cancel_auth(struct parent *p, uint32_t id)
 static void
 stop_map(struct parent *p, int drop)
 {
-	struct child	   *c = &p->sup->mapd;
+	struct child *c = &p->sup->mapd;
 	struct ipc_map_stop m = { (uint32_t)drop };
 	struct client_event unsent = { .type = CE_CLOSED, .id = c->work.id, .u.closed = { .err = "" } };
 
@@ -205,7 +206,8 @@ derive_health(struct parent *p)
 
 	if (!key_is_zero(&c->offered))
 		(void)health_raise(&p->health, HEALTH_SERVER_KEY_CHANGED,
-		    "the server offers another key than the pinned one; check it, then run `tailnetctl server-key accept`");
+		    "the server offers another key than the pinned one; check it, then run `tailnetctl server-key "
+		    "accept`");
 	else
 		(void)health_clear(&p->health, HEALTH_SERVER_KEY_CHANGED);
 	if (c->expired)
@@ -213,7 +215,8 @@ derive_health(struct parent *p)
 	else
 		(void)health_clear(&p->health, HEALTH_KEY_EXPIRED);
 	if (c->logged_in && c->synced && !c->authorized && !c->expired)
-		(void)health_raise(&p->health, HEALTH_NOT_APPROVED, "this machine needs approval by an administrator of the tailnet");
+		(void)health_raise(&p->health, HEALTH_NOT_APPROVED,
+		    "this machine needs approval by an administrator of the tailnet");
 	else
 		(void)health_clear(&p->health, HEALTH_NOT_APPROVED);
 }
@@ -222,7 +225,7 @@ static void
 run_event(struct parent *p, const struct client_event *e)
 {
 	static struct client_actions out; /* large; events never nest */
-	unsigned		     i;
+	unsigned i;
 
 	client_event(&p->client, time_mono_ms(), time_wall(), e, &out);
 	for (i = 0; i < out.n; i++)
@@ -264,13 +267,16 @@ parent_simple_event(struct parent *p, enum client_ev type, uint32_t id)
 
 /* --- start --- */
 
-struct timer_arg { struct parent *p; enum client_timer t; };
+struct timer_arg {
+	struct parent *p;
+	enum client_timer t;
+};
 static struct timer_arg timer_args[CT_COUNT];
 
 static void
 timer_due(evutil_socket_t fd, short what, void *arg)
 {
-	struct timer_arg   *t = arg;
+	struct timer_arg *t = arg;
 	struct client_event e = { .type = CE_TIMER };
 
 	(void)fd;
@@ -301,10 +307,10 @@ client_config_from(const struct parent *p, struct client_config *cc)
 void
 client_boot(struct parent *p)
 {
-	struct client_config  cc;
+	struct client_config cc;
 	struct client_profile cp;
-	const struct state   *st = &p->state;
-	int		      t;
+	const struct state *st = &p->state;
+	int t;
 
 	for (t = 0; t < CT_COUNT; t++) {
 		timer_args[t] = (struct timer_arg){ p, (enum client_timer)t };
@@ -324,5 +330,6 @@ client_boot(struct parent *p)
 	snprintf(cp.profile_pic, sizeof(cp.profile_pic), "%s", st->profile_pic);
 	cp.expiry = st->node_key_expiry;
 	client_config_from(p, &cc);
-	client_init(&p->client, &cc, &cp, keyring_has(p->keys, SLOT_NODE), keyring_has(p->keys, SLOT_CANDIDATE), client_rnd, NULL);
+	client_init(&p->client, &cc, &cp, keyring_has(p->keys, SLOT_NODE), keyring_has(p->keys, SLOT_CANDIDATE),
+	    client_rnd, NULL);
 }

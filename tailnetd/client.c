@@ -149,7 +149,8 @@ client_error(const struct client *c, const char **text)
 
 	/* The latest; but a lite update that fails says little where something else failed, too. */
 	for (s = 0; s < SRC_COUNT; s++)
-		if (c->err[s][0] != '\0' && (last == -1 || last == SRC_UPDATE || (s != SRC_UPDATE && c->err_seq[s] > c->err_seq[last])))
+		if (c->err[s][0] != '\0' &&
+		    (last == -1 || last == SRC_UPDATE || (s != SRC_UPDATE && c->err_seq[s] > c->err_seq[last])))
 			last = s;
 	*text = last == -1 ? "" : c->err[last];
 	return last;

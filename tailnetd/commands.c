@@ -8,9 +8,7 @@
 #include <sodium.h>
 
 #include "control.h"
-#include "json.h"
 #include "log.h"
-#include "netaddr.h"
 #include "parent.h"
 #include "secret.h"
 #include "text.h"
@@ -21,12 +19,12 @@
 #define MAX_ARGS 80
 
 struct verb {
-	const char	    *name;
+	const char *name;
 	enum ipc_query_class who;
-	int		     min, max; /* arguments */
-	const char	    *usage;
-	void		   (*run)(struct cclient *cc, char **args, int n);
-	int		     raw; /* the handler takes the rest of the line as one argument */
+	int min, max; /* arguments */
+	const char *usage;
+	void (*run)(struct cclient *cc, char **args, int n);
+	int raw; /* the handler takes the rest of the line as one argument */
 };
 
 static void
@@ -67,7 +65,7 @@ command_metrics_now(struct cclient *cc)
 static void
 run_metrics(struct cclient *cc, char **args, int n)
 {
-	struct child	*m = &cc->p->sup->mapd;
+	struct child *m = &cc->p->sup->mapd;
 	struct ipc_empty none = { 0 };
 
 	(void)args;
@@ -87,16 +85,18 @@ run_metrics(struct cclient *cc, char **args, int n)
 static void
 hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int private_written)
 {
-	static uint32_t	 last_id;
-	struct parent	*p = cc->p;
-	struct child	*m = &p->sup->mapd;
+	static uint32_t last_id;
+	struct parent *p = cc->p;
+	struct child *m = &p->sup->mapd;
 	struct ipc_query q;
-	struct buf	 body;
-	size_t		 n = strlen(arg);
+	struct buf body;
+	size_t n = strlen(arg);
 
 	if (m->phase != CHILD_READY || m->ipc == NULL || p->netmap.source == IPC_SRC_NONE) {
 		if (verb != IPC_Q_WATCH_NETMAP || m->phase != CHILD_READY || m->ipc == NULL) {
-			cclient_error(cc, "no-netmap", client_logged_in(&p->client) ? "there is no netmap yet" : "there is no netmap: not logged in");
+			cclient_error(cc, "no-netmap",
+			    client_logged_in(&p->client) ? "there is no netmap yet"
+							 : "there is no netmap: not logged in");
 			return;
 		}
 	}
@@ -185,7 +185,7 @@ static void
 run_wgconf(struct cclient *cc, char **args, int n)
 {
 	static const char interface[] = "[Interface]\n";
-	struct parent	 *p = cc->p;
+	struct parent *p = cc->p;
 
 	if (n == 1 && strcmp(args[0], "private") != 0) {
 		cclient_error(cc, "usage", "usage: wgconf [private]");
@@ -198,7 +198,8 @@ run_wgconf(struct cclient *cc, char **args, int n)
 	if (n == 1 && p->netmap.source != IPC_SRC_NONE && p->sup->mapd.phase == CHILD_READY) {
 		/* The key goes from the keyring to this descriptor; mapd writes the rest (security.md, settled point 7). */
 		log_warnx("the node private key is given to uid %u (wgconf private)", (unsigned)cc->uid);
-		if (write(cc->fd, interface, sizeof(interface) - 1) != sizeof(interface) - 1 || keys_wgconf_private(p->keys, cc->fd) == -1) {
+		if (write(cc->fd, interface, sizeof(interface) - 1) != sizeof(interface) - 1 ||
+		    keys_wgconf_private(p->keys, cc->fd) == -1) {
 			cclient_close(cc);
 			return;
 		}
@@ -213,7 +214,7 @@ static int
 take_auth_key(struct cclient *cc, char *value)
 {
 	struct parent *p = cc->p;
-	size_t	       len = strlen(value), i;
+	size_t len = strlen(value), i;
 
 	for (i = 0; i < len; i++)
 		if ((unsigned char)value[i] <= ' ' || (unsigned char)value[i] >= 0x7f)
@@ -238,7 +239,7 @@ static void
 run_login(struct cclient *cc, char **args, int n)
 {
 	struct client_event e = { .type = CE_LOGIN };
-	int		    i;
+	int i;
 
 	for (i = 0; i < n; i++) {
 		if (strcmp(args[i], "interactive") == 0)
@@ -335,118 +336,26 @@ run_shutdown(struct cclient *cc, char **args, int n)
 	parent_shutdown(p, 0);
 }
 
-static void
-answer_changed(struct cclient *cc, int changed)
-{
-	buf_printf(&cc->out, "{\"ok\":true,\"changed\":%s}\n", changed ? "true" : "false");
-	if (changed)
-		own_refresh(cc->p);
-	cclient_finish(cc);
-}
-
-static void
-set_json(struct cclient *cc, int netinfo, const char *text)
-{
-	char err[300];
-	int  changed;
-
-	if (hostinfo_set(&cc->p->set, netinfo, text, strlen(text), &changed, err, sizeof(err)) == -1)
-		cclient_error(cc, "invalid", "%s", err);
-	else
-		answer_changed(cc, changed);
-}
-
-static void
-set_disco(struct cclient *cc, const char *text)
-{
-	struct pubkey key;
-	int	      changed;
-
-	if (key_parse(KEY_DISCO, text, strlen(text), &key) == -1) {
-		cclient_error(cc, "invalid", "expected discokey: and 64 hex digits");
-		return;
-	}
-	changed = !key_equal(&key, &cc->p->disco_key);
-	cc->p->disco_key = key;
-	answer_changed(cc, changed);
-}
-
-static void
-set_endpoints(struct cclient *cc, char *text)
-{
-	struct ipc_endpoint ep[IPC_MAX_ENDPOINTS];
-	struct parent	   *p = cc->p;
-	unsigned	    n = 0;
-	char		   *word, *save = NULL;
-	int		    changed;
-
-	memset(ep, 0, sizeof(ep));
-	if (strcmp(text, "auto") == 0) {
-		changed = p->endpoints_set;
-		p->endpoints_set = 0;
-		p->nset_ep = 0;
-		answer_changed(cc, changed);
-		return;
-	}
-	for (word = strtok_r(text, " \t", &save); word != NULL; word = strtok_r(NULL, " \t", &save)) {
-		if (n == IPC_MAX_ENDPOINTS) {
-			cclient_error(cc, "too-large", "at most %d endpoints", IPC_MAX_ENDPOINTS);
-			return;
-		}
-		if (netaddr_endpoint_parse(word, 1, &ep[n]) == -1) {
-			cclient_error(cc, "invalid", "\"%.60s\" is not ip:port[/local|stun|portmapped|stun4localport|explicit]", word);
-			return;
-		}
-		n++;
-	}
-	changed = !p->endpoints_set || n != p->nset_ep || memcmp(ep, p->set_ep, sizeof(ep)) != 0;
-	p->endpoints_set = 1;
-	p->nset_ep = n;
-	memcpy(p->set_ep, ep, sizeof(ep));
-	answer_changed(cc, changed);
-}
-
-static void
-run_set(struct cclient *cc, char **args, int n)
-{
-	char *what = args[0], *rest;
-
-	(void)n;
-	for (rest = what; *rest != '\0' && *rest != ' ' && *rest != '\t'; rest++)
-		;
-	if (*rest != '\0')
-		*rest++ = '\0';
-	while (*rest == ' ' || *rest == '\t')
-		rest++;
-	if (strcmp(what, "endpoints") == 0)
-		set_endpoints(cc, rest); /* none given: an empty list */
-	else if (*rest == '\0')
-		cclient_error(cc, "usage", "usage: set hostinfo JSON | netinfo JSON | endpoints auto | endpoints [ip:port[/TYPE]...] | disco-key KEY");
-	else if (strcmp(what, "hostinfo") == 0 || strcmp(what, "netinfo") == 0)
-		set_json(cc, what[0] == 'n', rest);
-	else if (strcmp(what, "disco-key") == 0)
-		set_disco(cc, rest);
-	else
-		cclient_error(cc, "usage", "usage: set hostinfo JSON | netinfo JSON | endpoints auto | endpoints [ip:port[/TYPE]...] | disco-key KEY");
-}
-
 /* --- server-key: R to look, W to accept --- */
 
 static void
 server_key_json(struct parent *p, struct buf *out)
 {
 	static const char *const sources[] = { "", "config", "first-use", "accepted" };
-	enum pin_source		 source;
-	const struct pubkey	*k = client_pin(&p->client, &source);
-	char			 text[KEY_TEXT_MAX], when[TIME_TEXT_MAX];
-	struct jw		 w;
+	enum pin_source source;
+	const struct pubkey *k = client_pin(&p->client, &source);
+	char text[KEY_TEXT_MAX], when[TIME_TEXT_MAX];
+	struct jw w;
 
 	jw_init(&w, out);
 	jw_obj(&w);
 	jw_kstr(&w, "serverKey", key_is_zero(k) ? "" : key_format(KEY_MACHINE, k, text));
 	jw_kstr(&w, "source", sources[source]);
-	jw_kstr(&w, "since", source == PIN_CONFIG || time_is_none(p->client.p.pin_since) ? "" : time_format(p->client.p.pin_since, when));
-	jw_kstr(&w, "offered", key_is_zero(&p->client.offered) ? "" : key_format(KEY_MACHINE, &p->client.offered, text));
+	jw_kstr(&w, "since",
+	    source == PIN_CONFIG || time_is_none(p->client.p.pin_since) ? ""
+									: time_format(p->client.p.pin_since, when));
+	jw_kstr(&w, "offered",
+	    key_is_zero(&p->client.offered) ? "" : key_format(KEY_MACHINE, &p->client.offered, text));
 	jw_obj_end(&w);
 	buf_putc(out, '\n');
 }
@@ -455,7 +364,7 @@ static void
 run_server_key(struct cclient *cc, char **args, int n)
 {
 	struct client_event e = { .type = CE_ACCEPT_KEY };
-	enum pin_source	    source;
+	enum pin_source source;
 
 	if (n == 0) {
 		server_key_json(cc->p, &cc->out);
@@ -502,7 +411,7 @@ static const struct verb verbs[] = {
 	{ "pause", IPC_CLASS_W, 0, 0, "pause", run_pause, 0 },
 	{ "unpause", IPC_CLASS_W, 0, 0, "unpause", run_unpause, 0 },
 	{ "reconnect", IPC_CLASS_W, 0, 0, "reconnect", run_reconnect, 0 },
-	{ "set", IPC_CLASS_W, 1, 1, "set hostinfo|netinfo|endpoints|disco-key VALUE", run_set, 1 },
+	{ "set", IPC_CLASS_W, 1, 1, "set hostinfo|netinfo|endpoints|disco-key VALUE", command_set, 1 },
 	{ "log", IPC_CLASS_W, 1, 1, "log error|warn|info|debug", run_log, 0 },
 	{ "shutdown", IPC_CLASS_W, 0, 0, "shutdown", run_shutdown, 0 },
 };
@@ -574,10 +483,10 @@ permitted(struct cclient *cc, const struct verb *v)
 void
 command_run(struct cclient *cc, char *line, size_t n)
 {
-	char		  *args[MAX_ARGS], *rest;
+	char *args[MAX_ARGS], *rest;
 	const struct verb *v;
-	char		   safe[40];
-	int		   count;
+	char safe[40];
+	int count;
 
 	if (!line_clean(line, n)) {
 		cclient_error(cc, "invalid", "a command is one line of UTF-8 text");

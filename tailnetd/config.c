@@ -17,25 +17,24 @@
 #include "configkw.h"
 #include "text.h"
 
-#define CONFIG_FILE_MAX	  (256 * 1024)
+#define CONFIG_FILE_MAX   (256 * 1024)
 #define CONFIG_LINE_WORDS 80
 
 struct reader {
 	const char *name; /* of the file, for messages */
-	unsigned    line;
-	char	   *err;
-	size_t	    errsize;
-	uint64_t    seen; /* bit per keyword of the table */
+	unsigned line;
+	char *err;
+	size_t errsize;
+	uint64_t seen; /* bit per keyword of the table */
 };
 
-static int
-complain(const struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int complain(const struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static int
 complain(const struct reader *r, const char *fmt, ...)
 {
 	va_list ap;
-	int	n;
+	int n;
 
 	n = snprintf(r->err, r->errsize, "%s:%u: ", r->name, r->line);
 	if (n >= 0 && (size_t)n < r->errsize) {
@@ -54,7 +53,7 @@ split_words(char *s, char **words, int max, const char **why)
 
 	for (;;) {
 		char *to;
-		int   quoted;
+		int quoted;
 
 		while (*s == ' ' || *s == '\t')
 			s++;
@@ -94,10 +93,10 @@ check_text(const char *s)
 static int
 parse_line(struct reader *r, char *line, struct config *c)
 {
-	char		     *words[CONFIG_LINE_WORDS], why[300] = "";
-	const char	     *what = NULL;
+	char *words[CONFIG_LINE_WORDS], why[300] = "";
+	const char *what = NULL;
 	const struct keyword *kw;
-	int		      i, n;
+	int i, n;
 
 	if (check_text(line) == -1)
 		return complain(r, "control character in the line");
@@ -130,14 +129,14 @@ config_parse(const char *name, const char *text, size_t n, struct config *out, c
 {
 	struct reader r = { name, 0, err, errsize, 0 };
 	struct config c;
-	const char   *end = text + n;
-	char	      line[2048], why[300] = "";
-	int	      rv = -1;
+	const char *end = text + n;
+	char line[2048], why[300] = "";
+	int rv = -1;
 
 	config_defaults(&c);
 	while (text < end) {
 		const char *nl = memchr(text, '\n', (size_t)(end - text));
-		size_t	    len = (size_t)((nl != NULL ? nl : end) - text);
+		size_t len = (size_t)((nl != NULL ? nl : end) - text);
 
 		r.line++;
 		if (len >= sizeof(line)) {
@@ -173,9 +172,9 @@ config_load(const char *path, struct config *c, char *err, size_t errsize)
 {
 	static char text[CONFIG_FILE_MAX + 1]; /* wiped below; too large for the stack */
 	struct stat st;
-	size_t	    len = 0;
-	ssize_t	    n;
-	int	    fd, rv;
+	size_t len = 0;
+	ssize_t n;
+	int fd, rv;
 
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1) {
 		snprintf(err, errsize, "%s: %s", path, strerror(errno));
@@ -215,7 +214,7 @@ config_reload_blocker(const struct config *from, const struct config *to)
 
 	for (kw = config_keywords; kw->name != NULL; kw++) {
 		struct buf a, b;
-		int	   same;
+		int same;
 
 		if (!kw->restart)
 			continue;
@@ -223,7 +222,8 @@ config_reload_blocker(const struct config *from, const struct config *to)
 		buf_init(&b, 1 << 16);
 		kw->print(from, kw, &a);
 		kw->print(to, kw, &b);
-		same = buf_len(&a) == buf_len(&b) && (buf_len(&a) == 0 || memcmp(buf_ptr(&a), buf_ptr(&b), buf_len(&a)) == 0);
+		same = buf_len(&a) == buf_len(&b) &&
+		    (buf_len(&a) == 0 || memcmp(buf_ptr(&a), buf_ptr(&b), buf_len(&a)) == 0);
 		buf_free(&a);
 		buf_free(&b);
 		if (!same)
@@ -236,9 +236,9 @@ int
 config_read_authkey(const struct config *c, char *out, size_t outsize, size_t *len, char *err, size_t errsize)
 {
 	struct stat st;
-	ssize_t	    n;
-	size_t	    from = 0, i;
-	int	    fd;
+	ssize_t n;
+	size_t from = 0, i;
+	int fd;
 
 	if ((fd = open(c->auth_key_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) == -1) {
 		snprintf(err, errsize, "auth-key-file %s: %s", c->auth_key_file,
@@ -249,9 +249,11 @@ config_read_authkey(const struct config *c, char *out, size_t outsize, size_t *l
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
 		snprintf(err, errsize, "auth-key-file %s: not a regular file", c->auth_key_file);
 	else if (st.st_uid != 0 && st.st_uid != geteuid())
-		snprintf(err, errsize, "auth-key-file %s: belongs to uid %u; chown it to root", c->auth_key_file, st.st_uid);
+		snprintf(err, errsize, "auth-key-file %s: belongs to uid %u; chown it to root", c->auth_key_file,
+		    st.st_uid);
 	else if ((st.st_mode & 077) != 0)
-		snprintf(err, errsize, "auth-key-file %s: others have access (mode %04o); chmod 600 it", c->auth_key_file, st.st_mode & 07777);
+		snprintf(err, errsize, "auth-key-file %s: others have access (mode %04o); chmod 600 it",
+		    c->auth_key_file, st.st_mode & 07777);
 	else if ((n = read(fd, out, outsize)) == -1)
 		snprintf(err, errsize, "auth-key-file %s: %s", c->auth_key_file, strerror(errno));
 	else if ((size_t)n == outsize)
@@ -271,7 +273,8 @@ config_read_authkey(const struct config *c, char *out, size_t outsize, size_t *l
 			break;
 	if (*len == 0 || i < *len) {
 		sodium_memzero(out, outsize);
-		snprintf(err, errsize, "auth-key-file %s: %s", c->auth_key_file, *len == 0 ? "is empty" : "does not hold one key on one line");
+		snprintf(err, errsize, "auth-key-file %s: %s", c->auth_key_file,
+		    *len == 0 ? "is empty" : "does not hold one key on one line");
 		return -1;
 	}
 	return 0;

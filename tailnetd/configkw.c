@@ -13,7 +13,7 @@
 #include "url.h"
 
 #define DEFAULT_LISTEN_PORT 41641
-#define DEFAULT_CAPVER	    131
+#define DEFAULT_CAPVER      131
 #define DEFAULT_WATCHDOG    120
 
 /* --- values by kind: parser and printer side by side --- */
@@ -134,7 +134,7 @@ print_number(const struct config *c, const struct keyword *kw, struct buf *out)
 static int
 parse_size(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
 {
-	size_t	len = strlen(v[0]);
+	size_t len = strlen(v[0]);
 	int64_t i, unit = 1;
 
 	(void)n;
@@ -167,7 +167,7 @@ static int
 parse_control_url(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
 {
 	struct url u;
-	size_t	   len = strlen(v[0]);
+	size_t len = strlen(v[0]);
 
 	(void)n;
 	if (url_parse(v[0], 0, &u, why, whysize) == -1)
@@ -232,8 +232,8 @@ print_proxy(const struct config *c, const struct keyword *kw, struct buf *out)
 	int v6 = strchr(c->proxy_host, ':') != NULL;
 
 	if (c->proxy_host[0] != '\0')
-		buf_printf(out, "%s http://%s%s%s%s:%u\n", kw->name, c->proxy_auth[0] != '\0' ? "********@" : "", v6 ? "[" : "",
-		    c->proxy_host, v6 ? "]" : "", c->proxy_port);
+		buf_printf(out, "%s http://%s%s%s%s:%u\n", kw->name, c->proxy_auth[0] != '\0' ? "********@" : "",
+		    v6 ? "[" : "", c->proxy_host, v6 ? "]" : "", c->proxy_port);
 }
 
 static int
@@ -259,7 +259,8 @@ parse_routes(struct config *c, const struct keyword *kw, char **v, int n, char *
 	}
 	for (i = 0; i < n; i++)
 		if (netaddr_prefix_parse(v[i], &c->routes[i].a) == -1) {
-			snprintf(why, whysize, "\"%.60s\" is not a prefix such as 192.0.2.0/24 (no host bits set)", v[i]);
+			snprintf(why, whysize, "\"%.60s\" is not a prefix such as 192.0.2.0/24 (no host bits set)",
+			    v[i]);
 			return -1;
 		}
 	c->nroutes = (unsigned)n;
@@ -269,7 +270,7 @@ parse_routes(struct config *c, const struct keyword *kw, char **v, int n, char *
 static void
 print_routes(const struct config *c, const struct keyword *kw, struct buf *out)
 {
-	char	 text[64];
+	char text[64];
 	unsigned i;
 
 	if (c->nroutes == 0)
@@ -342,7 +343,8 @@ parse_endpoints(struct config *c, const struct keyword *kw, char **v, int n, cha
 	}
 	for (i = 0; i < n; i++)
 		if (netaddr_endpoint_parse(v[i], 0, &c->endpoints[i]) == -1) {
-			snprintf(why, whysize, "\"%.60s\" is not an endpoint such as 192.0.2.1:41641 or [2001:db8::1]:41641", v[i]);
+			snprintf(why, whysize,
+			    "\"%.60s\" is not an endpoint such as 192.0.2.1:41641 or [2001:db8::1]:41641", v[i]);
 			return -1;
 		}
 	c->endpoints_mode = EP_LIST;
@@ -353,7 +355,7 @@ parse_endpoints(struct config *c, const struct keyword *kw, char **v, int n, cha
 static void
 print_endpoints(const struct config *c, const struct keyword *kw, struct buf *out)
 {
-	char	 text[80];
+	char text[80];
 	unsigned i;
 
 	buf_puts(out, kw->name);
@@ -390,20 +392,22 @@ static const char *const w_expiry[] = { "login", "wait", NULL };
 static const char *const w_sandbox[] = { "required", "best-effort", NULL };
 static const char *const w_exit[] = { "refuse", "honour", NULL };
 
-#define AT(m)	  offsetof(struct config, m), sizeof(((struct config *)0)->m)
-#define NONE	  0, 0
-#define YESNO(m)  "yes or no", parse_words, print_words, AT(m), w_yesno, 0, 0
-#define PATH(m)	  "an absolute path", parse_path, print_string, AT(m), NULL, 0, 0
+#define AT(m)    offsetof(struct config, m), sizeof(((struct config *)0)->m)
+#define NONE     0, 0
+#define YESNO(m) "yes or no", parse_words, print_words, AT(m), w_yesno, 0, 0
+#define PATH(m)  "an absolute path", parse_path, print_string, AT(m), NULL, 0, 0
 
 const struct keyword config_keywords[] = {
 	/* name, what it expects, parser, printer, member, words, min, max, list, restart */
-	{ "control-url", "a URL such as https://headscale.example.com", parse_control_url, print_string, AT(control_url), NULL, 0, 0, 0, 1 },
+	{ "control-url", "a URL such as https://headscale.example.com", parse_control_url, print_string,
+	    AT(control_url), NULL, 0, 0, 0, 1 },
 	{ "server-key", "mkey: and 64 hex digits", parse_server_key, print_server_key, NONE, NULL, 0, 0, 0, 0 },
 	{ "auth-key-file", PATH(auth_key_file), 0, 0 },
 	{ "ca-file", PATH(ca_file), 0, 0 },
 	{ "transport", "auto or tls", parse_words, print_words, AT(transport_tls), w_transport, 0, 0, 0, 0 },
 	{ "proxy", "http://[user:password@]host:port", parse_proxy, print_proxy, NONE, NULL, 0, 0, 0, 0 },
-	{ "capability-version", "a number from 113 to 145", parse_number, print_number, AT(capver), NULL, 113, 145, 0, 1 },
+	{ "capability-version", "a number from 113 to 145", parse_number, print_number, AT(capver), NULL, 113, 145, 0,
+	    1 },
 	{ "login", "auto or manual", parse_words, print_words, AT(login_manual), w_login, 0, 0, 0, 0 },
 	{ "on-expiry", "login or wait", parse_words, print_words, AT(expiry_wait), w_expiry, 0, 0, 0, 0 },
 	{ "start-paused", YESNO(start_paused), 0, 0 },
@@ -411,8 +415,10 @@ const struct keyword config_keywords[] = {
 	{ "hostname", "letters, digits, - and .", parse_hostname, print_string, AT(hostname), NULL, 0, 0, 0, 0 },
 	{ "advertise-routes", "one or more prefixes", parse_routes, print_routes, NONE, NULL, 0, 0, 1, 0 },
 	{ "advertise-tags", "one or more of tag:name", parse_tags, print_tags, NONE, NULL, 0, 0, 1, 0 },
-	{ "listen-port", "a number from 0 to 65535", parse_number, print_number, AT(listen_port), NULL, 0, 65535, 0, 0 },
-	{ "endpoints", "auto, none, or one or more of ip:port", parse_endpoints, print_endpoints, NONE, NULL, 0, 0, 1, 0 },
+	{ "listen-port", "a number from 0 to 65535", parse_number, print_number, AT(listen_port), NULL, 0, 65535, 0,
+	    0 },
+	{ "endpoints", "auto, none, or one or more of ip:port", parse_endpoints, print_endpoints, NONE, NULL, 0, 0, 1,
+	    0 },
 	{ "accept-routes", YESNO(accept_routes), 0, 0 },
 	{ "exit-node", "a name, address or StableID", parse_string, print_string, AT(exit_node), NULL, 0, 0, 0, 0 },
 	{ "state-dir", PATH(state_dir), 0, 1 },
@@ -423,8 +429,10 @@ const struct keyword config_keywords[] = {
 	{ "control-operator", "a user name", parse_string, print_string, AT(control_operator), NULL, 0, 0, 0, 0 },
 	{ "sandbox", "required or best-effort", parse_words, print_words, AT(best_effort), w_sandbox, 0, 0, 0, 1 },
 	{ "server-exit", "refuse or honour", parse_words, print_words, AT(exit_honour), w_exit, 0, 0, 0, 0 },
-	{ "max-map-wire", "bytes from 64K to 1024M", parse_size, print_size, AT(max_map_wire), NULL, 65536, 1LL << 30, 0, 0 },
-	{ "max-map-decoded", "bytes from 64K to 4095M", parse_size, print_size, AT(max_map_decoded), NULL, 65536, 4095LL << 20, 0, 0 },
+	{ "max-map-wire", "bytes from 64K to 1024M", parse_size, print_size, AT(max_map_wire), NULL, 65536, 1LL << 30,
+	    0, 0 },
+	{ "max-map-decoded", "bytes from 64K to 4095M", parse_size, print_size, AT(max_map_decoded), NULL, 65536,
+	    4095LL << 20, 0, 0 },
 	{ "netmap-cache", YESNO(netmap_cache), 0, 0 },
 	{ "log-level", "error, warn, info or debug", parse_level, print_level, NONE, NULL, 0, 0, 0, 0 },
 	{ "map-watchdog", "seconds from 1 to 3600", parse_number, print_number, AT(map_watchdog), NULL, 1, 3600, 0, 0 },
@@ -493,7 +501,8 @@ config_finish(struct config *c, char *why, size_t whysize)
 	if (!c->https && !c->host_is_private && key_is_zero(&c->server_key))
 		snprintf(why, whysize, "control-url: http to a public host needs `server-key`, or use https");
 	else if (c->clear_port == 0 && c->tls_port == 0)
-		snprintf(why, whysize, "transport tls: an http control-url on a private host has no TLS port; use https");
+		snprintf(why, whysize,
+		    "transport tls: an http control-url on a private host has no TLS port; use https");
 	else if (c->netmap_cache)
 		snprintf(why, whysize, "netmap-cache yes: not supported in this version");
 	else if (c->best_effort == 0 && strlen(c->chroot_dir) >= IPC_PATH_MAX)

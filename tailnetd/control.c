@@ -22,20 +22,20 @@
 #include "watch.h"
 
 #define FIRST_LINE_S 5
-#define WRITE_S	     30		/* a client that reads nothing for so long is closed */
+#define WRITE_S      30 /* a client that reads nothing for so long is closed */
 #define METRICS_MS   300
-#define PAUSE_S	     1		/* no descriptors left: accept again then */
-#define W_RATE	     20
-#define W_BURST	     100
+#define PAUSE_S      1 /* no descriptors left: accept again then */
+#define W_RATE       20
+#define W_BURST      100
 
 struct control {
 	struct parent *p;
-	int	       fd;
-	char	       path[1024];
-	struct event  *accept, *resume, *counters;
-	struct bucket  w_rate;
+	int fd;
+	char path[1024];
+	struct event *accept, *resume, *counters;
+	struct bucket w_rate;
 	TAILQ_HEAD(, cclient) clients;
-	unsigned       n;
+	unsigned n;
 };
 
 /* --- one client --- */
@@ -52,7 +52,7 @@ int
 cclient_release(struct cclient *cc)
 {
 	struct control *c = cc->ctl;
-	int		fd = cc->fd;
+	int fd = cc->fd;
 
 	TAILQ_REMOVE(&c->clients, cc, entry);
 	c->n--;
@@ -141,9 +141,9 @@ cclient_ok(struct cclient *cc)
 void
 cclient_error(struct cclient *cc, const char *code, const char *fmt, ...)
 {
-	char	  text[512];
+	char text[512];
 	struct jw w;
-	va_list	  ap;
+	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
@@ -185,7 +185,7 @@ deadline_over(evutil_socket_t fd, short what, void *arg)
 static void
 take_line(struct cclient *cc, int eof)
 {
-	char  *line = (char *)buf_ptr(&cc->in), *nl;
+	char *line = (char *)buf_ptr(&cc->in), *nl;
 	size_t n = buf_len(&cc->in), max;
 
 	max = command_is_set(line, n) ? CONTROL_LINE_SET : CONTROL_LINE;
@@ -211,8 +211,8 @@ static void
 readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct cclient *cc = arg;
-	uint8_t		text[4096];
-	ssize_t		n;
+	uint8_t text[4096];
+	ssize_t n;
 
 	(void)what;
 	n = recv(fd, text, sizeof(text), MSG_DONTWAIT);
@@ -238,7 +238,7 @@ peer_ids(int fd, uid_t *uid, gid_t *gid)
 {
 #ifdef __linux__
 	struct ucred uc;
-	socklen_t    len = sizeof(uc);
+	socklen_t len = sizeof(uc);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &uc, &len) == -1)
 		return -1;
@@ -265,7 +265,7 @@ static int
 over_limit(const struct control *c, uid_t uid)
 {
 	const struct cclient *cc;
-	unsigned	      same = 0;
+	unsigned same = 0;
 
 	TAILQ_FOREACH(cc, &c->clients, entry)
 		same += cc->uid == uid;
@@ -278,7 +278,7 @@ static void
 cclient_new(struct control *c, int fd)
 {
 	struct cclient *cc;
-	int		busy;
+	int busy;
 
 	if ((cc = calloc(1, sizeof(*cc))) == NULL || peer_ids(fd, &cc->uid, &cc->gid) == -1) {
 		free(cc);
@@ -311,8 +311,8 @@ static void
 acceptable(evutil_socket_t fd, short what, void *arg)
 {
 	struct control *c = arg;
-	struct timeval	pause = { PAUSE_S, 0 };
-	int		cfd;
+	struct timeval pause = { PAUSE_S, 0 };
+	int cfd;
 
 	(void)what;
 	cfd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -399,7 +399,7 @@ static int
 run_dir(const struct parent *p, char *dir, size_t size, char *err, size_t errsize)
 {
 	struct stat st;
-	char	   *slash;
+	char *slash;
 
 	snprintf(dir, size, "%s", p->cfg.control_socket);
 	if ((slash = strrchr(dir, '/')) == NULL || slash == dir)
@@ -419,7 +419,8 @@ run_dir(const struct parent *p, char *dir, size_t size, char *err, size_t errsiz
 	if (!S_ISDIR(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()))
 		snprintf(err, errsize, "run directory %s: not a directory of root's; chown it to root", dir);
 	else if ((st.st_mode & 022) != 0)
-		snprintf(err, errsize, "run directory %s can be written by others (mode %04o); chmod 750 it", dir, st.st_mode & 07777);
+		snprintf(err, errsize, "run directory %s can be written by others (mode %04o); chmod 750 it", dir,
+		    st.st_mode & 07777);
 	else
 		return 0;
 	return -1;
@@ -429,9 +430,10 @@ static int
 somebody_answers(const char *path)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int		   fd, rv;
+	int fd, rv;
 
-	if (strlen(path) >= sizeof(sun.sun_path) || (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1)
+	if (strlen(path) >= sizeof(sun.sun_path) ||
+	    (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1)
 		return 0;
 	memcpy(sun.sun_path, path, strlen(path) + 1);
 	rv = connect(fd, (struct sockaddr *)&sun, sizeof(sun));
@@ -452,7 +454,8 @@ remove_stale(const char *path, char *err, size_t errsize)
 		return -1;
 	}
 	if (somebody_answers(path)) {
-		snprintf(err, errsize, "%s: another tailnetd answers there; give this one its own control-socket", path);
+		snprintf(err, errsize, "%s: another tailnetd answers there; give this one its own control-socket",
+		    path);
 		return -1;
 	}
 	return unlink(path);
@@ -462,11 +465,12 @@ static int
 bind_socket(struct control *c, char *err, size_t errsize)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	mode_t		   old;
-	int		   rv;
+	mode_t old;
+	int rv;
 
 	if (strlen(c->path) >= sizeof(sun.sun_path)) {
-		snprintf(err, errsize, "control-socket: a socket's path has at most %zu characters", sizeof(sun.sun_path) - 1);
+		snprintf(err, errsize, "control-socket: a socket's path has at most %zu characters",
+		    sizeof(sun.sun_path) - 1);
 		return -1;
 	}
 	memcpy(sun.sun_path, c->path, strlen(c->path) + 1);
@@ -474,7 +478,8 @@ bind_socket(struct control *c, char *err, size_t errsize)
 	old = umask(0177); /* never a moment in which others may connect */
 	rv = c->fd == -1 ? -1 : bind(c->fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old);
-	if (rv == -1 || chown(c->path, (uid_t)-1, c->p->ids.control_gid) == -1 || chmod(c->path, 0660) == -1 || listen(c->fd, 64) == -1) {
+	if (rv == -1 || chown(c->path, (uid_t)-1, c->p->ids.control_gid) == -1 || chmod(c->path, 0660) == -1 ||
+	    listen(c->fd, 64) == -1) {
 		snprintf(err, errsize, "control socket %s: %s", c->path, strerror(errno));
 		return -1;
 	}
@@ -485,7 +490,7 @@ struct control *
 control_new(struct parent *p, char *err, size_t errsize)
 {
 	struct control *c = calloc(1, sizeof(*c));
-	char		dir[1024];
+	char dir[1024];
 
 	if (c == NULL) {
 		snprintf(err, errsize, "out of memory");
@@ -496,7 +501,8 @@ control_new(struct parent *p, char *err, size_t errsize)
 	snprintf(c->path, sizeof(c->path), "%s", p->cfg.control_socket);
 	TAILQ_INIT(&c->clients);
 	bucket_init(&c->w_rate, W_RATE, W_BURST, time_mono_ms());
-	if (run_dir(p, dir, sizeof(dir), err, errsize) == -1 || remove_stale(c->path, err, errsize) == -1 || bind_socket(c, err, errsize) == -1) {
+	if (run_dir(p, dir, sizeof(dir), err, errsize) == -1 || remove_stale(c->path, err, errsize) == -1 ||
+	    bind_socket(c, err, errsize) == -1) {
 		free(c);
 		return NULL;
 	}

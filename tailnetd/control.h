@@ -67,6 +67,7 @@ void	 control_await_counters(struct control *c);
 /* commands.c */
 void	 command_run(struct cclient *cc, char *line, size_t n);	/* n bytes, no newline, terminated */
 int	 command_is_set(const char *line, size_t n);		/* may grow to CONTROL_LINE_SET */
+void	 command_set(struct cclient *cc, char **args, int n);
 void	 command_metrics_now(struct cclient *cc);
 
 #endif

@@ -26,8 +26,8 @@ usage(void)
 static int
 version(void)
 {
-	printf("tailnetd %s (%s)\nbuild %s\nlibevent %s, json-c %s, libsodium %s, libb2 (BLAKE2s)\n", TAILNETD_VERSION, build_options, build_id,
-	    event_get_version(), json_c_version(), sodium_version_string());
+	printf("tailnetd %s (%s)\nbuild %s\nlibevent %s, json-c %s, libsodium %s, libb2 (BLAKE2s)\n", TAILNETD_VERSION,
+	    build_options, build_id, event_get_version(), json_c_version(), sodium_version_string());
 	return EXIT_OK;
 }
 
@@ -59,8 +59,8 @@ int
 main(int argc, char **argv)
 {
 	static struct parent p; /* zeroed; too large for the stack */
-	int		     ch, check = 0, verbose = 0;
-	char		     err[600];
+	int ch, check = 0, verbose = 0;
+	char err[600];
 
 	p.conf_path = PATH_SYSCONFDIR "/tailnetd.conf";
 	log_init("tailnetd", LOG_L_INFO);

@@ -47,9 +47,11 @@ put_netmap(struct parent *p, struct buf *b)
 	uint64_t now = time_mono_ms(), last = p->counters.last_message_mono_ms;
 
 	if (p->netmap.source != IPC_SRC_NONE && p->netmap.received_ms != 0)
-		gauge(b, "netmap_age_seconds", "since the netmap last changed", (double)(now - p->netmap.received_ms) / 1000);
+		gauge(b, "netmap_age_seconds", "since the netmap last changed",
+		    (double)(now - p->netmap.received_ms) / 1000);
 	if (last != 0 && last <= now)
-		gauge(b, "last_message_age_seconds", "since the last message of a map stream", (double)(now - last) / 1000);
+		gauge(b, "last_message_age_seconds", "since the last message of a map stream",
+		    (double)(now - last) / 1000);
 	gauge(b, "netmap_peers", "peers in the netmap", p->netmap.peers);
 	gauge(b, "netmap_peers_online", "peers that the server calls online", p->netmap.online);
 }

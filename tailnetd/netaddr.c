@@ -13,10 +13,10 @@
 int
 netaddr_prefix_parse(const char *s, struct ipc_addr *a)
 {
-	char	    host[INET6_ADDRSTRLEN];
+	char host[INET6_ADDRSTRLEN];
 	const char *slash = strchr(s, '/');
-	int64_t	    bits;
-	unsigned    i;
+	int64_t bits;
+	unsigned i;
 
 	if (slash == NULL || (size_t)(slash - s) >= sizeof(host))
 		return -1;
@@ -66,9 +66,9 @@ parse_type(const char *s, uint8_t *type)
 int
 netaddr_endpoint_parse(const char *s, int with_type, struct ipc_endpoint *e)
 {
-	char		text[80], *host = text, *port, *type;
+	char text[80], *host = text, *port, *type;
 	struct ipc_addr a;
-	int64_t		v;
+	int64_t v;
 
 	memset(e, 0, sizeof(*e));
 	e->type = IPC_EP_EXPLICIT;
@@ -115,7 +115,7 @@ int
 netaddr_endpoint_reportable(const struct ipc_endpoint *e)
 {
 	struct sockaddr_storage ss;
-	struct ipc_addr		a = { .family = e->family };
+	struct ipc_addr a = { .family = e->family };
 
 	memcpy(a.addr, e->addr, sizeof(a.addr));
 	(void)dial_sockaddr(&a, e->port, &ss);

@@ -15,7 +15,7 @@
 #include "timefmt.h"
 
 struct notify {
-	int	 fd; /* -1: nobody to tell */
+	int fd; /* -1: nobody to tell */
 	uint64_t watchdog_ms;
 };
 
@@ -23,8 +23,8 @@ static int
 open_socket(const char *path)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	size_t		   n = strlen(path);
-	int		   fd;
+	size_t n = strlen(path);
+	int fd;
 
 	if (n < 2 || n >= sizeof(sun.sun_path) || (path[0] != '/' && path[0] != '@'))
 		return -1;
@@ -44,8 +44,8 @@ struct notify *
 notify_new(void)
 {
 	struct notify *n = calloc(1, sizeof(*n));
-	const char    *path = getenv("NOTIFY_SOCKET"), *usec = getenv("WATCHDOG_USEC");
-	int64_t	       us;
+	const char *path = getenv("NOTIFY_SOCKET"), *usec = getenv("WATCHDOG_USEC");
+	int64_t us;
 
 	if (n == NULL)
 		return NULL;

@@ -22,7 +22,7 @@ static void
 pick_port(struct parent *p)
 {
 	uint16_t port;
-	char	 err[300];
+	char err[300];
 
 	if (p->cfg.listen_port != 0 || p->state.listen_port != 0)
 		return;
@@ -39,7 +39,7 @@ static void
 collect_endpoints(struct parent *p, struct ipc_map_params *m)
 {
 	unsigned i;
-	int	 n;
+	int n;
 
 	if (p->endpoints_set) {
 		memcpy(m->ep, p->set_ep, sizeof(m->ep));
@@ -66,7 +66,8 @@ static void
 push_hostinfo(struct parent *p, struct child *c)
 {
 	if (c->phase == CHILD_READY && c->ipc != NULL && buf_len(&p->hostinfo) > 0)
-		ipc_send_chunks(c->ipc, IPC_HOSTINFO, IPC_ID_NONE, (const char *)buf_ptr(&p->hostinfo), buf_len(&p->hostinfo));
+		ipc_send_chunks(c->ipc, IPC_HOSTINFO, IPC_ID_NONE, (const char *)buf_ptr(&p->hostinfo),
+		    buf_len(&p->hostinfo));
 }
 
 static void
@@ -87,7 +88,7 @@ static int
 rebuild_hostinfo(struct parent *p)
 {
 	struct buf b;
-	int	   changed;
+	int changed;
 
 	buf_init(&b, 256u * 1024);
 	if (hostinfo_build(&p->cfg, &p->state, &p->set, &b) == -1) {
@@ -105,7 +106,7 @@ void
 own_refresh(struct parent *p)
 {
 	struct ipc_map_params m;
-	int		      host, params;
+	int host, params;
 
 	memset(&m, 0, sizeof(m));
 	m.generation = p->params.generation;
@@ -168,9 +169,9 @@ own_stop(struct parent *p)
 void
 own_log_level(struct parent *p, enum log_level level)
 {
-	struct child	    *all[] = { &p->sup->authd, &p->sup->mapd };
+	struct child *all[] = { &p->sup->authd, &p->sup->mapd };
 	struct ipc_log_level m = { (uint32_t)level };
-	size_t		     i;
+	size_t i;
 
 	for (i = 0; i < 2; i++)
 		if (all[i]->phase == CHILD_READY && all[i]->ipc != NULL)

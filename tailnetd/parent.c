@@ -25,11 +25,14 @@
 #include "watch.h"
 
 #define SHUTDOWN_S   4 /* interface.md 1: gone within 5 s */
-#define TICK_S	     30
-#define SUSPECT_MS   10000 /* more than this beyond the tick on the other clock: suspended or set (D16) */
+#define TICK_S       30
+#define SUSPECT_MS   10000               /* more than this beyond the tick on the other clock: suspended or set (D16) */
 #define BUILD_SECOND INT64_C(1767225600) /* 2026-01-01: a clock before that is wrong */
 
-struct signals { struct event *hup, *usr1, *term, *intr, *tick, *watchdog, *last; uint64_t tick_boot; };
+struct signals {
+	struct event *hup, *usr1, *term, *intr, *tick, *watchdog, *last;
+	uint64_t tick_boot;
+};
 
 /* --- who we are (interface.md 2, last paragraph) --- */
 
@@ -39,7 +42,9 @@ account(const char *name, uid_t *uid, gid_t *gid)
 	const struct passwd *pw = getpwnam(name);
 
 	if (pw == NULL) {
-		log_errorx("the account %s is missing: run `make install-users`, or install contrib/sysusers.d/tailnetd.conf", name);
+		log_errorx("the account %s is missing: run `make install-users`, or install "
+			   "contrib/sysusers.d/tailnetd.conf",
+		    name);
 		return -1;
 	}
 	*uid = pw->pw_uid;
@@ -50,12 +55,13 @@ account(const char *name, uid_t *uid, gid_t *gid)
 static int
 find_ids(struct parent *p)
 {
-	const struct group  *gr;
+	const struct group *gr;
 	const struct passwd *pw;
 
-	if (p->root && (account("_tailnetd_auth", &p->ids.auth_uid, &p->ids.auth_gid) == -1 ||
-	    account("_tailnetd_map", &p->ids.map_uid, &p->ids.map_gid) == -1 ||
-	    account("_tailnetd", &p->ids.res_uid, &p->ids.res_gid) == -1))
+	if (p->root &&
+	    (account("_tailnetd_auth", &p->ids.auth_uid, &p->ids.auth_gid) == -1 ||
+		account("_tailnetd_map", &p->ids.map_uid, &p->ids.map_gid) == -1 ||
+		account("_tailnetd", &p->ids.res_uid, &p->ids.res_gid) == -1))
 		return -1;
 	if ((gr = getgrnam(p->cfg.control_group)) != NULL)
 		p->ids.control_gid = gr->gr_gid;
@@ -82,7 +88,9 @@ check_privilege(const struct parent *p)
 {
 	if (p->root || p->cfg.best_effort)
 		return 0;
-	log_errorx("not root: start tailnetd as root, or put `sandbox best-effort` into %s to run without separate users", p->conf_path);
+	log_errorx("not root: start tailnetd as root, or put `sandbox best-effort` into %s to run without separate "
+		   "users",
+	    p->conf_path);
 	return -1;
 }
 
@@ -100,7 +108,9 @@ check_chroot(const struct parent *p)
 		return -1;
 	}
 	if (lstat(dir, &st) == -1 || !S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0) {
-		log_errorx("chroot-dir %s must be an empty directory of root's that nobody else can write: chown root, chmod 555", dir);
+		log_errorx("chroot-dir %s must be an empty directory of root's that nobody else can write: chown root, "
+			   "chmod 555",
+		    dir);
 		return -1;
 	}
 	return 0;
@@ -110,8 +120,8 @@ static int
 open_images(struct parent *p)
 {
 	static const char *const names[] = { "authd", "mapd", "resolver" };
-	struct spawn_image	*all[] = { &p->img_authd, &p->img_mapd, &p->img_resolver };
-	size_t			 i;
+	struct spawn_image *all[] = { &p->img_authd, &p->img_mapd, &p->img_resolver };
+	size_t i;
 
 	for (i = 0; i < 3; i++)
 		if (spawn_open(all[i], p->cfg.libexec_dir, names[i]) == -1) {
@@ -125,7 +135,7 @@ open_images(struct parent *p)
 static void
 check_auth_key(const struct parent *p)
 {
-	char   key[IPC_AUTHKEY_MAX + 1], err[400];
+	char key[IPC_AUTHKEY_MAX + 1], err[400];
 	size_t len;
 
 	if (p->cfg.auth_key_file[0] == '\0')
@@ -140,7 +150,7 @@ check_auth_key(const struct parent *p)
 static int
 open_state(struct parent *p)
 {
-	char		  err[600];
+	char err[600];
 	enum state_result r;
 
 	if ((p->keys = keyring_new()) == NULL) {
@@ -159,7 +169,8 @@ open_state(struct parent *p)
 	if (r == STATE_FRESH)
 		log_info("this machine is new to %s: machine key made", p->cfg.control_url);
 	if (r == STATE_RECOVERED)
-		(void)health_raise(&p->health, HEALTH_STATE_RECOVERED, "the state file was damaged; its previous version is in use");
+		(void)health_raise(&p->health, HEALTH_STATE_RECOVERED,
+		    "the state file was damaged; its previous version is in use");
 	return EXIT_OK;
 }
 
@@ -175,7 +186,7 @@ static void
 on_hup(evutil_socket_t sig, short what, void *arg)
 {
 	struct parent *p = arg;
-	char	       err[400];
+	char err[400];
 
 	(void)sig;
 	(void)what;
@@ -191,14 +202,15 @@ static void
 on_usr1(evutil_socket_t sig, short what, void *arg)
 {
 	struct parent *p = arg;
-	const char    *err;
+	const char *err;
 
 	(void)sig;
 	(void)what;
 	(void)client_error(&p->client, &err);
 	log_info("%s, %s, %u peers, netmap %llu, authd %d, mapd %d%s%s", client_state_name(client_state(&p->client)),
-	    client_logged_in(&p->client) ? "logged in" : "not logged in", p->netmap.peers, (unsigned long long)p->netmap.seq,
-	    (int)p->sup->authd.pid, (int)p->sup->mapd.pid, *err != '\0' ? ", error: " : "", err);
+	    client_logged_in(&p->client) ? "logged in" : "not logged in", p->netmap.peers,
+	    (unsigned long long)p->netmap.seq, (int)p->sup->authd.pid, (int)p->sup->mapd.pid,
+	    *err != '\0' ? ", error: " : "", err);
 }
 
 static void
@@ -209,14 +221,17 @@ on_term(evutil_socket_t sig, short what, void *arg)
 	parent_shutdown(arg, EXIT_OK);
 }
 
-struct tick_arg { struct parent *p; struct signals *s; };
+struct tick_arg {
+	struct parent *p;
+	struct signals *s;
+};
 
 /* After a suspend the old connections are dead for all we know: new ones now, not after the watchdog (D16). */
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct tick_arg *t = arg;
-	uint64_t	 boot = time_boot_ms();
+	uint64_t boot = time_boot_ms();
 
 	(void)fd;
 	(void)what;
@@ -225,8 +240,9 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		parent_simple_event(t->p, CE_RECONNECT, 0);
 	}
 	t->s->tick_boot = boot;
-	if (time_wall().sec < BUILD_SECOND ? health_raise(&t->p->health, HEALTH_CLOCK_WRONG, "the clock is earlier than this program's release") :
-	    health_clear(&t->p->health, HEALTH_CLOCK_WRONG))
+	if (time_wall().sec < BUILD_SECOND
+		? health_raise(&t->p->health, HEALTH_CLOCK_WRONG, "the clock is earlier than this program's release")
+		: health_clear(&t->p->health, HEALTH_CLOCK_WRONG))
 		status_changed(t->p);
 }
 
@@ -257,7 +273,7 @@ static void
 add_signals(struct parent *p, struct signals *s, struct tick_arg *ta)
 {
 	struct timeval tick = { TICK_S, 0 };
-	uint64_t       wd = notify_watchdog_ms(p->notify);
+	uint64_t wd = notify_watchdog_ms(p->notify);
 	struct timeval wtv = { (time_t)(wd / 1000), (suseconds_t)(wd % 1000) * 1000 };
 
 	s->hup = add_signal(p, SIGHUP, on_hup);
@@ -281,8 +297,8 @@ int
 parent_reload(struct parent *p, char *err, size_t errsize)
 {
 	struct client_event e = { .type = CE_CONFIG };
-	struct config	    next;
-	const char	   *blocker;
+	struct config next;
+	const char *blocker;
 
 	if (config_load(p->conf_path, &next, err, errsize) == -1)
 		return -1;
@@ -339,9 +355,9 @@ static int
 enter_sandbox(struct parent *p)
 {
 	const struct spawn_image *images[] = { &p->img_authd, &p->img_mapd, &p->img_resolver };
-	char			  run[1024], *slash;
-	struct parent_sandbox	  s = { !p->cfg.best_effort, p->cfg.state_dir, run, images, 3 };
-	int			  layers;
+	char run[1024], *slash;
+	struct parent_sandbox s = { !p->cfg.best_effort, p->cfg.state_dir, run, images, 3 };
+	int layers;
 
 	snprintf(run, sizeof(run), "%s", p->cfg.control_socket);
 	if ((slash = strrchr(run, '/')) != NULL)
@@ -350,8 +366,9 @@ enter_sandbox(struct parent *p)
 		return -1;
 	p->layers = (unsigned)layers;
 	if (p->cfg.best_effort)
-		(void)health_raise(&p->health, HEALTH_SANDBOX_DEGRADED, p->root ? "sandbox best-effort: a layer that is missing is not fatal" :
-		    "sandbox best-effort without root: no separate users and no chroot");
+		(void)health_raise(&p->health, HEALTH_SANDBOX_DEGRADED,
+		    p->root ? "sandbox best-effort: a layer that is missing is not fatal"
+			    : "sandbox best-effort without root: no separate users and no chroot");
 	return 0;
 }
 
@@ -367,7 +384,7 @@ static int
 set_up(struct parent *p)
 {
 	char err[600];
-	int  rv;
+	int rv;
 
 	if (check_privilege(p) == -1 || find_ids(p) == -1 || check_chroot(p) == -1 || open_images(p) == -1)
 		return EXIT_STARTUP;
@@ -386,7 +403,8 @@ set_up(struct parent *p)
 		return EXIT_SANDBOX;
 	buf_init(&p->last_status, 1u << 20);
 	randombytes_buf(p->hash_key, sizeof(p->hash_key));
-	if ((p->status_later = evtimer_new(p->base, status_due, p)) == NULL || (p->sup = supervise_new(p)) == NULL || (p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) == NULL) {
+	if ((p->status_later = evtimer_new(p->base, status_due, p)) == NULL || (p->sup = supervise_new(p)) == NULL ||
+	    (p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) == NULL) {
 		log_error("start");
 		return EXIT_STARTUP;
 	}
@@ -425,7 +443,7 @@ static void
 free_signals(struct signals *s)
 {
 	struct event *all[] = { s->hup, s->usr1, s->term, s->intr, s->tick, s->watchdog };
-	size_t	      i;
+	size_t i;
 
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		event_free(all[i]);
@@ -434,9 +452,9 @@ free_signals(struct signals *s)
 int
 parent_run(struct parent *p)
 {
-	struct signals	s = { 0 };
+	struct signals s = { 0 };
 	struct tick_arg ta;
-	int		rv;
+	int rv;
 
 	signal(SIGPIPE, SIG_IGN);
 	p->started = time_wall();

@@ -18,12 +18,12 @@
 
 struct resolve {
 	struct event *readable;
-	int	      fd;
-	pid_t	      pid;
-	size_t	      len;
-	resolve_done  done;
-	void	     *arg;
-	char	      text[ANSWER_MAX];
+	int fd;
+	pid_t pid;
+	size_t len;
+	resolve_done done;
+	void *arg;
+	char text[ANSWER_MAX];
 };
 
 static int
@@ -58,9 +58,10 @@ resolve_parse(const char *text, size_t n, struct ipc_addr addrs[RESOLVE_MAX], ch
 	}
 	while (n > 0) {
 		const char *end = memchr(text, '\n', n);
-		size_t	    len;
+		size_t len;
 
-		if (end == NULL || count == RESOLVE_MAX || parse_line(text, (size_t)(end - text), &addrs[count]) == -1) {
+		if (end == NULL || count == RESOLVE_MAX ||
+		    parse_line(text, (size_t)(end - text), &addrs[count]) == -1) {
 			snprintf(err, errsize, "the resolver gave a malformed answer");
 			return 0;
 		}
@@ -95,8 +96,8 @@ static void
 resolve_finish(struct resolve *r)
 {
 	struct ipc_addr addrs[RESOLVE_MAX];
-	char		err[200] = "";
-	unsigned	n;
+	char err[200] = "";
+	unsigned n;
 
 	n = resolve_parse(r->text, r->len, addrs, err, sizeof(err));
 	r->done(r->arg, addrs, n, err);
@@ -107,7 +108,7 @@ static void
 resolve_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct resolve *r = arg;
-	ssize_t		n;
+	ssize_t n;
 
 	(void)what;
 	n = read(fd, r->text + r->len, sizeof(r->text) - r->len);
@@ -121,12 +122,12 @@ resolve_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 struct resolve *
-resolve_start(struct event_base *base, const struct spawn_image *img, const struct resolve_ids *ids, const char *name, resolve_done done,
-    void *arg)
+resolve_start(struct event_base *base, const struct spawn_image *img, const struct resolve_ids *ids, const char *name,
+    resolve_done done, void *arg)
 {
-	char		what[400];
+	char what[400];
 	struct resolve *r;
-	int		p[2], n;
+	int p[2], n;
 
 	if (ids->drop)
 		n = snprintf(what, sizeof(what), "%u:%u:%d:%s", ids->uid, ids->gid, ids->required, name);

@@ -95,7 +95,7 @@ put_user(struct jw *w, const struct client *c)
 static void
 put_self(struct jw *w, const struct netmap_info *nm)
 {
-	char	 text[80];
+	char text[80];
 	uint32_t i;
 
 	jw_key(w, "self");
@@ -154,7 +154,7 @@ put_health(struct jw *w, const struct health *h)
 static void
 put_own(struct jw *w, const struct parent *p)
 {
-	char	 text[80];
+	char text[80];
 	uint32_t i;
 
 	jw_key(w, "hostinfo");
@@ -173,8 +173,8 @@ static void
 put_login(struct jw *w, const struct client *c)
 {
 	const char *err;
-	char	    when[TIME_TEXT_MAX];
-	int	    source = client_error(c, &err);
+	char when[TIME_TEXT_MAX];
+	int source = client_error(c, &err);
 
 	jw_kstr(w, "state", client_state_name(client_state(c)));
 	jw_kbool(w, "loggedIn", client_logged_in(c));
@@ -194,7 +194,7 @@ int
 status_json(struct parent *p, enum status_part part, struct buf *out)
 {
 	static const char *const sources[] = { "none", "cached", "stale", "live" };
-	struct jw		 w;
+	struct jw w;
 
 	jw_init(&w, out);
 	jw_obj(&w);
@@ -226,13 +226,14 @@ static uint64_t
 urgent_hash(const struct parent *p)
 {
 	const struct client *c = &p->client;
-	const char	    *err;
-	uint64_t	     h = 0;
-	struct buf	     b;
+	const char *err;
+	uint64_t h = 0;
+	struct buf b;
 
 	buf_init(&b, 16384);
 	(void)client_error(c, &err);
-	buf_printf(&b, "%d %d %d %d %s\n%s", (int)client_state(c), client_logged_in(c), c->synced, c->paused, c->goal.url, err);
+	buf_printf(&b, "%d %d %d %d %s\n%s", (int)client_state(c), client_logged_in(c), c->synced, c->paused,
+	    c->goal.url, err);
 	crypto_shorthash((uint8_t *)&h, buf_ptr(&b), buf_len(&b), p->hash_key);
 	buf_free(&b);
 	return h;
@@ -266,7 +267,7 @@ void
 status_changed(struct parent *p)
 {
 	struct timeval soon = { 0, 0 };
-	uint64_t       urgent;
+	uint64_t urgent;
 
 	if (p->status_later == NULL || p->stopping)
 		return; /* SHUT-03: the last word has been said */
@@ -281,9 +282,10 @@ status_changed(struct parent *p)
 /* --- processes --- */
 
 static void
-put_process(struct jw *w, const char *name, pid_t pid, unsigned layers, struct wtime started, unsigned restarts, uid_t uid)
+put_process(struct jw *w, const char *name, pid_t pid, unsigned layers, struct wtime started, unsigned restarts,
+    uid_t uid)
 {
-	char	 when[TIME_TEXT_MAX];
+	char when[TIME_TEXT_MAX];
 	unsigned i;
 
 	jw_obj(w);

@@ -20,14 +20,14 @@
 #include "supervise.h"
 #include "watch.h"
 
-#define READY_MS	10000
-#define STOP_MS		1000
-#define HANGUP_MS	500
-#define KILLED_MIN_MS	100	/* a child that somebody killed is back at once ... */
-#define KILLED_MAX_MS	4000	/* ... and stays quick: nothing points at an attack */
-#define CRASH_MIN_MS	1000	/* security.md D8 */
-#define CRASH_MAX_MS	300000
-#define HEALTHY_MS	600000	/* so long alive: the count of failures starts anew */
+#define READY_MS      10000
+#define STOP_MS       1000
+#define HANGUP_MS     500
+#define KILLED_MIN_MS 100  /* a child that somebody killed is back at once ... */
+#define KILLED_MAX_MS 4000 /* ... and stays quick: nothing points at an attack */
+#define CRASH_MIN_MS  1000 /* security.md D8 */
+#define CRASH_MAX_MS  300000
+#define HEALTHY_MS    600000 /* so long alive: the count of failures starts anew */
 
 static void child_start(struct child *c);
 
@@ -82,7 +82,7 @@ static void
 send_hello(struct child *c)
 {
 	const struct parent *p = c->p;
-	struct ipc_hello     m;
+	struct ipc_hello m;
 
 	memset(&m, 0, sizeof(m));
 	memcpy(m.build, build_id, BUILD_ID_LEN);
@@ -101,7 +101,7 @@ static void
 child_start(struct child *c)
 {
 	struct parent *p = c->p;
-	int	       sv[2];
+	int sv[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1) {
 		log_error("%s: socketpair", c->name);
@@ -249,7 +249,7 @@ supervise_all_gone(const struct supervisor *s)
 static uint64_t
 pause_after(struct child *c, int status, int healthy)
 {
-	int	 killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !c->violated;
+	int killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !c->violated;
 	uint64_t min = killed ? KILLED_MIN_MS : CRASH_MIN_MS, max = killed ? KILLED_MAX_MS : CRASH_MAX_MS, ms;
 
 	if (healthy)
@@ -293,8 +293,8 @@ static void
 child_gone(struct child *c, int status)
 {
 	struct parent *p = c->p;
-	uint64_t       now = time_mono_ms();
-	int	       on_purpose = c->phase == CHILD_STOPPING, never_ready = c->phase == CHILD_STARTING;
+	uint64_t now = time_mono_ms();
+	int on_purpose = c->phase == CHILD_STOPPING, never_ready = c->phase == CHILD_STARTING;
 
 	if (!on_purpose)
 		tell_death(c, status);
@@ -326,8 +326,8 @@ static void
 sigchld(evutil_socket_t sig, short what, void *arg)
 {
 	struct supervisor *s = arg;
-	int		   status;
-	pid_t		   pid;
+	int status;
+	pid_t pid;
 
 	(void)sig;
 	(void)what;
@@ -367,8 +367,8 @@ supervise_new(struct parent *p)
 		return NULL;
 	s->p = p;
 	s->sigchld = evsignal_new(p->base, SIGCHLD, sigchld, s);
-	if (s->sigchld == NULL || event_add(s->sigchld, NULL) == -1 || child_init(&s->authd, p, IPC_AUTHD, "authd") == -1 ||
-	    child_init(&s->mapd, p, IPC_MAPD, "mapd") == -1)
+	if (s->sigchld == NULL || event_add(s->sigchld, NULL) == -1 ||
+	    child_init(&s->authd, p, IPC_AUTHD, "authd") == -1 || child_init(&s->mapd, p, IPC_MAPD, "mapd") == -1)
 		return NULL; /* start-up: the process ends */
 	return s;
 }
@@ -401,7 +401,7 @@ void
 supervise_config(struct supervisor *s)
 {
 	struct child *all[] = { &s->authd, &s->mapd };
-	size_t	      i;
+	size_t i;
 
 	for (i = 0; i < 2; i++)
 		if (all[i]->phase == CHILD_READY)
@@ -411,9 +411,9 @@ supervise_config(struct supervisor *s)
 void
 supervise_ping(struct supervisor *s)
 {
-	struct child	*all[] = { &s->authd, &s->mapd };
+	struct child *all[] = { &s->authd, &s->mapd };
 	struct ipc_empty none = { 0 };
-	size_t		 i;
+	size_t i;
 
 	for (i = 0; i < 2; i++)
 		if (all[i]->phase == CHILD_READY) {

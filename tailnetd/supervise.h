@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "bucket.h"
+#include "client.h"
 #include "ipc.h"
 #include "keys.h"
 #include "timefmt.h"

@@ -18,7 +18,10 @@ bad(char *why, size_t whysize, const char *text)
 static int
 hexval(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9' ? c - '0'
+	    : c >= 'a' && c <= 'f'  ? c - 'a' + 10
+	    : c >= 'A' && c <= 'F'  ? c - 'A' + 10
+				    : -1;
 }
 
 /* Percent-decodes n bytes; refuses control characters. */
@@ -57,10 +60,10 @@ host_char(char c)
 static int
 parse_authority(const char *s, size_t n, struct url *u, char *why, size_t whysize)
 {
-	const char     *host = s, *end = s + n, *port;
+	const char *host = s, *end = s + n, *port;
 	struct ipc_addr a;
-	size_t		len, i;
-	int64_t		v = 0;
+	size_t len, i;
+	int64_t v = 0;
 
 	if (n > 0 && *s == '[') {
 		const char *close = memchr(s, ']', n);
@@ -103,7 +106,7 @@ int
 url_parse(const char *s, int allow_userinfo, struct url *u, char *why, size_t whysize)
 {
 	const char *at, *slash, *p;
-	size_t	    n;
+	size_t n;
 
 	memset(u, 0, sizeof(*u));
 	for (p = s; *p != '\0'; p++)
@@ -140,7 +143,7 @@ int
 url_host_is_private(const char *host)
 {
 	struct ipc_addr a;
-	const uint8_t  *b = a.addr;
+	const uint8_t *b = a.addr;
 	static const uint8_t loop6[16] = { [15] = 1 };
 
 	if (strcmp(host, "localhost") == 0)

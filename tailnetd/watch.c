@@ -13,9 +13,9 @@
 #define GONE_BYTES (1024u * 1024) /* ... and this long means that nobody reads at all */
 
 struct watchers {
-	struct parent  *p;
+	struct parent *p;
 	struct cclient *list[CONTROL_CLIENTS + CONTROL_CLIENTS_ROOT];
-	unsigned	n;
+	unsigned n;
 };
 
 struct watchers *
@@ -39,7 +39,8 @@ put_event(struct cclient *cc, const char *body, size_t n)
 {
 	char when[TIME_TEXT_MAX];
 
-	buf_printf(&cc->out, "{\"v\":1,\"seq\":%" PRIu64 ",\"time\":\"%s\",", ++cc->seq, time_format(time_wall(), when));
+	buf_printf(&cc->out, "{\"v\":1,\"seq\":%" PRIu64 ",\"time\":\"%s\",", ++cc->seq,
+	    time_format(time_wall(), when));
 	buf_put(&cc->out, body, n);
 	buf_puts(&cc->out, "}\n");
 }
@@ -47,7 +48,8 @@ put_event(struct cclient *cc, const char *body, size_t n)
 static void
 full_body(const struct parent *p, struct buf *b)
 {
-	buf_printf(b, "\"event\":\"netmap\",\"netmapSeq\":%" PRIu64 ",\"full\":true,\"peers\":%u", p->netmap.seq, p->netmap.peers);
+	buf_printf(b, "\"event\":\"netmap\",\"netmapSeq\":%" PRIu64 ",\"full\":true,\"peers\":%u", p->netmap.seq,
+	    p->netmap.peers);
 }
 
 void
@@ -180,10 +182,11 @@ put_ids(struct buf *b, const uint8_t *ids, uint32_t n)
 static void
 put_fields(struct buf *b, uint32_t fields)
 {
-	static const char *const names[] = { "SelfNode", "DNS", "DERPMap", "PacketFilterRules", "UserProfiles", "Domain", "SSHPolicy",
-		"CollectServices", "Health", "DisplayMessages", "TKAInfo", "DomainAuditLogID", "ControlTime", "ClientVersion" };
-	const char	   *comma = "";
-	size_t		    i;
+	static const char *const names[] = { "SelfNode", "DNS", "DERPMap", "PacketFilterRules", "UserProfiles",
+		"Domain", "SSHPolicy", "CollectServices", "Health", "DisplayMessages", "TKAInfo", "DomainAuditLogID",
+		"ControlTime", "ClientVersion" };
+	const char *comma = "";
+	size_t i;
 
 	buf_putc(b, '[');
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -82,7 +82,8 @@ say_ready(const struct ipc_hello *hello)
 
 	memset(&r, 0, sizeof(r));
 	memcpy(r.build, hello->build, sizeof(r.build));
-	r.layers = SBX_UID | SBX_CHROOT | SBX_NNP | SBX_RLIMIT | SBX_DUMPABLE | SBX_PDEATHSIG | SBX_CAPS | SBX_LANDLOCK | SBX_SECCOMP;
+	r.layers = SBX_UID | SBX_CHROOT | SBX_NNP | SBX_RLIMIT | SBX_DUMPABLE | SBX_PDEATHSIG | SBX_CAPS |
+	    SBX_LANDLOCK | SBX_SECCOMP;
 	send_msg(IPC_READY, IPC_ID_NONE, &r, sizeof(r));
 }
 
@@ -118,12 +119,12 @@ descriptors(void)
 		struct cmsghdr h;
 		char buf[CMSG_SPACE(sizeof(int) * 250)];
 	} c;
-	struct hdr     h = { .type = IPC_PONG, .len = sizeof(struct ipc_empty), .generation = generation };
-	struct iovec   v = { &h, sizeof(h) };
-	struct msghdr  m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof(c.buf) };
+	struct hdr h = { .type = IPC_PONG, .len = sizeof(struct ipc_empty), .generation = generation };
+	struct iovec v = { &h, sizeof(h) };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = c.buf, .msg_controllen = sizeof(c.buf) };
 	struct ipc_empty e = { 0 };
-	int	      *fds = (int *)(void *)CMSG_DATA(&c.h);
-	unsigned       i, k;
+	int *fds = (int *)(void *)CMSG_DATA(&c.h);
+	unsigned i, k;
 
 	for (k = 0; k < 20; k++) {
 		c.h.cmsg_len = CMSG_LEN(sizeof(int) * 250);
@@ -141,19 +142,15 @@ static void
 evil(void)
 {
 	struct ipc_stream s;
-	struct ipc_empty  e = { 0 };
-	struct ipc_dial	  dial = { .kind = IPC_DIAL_CLEAR };
-	unsigned	  i;
+	struct ipc_empty e = { 0 };
+	struct ipc_dial dial = { .kind = IPC_DIAL_CLEAR };
+	unsigned i;
 
 	memset(&s, 0, sizeof(s));
 	s.what = IPC_STREAM_OPEN;
 	switch (EVIL) {
-	case 1: /* a type that is not in the list */
-		send_msg(IPC_NTYPES + 5, 1, &e, sizeof(e));
-		break;
-	case 2: /* the parent's own */
-		send_msg(IPC_STOP, 0, &e, sizeof(e));
-		break;
+	case 1: /* a type that is not in the list */ send_msg(IPC_NTYPES + 5, 1, &e, sizeof(e)); break;
+	case 2: /* the parent's own */ send_msg(IPC_STOP, 0, &e, sizeof(e)); break;
 	case 3: { /* authd's */
 		struct ipc_key_result k;
 
@@ -163,9 +160,7 @@ evil(void)
 		send_msg(IPC_KEY_RESULT, 1, &k, sizeof(k));
 		break;
 	}
-	case 4:
-		send_msg(IPC_STREAM, map_id, &s, sizeof(s) - 1);
-		break;
+	case 4: send_msg(IPC_STREAM, map_id, &s, sizeof(s) - 1); break;
 	case 5: {
 		char more[sizeof(s) + 1] = { 0 };
 
@@ -173,9 +168,7 @@ evil(void)
 		send_msg(IPC_STREAM, map_id, more, sizeof(more));
 		break;
 	}
-	case 6:
-		put_len(IPC_LOG, 0, &e, sizeof(e), UINT32_MAX);
-		break;
+	case 6: put_len(IPC_LOG, 0, &e, sizeof(e), UINT32_MAX); break;
 	case 7: /* another child's generation */
 		generation++;
 		stream(map_id, IPC_STREAM_LIVE);
@@ -187,9 +180,7 @@ evil(void)
 		say_ready(&h);
 		break;
 	}
-	case 9: /* half a header */
-		put("\1\0\0", 3);
-		_exit(0);
+	case 9: /* half a header */ put("\1\0\0", 3); _exit(0);
 	case 10: /* a flood */
 		for (i = 0; i < 100000; i++)
 			send_msg(IPC_PONG, 0, &e, sizeof(e));
@@ -247,9 +238,7 @@ evil(void)
 		send_msg(IPC_EXIT_WISH, map_id, &w, sizeof(w));
 		break;
 	}
-	case 24: /* descriptors the other way */
-		descriptors();
-		break;
+	case 24: /* descriptors the other way */ descriptors(); break;
 	case 25: { /* escapes for the log */
 		struct ipc_log l;
 		static const char text[] = "\033]0;owned\007\033[31m\r\nparent: fake line";

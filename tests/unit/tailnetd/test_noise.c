@@ -10,19 +10,20 @@
 #include "keys.h"
 
 /* protocol.md, appendix 1: private keys of 32 equal bytes */
-#define SERVER	"7b0d47d93427f8311160781c7c733fd89f88970aef490d8aa0ee19a4cb8a1b14"
-#define INIT	"00710100600faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f2061d2949213e755bc180b5d5dbbd8c5" \
-		"0a2a1beb69f8940d24cab4606a34cd5d41f9d17afbcd2c70cdff7c982b922df1bd9a57bb432d58e197f5f11b644c054435"
-#define RESP	"ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6b0eddc22d979a1022201bb5cd3643c054"
-#define HASH	"dd297d1d3fa4d71605d3b77e1b173181c073110e4cdf9672828fcdfe4f138b87"
-#define K1	"d9811dd6a320dc8484bb37ea989640c99f99a8582f50b829e347bd75da510717"
-#define K2	"8561e3fd4551ed82ee22220925e41e923d64b1c04b856f8ec1eaa544a511a427"
+#define SERVER "7b0d47d93427f8311160781c7c733fd89f88970aef490d8aa0ee19a4cb8a1b14"
+#define INIT \
+	"00710100600faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f2061d2949213e755bc180b5d5dbbd8c5" \
+	"0a2a1beb69f8940d24cab4606a34cd5d41f9d17afbcd2c70cdff7c982b922df1bd9a57bb432d58e197f5f11b644c054435"
+#define RESP "ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6b0eddc22d979a1022201bb5cd3643c054"
+#define HASH "dd297d1d3fa4d71605d3b77e1b173181c073110e4cdf9672828fcdfe4f138b87"
+#define K1   "d9811dd6a320dc8484bb37ea989640c99f99a8582f50b829e347bd75da510717"
+#define K2   "8561e3fd4551ed82ee22220925e41e923d64b1c04b856f8ec1eaa544a511a427"
 
 static struct keyring *
 vector_ring(void)
 {
 	struct keyring *k = keyring_new();
-	char		text[PRIVKEY_TEXT_LEN + 1] = "privkey:";
+	char text[PRIVKEY_TEXT_LEN + 1] = "privkey:";
 
 	assert_non_null(k);
 	memset(text + 8, '1', 64);
@@ -34,7 +35,7 @@ static struct noise *
 vector_begin(struct keyring *k, uint8_t init[NOISE_INIT_LEN])
 {
 	struct pubkey server;
-	uint8_t	      eph[32];
+	uint8_t eph[32];
 
 	memset(eph, 0x22, sizeof(eph));
 	assert_int_equal(hex_decode(SERVER, 64, server.b), 0);
@@ -54,10 +55,10 @@ assert_hex(const uint8_t *p, size_t n, const char *want)
 static void
 test_vector(void **state)
 {
-	struct keyring	  *k = vector_ring();
+	struct keyring *k = vector_ring();
 	struct ipc_hs_keys keys;
-	uint8_t		   init[NOISE_INIT_LEN], body[NOISE_RESP_BODY];
-	struct noise	  *n = vector_begin(k, init);
+	uint8_t init[NOISE_INIT_LEN], body[NOISE_RESP_BODY];
+	struct noise *n = vector_begin(k, init);
 
 	(void)state;
 	assert_non_null(n);
@@ -74,10 +75,10 @@ test_vector(void **state)
 static void
 test_tampering(void **state)
 {
-	struct keyring	  *k = vector_ring();
+	struct keyring *k = vector_ring();
 	struct ipc_hs_keys keys, none;
-	uint8_t		   init[NOISE_INIT_LEN], body[NOISE_RESP_BODY];
-	size_t		   i;
+	uint8_t init[NOISE_INIT_LEN], body[NOISE_RESP_BODY];
+	size_t i;
 
 	(void)state;
 	memset(&none, 0, sizeof(none));
@@ -107,11 +108,11 @@ test_low_order(void **state)
 		"5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
 		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 	};
-	struct keyring	  *k = vector_ring();
+	struct keyring *k = vector_ring();
 	struct ipc_hs_keys keys;
-	uint8_t		   init[NOISE_INIT_LEN], body[NOISE_RESP_BODY];
-	struct pubkey	   server;
-	size_t		   i;
+	uint8_t init[NOISE_INIT_LEN], body[NOISE_RESP_BODY];
+	struct pubkey server;
+	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
@@ -129,9 +130,9 @@ static void
 test_fresh_ephemeral(void **state)
 {
 	struct keyring *k = vector_ring();
-	struct pubkey	server;
-	uint8_t		init[10][NOISE_INIT_LEN];
-	size_t		i, j, at;
+	struct pubkey server;
+	uint8_t init[10][NOISE_INIT_LEN];
+	size_t i, j, at;
 
 	(void)state;
 	hex_decode(SERVER, 64, server.b);
@@ -152,8 +153,8 @@ static void
 test_refuses_without_keys(void **state)
 {
 	struct keyring *k = keyring_new();
-	struct pubkey	server;
-	uint8_t		init[NOISE_INIT_LEN];
+	struct pubkey server;
+	uint8_t init[NOISE_INIT_LEN];
 
 	(void)state;
 	hex_decode(SERVER, 64, server.b);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <string.h>
+
+#include "control.h"
+#include "netaddr.h"
+#include "parent.h"
+
+/* `set`: what others (a data plane, an operator) say of this host, merged over what we collect ourselves (interface.md 3). */
+
+static void
+answer_changed(struct cclient *cc, int changed)
+{
+	buf_printf(&cc->out, "{\"ok\":true,\"changed\":%s}\n", changed ? "true" : "false");
+	if (changed)
+		own_refresh(cc->p);
+	cclient_finish(cc);
+}
+
+static void
+set_json(struct cclient *cc, int netinfo, const char *text)
+{
+	char err[300];
+	int changed;
+
+	if (hostinfo_set(&cc->p->set, netinfo, text, strlen(text), &changed, err, sizeof(err)) == -1)
+		cclient_error(cc, "invalid", "%s", err);
+	else
+		answer_changed(cc, changed);
+}
+
+static void
+set_disco(struct cclient *cc, const char *text)
+{
+	struct pubkey key;
+	int changed;
+
+	if (key_parse(KEY_DISCO, text, strlen(text), &key) == -1) {
+		cclient_error(cc, "invalid", "expected discokey: and 64 hex digits");
+		return;
+	}
+	changed = !key_equal(&key, &cc->p->disco_key);
+	cc->p->disco_key = key;
+	answer_changed(cc, changed);
+}
+
+static void
+set_endpoints(struct cclient *cc, char *text)
+{
+	struct ipc_endpoint ep[IPC_MAX_ENDPOINTS];
+	struct parent *p = cc->p;
+	unsigned n = 0;
+	char *word, *save = NULL;
+	int changed;
+
+	memset(ep, 0, sizeof(ep));
+	if (strcmp(text, "auto") == 0) {
+		changed = p->endpoints_set;
+		p->endpoints_set = 0;
+		p->nset_ep = 0;
+		answer_changed(cc, changed);
+		return;
+	}
+	for (word = strtok_r(text, " \t", &save); word != NULL; word = strtok_r(NULL, " \t", &save)) {
+		if (n == IPC_MAX_ENDPOINTS) {
+			cclient_error(cc, "too-large", "at most %d endpoints", IPC_MAX_ENDPOINTS);
+			return;
+		}
+		if (netaddr_endpoint_parse(word, 1, &ep[n]) == -1) {
+			cclient_error(cc, "invalid",
+			    "\"%.60s\" is not ip:port[/local|stun|portmapped|stun4localport|explicit]", word);
+			return;
+		}
+		n++;
+	}
+	changed = !p->endpoints_set || n != p->nset_ep || memcmp(ep, p->set_ep, sizeof(ep)) != 0;
+	p->endpoints_set = 1;
+	p->nset_ep = n;
+	memcpy(p->set_ep, ep, sizeof(ep));
+	answer_changed(cc, changed);
+}
+
+void
+command_set(struct cclient *cc, char **args, int n)
+{
+	char *what = args[0], *rest;
+
+	(void)n;
+	for (rest = what; *rest != '\0' && *rest != ' ' && *rest != '\t'; rest++)
+		;
+	if (*rest != '\0')
+		*rest++ = '\0';
+	while (*rest == ' ' || *rest == '\t')
+		rest++;
+	if (strcmp(what, "endpoints") == 0)
+		set_endpoints(cc, rest); /* none given: an empty list */
+	else if (*rest == '\0')
+		cclient_error(cc, "usage",
+		    "usage: set hostinfo JSON | netinfo JSON | endpoints auto | endpoints [ip:port[/TYPE]...] | "
+		    "disco-key KEY");
+	else if (strcmp(what, "hostinfo") == 0 || strcmp(what, "netinfo") == 0)
+		set_json(cc, what[0] == 'n', rest);
+	else if (strcmp(what, "disco-key") == 0)
+		set_disco(cc, rest);
+	else
+		cclient_error(cc, "usage",
+		    "usage: set hostinfo JSON | netinfo JSON | endpoints auto | endpoints [ip:port[/TYPE]...] | "
+		    "disco-key KEY");
+}

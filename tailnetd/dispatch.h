@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef DISPATCH_H
+#define DISPATCH_H
+
+#include "supervise.h"
+
+/* Between dispatch.c, the tables and what both children ask, dispatch_auth.c and dispatch_map.c. */
+void	 dispatch_send_register(struct child *c);
+void	 dispatch_send_map_start(struct child *c);
+
+/* Handlers (ipc.h): arg is the struct child; 0, or -1 = a violation. */
+int	 dispatch_key_result(void *arg, const struct ipc_msg *m);
+int	 dispatch_reg_result(void *arg, const struct ipc_msg *m);
+int	 dispatch_stream(void *arg, const struct ipc_msg *m);
+int	 dispatch_self(void *arg, const struct ipc_msg *m);
+int	 dispatch_deltas(void *arg, const struct ipc_msg *m);
+int	 dispatch_counters(void *arg, const struct ipc_msg *m);
+int	 dispatch_lite(void *arg, const struct ipc_msg *m);
+int	 dispatch_control_time(void *arg, const struct ipc_msg *m);
+int	 dispatch_browse(void *arg, const struct ipc_msg *m);
+int	 dispatch_exit_wish(void *arg, const struct ipc_msg *m);
+int	 dispatch_dial_plan(void *arg, const struct ipc_msg *m);
+
+#endif

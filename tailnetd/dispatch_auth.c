@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <string.h>
+
+#include <sodium.h>
+
+#include "dispatch.h"
+#include "parent.h"
+
+/* What authd is asked and what it answers: one operation at a time, one result for each (ipc/msgs.h). */
+
+#define AUTHD_LINGER_MS 5000
+
+static void
+result_came(struct child *c)
+{
+	if (c->owed > 0)
+		c->owed--;
+	if (c->owed == 0) {
+		ipc_set_state(c->ipc, IPC_S_IDLE);
+		child_unwant(c, AUTHD_LINGER_MS);
+	}
+}
+
+int
+dispatch_key_result(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_key_result *r = m->payload;
+	struct child *c = arg;
+	struct client_event e = { .type = CE_KEY, .id = m->id };
+	char err[IPC_ERR_MAX + 1];
+
+	if (!IPC_OK(r, err) || r->ok > 1 || (r->ok && key_is_zero(&r->key)))
+		return -1;
+	IPC_STR(r, err, err);
+	e.u.key.ok = (int)r->ok;
+	e.u.key.key = r->key;
+	e.u.key.err = err;
+	result_came(c);
+	parent_event(c->p, &e);
+	return 0;
+}
+
+static int
+reg_result_ok(const struct ipc_reg_result *r)
+{
+	return r->outcome >= IPC_REG_OK && r->outcome <= IPC_REG_TRANSPORT && IPC_OK(r, login_name) &&
+	    IPC_OK(r, display_name) && IPC_OK(r, profile_pic) && IPC_OK(r, url) && IPC_OK(r, err) &&
+	    (r->outcome != IPC_REG_URL || r->url_len > 0);
+}
+
+int
+dispatch_reg_result(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_reg_result *r = m->payload;
+	struct child *c = arg;
+	struct client_event e = { .type = CE_REG, .id = m->id };
+	static char login[IPC_NAME_MAX + 1], display[IPC_NAME_MAX + 1], pic[IPC_URL_MAX + 1], url[IPC_URL_MAX + 1];
+	char err[IPC_ERR_MAX + 1];
+
+	if (!reg_result_ok(r))
+		return -1;
+	IPC_STR(r, login_name, login);
+	IPC_STR(r, display_name, display);
+	IPC_STR(r, profile_pic, pic);
+	IPC_STR(r, url, url);
+	IPC_STR(r, err, err);
+	e.u.reg.outcome = (enum ipc_reg_outcome)r->outcome;
+	e.u.reg.retry_after_ms = r->retry_after_ms;
+	e.u.reg.suspect = r->conn_suspect != 0;
+	e.u.reg.user = (struct client_user){ r->user_id, login, display, pic };
+	e.u.reg.url = url;
+	e.u.reg.err = err;
+	if (r->outcome == IPC_REG_OK || r->outcome == IPC_REG_URL)
+		c->p->registers_ok++;
+	else
+		c->p->registers_failed++;
+	result_came(c);
+	parent_event(c->p, &e);
+	return 0;
+}
+
+void
+dispatch_send_register(struct child *c)
+{
+	const struct client_action *a = &c->work;
+	struct parent *p = c->p;
+	struct ipc_register m;
+	char key[IPC_AUTHKEY_MAX + 1];
+	size_t len = 0;
+
+	memset(&m, 0, sizeof(m));
+	m.op = (uint32_t)a->u.reg.op;
+	m.ephemeral = (uint32_t)a->u.reg.ephemeral;
+	m.node_key = *keyring_public(p->keys, a->u.reg.candidate ? SLOT_CANDIDATE : SLOT_NODE);
+	m.old_node_key = *keyring_public(p->keys, a->u.reg.candidate ? SLOT_NODE : SLOT_OLD);
+	if (a->u.reg.op == IPC_REG_FOLLOWUP)
+		IPC_SET(&m, followup, p->client.goal.url, strlen(p->client.goal.url));
+	if (a->u.reg.authkey != AUTHKEY_NONE) {
+		if (parent_auth_key(p, a->u.reg.authkey, key, sizeof(key), &len, p->auth_err, sizeof(p->auth_err)) ==
+		    -1) {
+			struct client_event e = { .type = CE_REG, .id = a->id };
+
+			e.u.reg.outcome = IPC_REG_REFUSED; /* by ourselves: the message says what to do */
+			e.u.reg.err = p->auth_err;         /* lives on: the event may have to wait */
+			e.u.reg.url = "";
+			e.u.reg.user = (struct client_user){ 0, "", "", "" };
+			child_unwant(c, AUTHD_LINGER_MS);
+			parent_event(p, &e);
+			return;
+		}
+		IPC_SET(&m, auth_key, key, len);
+	}
+	c->owed++;
+	ipc_set_state(c->ipc, IPC_S_BUSY);
+	ipc_send(c->ipc, IPC_REGISTER, a->id, &m, sizeof(m), -1);
+	sodium_memzero(&m, sizeof(m));
+	sodium_memzero(key, sizeof(key));
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <string.h>
+
+#include "control.h"
+#include "dispatch.h"
+#include "log.h"
+#include "parent.h"
+#include "watch.h"
+
+/* What mapd is asked, and what it tells of the map stream and the netmap; never the netmap itself. */
+
+void
+dispatch_send_map_start(struct child *c)
+{
+	struct parent *p = c->p;
+	struct ipc_map_start m;
+
+	memset(&m, 0, sizeof(m));
+	m.node_key = *keyring_public(p->keys, c->work.u.map.candidate ? SLOT_CANDIDATE : SLOT_NODE);
+	m.machine_key = *keyring_public(p->keys, SLOT_MACHINE);
+	m.seq_base = p->netmap.seq;
+	m.prepare_only = (uint32_t)c->work.u.map.prepare;
+	p->netmap.dropped = 0;
+	ipc_set_state(c->ipc, IPC_S_BUSY);
+	ipc_send(c->ipc, IPC_MAP_START, c->work.id, &m, sizeof(m), -1);
+}
+
+int
+dispatch_stream(void *arg, const struct ipc_msg *m)
+{
+	static const enum client_ev types[] = { [IPC_STREAM_CONNECTED] = CE_CONNECTED,
+		[IPC_STREAM_OPEN] = CE_OPEN,
+		[IPC_STREAM_LIVE] = CE_LIVE,
+		[IPC_STREAM_CLOSED] = CE_CLOSED };
+	const struct ipc_stream *s = m->payload;
+	struct child *c = arg;
+	struct client_event e = { .id = m->id };
+	char err[IPC_ERR_MAX + 1];
+
+	if (s->what < IPC_STREAM_CONNECTED || s->what > IPC_STREAM_CLOSED || !IPC_OK(s, err))
+		return -1;
+	IPC_STR(s, err, err);
+	e.type = types[s->what];
+	e.u.closed.suspect = s->conn_suspect != 0;
+	e.u.closed.err = err;
+	if (s->what == IPC_STREAM_OPEN)
+		c->p->map_open_ms = time_mono_ms();
+	if (s->what == IPC_STREAM_LIVE)
+		c->p->counters.last_message_mono_ms = time_mono_ms();
+	if (s->what == IPC_STREAM_CLOSED) {
+		c->p->map_open_ms = 0;
+		if (c->p->netmap.source == IPC_SRC_LIVE)
+			c->p->netmap.source = IPC_SRC_STALE;
+		if (c->p->client.map_id == m->id)
+			ipc_set_state(c->ipc, IPC_S_IDLE);
+	}
+	parent_event(c->p, &e);
+	return 0;
+}
+
+static int
+self_ok(const struct ipc_self *s)
+{
+	uint32_t i;
+
+	if (s->naddrs > IPC_MAX_ADDRS || !IPC_OK(s, stable_id) || !IPC_OK(s, name) || !IPC_OK(s, login_name) ||
+	    !IPC_OK(s, display_name))
+		return 0;
+	for (i = 0; i < s->naddrs; i++)
+		if (!(s->addrs[i].family == 4 && s->addrs[i].bits <= 32) &&
+		    !(s->addrs[i].family == 6 && s->addrs[i].bits <= 128))
+			return 0;
+	return 1;
+}
+
+int
+dispatch_self(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_self *s = m->payload;
+	struct child *c = arg;
+	struct client_event e = { .type = CE_SELF, .id = m->id };
+	char login[IPC_NAME_MAX + 1], display[IPC_NAME_MAX + 1];
+
+	if (!self_ok(s))
+		return -1;
+	c->p->netmap.self = *s;
+	c->p->netmap.have_self = 1;
+	IPC_STR(s, login_name, login);
+	IPC_STR(s, display_name, display);
+	e.u.self.expiry = (struct wtime){ s->key_expiry, 0 };
+	e.u.self.expired = s->expired != 0;
+	e.u.self.authorized = s->machine_authorized != 0;
+	e.u.self.user = (struct client_user){ s->user_id, login, display, "" };
+	parent_event(c->p, &e);
+	return 0;
+}
+
+/* Records one behind the other, each with its ids: everything is measured before anything is used. */
+static int
+walk_deltas(struct parent *p, const char *at, size_t left)
+{
+	struct ipc_delta_rec r;
+
+	while (left > 0) {
+		size_t ids;
+
+		if (left < sizeof(r))
+			return -1;
+		memcpy(&r, at, sizeof(r));
+		at += sizeof(r);
+		left -= sizeof(r);
+		if (r.nchanged > IPC_DELTA_IDS || r.nremoved > IPC_DELTA_IDS || r.full > 1 ||
+		    (r.full && r.nchanged + r.nremoved > 0))
+			return -1;
+		ids = (size_t)(r.nchanged + r.nremoved) * sizeof(int64_t);
+		if (ids > left || r.seq <= p->netmap.seq)
+			return -1; /* Seq only ever grows (interface.md 5) */
+		p->netmap.seq = r.seq;
+		watch_delta(p, &r, (const uint8_t *)at, (const uint8_t *)at + (size_t)r.nchanged * sizeof(int64_t));
+		at += ids;
+		left -= ids;
+	}
+	return 0;
+}
+
+int
+dispatch_deltas(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_deltas *d = m->payload;
+	struct child *c = arg;
+	struct parent *p = c->p;
+
+	if (d->source > IPC_SRC_LIVE || d->online > d->peers)
+		return -1;
+	p->netmap.peers = d->peers;
+	p->netmap.online = d->online;
+	/* That it went stale is told together with the end of the stream, which is on its way (STREAM CLOSED). */
+	if (d->source != IPC_SRC_STALE || !p->client.synced)
+		p->netmap.source = (enum ipc_source)d->source;
+	if (p->netmap.dropped) {
+		p->netmap.source = IPC_SRC_NONE;
+		p->netmap.peers = p->netmap.online = 0;
+	}
+	if (d->data_len > 0)
+		p->netmap.received_ms = p->counters.last_message_mono_ms = time_mono_ms();
+	if (p->netmap.source == IPC_SRC_NONE)
+		p->netmap.have_self = 0;
+	if (walk_deltas(p, d->data, d->data_len) == -1 || d->seq != p->netmap.seq)
+		return d->data_len == 0 && d->seq <= p->netmap.seq ? 0 : -1;
+	status_changed(p);
+	return 0;
+}
+
+int
+dispatch_counters(void *arg, const struct ipc_msg *m)
+{
+	struct child *c = arg;
+
+	c->p->counters = *(const struct ipc_counters *)m->payload;
+	control_counters_came(c->p->control);
+	return 0;
+}
+
+int
+dispatch_lite(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_lite *l = m->payload;
+	struct child *c = arg;
+	struct client_event e = { .type = CE_LITE, .id = m->id };
+	char err[IPC_ERR_MAX + 1];
+
+	if (!IPC_OK(l, err))
+		return -1;
+	IPC_STR(l, err, err);
+	e.u.result.ok = l->ok != 0;
+	e.u.result.err = err;
+	parent_event(c->p, &e);
+	return 0;
+}
+
+int
+dispatch_control_time(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_control_time *t = m->payload;
+	struct child *c = arg;
+	struct client_event e = { .type = CE_CONTROL_TIME, .id = m->id };
+
+	e.u.control_time = t->sec;
+	parent_event(c->p, &e);
+	return 0;
+}
+
+int
+dispatch_browse(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_browse *b = m->payload;
+	struct child *c = arg;
+	char url[IPC_URL_MAX + 1];
+
+	if (!IPC_OK(b, url))
+		return -1;
+	IPC_STR(b, url, url);
+	/* INT-05, checked again here: this child has parsed what the server sent. */
+	if (strncmp(url, "https://", 8) == 0 || (!c->p->cfg.https && strncmp(url, "http://", 7) == 0))
+		watch_browse(c->p, url);
+	return 0;
+}
+
+/* DBG-04: the server may end the daemon only if the operator said so. */
+int
+dispatch_exit_wish(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_exit_wish *x = m->payload;
+	struct child *c = arg;
+
+	if (!c->p->cfg.exit_honour) {
+		log_warnx("the server asked us to exit with code %d: refused (server-exit refuse)", x->code);
+		return 0;
+	}
+	log_warnx("the server asked us to exit with code %d", x->code);
+	parent_shutdown(c->p, x->code & 0xff);
+	return 0;
+}
+
+int
+dispatch_dial_plan(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_dial_plan *plan = m->payload;
+	struct child *c = arg;
+
+	if (plan->n > IPC_MAX_PLAN)
+		return -1;
+	dialler_plan(c->p->dialler, plan);
+	return 0;
+}
