@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -132,7 +133,7 @@ class Daemon:
         os.chmod(self.dir, 0o755)
         self.user, self.env, self.prefix = user, env, list(prefix)
         if user is not None:
-            shutil.chown(self.dir, user, user)
+            shutil.chown(self.dir, user, pwd.getpwnam(user).pw_gid)
         self.state_dir = os.path.join(self.dir, "state")
         self.socket = os.path.join(self.dir, "run", "tailnetd.sock")
         self.conf_file = os.path.join(self.dir, "conf")
@@ -160,7 +161,7 @@ class Daemon:
             f.write(key + "\n")
         os.chmod(self.key_file, 0o600)
         if self.user is not None:
-            shutil.chown(self.key_file, self.user, self.user)
+            shutil.chown(self.key_file, self.user, pwd.getpwnam(self.user).pw_gid)
         self.conf["auth-key-file"] = self.key_file
 
     def write_conf(self):
@@ -179,7 +180,6 @@ class Daemon:
         self.logs.append(log.name)
         how = {}
         if self.user is not None:
-            import pwd
             how = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []}
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
         env.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})

@@ -72,8 +72,8 @@ def test_printed_configuration_is_one(make_daemon):
 
 @pytest.mark.root
 @pytest.mark.parametrize("what", ["mode", "missing", "empty", "directory"])
-def test_bad_auth_key_file(make_daemon, what):
-    d = make_daemon(URL, start=False, auth_key=GOOD)
+def test_bad_auth_key_file(server, make_daemon, what):
+    d = make_daemon(server, start=False, auth_key=GOOD)
     if what == "mode":
         os.chmod(d.key_file, 0o644)
     elif what == "missing":
@@ -83,14 +83,15 @@ def test_bad_auth_key_file(make_daemon, what):
     else:
         os.unlink(d.key_file)
         os.mkdir(d.key_file)
-    d.spawn()
-    until(lambda: d.proc.poll() is not None or d.key_file in d.log(), what="a word about the file")
-    line = next(x for x in d.log().splitlines() if d.key_file in x)
-    assert "error" in line or "warn" in line
-    if d.proc.poll() is None:
-        d.stop()
-    else:
-        assert d.proc.returncode in (1, 78)
+    d.start()
+    st = d.wait_err(d.key_file)
+    assert not st["loggedIn"] and "\n" not in st["err"]
+    assert not server.log.all("register")
+    # Once it is right, it is used.
+    if what == "directory":
+        os.rmdir(d.key_file)
+    d.set_auth_key(GOOD)
+    d.wait_sync()
 
 
 def test_second_instance_is_refused(server, daemon):

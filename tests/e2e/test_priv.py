@@ -212,10 +212,12 @@ def test_children_killed_at_any_moment(server, make_daemon):
         with d.connect() as s:
             s.sendall(b"login\n" if i % 2 else b"reconnect\n")
             time.sleep(r.random() * 0.15)
-            pid = d.process("authd" if i % 2 else "mapd")["pid"]
+            name = "authd" if i % 2 else "mapd"
+            pid = d.process(name)["pid"]
+            t = time.monotonic()
             if pid:
                 os.kill(pid, signal.SIGKILL)
-        t = time.monotonic()
+                until(lambda: d.process(name)["pid"] != pid, 5)  # what was true before is not the answer
         d.wait(lambda s: s["synced"] and s["goal"] is None, timeout=40 * SLOW)
         # The pause before a restart doubles with each crash (security.md D8).
         if i < 2:
