@@ -3,6 +3,8 @@
 # Copyright (c) 2026 The tailnetd authors
 """A tour of tailnetd in under a minute: a tailnet on loopback, a login, the map, a change, a logout.  Leaves nothing behind."""
 import os
+import secrets
+import select
 import signal
 import subprocess
 import sys
@@ -43,6 +45,8 @@ def show(command, out):
 def machine(i, name, system, online):
     p = make_peer(i, "demo.ts.example", 11 if "grace" in name else 10, Name="%s.demo.ts.example." % name, Online=online,
                   Hostinfo={"OS": system, "Hostname": name})
+    for kind, name in (("nodekey", "Key"), ("mkey", "Machine"), ("discokey", "DiscoKey")):
+        p[name] = "%s:%s" % (kind, secrets.token_hex(32))
     p["Addresses"] = p["AllowedIPs"] = ["100.64.0.%d/32" % i, "fd7a:115c:a1e0::%x/128" % i]
     if not online:
         p["LastSeen"] = "2026-08-30T17:05:00Z"
@@ -72,27 +76,29 @@ def processes(d):
 
 def live_change(d, server):
     """What tailnetctl watch prints while two things happen in the tailnet."""
-    w = subprocess.Popen([os.path.join(harness.BIN, "tailnetctl"), "-s", d.socket, "watch"], stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT, text=True, bufsize=1)
-    os.set_blocking(w.stdout.fileno(), False)
-    text = ""
+    w = subprocess.Popen([os.path.join(harness.BIN, "tailnetctl"), "-s", d.socket, "watch", "netmap"], stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT)
+    text = b""
 
-    def read(until):
+    def read(lines):
+        """Until there are so many lines more."""
         nonlocal text
-        end = time.monotonic() + 5
-        while time.monotonic() < end and text.count("\n") < until:
-            text += w.stdout.read() or ""
-            time.sleep(0.02)
-    read(1)
-    server.map().send({"PeersChanged": [machine(17, "build-03", "linux", True)]})
-    before = text.count("\n")
-    read(before + 1)
-    server.map().send({"OnlineChange": {"13": False}})
-    before = text.count("\n")
-    read(before + 1)
-    w.send_signal(signal.SIGTERM)
-    w.wait(5)
-    show("tailnetctl watch", text)
+        end, want = time.monotonic() + 5, text.count(b"\n") + lines
+        while text.count(b"\n") < want and select.select([w.stdout], [], [], max(0, end - time.monotonic()))[0]:
+            more = os.read(w.stdout.fileno(), 65536)
+            if not more:
+                break
+            text += more
+    try:
+        read(1)
+        server.map().send({"PeersChanged": [machine(17, "build-03", "linux", True)]})
+        read(1)
+        server.map().send({"OnlineChange": {"13": False}})
+        read(1)
+    finally:
+        w.send_signal(signal.SIGTERM)
+        w.wait(5)
+    show("tailnetctl watch netmap", text.decode())
 
 
 def tour(d, server):
@@ -144,6 +150,7 @@ def main():
     directory = tempfile.mkdtemp(prefix="tailnetd-demo-")
     server = Server()
     d = None
+    left = []
     try:
         t = server.tailnet
         t.domain = "demo.ts.example"
