@@ -205,7 +205,8 @@ status_json(struct parent *p, enum status_part part, struct buf *out)
 	put_keys(&w, p);
 	put_user(&w, &p->client);
 	put_self(&w, &p->netmap);
-	jw_kstr(&w, "netmapSource", sources[p->netmap.source]);
+	jw_kstr(&w, "netmapSource",
+	    sources[p->netmap.source == IPC_SRC_LIVE && !p->client.synced ? IPC_SRC_STALE : p->netmap.source]);
 	if (part == STATUS_WHOLE)
 		put_counters(&w, p);
 	put_health(&w, &p->health);

@@ -81,8 +81,12 @@ def test_lies_come_to_nothing(evil, server, name):
     if name == "other-id":
         assert not s["synced"] and s["self"] is None
     assert d.proc.poll() is None
-    node = [x for x in before.splitlines() if "privkey:" in x]
-    assert [x for x in d.state_text().splitlines() if "privkey:" in x] == node
+    def keys(text):
+        lines = [x for x in text.splitlines() if "privkey:" in x]
+        # Only the map tells when the node key expires: who lies about it causes a login with a new node key, which the server
+        # decides on (EXP-05). The key before it is kept as the old one; the machine key is out of reach.
+        return [x for x in lines if x.startswith("machine-key")] if name == "forged-self" else lines
+    assert keys(d.state_text()) == keys(before)
     log = d.log()
     assert "\x1b" not in log and "\nparent: fake" not in log and log.count("owned") <= 400
     assert server.log.count("accept") < 60

@@ -18,7 +18,7 @@ def test_order_of_states(server, make_daemon):
     d = make_daemon(server, login="manual")
     w = d.watch()
     d.ctl("login auth-key=" + GOOD)
-    d.wait_sync()
+    w.status(lambda s: s["synced"])
     assert w.states() == ["state:new", "state:authenticating", "state:authenticated", "state:synchronized"]
     # Streams that come and go are no new logins.
     for _ in range(2):
