@@ -190,10 +190,9 @@ fuzz: fuzz-build
 	@tests/run-fuzz $(FUZZ_SECONDS) $(FUZZ_BIN)
 
 # ---- the rest of the tests ----------------------------------------------------------------------------------------------
-PYTEST = TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B -m pytest -p no:cacheprovider -q
 E2E_JOBS ?= 4
 e2e: all
-	$(PYTEST) -n $(E2E_JOBS) --dist loadgroup tests/e2e $(E2E)
+	@PYTHON=$(PYTHON) tests/run-e2e $(abspath $(BUILD)) $(E2E_JOBS) $(E2E)
 
 # What is missing is installed first, then a new make looks for the libraries.
 check: deps-check users-check
