@@ -19,6 +19,7 @@ TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 BUILD      ?= build
 CFLAGS     ?= -O2 -g
 PYTHON     ?= /usr/bin/python3
+JOBS       ?= $(shell nproc 2>/dev/null || echo 2)
 CLANG      ?= clang
 CLANG_FORMAT ?= clang-format
 PKG_CONFIG ?= pkg-config
@@ -167,6 +168,7 @@ $$(BUILD)/tests/unit/$(1)/%: tests/unit/$(1)/%.c $$(AR_$(1):%=$$(BUILD)/lib/%.a)
 endef
 $(foreach l,$(LIBS_ALL),$(eval $(call unit,$(l))))
 
+unit-build: $(UNIT_BIN)
 unit: $(UNIT_BIN)
 	@tests/run-unit $(UNIT_BIN)
 
@@ -197,10 +199,13 @@ e2e: all
 # What is missing is installed first, then a new make looks for the libraries.
 check: deps-check users-check
 	@$(MAKE) --no-print-directory check-all
-check-all: all arrows lint unit e2e rows
+check-all:
+	@$(MAKE) --no-print-directory -j$(JOBS) all unit-build
+	@$(MAKE) --no-print-directory arrows lint unit e2e rows
 
 asan:
-	$(MAKE) BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g' all unit e2e
+	$(MAKE) -j$(JOBS) BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g' all unit-build
+	$(MAKE) BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g' unit e2e
 
 interop: all
 	@TAILNETD_BUILD=$(abspath $(BUILD)) tests/interop/run
@@ -277,7 +282,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all check check-all demo-run unit e2e interop asan fuzz fuzz-build bench demo escape arrows rows lint format deps deps-check install \
+.PHONY: all unit-build check check-all demo-run unit e2e interop asan fuzz fuzz-build bench demo escape arrows rows lint format deps deps-check install \
 	install-users users-check clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
