@@ -128,6 +128,7 @@ def tour(d, server):
     say("The server now tells of a new machine, build-03, and then that laptop-ada went away. One small message each; the map "
         "is not sent again.")
     live_change(d, server)
+    code += ctl(d, "peers")
     step("Log out")
     say("The server is told, the node key is erased, the map is dropped; the machine key stays.")
     code += ctl(d, "logout")
