@@ -139,6 +139,7 @@ state_open(const char *dir, int need_root, char *err, size_t errsize)
 		snprintf(err, errsize, "cannot make state directory %s last: %s", dir, strerror(errno));
 		goto fail;
 	}
+	log_debug("secrets are kept in memory of kind %s", secret_backend());
 	return ss;
 fail:
 	state_close(ss);
