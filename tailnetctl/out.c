@@ -102,7 +102,7 @@ table_init(struct table *t, FILE *f, const char *const *heads, size_t ncols, uns
 	t->f = f;
 	t->ncols = ncols;
 	t->right = right;
-	buf_init(&t->text, (size_t)TABLE_BLOCK * TABLE_COLS * (4 * TABLE_CELL_MAX + 4));
+	buf_init(&t->text, (size_t)TABLE_BLOCK * TABLE_COLS * (4 * TABLE_CELL_MAX + 64));
 	for (i = 0; i < ncols; i++)
 		table_str(t, heads[i]);
 }
@@ -149,7 +149,8 @@ table_cell(struct table *t, const char *s, size_t n)
 	size_t w;
 
 	text_sanitize(s, n, safe, sizeof(safe));
-	cut_columns(safe, TABLE_CELL_MAX);
+	/* The last one pushes nothing aside: it may be as long as it is. */
+	cut_columns(safe, (t->cells + 1) % t->ncols == 0 ? sizeof(safe) : TABLE_CELL_MAX);
 	if (buf_put(&t->text, safe, strlen(safe) + 1) == -1)
 		return;
 	if ((w = columns(safe)) > t->width[t->cells % t->ncols])
