@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include "unit.h"
+
+#include "parentsim.h"
+
+static int
+setup(void **state)
+{
+	*state = ps_new("server-key mkey:1111111111111111111111111111111111111111111111111111111111111111\n");
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	ps_free(*state);
+	return 0;
+}
+
+static void
+expect_error(struct psim *s, const char *line, const char *code)
+{
+	char want[80];
+	const char *got = ps_ask(s, line);
+
+	snprintf(want, sizeof(want), "{\"error\":{\"code\":\"%s\",\"message\":\"", code);
+	if (strncmp(got, want, strlen(want)) != 0)
+		fail_msg("%s: wanted %s, got %s", line, code, got);
+}
+
+#define OK "{\"ok\":true}\n"
+
+/* interface.md 3: errors */
+static void
+errors(void **state)
+{
+	expect_error(*state, "", "unknown-command");
+	expect_error(*state, "statu", "unknown-command");
+	expect_error(*state, "STATUS", "unknown-command");
+	expect_error(*state, "status now", "usage");
+	expect_error(*state, "peer", "usage");
+	expect_error(*state, "login please", "usage");
+	expect_error(*state, "logout now", "usage");
+	expect_error(*state, "log loud", "invalid");
+	expect_error(*state, "set", "usage");
+	expect_error(*state, "stat\xff", "invalid");
+	expect_error(*state, "set hostinfo {", "invalid");
+	expect_error(*state, "set hostinfo []", "invalid");
+	expect_error(*state, "set endpoints nowhere", "invalid");
+	expect_error(*state, "set disco-key nodekey:1111111111111111111111111111111111111111111111111111111111111111",
+	    "invalid");
+	expect_error(*state, "server-key accept mkey:1", "invalid");
+	expect_error(*state, "netmap", "no-netmap");
+	expect_error(*state, "peers", "no-netmap");
+	expect_error(*state, "peer x", "no-netmap");
+	expect_error(*state, "wgconf", "no-netmap");
+	expect_error(*state, "hosts", "no-netmap");
+	assert_string_equal(ps_ask(*state, "pause"), OK); /* and on it lives */
+}
+
+static void
+long_line(struct psim *s, const char *start, size_t n, const char *want)
+{
+	char *line = malloc(n + 1);
+	const char *got;
+
+	assert_non_null(line);
+	memset(line, 'x', n);
+	memcpy(line, start, strlen(start));
+	line[n] = '\0';
+	got = ps_ask(s, line);
+	if (strstr(got, want) == NULL)
+		fail_msg("%zu bytes: %s", n, got);
+	free(line);
+}
+
+static void
+line_lengths(void **state)
+{
+	long_line(*state, "peer ", 4095, "no-netmap");
+	long_line(*state, "peer ", 4096, "too-large");
+	long_line(*state, "peer ", 8000, "too-large");
+	long_line(*state, "set hostinfo ", 60000, "invalid");
+	long_line(*state, "set hostinfo ", 65536, "too-large");
+}
+
+static void
+slow_and_half_closed_clients(void **state)
+{
+	struct psim *s = *state;
+	struct buf b;
+	int fd = ps_connect(s), half = ps_connect(s);
+	size_t i;
+
+	buf_init(&b, PS_MAX_ANSWER);
+	for (i = 0; i < 7; i++) { /* a byte at a time */
+		assert_int_equal(write(fd, &"status\n"[i], 1), 1);
+		ps_run(s);
+	}
+	assert_int_equal(ps_read(s, fd, &b), 1);
+	assert_memory_equal(buf_ptr(&b), "{\"v\":1,", 7);
+	close(fd);
+	buf_reset(&b);
+	assert_int_equal(write(half, "server-key\n", 11), 11);
+	shutdown(half, SHUT_WR); /* as nc -N does */
+	assert_int_equal(ps_read(s, half, &b), 1);
+	assert_memory_equal(buf_ptr(&b), "{\"serverKey\":\"mkey:1111", 22);
+	close(half);
+	buf_reset(&b);
+	fd = ps_connect(s);
+	assert_int_equal(write(fd, "stat", 4), 4);
+	shutdown(fd, SHUT_WR); /* half a line and gone: closed without a word */
+	assert_int_equal(ps_read(s, fd, &b), 1);
+	assert_int_equal(buf_len(&b), 0);
+	close(fd);
+	buf_free(&b);
+}
+
+/* The second line of a client is not looked at: one command, one answer. */
+static void
+one_command_each(void **state)
+{
+	struct psim *s = *state;
+	const char *got = ps_ask(s, "pause\nunpause");
+
+	assert_string_equal(got, OK);
+	assert_true(s->p.client.paused);
+}
+
+static void
+too_many_clients(void **state)
+{
+	struct psim *s = *state;
+	int fd[CONTROL_CLIENTS + CONTROL_CLIENTS_ROOT + 1];
+	unsigned i, room = geteuid() == 0 ? CONTROL_CLIENTS + CONTROL_CLIENTS_ROOT : CONTROL_CLIENTS_UID;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	for (i = 0; i <= room; i++)
+		fd[i] = ps_connect(s);
+	assert_int_equal(ps_read(s, fd[room], &b), 1);
+	assert_non_null(memmem(buf_ptr(&b), buf_len(&b), "\"busy\"", 6));
+	buf_reset(&b);
+	assert_int_equal(ps_read(s, fd[room - 1], &b), 0); /* those before it are still there */
+	assert_int_equal(buf_len(&b), 0);
+	for (i = 0; i <= room; i++)
+		close(fd[i]);
+	ps_run(s);
+	assert_string_equal(ps_ask(s, "pause"), OK);
+	buf_free(&b);
+}
+
+/* rows: PAU-04 PERS-02 */
+static void
+commands_reach_the_machine(void **state)
+{
+	struct psim *s = *state;
+
+	assert_string_equal(ps_ask(s, "pause"), OK);
+	assert_true(s->p.client.paused && s->p.state.paused);
+	assert_string_equal(ps_ask(s, "login interactive ephemeral"), OK);
+	assert_true(s->p.client.goal.kind == GOAL_LOGIN && s->p.client.goal.interactive && s->p.client.goal.ephemeral);
+	assert_string_equal(ps_ask(s, "unpause"), OK);
+	assert_int_equal(s->p.sup->authd.pending, PENDING_REGISTER);
+	assert_string_equal(ps_ask(s, "logout"), OK); /* there is nothing to log out: done at once */
+	assert_true(s->p.client.goal.kind == GOAL_NONE && s->p.state.want_running == 0);
+	assert_string_equal(ps_ask(s, "reconnect"), OK);
+	assert_string_equal(ps_ask(s, "shutdown"), OK);
+	assert_true(s->p.stopping);
+	expect_error(s, "status", "shutting-down");
+}
+
+/* rows: REG-12 */
+static void
+auth_key_of_a_login(void **state)
+{
+	struct psim *s = *state;
+	struct client_event e = { .type = CE_REG };
+
+	ps_ask(s, "pause");
+	assert_string_equal(ps_ask(s, "login auth-key=tskey-auth-secret"), OK);
+	assert_non_null(s->p.auth_key);
+	assert_int_equal(s->p.auth_key_len, strlen("tskey-auth-secret"));
+	assert_null(strstr(ps_ask(s, "status"), "secret"));
+	assert_string_equal(ps_ask(s, "login"), OK); /* another login: forgotten */
+	assert_null(s->p.auth_key);
+	expect_error(s, "login auth-key=", "invalid");
+	assert_string_equal(ps_ask(s, "login auth-key=tskey-auth-secret"), OK);
+	ps_ask(s, "unpause");
+	assert_non_null(s->p.auth_key);
+	e.id = s->p.client.op_id;
+	e.u.reg.outcome = IPC_REG_OK;
+	e.u.reg.url = e.u.reg.err = "";
+	parent_event(&s->p, &e);
+	assert_true(s->p.client.logged_in);
+	assert_null(s->p.auth_key); /* it has served */
+}
+
+/* rows: LITE-01 LITE-02 */
+static void
+set_says_what_changed(void **state)
+{
+	struct psim *s = *state;
+	const char *const changed = "{\"ok\":true,\"changed\":true}\n",
+			  *const same = "{\"ok\":true,\"changed\":false}\n";
+	uint32_t generation;
+
+	assert_string_equal(ps_ask(s, "set netinfo {\"PreferredDERP\":3}"), changed);
+	generation = s->p.params.generation;
+	assert_string_equal(ps_ask(s, "set netinfo {\"PreferredDERP\":3}"), same);
+	assert_int_equal(s->p.params.generation, generation);
+	assert_string_equal(ps_ask(s, "set hostinfo {\"Hostname\":\"other\"}"), changed);
+	assert_non_null(memmem(buf_ptr(&s->p.hostinfo), buf_len(&s->p.hostinfo), "\"PreferredDERP\":3", 17));
+	assert_string_equal(ps_ask(s, "set endpoints 192.0.2.1:41641/stun"), changed);
+	assert_string_equal(ps_ask(s, "set endpoints 192.0.2.1:41641/stun"), same);
+	assert_int_equal(s->p.params.ep[0].type, IPC_EP_STUN);
+	assert_string_equal(ps_ask(s, "set endpoints auto"), changed);
+	assert_int_equal(s->p.params.n, 0);
+	assert_string_equal(
+	    ps_ask(s, "set disco-key discokey:2222222222222222222222222222222222222222222222222222222222222222"),
+	    changed);
+	assert_int_equal(s->p.params.disco_key.b[0], 0x22);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(errors, setup, teardown),
+		cmocka_unit_test_setup_teardown(line_lengths, setup, teardown),
+		cmocka_unit_test_setup_teardown(slow_and_half_closed_clients, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_command_each, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_many_clients, setup, teardown),
+		cmocka_unit_test_setup_teardown(commands_reach_the_machine, setup, teardown),
+		cmocka_unit_test_setup_teardown(auth_key_of_a_login, setup, teardown),
+		cmocka_unit_test_setup_teardown(set_says_what_changed, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
