@@ -35,12 +35,15 @@ profile_to_state(const struct client_profile *cp, struct state *st)
 }
 
 static int
-save_state(struct parent *p)
+save_state(struct parent *p, enum client_save how)
 {
 	char err[300];
+	int rv;
 
 	profile_to_state(&p->client.p, &p->state);
-	if (state_save(p->store, &p->state, p->keys, p->save_err, sizeof(p->save_err)) == 0) {
+	rv = how == SAVE_CLEAR ? state_save_erased(p->store, &p->state, p->keys, p->save_err, sizeof(p->save_err))
+			       : state_save(p->store, &p->state, p->keys, p->save_err, sizeof(p->save_err));
+	if (rv == 0) {
 		p->state_not_saved = 0;
 		(void)health_clear(&p->health, HEALTH_STATE_NOT_SAVED);
 		return 0;
@@ -68,7 +71,7 @@ commit_candidate(struct parent *p)
 	keyring_copy(k, SLOT_OLD, SLOT_NODE);
 	keyring_copy(k, SLOT_NODE, SLOT_CANDIDATE);
 	keyring_clear(k, SLOT_CANDIDATE);
-	if ((rv = save_state(p)) == -1) {
+	if ((rv = save_state(p, SAVE_COMMIT)) == -1) {
 		keyring_copy(k, SLOT_CANDIDATE, SLOT_NODE);
 		keyring_copy(k, SLOT_NODE, SLOT_OLD);
 		keyring_move(k, SLOT_OLD, before, SLOT_OLD);
@@ -85,7 +88,7 @@ do_save(struct parent *p, uint32_t id, enum client_save how)
 
 	if (how == SAVE_CLEAR)
 		state_clear_profile(&p->state, p->keys);
-	rv = how == SAVE_COMMIT ? commit_candidate(p) : save_state(p);
+	rv = how == SAVE_COMMIT ? commit_candidate(p) : save_state(p, how);
 	e.u.result.ok = rv == 0;
 	e.u.result.err = rv == 0 ? "" : p->save_err;
 	parent_event(p, &e);

@@ -358,6 +358,19 @@ state_save(struct state_store *ss, const struct state *st, const struct keyring 
 	return save(ss, st, k, err, errsize);
 }
 
+int
+state_save_erased(struct state_store *ss, const struct state *st, const struct keyring *k, char *err, size_t errsize)
+{
+	char ignored[300];
+
+	if (save(ss, st, k, err, errsize) == -1)
+		return -1;
+	ss->have_saved = 0; /* the same again: now the previous version has no key either */
+	if (save(ss, st, k, ignored, sizeof(ignored)) == -1)
+		log_warnx("the erased node key is still in %s/%s: %s", ss->dir, F_PREV, ignored);
+	return 0;
+}
+
 static int
 set_marker(struct state_store *ss)
 {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
 """Registering with an auth key, and logout (behaviours.md 6 and 10)."""
+import os
 import re
 import time
 
@@ -301,6 +302,18 @@ def test_answers_to_logout(server, daemon, answer):
     daemon.wait_state("not-authenticated")
     time.sleep(0.3)
     assert server.log.count("register", since=mark) == 1
+
+
+@pytest.mark.rows("OUT-01")
+def test_logout_leaves_no_node_key_on_disk(server, daemon):
+    machine, node = daemon.private_keys()
+    daemon.ctl("logout")
+    texts = {}
+    for name in os.listdir(daemon.state_dir):
+        with open(os.path.join(daemon.state_dir, name)) as f:
+            texts[name] = f.read()
+    assert machine.hex() in texts["state"]
+    assert not [name for name in texts if node.hex() in texts[name]]
 
 
 @pytest.mark.rows("OUT-03")
