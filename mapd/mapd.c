@@ -301,6 +301,8 @@ on_query(void *ctx, const struct ipc_msg *msg)
 		close(msg->fd);
 		return -1;
 	}
+	/* What a reader has seen the parent knows, too: Seq never repeats, even if this process dies the next moment. */
+	report_flush(m->report);
 	query_handle(m->query, msg->id, msg->payload, msg->fd);
 	return 0;
 }

@@ -47,7 +47,7 @@ def test_order_of_states_with_a_url(server, make_daemon):
     assert d.state_text().count("privkey:") == keys, "the candidate is not the node key yet"
     assert d.status()["nodeKey"] == ""
     server.complete(s["url"])
-    s = d.wait_sync()
+    s = w.status(lambda s: s["synced"])
     assert s["url"] == ""
     assert w.states() == ["state:new", "state:authenticating", "state:url-visit-required", "state:authenticated",
                           "state:synchronized"]
