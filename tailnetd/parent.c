@@ -259,11 +259,13 @@ on_watchdog(evutil_socket_t fd, short what, void *arg)
 	supervise_ping(p->sup);
 }
 
+/* Ignored is what libevent gives the signal back to: a second TERM that comes late meets a daemon that ends, not SIG_DFL (SHUT-01). */
 static struct event *
 add_signal(struct parent *p, int sig, event_callback_fn fn)
 {
 	struct event *ev = evsignal_new(p->base, sig, fn, p);
 
+	signal(sig, SIG_IGN);
 	if (ev == NULL || event_add(ev, NULL) == -1)
 		fatal(EXIT_STARTUP, "signal handler");
 	return ev;
