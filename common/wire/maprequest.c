@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+
 #include <arpa/inet.h>
 
 #include <errno.h>
