@@ -203,9 +203,17 @@ check-all:
 	@$(MAKE) --no-print-directory -j$(JOBS) all unit-build
 	@$(MAKE) --no-print-directory arrows lint unit e2e rows
 
+# The sanitizers with the sandbox on: unit tests and the whole e2e suite; e2e-asan is the latter alone.
+ASAN = BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g'
 asan:
-	$(MAKE) -j$(JOBS) BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g' all unit-build
-	$(MAKE) BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g' unit e2e
+	$(MAKE) -j$(JOBS) $(ASAN) all unit-build
+	$(MAKE) $(ASAN) unit e2e
+e2e-asan:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(ASAN) all
+	@$(MAKE) --no-print-directory $(ASAN) e2e
+# The e2e suite as on a kernel without Landlock.
+e2e-nolandlock: all
+	@E2E_NO_LANDLOCK=1 $(MAKE) --no-print-directory e2e
 
 interop: all
 	@TAILNETD_BUILD=$(abspath $(BUILD)) tests/interop/run
@@ -278,11 +286,11 @@ clean:
 	rm -rf build build-asan build-clang build-fuzz build-escape build-trace
 
 help:
-	@echo 'all check unit e2e interop asan fuzz bench escape demo lint format arrows rows deps install install-users clean'
+	@echo 'all check unit e2e e2e-asan e2e-nolandlock interop asan fuzz bench escape demo lint format arrows rows deps install install-users clean'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all unit-build check check-all demo-run unit e2e interop asan fuzz fuzz-build bench demo escape arrows rows lint format deps deps-check install \
+.PHONY: all unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan fuzz fuzz-build bench demo escape arrows rows lint format deps deps-check install \
 	install-users users-check clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

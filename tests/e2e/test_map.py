@@ -126,8 +126,8 @@ def test_full_response(server, make_daemon):
     assert nm["DisplayMessages"] == FULL["DisplayMessages"] and nm["CollectServices"] is True
     assert nm["DomainAuditLogID"] == "abc123" and nm["Source"] == "live" and nm["v"] == 1 and nm["Seq"] >= 1
     assert nm["Expiry"] == "" and nm["TKAInfo"] is None
+    e = w.wait(lambda e: e["event"] == "netmap")
     assert len(w.all("netmap")) == 1
-    e = w.all("netmap")[0]
     assert e["full"] is True and e["peers"] == 4 and e["netmapSeq"] == nm["Seq"]
 
 
