@@ -86,6 +86,18 @@ on_ca(void *ctx)
 	key_ca_came(ctx);
 }
 
+static void
+on_step(void *ctx, enum wire_step what, enum wire_dial kind)
+{
+	struct authd *a = ctx;
+	struct ipc_step m = { (uint32_t)what, (uint32_t)kind };
+
+	if (a->kind != OP_NONE && child_config(a->c)->report_steps)
+		ipc_send(child_ipc(a->c), IPC_STEP, a->id, &m, sizeof(m), -1);
+	if (a->kind == OP_REGISTER && what == WIRE_STEP_HTTP2)
+		reg_greeted(a);
+}
+
 static void *
 start(struct child *c)
 {
@@ -122,6 +134,7 @@ const struct child_role authd_role = {
 	.start = start,
 	.stop = stop,
 	.ca = on_ca,
+	.step = on_step,
 	.on = {
 		[IPC_KEY_FETCH] = key_on_fetch,
 		[IPC_REGISTER] = reg_on_register,

@@ -38,6 +38,7 @@ struct authd {
 	char		 retry_after[64];
 	int		 failed;	/* no usable answer: err says why */
 	int		 suspect;
+	int		 greeted;	/* PROBE: the server's SETTINGS have come */
 	char		 err[IPC_ERR_MAX + 1];
 };
 
@@ -50,6 +51,7 @@ void	 key_abandon(struct authd *a);		/* without a result */
 /* reg.c */
 int	 reg_on_register(void *ctx, const struct ipc_msg *m);
 void	 reg_deadline(struct authd *a);
+void	 reg_greeted(struct authd *a);		/* HTTP/2 works: all that a PROBE wants to know */
 void	 reg_settle(int fd, short what, void *arg);
 void	 reg_abandon(struct authd *a);		/* closes the connection, without a result */
 

@@ -27,7 +27,7 @@ reg_abandon(struct authd *a)
 	a->session = NULL;
 	evtimer_del(a->settle);
 	register_wipe(&a->body);
-	a->status = a->failed = a->suspect = 0;
+	a->status = a->failed = a->suspect = a->greeted = 0;
 	explicit_bzero(a->retry_after, sizeof(a->retry_after));
 	a->err[0] = '\0';
 }
@@ -111,6 +111,11 @@ on_down(void *arg, const char *why, int suspect)
 	struct authd *a = arg;
 
 	a->suspect = suspect;
+	if (a->op == IPC_REG_PROBE && !a->greeted) { /* there is no request to fail */
+		answer_failed(a, IPC_REG_TRANSPORT, why != NULL ? why : "connection lost");
+		settle_soon(a);
+		return;
+	}
 	if (a->failed == IPC_REG_TRANSPORT && why != NULL && why[0] != '\0')
 		answer_failed(a, IPC_REG_TRANSPORT, why); /* knows more than the request's own end */
 }
@@ -164,7 +169,9 @@ finish(struct authd *a)
 		r.http_status = (uint32_t)a->status;
 		r.conn_suspect = a->failed == IPC_REG_TRANSPORT && a->suspect;
 		IPC_SET(&r, err, a->err, strlen(a->err));
-	} else {
+	} else if (a->op == IPC_REG_PROBE)
+		r.outcome = IPC_REG_OK;
+	else {
 		register_judge(&ans, a->status, a->retry_after[0] != '\0' ? a->retry_after : NULL, time_wall().sec,
 		    buf_ptr(&a->body), buf_len(&a->body), child_wire_config(a->c)->https);
 		fill_result(a, &ans, &r);
@@ -196,7 +203,7 @@ reg_deadline(struct authd *a)
 static int
 request_ok(const struct ipc_register *m)
 {
-	if (m->op < IPC_REG_LOGIN || m->op > IPC_REG_LOGOUT || key_is_zero(&m->node_key))
+	if (m->op < IPC_REG_LOGIN || m->op > IPC_REG_PROBE || (m->op != IPC_REG_PROBE && key_is_zero(&m->node_key)))
 		return 0;
 	if (!IPC_OK(m, followup) || !IPC_OK(m, auth_key))
 		return 0;
@@ -253,6 +260,15 @@ send_request(struct authd *a, const struct ipc_register *m)
 	return a->request != NULL ? 0 : -1;
 }
 
+static int
+probe(struct authd *a)
+{
+	if ((a->session = child_session(a->c, on_up, on_down, a)) == NULL)
+		return -1;
+	session_connect(a->session);
+	return 0;
+}
+
 static void
 begin(struct authd *a, const struct ipc_register *m)
 {
@@ -261,17 +277,26 @@ begin(struct authd *a, const struct ipc_register *m)
 
 	a->op = (enum ipc_reg_op)m->op;
 	hostinfo = child_hostinfo(a->c, &n);
-	if (!hostinfo_complete(hostinfo, n)) {
+	if (m->op != IPC_REG_PROBE && !hostinfo_complete(hostinfo, n)) {
 		answer_failed(a, IPC_REG_BAD_ANSWER, "register: Hostinfo has no BackendLogID, nothing sent");
 		finish(a);
 		return;
 	}
 	if (m->op != IPC_REG_FOLLOWUP)
 		op_deadline(a, REGISTER_MS);
-	if (send_request(a, m) == -1) {
+	if ((m->op == IPC_REG_PROBE ? probe(a) : send_request(a, m)) == -1) {
 		answer_failed(a, IPC_REG_TRANSPORT, "register: out of memory");
 		finish(a);
 	}
+}
+
+void
+reg_greeted(struct authd *a)
+{
+	if (a->op != IPC_REG_PROBE)
+		return;
+	a->greeted = 1;
+	settle_soon(a);
 }
 
 int

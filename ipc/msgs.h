@@ -66,6 +66,7 @@ struct ipc_config {				/* what a network child may know of the configuration */
 	uint32_t	tls_port;		/* ts2021 TLS port, 0 = none */
 	uint32_t	via_proxy;		/* dialled descriptors lead to an HTTP proxy: CONNECT first */
 	uint32_t	capver;
+	uint32_t	report_steps;		/* authd: send STEP (doctor) */
 	uint32_t	watchdog_ms;		/* map watchdog, 120000 unless a test says otherwise */
 	uint64_t	max_map_wire, max_map_decoded;
 };
@@ -94,7 +95,10 @@ struct ipc_hs_keys { uint8_t tx[32], rx[32], hash[32]; };
 struct ipc_hs_fail { uint32_t reason; };	/* enum ipc_hs_reason */
 enum ipc_hs_reason { IPC_HS_BAD_TAG = 1, IPC_HS_BAD_POINT, IPC_HS_UNKNOWN_ID, IPC_HS_NO_SERVER_KEY, IPC_HS_BUSY };
 
-enum ipc_reg_op { IPC_REG_LOGIN = 1, IPC_REG_FOLLOWUP = 2, IPC_REG_LOGOUT = 3 };
+enum ipc_reg_op {
+	IPC_REG_LOGIN = 1, IPC_REG_FOLLOWUP = 2, IPC_REG_LOGOUT = 3,
+	IPC_REG_PROBE = 4	/* connect, ask nothing: OK when HTTP/2 works (doctor) */
+};
 struct ipc_register {				/* id names the operation; the answer carries it */
 	uint32_t	op;
 	uint32_t	ephemeral;
@@ -152,6 +156,9 @@ struct ipc_ready { char build[BUILD_ID_LEN]; uint32_t layers; };	/* layers: enum
 struct ipc_log { uint32_t level; uint16_t data_len; char data[512]; };
 struct ipc_dial { uint32_t kind; uint32_t candidate; };	/* candidate: 0 = DNS, n = n-th dial-plan entry the parent holds */
 struct ipc_hs_finish { uint8_t body[NOISE_RESP_BODY]; };
+
+enum ipc_step_what { IPC_STEP_TLS = 1, IPC_STEP_UPGRADE, IPC_STEP_NOISE, IPC_STEP_HTTP2 };
+struct ipc_step { uint32_t what; uint32_t kind; };	/* a connection has got so far; kind: enum ipc_dial_kind */
 
 struct ipc_key_result {				/* answer to KEY_FETCH */
 	uint32_t	ok;
@@ -278,6 +285,7 @@ struct ipc_dial_plan { uint32_t n; struct ipc_plan_entry e[IPC_MAX_PLAN]; };
 	X(DIAL_CANCEL,	C2P, AM, NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
 	X(HS_BEGIN,	C2P, AM, NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
 	X(HS_FINISH,	C2P, AM, NOFD,  EXACT, struct ipc_hs_finish,	IDLE|BUSY)		\
+	X(STEP,		C2P, A,  NOFD,  EXACT, struct ipc_step,		BUSY)			\
 	X(KEY_RESULT,	C2P, A,  NOFD,  EXACT, struct ipc_key_result,	BUSY)			\
 	X(REG_RESULT,	C2P, A,  NOFD,  EXACT, struct ipc_reg_result,	BUSY)			\
 	X(STREAM,	C2P, M,  NOFD,  EXACT, struct ipc_stream,	IDLE|BUSY)		\

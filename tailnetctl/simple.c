@@ -254,9 +254,7 @@ doctor_lines(struct ctl *c, struct source *s)
 	int r, rc = CTL_OK, any = 0;
 
 	while ((r = scan_json(s, &o)) == 1) {
-		if (json_get_obj(o, "error", &e) == 1 && strcmp(jstr(e, "code"), "unknown-command") == 0)
-			rc = ctl_fail(c, CTL_ERROR, "the running tailnetd does not support doctor in this version");
-		else if (json_get_obj(o, "error", &e) == 1)
+		if (json_get_obj(o, "error", &e) == 1)
 			rc = ctl_answer_error(c, o);
 		else if (c->quiet)
 			rc = jbool(o, "ok") ? rc : CTL_ERROR;
@@ -280,9 +278,6 @@ cmd_doctor(struct ctl *c, int argc, char **argv)
 	if ((rc = ctl_ask_words(c, &s, "doctor", 0, NULL)) != CTL_OK)
 		return rc;
 	rc = c->json && !c->quiet ? ctl_relay(c, &s) : doctor_lines(c, &s);
-	/* As a usage error of ours it would be wrong: the word is one of the documented. */
-	if (rc == CTL_USAGE)
-		rc = CTL_ERROR;
 	source_close(&s);
 	return rc;
 }

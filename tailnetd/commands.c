@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "control.h"
+#include "doctor.h"
 #include "log.h"
 #include "parent.h"
 #include "secret.h"
@@ -336,6 +337,21 @@ run_shutdown(struct cclient *cc, char **args, int n)
 	parent_shutdown(p, 0);
 }
 
+static void
+run_doctor(struct cclient *cc, char **args, int n)
+{
+	struct parent *p = cc->p;
+
+	(void)args;
+	(void)n;
+	if (p->client.paused)
+		cclient_error(cc, "invalid", "paused: nothing goes to the network before `unpause`");
+	else if (doctor_busy(p->doctor))
+		cclient_error(cc, "busy", "the doctor is with somebody else");
+	else
+		doctor_start(p->doctor, cc);
+}
+
 /* --- server-key: R to look, W to accept --- */
 
 static void
@@ -411,6 +427,7 @@ static const struct verb verbs[] = {
 	{ "pause", IPC_CLASS_W, 0, 0, "pause", run_pause, 0 },
 	{ "unpause", IPC_CLASS_W, 0, 0, "unpause", run_unpause, 0 },
 	{ "reconnect", IPC_CLASS_W, 0, 0, "reconnect", run_reconnect, 0 },
+	{ "doctor", IPC_CLASS_W, 0, 0, "doctor", run_doctor, 0 },
 	{ "set", IPC_CLASS_W, 1, 1, "set hostinfo|netinfo|endpoints|disco-key VALUE", command_set, 1 },
 	{ "log", IPC_CLASS_W, 1, 1, "log error|warn|info|debug", run_log, 0 },
 	{ "shutdown", IPC_CLASS_W, 0, 0, "shutdown", run_shutdown, 0 },

@@ -16,6 +16,7 @@
 #include <sodium.h>
 
 #include "control.h"
+#include "doctor.h"
 #include "log.h"
 #include "parent.h"
 #include "text.h"
@@ -58,6 +59,8 @@ cclient_release(struct cclient *cc)
 	c->n--;
 	if (cc->phase == CC_WATCHING)
 		watchers_remove(c->p->watchers, cc);
+	if (cc->wants_doctor)
+		doctor_abandon(c->p->doctor);
 	event_free(cc->rd);
 	event_free(cc->wr);
 	event_free(cc->deadline);

@@ -27,7 +27,7 @@ struct event;
 struct parent;
 struct control;
 
-enum cclient_phase { CC_READING, CC_WAITING /* for a logout or counters */, CC_WRITING /* then closed */, CC_WATCHING };
+enum cclient_phase { CC_READING, CC_WAITING /* for a logout, counters, the doctor */, CC_WRITING /* then closed */, CC_WATCHING };
 
 struct cclient {
 	TAILQ_ENTRY(cclient) entry;
@@ -38,7 +38,7 @@ struct cclient {
 	gid_t		 gid;
 	enum ipc_query_class class;
 	enum cclient_phase phase;
-	int		 wants_logout, wants_counters;
+	int		 wants_logout, wants_counters, wants_doctor;
 	struct event	*rd, *wr, *deadline;
 	struct buf	 in, out;
 	/* watchers */

@@ -47,6 +47,7 @@ struct dial {
 	char why[IPC_ERR_MAX];
 	char host[IPC_HOST_MAX];
 	dial_done done;
+	dial_looked_up looked_up;
 	void *arg;
 };
 
@@ -308,6 +309,8 @@ lookup_done(void *arg, const struct ipc_addr *addrs, unsigned n, const char *err
 		snprintf(d->good_host, sizeof(d->good_host), "%s", x->host);
 		memcpy(d->good, addrs, n * sizeof(*addrs));
 		d->ngood = n;
+		if (x->looked_up != NULL)
+			x->looked_up(x->arg, addrs, n);
 		use_addresses(x, addrs, n);
 	} else if (have_good(x))
 		use_good(x, err);
@@ -409,6 +412,12 @@ fail:
 	dial_free(x);
 	errno = err;
 	return NULL;
+}
+
+void
+dial_tell_lookup(struct dial *x, dial_looked_up fn)
+{
+	x->looked_up = fn;
 }
 
 void

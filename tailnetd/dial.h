@@ -17,6 +17,7 @@ struct event_base;
 struct dialler;
 struct dial;
 
+typedef void (*dial_looked_up)(void *arg, const struct ipc_addr *addrs, unsigned n);
 typedef void (*dial_done)(void *arg, int fd, int err, const char *text);	/* fd < 0: failed; text: address reached, or why not */
 
 struct dialler *dialler_new(struct event_base *base, const struct config *cfg, const struct spawn_image *resolver);
@@ -28,6 +29,8 @@ void	 dialler_plan(struct dialler *d, const struct ipc_dial_plan *plan);	/* vali
 uint32_t dialler_plan_size(const struct dialler *d);
 /* 10 s in all (or the plan entry's timeout).  NULL with errno when the kind has no port (EINVAL) or memory is out. */
 struct dial *dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_done done, void *arg);
+/* Tell arg of dial_start() what the name resolved to, before any of it is tried (not for literals and last good addresses). */
+void	 dial_tell_lookup(struct dial *x, dial_looked_up fn);
 void	 dial_cancel(struct dial *x);		/* closes everything, no callback */
 void	 dialler_sigchld(struct dialler *d, int pid, int status);	/* 1st chance at a reaped pid; harmless if not ours */
 

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "dispatch.h"
+#include "doctor.h"
 #include "log.h"
 #include "parent.h"
 
@@ -54,6 +55,8 @@ dial_is_done(void *arg, int fd, int err, const char *text)
 		c->p->dials_failed++;
 	else
 		c->p->dials_ok++;
+	if (c == &c->p->sup->doctor)
+		doctor_dialled(c->p->doctor);
 	answer_dial(c, id, fd, err, text);
 }
 
@@ -159,7 +162,8 @@ on_hs_begin(void *arg, const struct ipc_msg *m)
 {
 	struct child *c = arg;
 	struct parent *p = c->p;
-	const struct pubkey *server = client_pin(&p->client, NULL);
+	const struct pubkey *server =
+	    c == &p->sup->doctor ? doctor_server_key(p->doctor) : client_pin(&p->client, NULL);
 	struct ipc_hs_init init;
 	struct handshake *h;
 	uint64_t now = time_mono_ms();
@@ -360,6 +364,7 @@ dispatch_ready_work(struct child *c)
 		break;
 	case PENDING_REGISTER: dispatch_send_register(c); break;
 	case PENDING_MAP: dispatch_send_map_start(c); break;
+	case PENDING_DOCTOR: doctor_ready(c->p->doctor); break;
 	default: break;
 	}
 }
@@ -371,6 +376,12 @@ dispatch_ready_work(struct child *c)
 
 const struct ipc_handlers authd_handlers = {
 	.on = { COMMON_HANDLERS, [IPC_KEY_RESULT] = dispatch_key_result, [IPC_REG_RESULT] = dispatch_reg_result },
+	.closed = on_closed,
+};
+
+const struct ipc_handlers doctor_handlers = {
+	.on = { COMMON_HANDLERS, [IPC_STEP] = doctor_step, [IPC_KEY_RESULT] = doctor_key_result,
+	    [IPC_REG_RESULT] = doctor_reg_result },
 	.closed = on_closed,
 };
 

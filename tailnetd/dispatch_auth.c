@@ -23,6 +23,12 @@ result_came(struct child *c)
 }
 
 int
+dispatch_key_result_ok(const struct ipc_key_result *r)
+{
+	return IPC_OK(r, err) && r->ok <= 1 && (!r->ok || !key_is_zero(&r->key));
+}
+
+int
 dispatch_key_result(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_key_result *r = m->payload;
@@ -30,7 +36,7 @@ dispatch_key_result(void *arg, const struct ipc_msg *m)
 	struct client_event e = { .type = CE_KEY, .id = m->id };
 	char err[IPC_ERR_MAX + 1];
 
-	if (!IPC_OK(r, err) || r->ok > 1 || (r->ok && key_is_zero(&r->key)))
+	if (!dispatch_key_result_ok(r))
 		return -1;
 	IPC_STR(r, err, err);
 	e.u.key.ok = (int)r->ok;
@@ -41,8 +47,8 @@ dispatch_key_result(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
-static int
-reg_result_ok(const struct ipc_reg_result *r)
+int
+dispatch_reg_result_ok(const struct ipc_reg_result *r)
 {
 	return r->outcome >= IPC_REG_OK && r->outcome <= IPC_REG_TRANSPORT && IPC_OK(r, login_name) &&
 	    IPC_OK(r, display_name) && IPC_OK(r, profile_pic) && IPC_OK(r, url) && IPC_OK(r, err) &&
@@ -58,7 +64,7 @@ dispatch_reg_result(void *arg, const struct ipc_msg *m)
 	static char login[IPC_NAME_MAX + 1], display[IPC_NAME_MAX + 1], pic[IPC_URL_MAX + 1], url[IPC_URL_MAX + 1];
 	char err[IPC_ERR_MAX + 1];
 
-	if (!reg_result_ok(r))
+	if (!dispatch_reg_result_ok(r))
 		return -1;
 	IPC_STR(r, login_name, login);
 	IPC_STR(r, display_name, display);

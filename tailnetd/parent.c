@@ -16,6 +16,7 @@
 #include <sodium.h>
 
 #include "control.h"
+#include "doctor.h"
 #include "exits.h"
 #include "log.h"
 #include "notify.h"
@@ -410,6 +411,10 @@ set_up(struct parent *p)
 		log_error("start");
 		return EXIT_STARTUP;
 	}
+	if ((p->doctor = doctor_new(p)) == NULL) {
+		log_error("start");
+		return EXIT_STARTUP;
+	}
 	dialler_ids(p->dialler, p->root, p->ids.res_uid, p->ids.res_gid);
 	client_boot(p);
 	return own_start(p) == -1 ? EXIT_STARTUP : EXIT_OK;
@@ -423,6 +428,7 @@ tear_down(struct parent *p)
 	p->stopping = 2; /* no more events */
 	if (p->sup != NULL)
 		supervise_free(p->sup);
+	doctor_free(p->doctor);
 	if (p->control != NULL)
 		control_free(p->control);
 	if (p->dialler != NULL)

@@ -19,6 +19,7 @@
 
 /* The parent's one context (docs/design.md), handed to everything in this room.  Prototypes are grouped by file. */
 struct control;
+struct doctor;
 struct event;
 struct event_base;
 struct endpoints_watch;
@@ -82,6 +83,7 @@ struct parent {
 	struct health	 health;
 	struct control	*control;
 	struct watchers	*watchers;
+	struct doctor	*doctor;
 	struct notify	*notify;
 	struct buf	 last_status;		/* the part whose change is an event */
 	uint64_t	 last_urgent;		/* hash of what is told at once */

@@ -14,6 +14,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
+#include "doctor.h"
 #include "exits.h"
 #include "log.h"
 #include "parent.h"
@@ -48,9 +49,9 @@ arm(struct event *ev, uint64_t ms)
 /* --- start --- */
 
 static void
-fill_config(const struct parent *p, struct ipc_config *m)
+fill_config(const struct child *child, struct ipc_config *m)
 {
-	const struct config *c = &p->cfg;
+	const struct config *c = &child->p->cfg;
 
 	memset(m, 0, sizeof(*m));
 	IPC_SET(m, host, c->host, strlen(c->host));
@@ -63,6 +64,7 @@ fill_config(const struct parent *p, struct ipc_config *m)
 	m->tls_port = c->tls_port;
 	m->via_proxy = c->proxy_host[0] != '\0';
 	m->capver = c->capver;
+	m->report_steps = (uint32_t)child->kind->report_steps;
 	m->watchdog_ms = c->map_watchdog * 1000;
 	m->max_map_wire = c->max_map_wire;
 	m->max_map_decoded = c->max_map_decoded;
@@ -73,7 +75,7 @@ send_config(struct child *c)
 {
 	struct ipc_config m;
 
-	fill_config(c->p, &m);
+	fill_config(c, &m);
 	ipc_send(c->ipc, IPC_CONFIG, IPC_ID_NONE, &m, sizeof(m), -1);
 	sodium_memzero(&m, sizeof(m));
 }
@@ -117,8 +119,7 @@ child_start(struct child *c)
 		arm(c->retry, CRASH_MIN_MS);
 		return;
 	}
-	c->ipc = ipc_new(p->base, sv[0], IPC_PARENT_SIDE, c->role, ++c->generation,
-	    c->role == IPC_AUTHD ? &authd_handlers : &mapd_handlers, c);
+	c->ipc = ipc_new(p->base, sv[0], IPC_PARENT_SIDE, c->role, ++c->generation, c->kind->handlers, c);
 	if (c->ipc == NULL) {
 		kill(c->pid, SIGKILL); /* reaped as any other death */
 		return;
@@ -236,12 +237,13 @@ supervise_stop_all(struct supervisor *s)
 {
 	child_unwant(&s->mapd, 0); /* SHUT-02: the map child first */
 	child_unwant(&s->authd, 0);
+	child_unwant(&s->doctor, 0);
 }
 
 int
 supervise_all_gone(const struct supervisor *s)
 {
-	return s->authd.pid == 0 && s->mapd.pid == 0;
+	return s->authd.pid == 0 && s->mapd.pid == 0 && s->doctor.pid == 0;
 }
 
 /* --- death --- */
@@ -290,6 +292,19 @@ forget_netmap(struct parent *p)
 }
 
 static void
+authd_gone(struct child *c)
+{
+	parent_simple_event(c->p, CE_AUTHD_GONE, 0);
+}
+
+static void
+mapd_gone(struct child *c)
+{
+	forget_netmap(c->p); /* it was in it */
+	parent_simple_event(c->p, CE_MAPD_GONE, 0);
+}
+
+static void
 child_gone(struct child *c, int status)
 {
 	struct parent *p = c->p;
@@ -313,10 +328,7 @@ child_gone(struct child *c, int status)
 		c->restarts++;
 		c->not_before = now + pause_after(c, status, !never_ready && now - c->ready_ms >= HEALTHY_MS);
 	}
-	if (c->role == IPC_MAPD) /* the netmap was in it */
-		forget_netmap(p);
-	/* Also when it was to end: what it still had to report does not come any more. */
-	parent_simple_event(p, c->role == IPC_AUTHD ? CE_AUTHD_GONE : CE_MAPD_GONE, 0);
+	c->kind->gone(c); /* also when it was to end: what it still had to report does not come any more */
 	if (c->wanted)
 		child_want(c);
 	status_changed(p);
@@ -336,6 +348,8 @@ sigchld(evutil_socket_t sig, short what, void *arg)
 			child_gone(&s->authd, status);
 		else if (pid == s->mapd.pid)
 			child_gone(&s->mapd, status);
+		else if (pid == s->doctor.pid)
+			child_gone(&s->doctor, status);
 		else
 			dialler_sigchld(s->p->dialler, pid, status);
 	}
@@ -343,14 +357,19 @@ sigchld(evutil_socket_t sig, short what, void *arg)
 		event_base_loopexit(s->p->base, NULL);
 }
 
-/* --- the pair --- */
+/* --- all of them --- */
+
+static const struct child_kind authd_kind = { IPC_AUTHD, "authd", &authd_handlers, authd_gone, 0 };
+static const struct child_kind mapd_kind = { IPC_MAPD, "mapd", &mapd_handlers, mapd_gone, 0 };
+static const struct child_kind doctor_kind = { IPC_AUTHD, "doctor", &doctor_handlers, doctor_child_gone, 1 };
 
 static int
-child_init(struct child *c, struct parent *p, enum ipc_role role, const char *name)
+child_init(struct child *c, struct parent *p, const struct child_kind *kind)
 {
 	c->p = p;
-	c->role = role;
-	c->name = name;
+	c->kind = kind;
+	c->role = kind->role;
+	c->name = kind->name;
 	TAILQ_INIT(&c->dials);
 	c->retry = evtimer_new(p->base, retry_due, c);
 	c->deadline = evtimer_new(p->base, deadline_over, c);
@@ -367,8 +386,8 @@ supervise_new(struct parent *p)
 		return NULL;
 	s->p = p;
 	s->sigchld = evsignal_new(p->base, SIGCHLD, sigchld, s);
-	if (s->sigchld == NULL || event_add(s->sigchld, NULL) == -1 ||
-	    child_init(&s->authd, p, IPC_AUTHD, "authd") == -1 || child_init(&s->mapd, p, IPC_MAPD, "mapd") == -1)
+	if (s->sigchld == NULL || event_add(s->sigchld, NULL) == -1 || child_init(&s->authd, p, &authd_kind) == -1 ||
+	    child_init(&s->mapd, p, &mapd_kind) == -1 || child_init(&s->doctor, p, &doctor_kind) == -1)
 		return NULL; /* start-up: the process ends */
 	return s;
 }
@@ -393,6 +412,7 @@ supervise_free(struct supervisor *s)
 {
 	child_free(&s->authd);
 	child_free(&s->mapd);
+	child_free(&s->doctor);
 	event_free(s->sigchld);
 	free(s);
 }

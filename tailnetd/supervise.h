@@ -29,8 +29,18 @@ enum child_phase { CHILD_NONE, CHILD_STARTING, CHILD_READY, CHILD_STOPPING };
 struct handshake { uint32_t id; struct noise *noise; uint64_t since; };
 struct child_dial { TAILQ_ENTRY(child_dial) entry; struct child *c; struct dial *dial; uint32_t id; };
 
+struct child;
+struct child_kind {			/* what tells one child from another */
+	enum ipc_role	 role;
+	const char	*name;		/* in logs */
+	const struct ipc_handlers *handlers;
+	void		(*gone)(struct child *c);	/* the process ended, wanted or not */
+	int		 report_steps;
+};
+
 struct child {
 	struct parent	*p;
+	const struct child_kind *kind;
 	enum ipc_role	 role;
 	const char	*name;
 	enum child_phase phase;
@@ -58,9 +68,10 @@ struct child {
 	int		 pending;	/* enum below */
 	struct client_action work;
 };
-enum { PENDING_NOTHING, PENDING_KEY, PENDING_REGISTER, PENDING_MAP };
+enum { PENDING_NOTHING, PENDING_KEY, PENDING_REGISTER, PENDING_MAP, PENDING_DOCTOR };
 
-struct supervisor { struct parent *p; struct child authd, mapd; struct event *sigchld; };
+/* doctor: another process of authd, beside the one that works (doctor.h) */
+struct supervisor { struct parent *p; struct child authd, mapd, doctor; struct event *sigchld; };
 
 struct supervisor *supervise_new(struct parent *p);
 void	 supervise_free(struct supervisor *s);		/* kills what is left */
@@ -77,7 +88,7 @@ void	 supervise_ping(struct supervisor *s);
 int	 supervise_answered(const struct supervisor *s);	/* every running child answered the last ping */
 
 /* dispatch.c: the request tables, what children say and what they are told */
-extern const struct ipc_handlers authd_handlers, mapd_handlers;
+extern const struct ipc_handlers authd_handlers, mapd_handlers, doctor_handlers;
 void	 dispatch_ready_work(struct child *c);		/* READY: send what waited */
 void	 dispatch_forget(struct child *c);		/* the process is gone: dials, handshakes */
 int	 dispatch_send_ca(struct child *c);

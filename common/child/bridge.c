@@ -136,6 +136,14 @@ want_hs_finish(void *arg, uint32_t wire_id, const uint8_t body[NOISE_RESP_BODY])
 }
 
 static void
+step_done(void *arg, enum wire_step what, enum wire_dial kind)
+{
+	struct bridge *b = arg;
+
+	child_step(b->c, what, kind);
+}
+
+static void
 session_is_up_now(void *arg)
 {
 	struct bridge *b = arg;
@@ -287,6 +295,7 @@ child_session(struct child *c, void (*up)(void *), void (*down)(void *, const ch
 		.dial_cancel = want_dial_cancel,
 		.hs_begin = want_hs_begin,
 		.hs_finish = want_hs_finish,
+		.step = step_done,
 		.up = session_is_up_now,
 		.down = session_is_down,
 	};
@@ -334,6 +343,7 @@ child_fetch(struct child *c, const char *method, const char *path, size_t body_m
 {
 	static const struct fetch_ops ops = { .dial = want_dial,
 		.dial_cancel = want_dial_cancel,
+		.step = step_done,
 		.done = fetch_is_done };
 	struct fetch *f;
 	struct bridge *b;

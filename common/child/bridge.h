@@ -40,6 +40,7 @@ struct bridges {
 };
 
 struct bridges *child_bridges(struct child *c);
+void	 child_step(struct child *c, enum wire_step what, enum wire_dial kind);	/* to the room */
 void	 bridges_init(struct bridges *bs);
 void	 bridges_free(struct bridges *bs);	/* closes every session and fetch */
 

@@ -348,6 +348,13 @@ child_ipc(struct child *c)
 	return c->ipc;
 }
 
+void
+child_step(struct child *c, enum wire_step what, enum wire_dial kind)
+{
+	if (c->role->step != NULL && c->ctx != NULL)
+		c->role->step(c->ctx, what, kind);
+}
+
 struct bridges *
 child_bridges(struct child *c)
 {

@@ -28,6 +28,8 @@ struct child_role {
 	void	(*config)(void *ctx);		/* CONFIG changed (reload): child_config() is new.  May be NULL */
 	void	(*hostinfo)(void *ctx);		/* child_hostinfo() is new */
 	void	(*ca)(void *ctx);		/* CA came: child_trust() is there now, or child_trust_error().  May be NULL */
+	/* A connection being made has got so far (session_ops, fetch_ops).  May be NULL; must free nothing. */
+	void	(*step)(void *ctx, enum wire_step what, enum wire_dial kind);
 	/* The room's own messages; entries for the messages above stay NULL. */
 	int	(*on[IPC_NTYPES])(void *ctx, const struct ipc_msg *m);
 };

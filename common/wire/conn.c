@@ -65,6 +65,13 @@ conn_fail(struct conn *c, int suspect, const char *fmt, ...)
 }
 
 static void
+tell_step(struct conn *c, enum wire_step what)
+{
+	if (c->ops.step != NULL)
+		c->ops.step(c->arg, what, c->kind);
+}
+
+static void
 set_step(struct conn *c, const char *what)
 {
 	snprintf(c->step, sizeof(c->step), "%s %s", what, c->where);
@@ -156,6 +163,12 @@ conn_alive(const struct conn *c)
 	return c->state == ST_EARLY || c->state == ST_H2;
 }
 
+enum wire_dial
+conn_kind(const struct conn *c)
+{
+	return c->kind;
+}
+
 struct h2 *
 conn_h2(struct conn *c)
 {
@@ -234,6 +247,8 @@ stream_ready(void *arg)
 
 	enter(c);
 	c->state = ST_HS_BEGIN;
+	if (c->kind == WIRE_DIAL_TLS)
+		tell_step(c, WIRE_STEP_TLS);
 	set_step(c, "upgrade at");
 	c->handshake = 1;
 	c->ops.hs_begin(c->arg, c->id);
@@ -275,6 +290,7 @@ step_upgrade(struct conn *c)
 		return 0;
 	buf_consume(&c->in, used);
 	c->state = ST_RESPONSE;
+	tell_step(c, WIRE_STEP_UPGRADE);
 	set_step(c, "Noise handshake with");
 	return 1;
 }
@@ -407,6 +423,7 @@ conn_hs_keys(struct conn *c, const uint8_t tx[32], const uint8_t rx[32])
 	c->state = ST_EARLY;
 	c->step[0] = '\0';
 	c->up = 1;
+	tell_step(c, WIRE_STEP_NOISE);
 	c->ops.established(c->arg, c);
 	if (!c->dead)
 		connup_flush(c); /* the preface waits for nothing (EARLY-04) */

@@ -21,6 +21,7 @@ struct conn_ops {
 	void	(*dial_cancel)(void *arg, uint32_t id);		/* also a handshake under way */
 	void	(*hs_begin)(void *arg, uint32_t id);
 	void	(*hs_finish)(void *arg, uint32_t id, const uint8_t body[48]);
+	void	(*step)(void *arg, enum wire_step what, enum wire_dial kind);	/* as in session_ops */
 	void	(*established)(void *arg, struct conn *c);		/* the Noise handshake is finished */
 	void	(*failed)(void *arg, struct conn *c, const char *why, int suspect);	/* before established; c must be closed */
 	void	(*ended)(void *arg, struct conn *c, const char *why);	/* after it; c must be closed */
@@ -43,6 +44,7 @@ void	 conn_leave(struct conn *c);			/* say GOAWAY; ended() follows */
 uint32_t conn_id(const struct conn *c);
 int	 conn_alive(const struct conn *c);		/* established and not over */
 struct h2 *conn_h2(struct conn *c);			/* NULL before established */
+enum wire_dial conn_kind(const struct conn *c);
 void	 conn_kick(struct conn *c);			/* something is to be sent: from the event loop */
 const char *conn_step(const struct conn *c);		/* what it is busy with, for people */
 const char *conn_remark(const struct conn *c);		/* see stream_remark() */

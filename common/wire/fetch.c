@@ -267,6 +267,8 @@ stream_ready(void *arg)
 	struct fetch *f = arg;
 	struct buf b;
 
+	if (f->cfg.https && f->ops.step != NULL)
+		f->ops.step(f->arg, WIRE_STEP_TLS, WIRE_DIAL_URL);
 	buf_init(&b, PATH_MAX_LEN + 1024);
 	if (http1_build_request(&b, f->method, f->cfg.authority, f->path) == -1)
 		finish(f, 0, "request to %s: path or host not usable", f->where);

@@ -24,6 +24,7 @@ void	 trust_free(struct trust *t);
 struct fetch_ops {
 	void	(*dial)(void *arg, uint32_t id, enum wire_dial kind, uint32_t candidate);
 	void	(*dial_cancel)(void *arg, uint32_t id);
+	void	(*step)(void *arg, enum wire_step what, enum wire_dial kind);	/* NULL = not of interest */
 	/*
 	 * Last call; f is gone after it.  status 0: no usable answer, err says why (and names the HTTP status if there was one).
 	 * Else err is NULL for 2xx and "HTTP 404 Not Found" for others.  body is not terminated; lives during the call.

@@ -399,6 +399,12 @@ h2_goaway(struct h2 *h)
 }
 
 int
+h2_greeted(const struct h2 *h)
+{
+	return h->settings;
+}
+
+int
 h2_server_full(const struct h2 *h)
 {
 	return h->settings &&

@@ -40,6 +40,7 @@ void	 h2_goaway(struct h2 *h);	/* queue a GOAWAY: we are leaving */
 
 /* May a new request go here now?  0 also when the server's or our own limit of streams is reached. */
 int	 h2_can_open(const struct h2 *h);
+int	 h2_greeted(const struct h2 *h);		/* the server's SETTINGS have come */
 int	 h2_server_full(const struct h2 *h);	/* ... because of the server's limit */
 int	 h2_draining(const struct h2 *h);	/* GOAWAY came (or an error): no new requests, ever */
 int	 h2_over(const struct h2 *h);		/* nothing more can happen: close it */

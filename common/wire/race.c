@@ -98,6 +98,15 @@ wish_hs_finish(void *arg, uint32_t id, const uint8_t body[48])
 	run->r->spec.ops->hs_finish(run->r->spec.ops_arg, id, body);
 }
 
+static void
+wish_step(void *arg, enum wire_step what, enum wire_dial kind)
+{
+	struct run *run = arg;
+
+	if (run->r->spec.ops->step != NULL)
+		run->r->spec.ops->step(run->r->spec.ops_arg, what, kind);
+}
+
 /* --- one attempt --- */
 
 static void
@@ -155,6 +164,7 @@ static const struct conn_ops attempt_ops = {
 	.dial_cancel = wish_dial_cancel,
 	.hs_begin = wish_hs_begin,
 	.hs_finish = wish_hs_finish,
+	.step = wish_step,
 	.established = on_established,
 	.failed = on_failed,
 };

@@ -114,6 +114,11 @@ on_changed(void *arg, struct conn *c)
 	struct session *s = arg;
 	struct conn *other = s->conns[0] == c ? s->conns[1] : s->conns[0];
 
+	if (!s->greeted && h2_greeted(conn_h2(c))) {
+		s->greeted = 1;
+		if (s->ops.step != NULL)
+			s->ops.step(s->arg, WIRE_STEP_HTTP2, conn_kind(c));
+	}
 	if (!TAILQ_EMPTY(&s->waiting))
 		session_kick(s);
 	else if (h2_active(conn_h2(c)) == 0 && usable(other))
@@ -136,7 +141,7 @@ on_won(void *arg, struct conn *c)
 	s->conns[s->conns[0] != NULL] = c;
 	race_free(s->race);
 	s->race = NULL;
-	s->want = 0;
+	s->want = s->greeted = 0;
 	on_pump(-1, 0, s);
 	if (!s->dead)
 		s->ops.up(s->arg);

@@ -18,6 +18,7 @@ struct session;
 struct request;
 
 enum wire_dial { WIRE_DIAL_CLEAR = 1, WIRE_DIAL_TLS = 2, WIRE_DIAL_URL = 3 };	/* same values as ipc_dial_kind */
+enum wire_step { WIRE_STEP_TLS = 1, WIRE_STEP_UPGRADE, WIRE_STEP_NOISE, WIRE_STEP_HTTP2 };	/* done; same values as ipc_step_what */
 
 struct wire_config {			/* texts are terminated; copied by session_new() */
 	char		host[256];	/* of the control URL */
@@ -42,7 +43,9 @@ struct session_ops {			/* what a session asks of its owner; ids are the session'
 	 * then EOF, or the answer did not decrypt: wrong server key or refused capability version (protocol.md C.4).  why: one
 	 * line for people. */
 	void	(*down)(void *arg, const char *why, int suspect);
-	/* The first four must not call session_free(); up, down and what a request calls may. */
+	/* An attempt has got so far, by that way; NULL = not of interest.  HTTP2: the server's SETTINGS have come. */
+	void	(*step)(void *arg, enum wire_step what, enum wire_dial kind);
+	/* Only up, down and what a request calls may call session_free(). */
 };
 
 struct session *session_new(struct event_base *base, const struct wire_config *cfg, const struct session_ops *ops, void *arg);

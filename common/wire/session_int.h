@@ -46,6 +46,7 @@ struct session {
 	uint64_t	 epoch;			/* grows with every failed dial */
 	struct event	*pump;
 	int		 want;			/* session_connect() was called */
+	int		 greeted;		/* the newest connection has the server's SETTINGS */
 	int		 remarked;		/* the TLS certificate was complained about */
 	int		 busy, dead;
 };

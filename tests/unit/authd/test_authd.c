@@ -593,6 +593,27 @@ test_pushed_aside(void **state)
 	fp_stop(&fp);
 }
 
+/* The doctor's: HTTP/2 works, and nothing was asked. */
+static void
+test_probe(void **state)
+{
+	struct fakeparent fp;
+	struct ipc_register r;
+	struct fp_msg *m;
+
+	(void)state;
+	memset(&r, 0, sizeof(r));
+	r.op = IPC_REG_PROBE;
+	fp_start_ready(&fp, &authd_role);
+	send_register(&fp, 41, &r);
+	m = fp_wait(&fp, IPC_REG_RESULT);
+	assert_int_equal(m->id, 41);
+	assert_int_equal(m->u.reg.outcome, IPC_REG_OK);
+	FP_UNTIL(&fp, fp.servers[0]->gone);
+	assert_int_equal(fp.servers[0]->nstreams, 0);
+	fp_stop(&fp);
+}
+
 static void
 refused_by_child(const struct ipc_register *r)
 {
@@ -615,7 +636,7 @@ test_malformed_register(void **state)
 	r.op = 0;
 	refused_by_child(&r);
 	fill_register(&r, IPC_REG_LOGIN);
-	r.op = 4;
+	r.op = IPC_REG_PROBE + 1;
 	refused_by_child(&r);
 	fill_register(&r, IPC_REG_LOGIN);
 	memset(&r.node_key, 0, sizeof(r.node_key));
@@ -654,6 +675,7 @@ main(void)
 		cmocka_unit_test(test_connection_lost),
 		cmocka_unit_test(test_no_backend_log_id),
 		cmocka_unit_test(test_pushed_aside),
+		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_malformed_register),
 	};
 

@@ -40,7 +40,9 @@ static const struct {
 	{ "hosts\n", "100.64.0.1\tone\x1b[2J\n" },
 	{ "wgconf\n", "{\"error\":{\"code\":\"not-synced\",\"message\":\"x\"}}\n" },
 	{ "wgconf private\n", "[Interface]\nPrivateKey = AA\xff\n" },
-	{ "doctor\n", "{\"error\":{\"code\":\"unknown-command\",\"message\":\"x\"}}\n" },
+	{ "doctor\n",
+	    "{\"name\":\"TCP\",\"ok\":true,\"ms\":1.5,\"text\":\"192.0.2.1:1\"}\n{\"name\":\"TLS\",\"ok\":false,\"ms\":"
+	    "null,\"text\":\"no\\u001b\"}\n" },
 	{ "login\n", "{\"ok\":true}\n" },
 	{ "login interactive auth-key=tskey-abc\n", "{\"ok\":true}\n" },
 	{ "watch\n",
@@ -204,6 +206,8 @@ test_errors(void **state)
 	assert_int_equal(run("log|w", 0), CTL_ERROR);
 	assert_int_equal(run("log|bogus", 0), CTL_USAGE);
 	assert_int_equal(run("doctor", 0), CTL_ERROR);
+	assert_string_equal(fx.out,
+	    "ok      TCP                  1.5 ms  192.0.2.1:1\nFAILED  TLS                          no\\x1b\n");
 	assert_int_equal(run("wgconf", 0), CTL_SYNC);
 	assert_int_equal(run("peer|a\nshutdown", 0), CTL_USAGE);
 }

@@ -112,6 +112,7 @@ test_clear_hangs_after_101(void **state)
 	assert_true(tp_server(&p, 0)->eof); /* the loser is closed */
 	assert_string_equal(tp_server(&p, 1)->sni, "control.example");
 	works(&p);
+	assert_string_equal(p.steps, "u1 t2 u2 n2 h2"); /* each attempt tells its own steps */
 	assert_int_equal(p.ndials, 2);
 	tp_free(&p);
 }

@@ -176,10 +176,25 @@ tp_init(struct tparent *p, const char *host)
 	tp_mark(p);
 }
 
+static void
+on_step(void *arg, enum wire_step what, enum wire_dial kind)
+{
+	struct tparent *p = arg;
+	size_t n = strlen(p->steps);
+
+	snprintf(p->steps + n, sizeof(p->steps) - n, "%s%c%u", n > 0 ? " " : "", "?tunh"[what], (unsigned)kind);
+}
+
 void
 tp_session(struct tparent *p)
 {
-	static const struct session_ops ops = { on_dial, on_dial_cancel, on_hs_begin, on_hs_finish, on_up, on_down };
+	static const struct session_ops ops = { .dial = on_dial,
+		.dial_cancel = on_dial_cancel,
+		.hs_begin = on_hs_begin,
+		.hs_finish = on_hs_finish,
+		.up = on_up,
+		.down = on_down,
+		.step = on_step };
 
 	p->s = session_new(p->base, &p->cfg, &ops, p);
 	assert_non_null(p->s);
@@ -188,7 +203,10 @@ tp_session(struct tparent *p)
 void
 tp_fetch(struct tparent *p, const struct trust *trust, const char *path, unsigned timeout_ms)
 {
-	static const struct fetch_ops ops = { on_dial, on_dial_cancel, on_fetched };
+	static const struct fetch_ops ops = { .dial = on_dial,
+		.dial_cancel = on_dial_cancel,
+		.done = on_fetched,
+		.step = on_step };
 
 	p->f = fetch_start(p->base, &p->cfg, trust, "GET", path, 65536, timeout_ms, &ops, p);
 	assert_non_null(p->f);

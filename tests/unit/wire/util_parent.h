@@ -32,6 +32,7 @@ struct tparent {
 	uint32_t	 held_id;
 	uint8_t		 held_body[48];
 	unsigned	 ups, downs;
+	char		 steps[40];	/* "u1 n1 h1": upgrade, noise, http2 by dial kind 1 */
 	int		 suspect;
 	char		 why[1000];
 	void		(*on_up)(struct tparent *p);

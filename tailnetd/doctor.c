@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "control.h"
+#include "dialaddr.h"
+#include "dispatch.h"
+#include "doctor.h"
+#include "parent.h"
+#include "text.h"
+
+#define DOCTOR_S 60 /* all of it */
+
+/* In the order they are tried. */
+enum at { AT_NAME, AT_TCP, AT_TLS, AT_KEY, AT_UPGRADE, AT_NOISE, AT_HTTP2, AT_REGISTER, AT_END };
+
+static const char *const names[AT_END] = { "name resolution", "TCP", "TLS", "/key", "upgrade", "Noise", "HTTP/2",
+	"register" };
+
+struct doctor {
+	struct parent *p;
+	struct cclient *cc; /* NULL: nobody asked */
+	enum at at;
+	uint64_t since_us; /* this step began */
+	struct dial *dial;
+	struct event *deadline;
+	struct pubkey key; /* what /key said; zero = nothing yet */
+	uint32_t last_id;
+};
+
+static void begin_key(struct doctor *d);
+
+/* --- lines --- */
+
+static void
+line(struct doctor *d, int ok, int timed, const char *text)
+{
+	char clean[IPC_ERR_MAX + 1];
+	struct jw w;
+
+	text_sanitize(text, strlen(text), clean, sizeof(clean));
+	jw_init(&w, &d->cc->out);
+	jw_obj(&w);
+	jw_kstr(&w, "name", names[d->at]);
+	jw_kbool(&w, "ok", ok);
+	jw_key(&w, "ms");
+	if (timed)
+		jw_f1(&w, (double)(time_mono_us() - d->since_us) / 1000);
+	else
+		jw_null(&w);
+	jw_kstr(&w, "text", clean);
+	jw_obj_end(&w);
+	buf_putc(&d->cc->out, '\n');
+}
+
+static void
+next(struct doctor *d)
+{
+	d->at = d->at + 1;
+	d->since_us = time_mono_us();
+}
+
+/* The step is done.  The client may be gone after it, and the doctor with it: 0 then. */
+static int
+passed(struct doctor *d, const char *text)
+{
+	line(d, 1, 1, text);
+	next(d);
+	cclient_flush(d->cc);
+	return d->cc != NULL;
+}
+
+static void
+passed_over(struct doctor *d, const char *text)
+{
+	line(d, 1, 0, text);
+	next(d);
+}
+
+static void
+rest(struct doctor *d)
+{
+	evtimer_del(d->deadline);
+	if (d->dial != NULL)
+		dial_cancel(d->dial);
+	d->dial = NULL;
+	d->cc = NULL;
+	child_unwant(&d->p->sup->doctor, 0);
+}
+
+static void
+finish(struct doctor *d)
+{
+	struct cclient *cc = d->cc;
+
+	cc->wants_doctor = 0;
+	rest(d);
+	cclient_finish(cc);
+}
+
+static void
+failed(struct doctor *d, const char *text)
+{
+	line(d, 0, 1, text[0] != '\0' ? text : "no reason given");
+	finish(d);
+}
+
+static void
+too_long(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	failed(arg, "given up: all of it has taken more than a minute");
+}
+
+/* --- name resolution and TCP: by the parent itself --- */
+
+static void
+looked_up(void *arg, const struct ipc_addr *addrs, unsigned n)
+{
+	struct doctor *d = arg;
+	char text[IPC_ERR_MAX], where[80];
+	size_t used;
+	unsigned i;
+
+	used = (size_t)snprintf(text, sizeof(text), "%u address%s:", n, n == 1 ? "" : "es");
+	for (i = 0; i < n && used < sizeof(text) - sizeof(where); i++) {
+		dial_address_text(&addrs[i], 0, where, sizeof(where));
+		where[strlen(where) - 2] = '\0'; /* the port, ":0" */
+		used += (size_t)snprintf(text + used, sizeof(text) - used, " %s", where);
+	}
+	line(d, 1, 1, text); /* told with the next: nothing may end the doctor from within the dial */
+	next(d);
+}
+
+static void
+connected(void *arg, int fd, int err, const char *text)
+{
+	struct doctor *d = arg;
+
+	(void)err;
+	d->dial = NULL;
+	if (fd != -1)
+		close(fd);
+	if (d->at == AT_NAME && fd != -1) {
+		line(d, 0, 1, "no answer: going on with the last good address");
+		next(d);
+	}
+	if (fd == -1)
+		failed(d, text);
+	else if (passed(d, text))
+		begin_key(d);
+}
+
+/* --- the rest: by a process of authd --- */
+
+static void
+begin_key(struct doctor *d)
+{
+	struct child *c = &d->p->sup->doctor;
+
+	if (!d->p->cfg.https)
+		passed_over(d, "not used: the control URL is http");
+	c->pending = PENDING_DOCTOR;
+	child_want(c); /* one that still ends from the last time is started again when it is gone */
+}
+
+static void
+ask(struct doctor *d, enum ipc_type type, const void *m, size_t len)
+{
+	struct child *c = &d->p->sup->doctor;
+
+	c->owed++;
+	ipc_set_state(c->ipc, IPC_S_BUSY);
+	ipc_send(c->ipc, type, ++d->last_id, m, len, -1);
+}
+
+void
+doctor_ready(struct doctor *d)
+{
+	struct ipc_empty none = { 0 };
+
+	if (d->cc == NULL)
+		return;
+	d->since_us = time_mono_us();
+	ask(d, IPC_KEY_FETCH, &none, sizeof(none));
+}
+
+void
+doctor_dialled(struct doctor *d)
+{
+	if (d->at == AT_TLS || d->at == AT_KEY || d->at == AT_UPGRADE)
+		d->since_us = time_mono_us(); /* TCP has had its own line */
+}
+
+const struct pubkey *
+doctor_server_key(const struct doctor *d)
+{
+	const struct pubkey *pin = client_pin(&d->p->client, NULL);
+
+	return key_is_zero(pin) ? &d->key : pin;
+}
+
+/* An answer has come.  1: and it is the one we wait for. */
+static int
+answered(struct child *c, const struct ipc_msg *m)
+{
+	if (c->owed > 0)
+		c->owed--;
+	if (c->owed == 0)
+		ipc_set_state(c->ipc, IPC_S_IDLE);
+	return c->p->doctor->cc != NULL && m->id == c->p->doctor->last_id;
+}
+
+static void
+begin_upgrade(struct doctor *d)
+{
+	const struct parent *p = d->p;
+	struct ipc_register m;
+
+	memset(&m, 0, sizeof(m));
+	m.op = client_logged_in(&p->client) ? IPC_REG_LOGIN : IPC_REG_PROBE;
+	if (m.op == IPC_REG_LOGIN) {
+		m.node_key = *keyring_public(p->keys, SLOT_NODE);
+		m.old_node_key = *keyring_public(p->keys, SLOT_OLD);
+		m.ephemeral = (uint32_t)p->cfg.ephemeral;
+	}
+	ask(d, IPC_REGISTER, &m, sizeof(m));
+}
+
+static const char *
+way(const struct doctor *d, uint32_t kind, char *out, size_t size)
+{
+	const struct config *c = &d->p->cfg;
+	int tls = kind == IPC_DIAL_TLS;
+
+	snprintf(out, size, "%s, port %u", tls ? "inside TLS" : "clear text", tls ? c->tls_port : c->clear_port);
+	return out;
+}
+
+int
+doctor_step(void *arg, const struct ipc_msg *m)
+{
+	static const enum at ends[] = { [IPC_STEP_TLS] = AT_TLS,
+		[IPC_STEP_UPGRADE] = AT_UPGRADE,
+		[IPC_STEP_NOISE] = AT_NOISE,
+		[IPC_STEP_HTTP2] = AT_HTTP2 };
+	const struct ipc_step *s = m->payload;
+	struct child *c = arg;
+	struct doctor *d = c->p->doctor;
+	char text[80];
+
+	if (s->what < IPC_STEP_TLS || s->what > IPC_STEP_HTTP2 || s->kind < IPC_DIAL_CLEAR || s->kind > IPC_DIAL_URL)
+		return -1;
+	if (d->cc == NULL || m->id != d->last_id || ends[s->what] != d->at)
+		return 0; /* of an attempt that came second in the race */
+	switch (d->at) {
+	case AT_TLS: (void)passed(d, "the certificate is good"); break;
+	case AT_UPGRADE: (void)passed(d, way(d, s->kind, text, sizeof(text))); break;
+	case AT_NOISE: (void)passed(d, "the server has its key"); break;
+	default: (void)passed(d, "the server's settings have come"); break;
+	}
+	return 0;
+}
+
+int
+doctor_key_result(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_key_result *r = m->payload;
+	struct child *c = arg;
+	struct doctor *d = c->p->doctor;
+	const struct pubkey *pin = client_pin(&c->p->client, NULL);
+	char err[IPC_ERR_MAX + 1], key[KEY_TEXT_MAX], text[IPC_ERR_MAX];
+
+	if (!dispatch_key_result_ok(r))
+		return -1;
+	if (!answered(c, m))
+		return 0;
+	IPC_STR(r, err, err);
+	if (!r->ok || d->at != AT_KEY) {
+		failed(d, err);
+		return 0;
+	}
+	d->key = r->key;
+	(void)key_format(KEY_MACHINE, &r->key, key);
+	if (key_is_zero(pin) || memcmp(pin, &r->key, sizeof(*pin)) == 0) {
+		snprintf(text, sizeof(text), "%s, %s", key, key_is_zero(pin) ? "none is pinned yet" : "as pinned");
+		if (passed(d, text))
+			begin_upgrade(d);
+	} else {
+		snprintf(text, sizeof(text), "the server offers %s, another key is pinned: see `server-key`", key);
+		failed(d, text);
+	}
+	return 0;
+}
+
+static const char *
+register_trouble(const struct ipc_reg_result *r, const char *err)
+{
+	if (r->outcome == IPC_REG_URL)
+		return "the server wants a new login";
+	if (r->outcome == IPC_REG_KEY_EXPIRED)
+		return "the node key has expired: a new login is due";
+	return err;
+}
+
+int
+doctor_reg_result(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_reg_result *r = m->payload;
+	struct child *c = arg;
+	struct doctor *d = c->p->doctor;
+	char err[IPC_ERR_MAX + 1];
+
+	if (!dispatch_reg_result_ok(r))
+		return -1;
+	if (!answered(c, m))
+		return 0;
+	IPC_STR(r, err, err);
+	if (r->outcome != IPC_REG_OK || d->at != AT_REGISTER)
+		failed(d, register_trouble(r, err));
+	else {
+		if (client_logged_in(&d->p->client))
+			line(d, 1, 1, "the server knows this node");
+		else
+			line(d, 1, 0, "not tried: this machine is not logged in");
+		finish(d);
+	}
+	return 0;
+}
+
+void
+doctor_child_gone(struct child *c)
+{
+	if (c->wanted && c->pending != PENDING_DOCTOR)
+		failed(c->p->doctor, "the process that tried it ended");
+}
+
+/* --- from outside --- */
+
+int
+doctor_busy(const struct doctor *d)
+{
+	return d->cc != NULL;
+}
+
+void
+doctor_start(struct doctor *d, struct cclient *cc)
+{
+	struct timeval limit = { DOCTOR_S, 0 };
+	const struct config *c = &d->p->cfg;
+	struct ipc_addr literal;
+
+	d->cc = cc;
+	d->at = AT_NAME;
+	d->since_us = time_mono_us();
+	memset(&d->key, 0, sizeof(d->key));
+	cc->phase = CC_WAITING;
+	cc->wants_doctor = 1;
+	cclient_listen(cc);
+	evtimer_add(d->deadline, &limit);
+	if (dial_parse_literal(c->proxy_host[0] != '\0' ? c->proxy_host : c->host, &literal) == 0)
+		passed_over(d, "not needed: the configuration has an address");
+	if ((d->dial = dial_start(d->p->dialler, IPC_DIAL_URL, 0, connected, d)) == NULL)
+		failed(d, "cannot start to look up");
+	else
+		dial_tell_lookup(d->dial, looked_up);
+}
+
+void
+doctor_abandon(struct doctor *d)
+{
+	rest(d);
+}
+
+struct doctor *
+doctor_new(struct parent *p)
+{
+	struct doctor *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	d->p = p;
+	if ((d->deadline = evtimer_new(p->base, too_long, d)) == NULL) {
+		free(d);
+		return NULL;
+	}
+	return d;
+}
+
+void
+doctor_free(struct doctor *d)
+{
+	if (d == NULL)
+		return;
+	if (d->dial != NULL)
+		dial_cancel(d->dial);
+	event_free(d->deadline);
+	free(d);
+}
