@@ -14,8 +14,8 @@
 #include "log.h"
 #include "text.h"
 
-#define LOW_WATER    (64u << 10)  /* below this a client is given more to write */
-#define BATCH        (256u << 10) /* put together in one go: bounds how long the loop is held up */
+#define LOW_WATER    (8u << 10)  /* below this a client is given more to write */
+#define BATCH        (24u << 10) /* put together in one go: bounds how long the loop is held up */
 #define TICK_SECONDS 5
 #define EARLY_MAX    32
 
@@ -172,7 +172,7 @@ client_push(struct client *c)
 		return -1;
 	}
 	/* What there is to say when all was written, like the map that a lagged watcher is owed. */
-	if (!full && fill(c) == -1) {
+	if (!full && c->watch && fill(c) == -1) {
 		log_warnx("control client dropped: out of memory");
 		client_close(c);
 		return -1;
