@@ -10,11 +10,13 @@
 
 #define TABLE_SIZE (PK_DICT_MAX * 2) /* power of two: at most half full */
 #define SEEN_SIZE  4096              /* power of two */
+#define DOMAINS    32                /* taken in at first sight */
 #define TEXT_MAX   96                /* longer strings are rarely repeated and cost more to look at */
 
 struct dict {
 	unsigned refs;
 	unsigned n; /* strings; index 0 is none */
+	unsigned domains;
 	uint64_t seed;
 	uint16_t table[TABLE_SIZE]; /* hash -> index */
 	uint32_t off[PK_DICT_MAX + 1];
@@ -163,8 +165,8 @@ dict_find(const struct dict *d, const uint8_t *s, size_t n)
 	return *place(d, s, n, dict_hash(d, s, n));
 }
 
-unsigned
-dict_learn(struct dict *d, const uint8_t *s, size_t n)
+static unsigned
+learn(struct dict *d, const uint8_t *s, size_t n, int at_once)
 {
 	uint16_t *slot;
 	uint64_t h;
@@ -177,11 +179,26 @@ dict_learn(struct dict *d, const uint8_t *s, size_t n)
 	if (*slot != 0)
 		return *slot;
 	seen = &d->seen[h >> 40 & (SEEN_SIZE - 1)];
-	if (*seen != (uint32_t)h) {
+	if (!at_once && *seen != (uint32_t)h) {
 		*seen = (uint32_t)h;
 		return 0;
 	}
 	return add(d, slot, s, n);
+}
+
+unsigned
+dict_learn(struct dict *d, const uint8_t *s, size_t n)
+{
+	return learn(d, s, n, 0);
+}
+
+unsigned
+dict_learn_domain(struct dict *d, const uint8_t *s, size_t n)
+{
+	unsigned idx = learn(d, s, n, d->domains < DOMAINS), new = idx != 0 && idx + 1 == d->n;
+
+	d->domains += new;
+	return idx;
 }
 
 size_t

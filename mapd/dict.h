@@ -22,6 +22,8 @@ uint64_t dict_hash(const struct dict *d, const uint8_t *s, size_t n);
 unsigned dict_find(const struct dict *d, const uint8_t *s, size_t n);
 /* The same; a text seen twice not long ago is taken in. */
 unsigned dict_learn(struct dict *d, const uint8_t *s, size_t n);
+/* The same for a domain: the first few are taken in at first sight, so that the first peer is packed like those after it. */
+unsigned dict_learn_domain(struct dict *d, const uint8_t *s, size_t n);
 const uint8_t *dict_text(const struct dict *d, unsigned idx, size_t *n);
 size_t	 dict_bytes(const struct dict *d);
 

@@ -123,12 +123,34 @@ put_string(struct parser *ps, const uint8_t *s, size_t n)
 	pb_str(&ps->out, s, n);
 }
 
+/* A name of a node: its domain is that of most others and named by the dictionary, with the dot in front. */
+static void
+put_fqdn(struct parser *ps, const uint8_t *s, size_t n)
+{
+	const uint8_t *dot = n > 0 ? memchr(s, '.', n < PK_FQDN_LABEL ? n : PK_FQDN_LABEL) : NULL;
+	size_t label = dot != NULL ? (size_t)(dot - s) : 0;
+	unsigned idx = 0;
+
+	if (label > 0 && n - label > 3)
+		idx = ps->learn ? dict_learn_domain(ps->dict, dot, n - label) : dict_find(ps->dict, dot, n - label);
+	if (idx == 0) {
+		pb_str(&ps->out, s, n);
+		return;
+	}
+	pb_byte(&ps->out, PK_FQDN);
+	pb_byte(&ps->out, (uint8_t)label);
+	pb_put(&ps->out, s, label);
+	pb_byte(&ps->out, (uint8_t)(idx >> 8));
+	pb_byte(&ps->out, (uint8_t)idx);
+}
+
 const char *
 kind_error(enum schema_kind k)
 {
 	static const char *const text[] = {
 		[JK_ANY] = "not a value",
 		[JK_STR] = "not a string",
+		[JK_FQDN] = "not a string",
 		[JK_BOOL] = "not true or false",
 		[JK_I64] = "not a whole number",
 		[JK_U64] = "not a whole number",
@@ -164,6 +186,7 @@ lex_string(struct parser *ps, enum schema_kind k)
 	switch (k) {
 	case JK_ANY:
 	case JK_STR: put_string(ps, s, n); return PARSE_OK;
+	case JK_FQDN: put_fqdn(ps, s, n); return PARSE_OK;
 	case JK_TIME:
 	case JK_PFX:
 	case JK_IP:

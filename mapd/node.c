@@ -11,16 +11,25 @@ struct draft {
 	int64_t legacy_derp;
 };
 
+/* Room for n bytes of data, and never less than the bare structure, so that it can be assigned. */
+static struct node *
+node_alloc(size_t n)
+{
+	size_t size = NODE_HEAD + n;
+
+	return malloc(size < sizeof(struct node) ? sizeof(struct node) : size);
+}
+
 static struct node *
 finish(const struct node *head, const uint8_t *data, size_t n)
 {
 	struct node *nd;
 
-	if (n > UINT32_MAX - sizeof(*nd) || (nd = malloc(sizeof(*nd) + n)) == NULL)
+	if (n > UINT32_MAX - sizeof(*nd) || (nd = node_alloc(n)) == NULL)
 		return NULL;
-	memcpy(nd, head, sizeof(*nd));
-	memcpy(nd + 1, data, n);
-	nd->r.size = (uint32_t)(sizeof(*nd) + n);
+	memcpy(nd, head, NODE_HEAD);
+	memcpy(nd->data, data, n);
+	nd->r.size = (uint32_t)(NODE_HEAD + n);
 	nd->r.older = NULL;
 	nd->r.born = 0;
 	nd->r.flags = 0;
@@ -301,10 +310,10 @@ merge_finish(const struct merge *m, const struct node *old)
 
 	for (i = 0; i < m->nput; i++)
 		most += m->len[i];
-	if ((nd = malloc(sizeof(*nd) + most)) == NULL)
+	if ((nd = node_alloc(most)) == NULL)
 		return NULL;
-	memcpy(nd, &m->head, sizeof(*nd));
-	w = (uint8_t *)(nd + 1);
+	memcpy(nd, &m->head, NODE_HEAD);
+	w = nd->data;
 	for (at = p; pk_member(&p, &name, &text, &v); at = p) {
 		if (name != 0 && name < 64 && (m->drop >> name & 1))
 			continue;
@@ -316,7 +325,7 @@ merge_finish(const struct merge *m, const struct node *old)
 		w += m->len[i];
 	}
 	*w++ = PK_END;
-	nd->r.size = (uint32_t)(sizeof(*nd) + (size_t)(w - node_data(nd)));
+	nd->r.size = (uint32_t)(NODE_HEAD + (size_t)(w - nd->data));
 	nd->r.older = NULL;
 	nd->r.flags = 0;
 	return nd;

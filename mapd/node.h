@@ -25,10 +25,11 @@ struct node {
 	int32_t		 last_seen_ns;
 	uint16_t	 state;		/* enum node_state bits */
 	uint8_t		 key[KEY_LEN];
+	uint8_t		 data[];	/* members as in a packed object, PK_END */
 };
-/* Behind the structure: members as in a packed object, PK_END. */
-static inline const uint8_t *node_data(const struct node *n) { return (const uint8_t *)(n + 1); }
-static inline size_t node_data_len(const struct node *n) { return n->r.size - sizeof(*n); }
+#define NODE_HEAD offsetof(struct node, data)
+static inline const uint8_t *node_data(const struct node *n) { return n->data; }
+static inline size_t node_data_len(const struct node *n) { return n->r.size - NODE_HEAD; }
 
 enum node_state {
 	NODE_ONLINE_KNOWN = 1 << 0, NODE_ONLINE = 1 << 1,

@@ -251,6 +251,7 @@ pk_skip(const uint8_t *p)
 	case PK_OBJ:
 	case PK_ARR: return skip_container(p);
 	case PK_HEX: return p + 2 + p[1];
+	case PK_FQDN: return p + 4 + p[1];
 	case PK_INT:
 		p++;
 		(void)pk_varint(&p);

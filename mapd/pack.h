@@ -33,11 +33,13 @@ enum pack_tag {
 	PK_EP4,			/* 4 bytes, port */
 	PK_EP6,			/* 16 bytes, port */
 	PK_HEX,			/* length (1 byte, at most 60), bytes: an even number of lower-case hex digits */
+	PK_FQDN,		/* length (1 byte, at most 30), bytes, 2 bytes: index of the dictionary string that follows them */
 	PK_DICT0,		/* 16 tags: index of a dictionary string, high bits in the tag, 1 byte more */
 	PK_SHORT = 0x40,	/* 0x40..0x9f: a string of 0..95 bytes */
 	PK_SMALL = 0xa0		/* 0xa0..0xff: a number of 0..95 */
 };
 #define PK_NDICT	16
+#define PK_FQDN_LABEL	30		/* with the longest dictionary string less than PK_TMP */
 #define PK_DICT_MAX	(PK_NDICT * 256)	/* strings that can be named */
 #define PK_NSHORT	96
 #define PK_NSMALL	96

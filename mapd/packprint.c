@@ -66,6 +66,17 @@ pack_time_text(char *out, struct wtime t)
 	return n;
 }
 
+static size_t
+fqdn_text(const uint8_t *p, const struct dict *d, char *out)
+{
+	size_t label = p[1], n;
+	const uint8_t *domain = dict_text(d, (unsigned)p[2 + label] << 8 | p[3 + label], &n);
+
+	memcpy(out, p + 2, label);
+	memcpy(out + label, domain, n);
+	return label + n;
+}
+
 int
 pk_text(const uint8_t *p, const struct dict *d, char *tmp, struct pv *out)
 {
@@ -87,7 +98,7 @@ pk_text(const uint8_t *p, const struct dict *d, char *tmp, struct pv *out)
 		*out = (struct pv){ p, (size_t)n };
 		return 1;
 	}
-	out->n = binary_text(p, tmp);
+	out->n = *p == PK_FQDN ? fqdn_text(p, d, tmp) : binary_text(p, tmp);
 	out->p = (const uint8_t *)tmp;
 	return out->n > 0;
 }

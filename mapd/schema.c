@@ -9,7 +9,7 @@ typedef const uint8_t members[NM_COUNT];
 
 /* protocol.md E.7 */
 static members node = {
-	[NM_ID] = TY_I64, [NM_StableID] = TY_STR, [NM_Name] = TY_STR, [NM_User] = TY_I64, [NM_Sharer] = TY_I64,
+	[NM_ID] = TY_I64, [NM_StableID] = TY_STR, [NM_Name] = TY_FQDN, [NM_User] = TY_I64, [NM_Sharer] = TY_I64,
 	[NM_Key] = TY_NODEKEY, [NM_KeyExpiry] = TY_TIME, [NM_KeySignature] = TY_B64, [NM_Machine] = TY_MKEY, [NM_DiscoKey] = TY_DISCO,
 	[NM_Addresses] = TY_ROUTES, [NM_AllowedIPs] = TY_ROUTES, [NM_Endpoints] = TY_ENDPOINTS, [NM_DERP] = TY_STR,
 	[NM_HomeDERP] = TY_I64, [NM_Hostinfo] = TY_HOSTINFO, [NM_Created] = TY_TIME, [NM_Cap] = TY_I64, [NM_Tags] = TY_ARR_STR,
@@ -147,7 +147,7 @@ static members mapresponse = {
 #define NULL_MEMBERS	((const uint8_t *)0)
 
 const struct schema_type schema_types[TY_COUNT] = {
-	[TY_ANY] = SCALAR(ANY), [TY_STR] = SCALAR(STR), [TY_BOOL] = SCALAR(BOOL), [TY_I64] = SCALAR(I64), [TY_U64] = SCALAR(U64),
+	[TY_ANY] = SCALAR(ANY), [TY_STR] = SCALAR(STR), [TY_FQDN] = SCALAR(FQDN), [TY_BOOL] = SCALAR(BOOL), [TY_I64] = SCALAR(I64), [TY_U64] = SCALAR(U64),
 	[TY_U16] = SCALAR(U16), [TY_F64] = SCALAR(F64), [TY_TIME] = SCALAR(TIME), [TY_PFX] = SCALAR(PFX), [TY_IP] = SCALAR(IP),
 	[TY_ENDPOINT] = SCALAR(ENDPOINT), [TY_NODEKEY] = SCALAR(NODEKEY), [TY_MKEY] = SCALAR(MKEY), [TY_DISCO] = SCALAR(DISCO),
 	[TY_B64] = SCALAR(B64),

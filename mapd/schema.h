@@ -12,7 +12,7 @@
  * Unknown members are taken as they are.  null is allowed everywhere and means absent.
  */
 enum schema_kind {
-	JK_ANY, JK_STR, JK_BOOL, JK_I64, JK_U64, JK_U16, JK_F64, JK_TIME, JK_PFX, JK_IP, JK_ENDPOINT, JK_NODEKEY, JK_MKEY, JK_DISCO, JK_B64,
+	JK_ANY, JK_STR, JK_FQDN, JK_BOOL, JK_I64, JK_U64, JK_U16, JK_F64, JK_TIME, JK_PFX, JK_IP, JK_ENDPOINT, JK_NODEKEY, JK_MKEY, JK_DISCO, JK_B64,
 	JK_OBJ,			/* members by name */
 	JK_ARR,			/* elements of one type */
 	JK_MAP,			/* any names, values of one type */
@@ -21,7 +21,7 @@ enum schema_kind {
 
 enum type_id {
 	TY_NONE,		/* in a member table: not a known name */
-	TY_ANY, TY_STR, TY_BOOL, TY_I64, TY_U64, TY_U16, TY_F64, TY_TIME, TY_PFX, TY_IP, TY_ENDPOINT, TY_NODEKEY, TY_MKEY, TY_DISCO, TY_B64,
+	TY_ANY, TY_STR, TY_FQDN, TY_BOOL, TY_I64, TY_U64, TY_U16, TY_F64, TY_TIME, TY_PFX, TY_IP, TY_ENDPOINT, TY_NODEKEY, TY_MKEY, TY_DISCO, TY_B64,
 	TY_ARR_ANY, TY_ARR_STR, TY_ARR_I64, TY_ARR_PFX, TY_ARR_IP, TY_ARR_ENDPOINT,
 	TY_MAP_STR, TY_MAP_F64, TY_INTMAP_BOOL, TY_INTMAP_F64,
 	/* node */

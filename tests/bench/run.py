@@ -7,7 +7,7 @@
     make bench BENCH="ingest delta"             some sections
     make bench BENCH=full                       everything, with 250,000 peers (-f is the same)
 
-Sections: start ingest delta latency idle sizes rtt store go.  The daemon is the real one, all its processes and its sandbox;
+Sections: start ingest delta latency idle sizes rtt store storm go.  The daemon is the real one, all its processes and its sandbox;
 the server is the scripted one of the e2e tests on loopback, which encodes everything before the clock starts.
 """
 import contextlib
@@ -22,11 +22,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "e2e")]
 import gobench  # noqa: E402
 import harness  # noqa: E402
+import storm  # noqa: E402
 from controlserver import CA, big_peers, make_peer  # noqa: E402
 from measure import Processes, emit, memory, quantile, say  # noqa: E402
 from tailnet import AUTH_KEY, FIRST, BenchServer, flips, label, pairs, send_all, small_peers  # noqa: E402
 
-SECTIONS = ("sizes", "start", "idle", "ingest", "delta", "latency", "rtt", "store", "go")
+SECTIONS = ("sizes", "start", "idle", "ingest", "delta", "latency", "rtt", "store", "storm", "go")
 SIZES = (1000, 10000, 100000)
 BIG = 250000
 ROUNDS = 7  # of a start
@@ -146,6 +147,7 @@ def ingest(d, m, s, n, name, want):
     emit(name + "_wire", len(full) / 1e6, "MB")
     emit(name + "_peak", p.peak("mapd") / 1e6, "MB")
     emit(name + "_peak_all", p.peak() / 1e6, "MB")
+    emit(name + "_peak_together", p.together() / 1e6, "MB")
     time.sleep(1)
     emit(name + "_steady", (memory(p.pids["mapd"])["Private_Dirty"] - before) / n, "bytes/peer")
 
@@ -302,6 +304,24 @@ def sec_store(want):
         raise RuntimeError("ingest ended with %d" % p.returncode)
 
 
+def sec_storm(want):
+    """100 malicious members of the control group for 30 s (security.md T6): what root's `status` costs then."""
+    if os.getuid() != 0:
+        say("storm: left out, only root can be somebody else")
+        return
+    with ten_peers(BenchServer()) as s, storm.program() as program, daemon(s.url) as d:
+        d.wait_sync()
+        r = storm.run(program, d, 30)
+    for name in ("calm", "p99", "worst"):
+        emit("storm_status_%s" % {"calm": "p99_before"}.get(name, name), r[name] * 1e3, "ms")
+    emit("storm_status_p99_rise", (r["p99"] - r["calm"]) * 1e3, "ms")
+    for name in ("opened", "busy", "refused", "allowed", "leaks", "restarts"):
+        emit("storm_" + name, r[name], "clients" if name != "restarts" else "times")
+    emit("storm_memory_growth", r["grown"] / 1024, "KiB")
+    emit("storm_memory_growth_mapd", r["mapd_grown"] / 1024, "KiB")
+    emit("storm_synchronized", int(r["synced"]), "bool")
+
+
 def sec_go(want, program, sizes):
     for mode in ("controlclient", "tsp"):
         for n, kind, make in [(n, "", big_peers) for n in sizes if n <= 100000] + [(100000, "_small", small_peers)]:
@@ -324,7 +344,7 @@ def main(args):
         program = gobench.build(tmp) if {"go", "rtt"} & set(want) else None
         todo = [(n, lambda f=f: f(want)) for n, f in (("sizes", sec_sizes), ("start", sec_start), ("idle", sec_idle))]
         todo += [("ingest delta latency", lambda: sec_scale(want, sizes)), ("rtt", lambda: sec_rtt(want, program)),
-                 ("store", lambda: sec_store(want)), ("go", lambda: program and sec_go(want, program, sizes))]
+                 ("store", lambda: sec_store(want)), ("storm", lambda: sec_storm(want)), ("go", lambda: program and sec_go(want, program, sizes))]
         for names, f in todo:
             if not set(names.split()) & set(want):
                 continue

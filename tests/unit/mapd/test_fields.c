@@ -323,6 +323,42 @@ test_display_messages(void **state)
 	mt_free(m);
 }
 
+/* Names share their domains inside; nothing of that shows, whatever a server calls its nodes. */
+static void
+test_node_names(void **state)
+{
+	static const char *const name[] = { "a.tail1.ts.net.", "b.tail1.ts.net.", "b.tail1.ts.net", ".tail1.ts.net.",
+		"x", "", ".", "a.b", "a.b.", "a.b.c", "a-name-of-thirty-characters-zz.tail1.ts.net.",
+		"a-name-of-30-characters-and-a.tail1.ts.net.", "a\\u0000.tail1.ts.net.", "a.tail1.ts.\\\"net.",
+		"\xc3\xa9.tail1.ts.net.", "UPPER.Tail1.ts.net." };
+	struct map_test *m = with("'Peers':[]");
+	char text[400], want[200];
+	size_t i, k;
+
+	(void)state;
+	for (k = 0; k < 3; k++)
+		for (i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
+			snprintf(text, sizeof(text),
+			    "{'PeersChanged':[{'ID':%zu,'User':10,'Name':'%s','Key':'nodekey:%064zx','Addresses':[]}]}",
+			    i + 10, name[i], i + 77);
+			if (k == 0)
+				mt_ok(m, text);
+			else if (k == 1)
+				mt_same(m, text);
+			snprintf(want, sizeof(want), "'%s'", name[i]);
+			mt_peer(m, (int64_t)i + 10, "Name", want);
+		}
+	mt_session(m);
+	mt_free(m);
+	/* A full map: the first peer is packed like the ones after it. */
+	m = with("'Peers':[{'ID':4,'User':10,'Name':'a.ts.net.','Key':'" KEY_OF(
+	    "44") "','Addresses':[]},"
+		  "{'ID':5,'User':10,'Name':'b.ts.net.','Key':'" KEY_OF("55") "','Addresses':[]}]");
+	mt_same(m, "{'PeersChanged':[{'ID':4,'User':10,'Name':'a.ts.net.','Key':'" KEY_OF("44") "','Addresses':[]}]}");
+	mt_same(m, "{'PeersChanged':[{'ID':5,'User':10,'Name':'b.ts.net.','Key':'" KEY_OF("55") "','Addresses':[]}]}");
+	mt_free(m);
+}
+
 #define NODE4(more) "{'ID':4,'User':10,'Name':'p4.','Key':'" KEY_OF("44") "'" more "}"
 
 /* rows: FLD-11 */
@@ -743,6 +779,7 @@ main(void)
 		cmocka_unit_test(test_unchanged_when_absent),
 		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_display_messages),
+		cmocka_unit_test(test_node_names),
 		cmocka_unit_test(test_allowed_ips),
 		cmocka_unit_test(test_unsigned_peer),
 		cmocka_unit_test(test_legacy_derp),
