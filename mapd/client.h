@@ -33,7 +33,7 @@ struct client {
 	TAILQ_ENTRY(client) link;
 	struct query	*q;
 	int		 fd;
-	uint32_t	 id;
+	uint32_t	 id, uid;
 	int		 watch;			/* else: close when all is written */
 	struct event	*readable, *writable;
 	struct pb	 out;			/* from off on still to be written */

@@ -417,7 +417,7 @@ answer(struct client *c, const struct ipc_query *m)
 }
 
 static struct client *
-client_new(struct query *q, uint32_t id, int fd)
+client_new(struct query *q, uint32_t id, uint32_t uid, int fd)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	int flags = fcntl(fd, F_GETFL);
@@ -429,6 +429,7 @@ client_new(struct query *q, uint32_t id, int fd)
 	c->q = q;
 	c->fd = fd;
 	c->id = id;
+	c->uid = uid;
 	c->generation = q->generation;
 	c->progress_ms = time_mono_ms();
 	TAILQ_INIT(&c->queue);
@@ -447,11 +448,25 @@ client_new(struct query *q, uint32_t id, int fd)
 	return c;
 }
 
+/* A client that was handed over does not count at the parent's door any more: the same limits hold here. */
+static int
+room_for(const struct query *q, uint32_t uid)
+{
+	const struct client *c;
+	unsigned same = 0;
+
+	if (uid == 0)
+		return q->n < QUERY_MAX_CLIENTS + QUERY_MAX_ROOT;
+	TAILQ_FOREACH(c, &q->clients, link)
+		same += c->uid == uid;
+	return q->n < QUERY_MAX_CLIENTS && same < QUERY_MAX_UID;
+}
+
 void
 query_handle(struct query *q, uint32_t id, const struct ipc_query *m, int fd)
 {
 	static const char busy[] = "{\"error\":{\"code\":\"busy\",\"message\":\"too many clients\"}}\n";
-	struct client *c = q->n < QUERY_MAX_CLIENTS ? client_new(q, id, fd) : NULL;
+	struct client *c = room_for(q, m->uid) ? client_new(q, id, m->uid, fd) : NULL;
 
 	if (c == NULL) {
 		(void)send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);

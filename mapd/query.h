@@ -17,7 +17,9 @@
 struct event_base;
 struct query;
 
-#define QUERY_MAX_CLIENTS	72
+#define QUERY_MAX_CLIENTS	64
+#define QUERY_MAX_ROOT		8	/* more, for root only */
+#define QUERY_MAX_UID		8	/* of one user; root has no such limit (interface.md 3) */
 #define QUERY_QUEUE_MAX		(4u << 20)
 #define QUERY_STALL_SECONDS	60	/* no byte taken for so long in the middle of an answer: dropped */
 

@@ -17,7 +17,9 @@
 
 /* The verbs of interface.md 3 as data: name, who may, how many arguments, handler. */
 
-#define MAX_ARGS 80
+#define MAX_ARGS           80
+#define READERS_QUEUE      (64u * 1024)
+#define READERS_QUEUE_ROOT (128u * 1024)
 
 struct verb {
 	const char *name;
@@ -82,6 +84,16 @@ run_metrics(struct cclient *cc, char **args, int n)
 	control_await_counters(cc->ctl);
 }
 
+/*
+ * Readers must not be what fills mapd's channel while it has no time for them: past ipc.c's limit it would be killed for it.
+ * Root's may take more of it; the rest is for our own messages.
+ */
+static int
+channel_full(const struct cclient *cc, const struct ipc *c)
+{
+	return ipc_queued(c) > (cc->class == IPC_CLASS_ROOT ? READERS_QUEUE_ROOT : READERS_QUEUE);
+}
+
 /* A netmap reader's connection goes to mapd; no byte of the netmap passes here (D4). */
 static void
 hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int private_written)
@@ -100,6 +112,10 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 							 : "there is no netmap: not logged in");
 			return;
 		}
+	}
+	if (channel_full(cc, m->ipc)) {
+		cclient_error(cc, "busy", "too many readers wait; try again");
+		return;
 	}
 	memset(&q, 0, sizeof(q));
 	q.verb = (uint32_t)verb;

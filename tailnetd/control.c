@@ -26,6 +26,8 @@
 #define WRITE_S      30 /* a client that reads nothing for so long is closed */
 #define METRICS_MS   300
 #define PAUSE_S      1 /* no descriptors left: accept again then */
+#define BACKLOG      1024
+#define ACCEPT_BATCH 128 /* in one go: a crowd that is sent away must not make others wait a turn of the loop each */
 #define W_RATE       20
 #define W_BURST      100
 
@@ -277,18 +279,35 @@ over_limit(const struct control *c, uid_t uid)
 	return c->n >= CONTROL_CLIENTS || same >= CONTROL_CLIENTS_UID;
 }
 
+/* Costs as little as can be: who comes too often comes very often.  Unread words would turn the answer into a reset. */
+static void
+send_away(int fd)
+{
+	static const char busy[] = "{\"error\":{\"code\":\"busy\",\"message\":\"too many clients\"}}\n";
+	char text[4096];
+
+	(void)!recv(fd, text, sizeof(text), MSG_DONTWAIT);
+	(void)!send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+}
+
 static void
 cclient_new(struct control *c, int fd)
 {
 	struct cclient *cc;
-	int busy;
+	uid_t uid;
+	gid_t gid;
 
-	if ((cc = calloc(1, sizeof(*cc))) == NULL || peer_ids(fd, &cc->uid, &cc->gid) == -1) {
-		free(cc);
+	if (peer_ids(fd, &uid, &gid) == -1 || over_limit(c, uid)) {
+		send_away(fd);
+		return;
+	}
+	if ((cc = calloc(1, sizeof(*cc))) == NULL) {
 		close(fd);
 		return;
 	}
-	busy = over_limit(c, cc->uid);
+	cc->uid = uid;
+	cc->gid = gid;
 	cc->ctl = c;
 	cc->p = c->p;
 	cc->fd = fd;
@@ -302,10 +321,6 @@ cclient_new(struct control *c, int fd)
 	c->n++;
 	if (cc->rd == NULL || cc->wr == NULL || cc->deadline == NULL)
 		fatal(1, "control client");
-	if (busy) {
-		cclient_error(cc, "busy", "too many clients");
-		return;
-	}
 	set_deadline(cc, FIRST_LINE_S);
 	event_add(cc->rd, NULL);
 }
@@ -315,14 +330,13 @@ acceptable(evutil_socket_t fd, short what, void *arg)
 {
 	struct control *c = arg;
 	struct timeval pause = { PAUSE_S, 0 };
-	int cfd;
+	int cfd, i;
 
 	(void)what;
-	cfd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (cfd != -1) {
+	for (i = 0; i < ACCEPT_BATCH && (cfd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) != -1; i++)
 		cclient_new(c, cfd);
+	if (i == ACCEPT_BATCH)
 		return;
-	}
 	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 		log_warn("control socket: accept");
 		event_del(c->accept);
@@ -482,7 +496,7 @@ bind_socket(struct control *c, char *err, size_t errsize)
 	rv = c->fd == -1 ? -1 : bind(c->fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old);
 	if (rv == -1 || chown(c->path, (uid_t)-1, c->p->ids.control_gid) == -1 || chmod(c->path, 0660) == -1 ||
-	    listen(c->fd, 64) == -1) {
+	    listen(c->fd, BACKLOG) == -1) {
 		snprintf(err, errsize, "control socket %s: %s", c->path, strerror(errno));
 		return -1;
 	}

@@ -460,12 +460,12 @@ static void
 test_too_many(void **state)
 {
 	struct fixture *f = fixture(TWO);
-	int fd[QUERY_MAX_CLIENTS], extra, ended;
+	int fd[QUERY_MAX_CLIENTS + QUERY_MAX_ROOT], extra, ended;
 	unsigned i;
 	char *s;
 
 	(void)state;
-	for (i = 0; i < QUERY_MAX_CLIENTS; i++)
+	for (i = 0; i < QUERY_MAX_CLIENTS + QUERY_MAX_ROOT; i++)
 		fd[i] = ask(f, i + 1, IPC_Q_WATCH_NETMAP, "");
 	extra = ask(f, 1000, IPC_Q_NETMAP, "");
 	s = take(f, extra, 1000, &ended);
@@ -474,12 +474,72 @@ test_too_many(void **state)
 	free(s);
 	close(extra);
 	query_event(f->q, IPC_ID_NONE, "\"event\":\"status\"", 16);
-	for (i = 0; i < QUERY_MAX_CLIENTS; i++) {
+	for (i = 0; i < QUERY_MAX_CLIENTS + QUERY_MAX_ROOT; i++) {
 		s = take(f, fd[i], 1u << 20, &ended);
 		check_events(s, 1, "status netmap");
 		free(s);
 		close(fd[i]);
 	}
+	turn(f);
+	assert_int_equal(query_clients(f->q), 0);
+	fixture_free(f);
+}
+
+static int
+ask_as(struct fixture *f, uint32_t uid, uint32_t id)
+{
+	struct ipc_query m = { .listen_port = 41641, .uid = uid };
+
+	return ask_with(f, id, &m, IPC_Q_WATCH_NETMAP, "");
+}
+
+static int
+is_busy(struct fixture *f, int fd)
+{
+	int ended, busy;
+	char *s = take(f, fd, 1000, &ended);
+
+	busy = strstr(s, "\"code\":\"busy\"") != NULL;
+	assert_int_equal(busy, ended);
+	free(s);
+	return busy;
+}
+
+/* Nobody's readers are in another's way, and root always has places (interface.md 3, security.md D13). */
+static void
+test_places_for_each(void **state)
+{
+	struct fixture *f = fixture(TWO);
+	int fd[QUERY_MAX_CLIENTS + QUERY_MAX_ROOT], fd2;
+	unsigned i, n;
+
+	(void)state;
+	for (n = 0; n < QUERY_MAX_UID; n++)
+		fd[n] = ask_as(f, 1000, n + 1);
+	fd2 = ask_as(f, 1000, 500);
+	assert_true(is_busy(f, fd2));
+	close(fd2);
+	while (n < QUERY_MAX_CLIENTS) {
+		fd[n] = ask_as(f, 1001 + n / QUERY_MAX_UID, n + 1);
+		n++;
+	}
+	fd2 = ask_as(f, 5000, 501);
+	assert_true(is_busy(f, fd2));
+	close(fd2);
+	while (n < QUERY_MAX_CLIENTS + QUERY_MAX_ROOT) {
+		fd[n] = ask_as(f, 0, n + 1);
+		n++;
+	}
+	for (i = 0; i < n; i++)
+		assert_false(is_busy(f, fd[i]));
+	close(fd[0]); /* one of user 1000's */
+	for (i = n - QUERY_MAX_ROOT; i < n; i++)
+		close(fd[i]);
+	turn(f);
+	fd[0] = ask_as(f, 1000, 600);
+	assert_false(is_busy(f, fd[0]));
+	for (i = 0; i < n - QUERY_MAX_ROOT; i++)
+		close(fd[i]);
 	turn(f);
 	assert_int_equal(query_clients(f->q), 0);
 	fixture_free(f);
@@ -497,6 +557,7 @@ main(void)
 		cmocka_unit_test(test_snapshot_readers),
 		cmocka_unit_test(test_stuck_readers),
 		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_places_for_each),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The tailnetd authors
+"""100 malicious members of the control group (stormd.c), and what root notices of them.  For test_storm.py and the bench."""
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+
+from harness import fds, forms, rss, until
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+GROUP = "_tailnetd"
+
+
+@contextlib.contextmanager
+def program():
+    with tempfile.TemporaryDirectory(prefix="storm-", dir="/tmp") as directory:  # not pytest's: those are closed to others
+        out = os.path.join(directory, "stormd")
+        subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-o", out,
+                        os.path.join(HERE, "stormd.c")], check=True)
+        os.chmod(directory, 0o755)
+        yield out
+
+
+def start(stormd, d, seconds, seed=1):
+    """As nobody, who is in the control group here."""
+    secrets = [b"privkey:", b"PrivateKey"] + [f for k in d.private_keys() for f in forms(k)] + [s.encode() for s in d.secrets]
+    return subprocess.Popen([stormd, d.socket, str(seconds), str(seed)] + [s.hex() for s in secrets], stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, cwd="/", user="nobody", group=GROUP, extra_groups=[])
+
+
+def finish(p):
+    """What it counted."""
+    out, err = p.communicate(timeout=60)
+    assert p.returncode == 0, err
+    return json.loads(out)
+
+
+def status_times(d, seconds, every=0.005):
+    """How long root's `status` took, over and over, one after the other: seconds, sorted."""
+    times, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        t = time.perf_counter()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(d.socket)
+            s.sendall(b"status\n")
+            head = s.recv(1 << 16)
+            assert head.startswith(b'{"v":1,'), head[:200]
+            while s.recv(1 << 16):
+                pass
+        times.append(time.perf_counter() - t)
+        time.sleep(every)
+    return sorted(times)
+
+
+def p99(times):
+    return times[min(len(times) - 1, int(len(times) * 0.99))]
+
+
+def used(d):
+    """Descriptors and memory of the daemon and of mapd."""
+    return [f(pid) for pid in (d.pid, d.child("mapd")) for f in (fds, rss)]
+
+
+def run(stormd, d, seconds):
+    """What a storm did: stormd's own counts, p99 of root's status before and in it, what was not given back, and whether the
+    daemon was synchronized all the while."""
+    finish(start(stormd, d, 1))  # what is used for the first time now is not growth
+    w = d.watch()
+    time.sleep(1)
+    before, mark = used(d), w.mark()
+    calm = status_times(d, max(2, seconds / 3))
+    p = start(stormd, d, seconds, seed=2)
+    try:
+        times = status_times(d, seconds - 0.5)
+        result = finish(p)
+    finally:
+        p.kill()
+    until(lambda: used(d)[0] <= before[0] and used(d)[2] <= before[2], 10, "descriptors are back")
+    after = used(d)
+    states = [e["status"] for e in w.all("status", since=mark)]
+    return dict(result, calm=p99(calm), p99=p99(times), worst=times[-1], n=len(times),
+                grown=after[1] - before[1], mapd_grown=after[3] - before[3],
+                synced=d.status()["synced"] and all(s["synced"] for s in states), status_events=len(states),
+                restarts=d.process("mapd")["restarts"])
