@@ -480,6 +480,17 @@ def cpu(pid):
     return (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def cpu_all(pid):
+    """The same of a process, all it has started and all of those that have ended."""
+    with open("/proc/%d/stat" % pid, "rb") as f:
+        ended = sum(int(x) for x in f.read().rsplit(b")", 1)[1].split()[13:15]) / os.sysconf("SC_CLK_TCK")
+    total = ended + cpu(pid)
+    for p in descendants(pid):
+        with contextlib.suppress(OSError):
+            total += cpu(p)
+    return total
+
+
 def forms(key):
     """How a secret could lie in memory: raw, hex, base64 at each of the three alignments."""
     out = [key, key.hex().encode(), key.hex().upper().encode()]
@@ -490,14 +501,29 @@ def forms(key):
     return out
 
 
-def memory_hits(pid, patterns):
-    """How many of the patterns lie in the memory of the process.  None: it is gone or cannot be read."""
+def concealed_spans(pid):
+    """The mappings that are kept out of cores (MADV_DONTDUMP): the vDSO's, and locked memory where memfd_secret is missing."""
+    out, span = set(), None
+    with open("/proc/%d/smaps" % pid) as f:
+        for line in f:
+            word = line.split(None, 1)[0]
+            if not word.endswith(":"):
+                span = word
+            elif word == "VmFlags:" and " dd" in line:
+                out.add(span)
+    return out
+
+
+def memory_hits(pid, patterns, concealed=True):
+    """How many of the patterns lie in the memory of the process.  None: it is gone or cannot be read.  concealed: also in memory
+    that is kept out of cores; of memfd_secret nobody can read anything."""
     hits = 0
     try:
+        skip = set() if concealed else concealed_spans(pid)
         with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb", 0) as mem:
             for line in maps:
                 span, perm = line.split()[:2]
-                if "r" not in perm or "[vv" in line or "[vsyscall" in line:
+                if "r" not in perm or "[vv" in line or "[vsyscall" in line or span in skip:
                     continue
                 lo, hi = (int(x, 16) for x in span.split("-"))
                 if hi - lo > 1 << 33:
