@@ -115,6 +115,12 @@ struct ipc_map_start {				/* id names the map session; all STREAM, SELF, DELTAS.
 };
 struct ipc_map_stop { uint32_t drop_netmap; };	/* 1: forget the netmap (logout); 0: keep it, marked stale */
 
+struct ipc_dial_time { uint32_t delay_ms, timeout_ms; };
+struct ipc_dial_times {				/* the dial plan as a child may know it: candidates 1..n, their addresses stay with the parent */
+	uint32_t	n;
+	struct ipc_dial_time e[IPC_MAX_PLAN];
+};
+
 enum ipc_ep_type { IPC_EP_UNKNOWN, IPC_EP_LOCAL, IPC_EP_STUN, IPC_EP_PORTMAPPED, IPC_EP_STUN4LOCAL, IPC_EP_EXPLICIT };
 struct ipc_endpoint { uint8_t addr[16]; uint16_t port; uint8_t family; /* 4 or 6 */ uint8_t type; };
 struct ipc_map_params {				/* what a lite update reports besides Hostinfo (which comes as HOSTINFO chunks) */
@@ -268,6 +274,7 @@ struct ipc_dial_plan { uint32_t n; struct ipc_plan_entry e[IPC_MAX_PLAN]; };
 	X(HS_INIT,	P2C, AM, NOFD,  EXACT, struct ipc_hs_init,	IDLE|BUSY)		\
 	X(HS_KEYS,	P2C, AM, NOFD,  EXACT, struct ipc_hs_keys,	IDLE|BUSY)		\
 	X(HS_FAIL,	P2C, AM, NOFD,  EXACT, struct ipc_hs_fail,	IDLE|BUSY)		\
+	X(DIAL_TIMES,	P2C, AM, NOFD,  EXACT, struct ipc_dial_times,	IDLE|BUSY)		\
 	X(KEY_FETCH,	P2C, A,  NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
 	X(REGISTER,	P2C, A,  NOFD,  EXACT, struct ipc_register,	IDLE|BUSY)		\
 	X(CANCEL,	P2C, A,  NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\

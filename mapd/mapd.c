@@ -52,17 +52,6 @@ session_down(void *arg, const char *why, int suspect)
 		mapstream_session_down(m->stream, why, suspect);
 }
 
-static void
-use_plan(struct mapd *m)
-{
-	struct wire_candidate c[IPC_MAX_PLAN];
-	uint32_t i;
-
-	for (i = 0; i < m->plan.n; i++)
-		c[i] = (struct wire_candidate){ m->plan.e[i].delay_ms, m->plan.e[i].timeout_ms };
-	session_set_plan(m->session, c, m->plan.n);
-}
-
 struct session *
 mapd_session(struct mapd *m)
 {
@@ -71,7 +60,6 @@ mapd_session(struct mapd *m)
 	if ((m->session = child_session(m->c, session_up, session_down, m)) == NULL)
 		return NULL;
 	memset(&m->session_key, 0, sizeof(m->session_key));
-	use_plan(m);
 	return m->session;
 }
 
@@ -101,8 +89,6 @@ mapd_dial_plan(struct mapd *m, const struct ipc_dial_plan *plan)
 	if (memcmp(plan, &m->plan, sizeof(*plan)) == 0)
 		return;
 	m->plan = *plan;
-	if (m->session != NULL)
-		use_plan(m);
 	ipc_send(child_ipc(m->c), IPC_DIAL_PLAN, m->id, plan, sizeof(*plan), -1);
 }
 
@@ -211,6 +197,7 @@ on_map_start(void *ctx, const struct ipc_msg *msg)
 		session_connect(m->session);
 	if (s->prepare_only)
 		return 0;
+	memset(&m->plan, 0, sizeof(m->plan)); /* what the parent holds may be of another server: told once per stream */
 	netmap_session_begin(m->netmap, &m->node_key, &m->machine_key);
 	/* The update goes first: a server that allows one stream at a time would never get it behind the poll. */
 	lite_stream_started(m->lite);

@@ -58,6 +58,7 @@ void	 mapd_drop_session(struct mapd *m);
 void	 mapd_stream_closed(struct mapd *m, int http_status, int suspect, const char *why);
 /* After every change of the netmap: tell readers and parent, arm the expiry timer. */
 void	 mapd_changed(struct mapd *m, const struct netmap_change *ch);
+/* To the parent, which tells every child when the candidates are to be tried (DIAL_TIMES). */
 void	 mapd_dial_plan(struct mapd *m, const struct ipc_dial_plan *plan);
 void	 mapd_stream_report(struct mapd *m, enum ipc_stream_what what, int http_status, int suspect, const char *err);
 

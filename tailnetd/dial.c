@@ -442,10 +442,15 @@ dialler_plan(struct dialler *d, const struct ipc_dial_plan *plan)
 	}
 }
 
-uint32_t
-dialler_plan_size(const struct dialler *d)
+void
+dialler_times(const struct dialler *d, struct ipc_dial_times *t)
 {
-	return d->plan.n;
+	uint32_t i;
+
+	memset(t, 0, sizeof(*t));
+	t->n = d->plan.n;
+	for (i = 0; i < t->n; i++)
+		t->e[i] = (struct ipc_dial_time){ d->plan.e[i].delay_ms, d->plan.e[i].timeout_ms };
 }
 
 void

@@ -26,7 +26,8 @@ void	 dialler_config(struct dialler *d, const struct config *cfg);		/* reload */
 /* ids the resolver runs as: drop to uid/gid when drop != 0 */
 void	 dialler_ids(struct dialler *d, int drop, unsigned uid, unsigned gid);
 void	 dialler_plan(struct dialler *d, const struct ipc_dial_plan *plan);	/* validated here: public unicast only */
-uint32_t dialler_plan_size(const struct dialler *d);
+/* Delays and timeouts of the candidates; n = 0: no plan. */
+void	 dialler_times(const struct dialler *d, struct ipc_dial_times *t);
 /* 10 s in all (or the plan entry's timeout).  NULL with errno when the kind has no port (EINVAL) or memory is out. */
 struct dial *dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_done done, void *arg);
 /* Tell arg of dial_start() what the name resolved to, before any of it is tried (not for literals and last good addresses). */

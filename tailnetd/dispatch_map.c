@@ -232,5 +232,6 @@ dispatch_dial_plan(void *arg, const struct ipc_msg *m)
 	if (plan->n > IPC_MAX_PLAN)
 		return -1;
 	dialler_plan(c->p->dialler, plan);
+	own_plan_changed(c->p);
 	return 0;
 }

@@ -77,11 +77,30 @@ push_params(struct parent *p, struct child *c)
 		ipc_send(c->ipc, IPC_MAP_PARAMS, IPC_ID_NONE, &p->params, sizeof(p->params), -1);
 }
 
+static void
+push_plan(struct parent *p, struct child *c)
+{
+	struct ipc_dial_times m;
+
+	if (c->phase != CHILD_READY || c->ipc == NULL)
+		return;
+	dialler_times(p->dialler, &m);
+	ipc_send(c->ipc, IPC_DIAL_TIMES, IPC_ID_NONE, &m, sizeof(m), -1);
+}
+
 void
 own_push(struct parent *p, struct child *c)
 {
 	push_hostinfo(p, c);
 	push_params(p, c);
+	push_plan(p, c);
+}
+
+void
+own_plan_changed(struct parent *p)
+{
+	push_plan(p, &p->sup->authd);
+	push_plan(p, &p->sup->mapd);
 }
 
 static int

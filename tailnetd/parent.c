@@ -317,6 +317,7 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 	sodium_memzero(&next, sizeof(next));
 	dialler_config(p->dialler, &p->cfg);
 	supervise_config(p->sup);
+	own_plan_changed(p);
 	client_config_from(p, &e.u.config);
 	parent_event(p, &e);
 	own_refresh(p);

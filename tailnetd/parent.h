@@ -110,6 +110,7 @@ int	 parent_auth_key(struct parent *p, enum client_authkey which, char *out, siz
 /* own.c: our own state as it is reported to the server */
 void	 own_refresh(struct parent *p);			/* collect again; push what changed */
 void	 own_push(struct parent *p, struct child *c);	/* everything to a new child */
+void	 own_plan_changed(struct parent *p);		/* the dial plan */
 int	 own_start(struct parent *p);
 void	 own_stop(struct parent *p);
 unsigned own_listen_port(const struct parent *p);

@@ -266,6 +266,25 @@ bridge_hs_fail(void *child, const struct ipc_msg *m)
 
 /* --- sessions and fetches of the room --- */
 
+static void
+use_plan(struct bridge *b)
+{
+	uint32_t n;
+	const struct wire_candidate *plan = child_plan(b->c, &n);
+
+	session_set_plan(b->session, plan, n);
+}
+
+void
+bridges_use_plan(struct child *c)
+{
+	struct bridge *b;
+
+	LIST_FOREACH(b, &child_bridges(c)->list, entry)
+		if (b->session != NULL)
+			use_plan(b);
+}
+
 static struct bridge *
 bridge_new(struct child *c, void *arg)
 {
@@ -309,6 +328,7 @@ child_session(struct child *c, void (*up)(void *), void (*down)(void *, const ch
 		bridge_free(b);
 		return NULL;
 	}
+	use_plan(b);
 	return b->session;
 }
 

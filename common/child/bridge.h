@@ -40,6 +40,8 @@ struct bridges {
 };
 
 struct bridges *child_bridges(struct child *c);
+const struct wire_candidate *child_plan(const struct child *c, uint32_t *n);	/* DIAL_TIMES */
+void	 bridges_use_plan(struct child *c);			/* it is new: from the next dial on */
 void	 child_step(struct child *c, enum wire_step what, enum wire_dial kind);	/* to the room */
 void	 bridges_init(struct bridges *bs);
 void	 bridges_free(struct bridges *bs);	/* closes every session and fetch */

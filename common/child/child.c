@@ -34,6 +34,8 @@ struct child {
 	struct buf hostinfo;
 	struct buf incoming; /* the next Hostinfo, chunk by chunk */
 	uint32_t incoming_total;
+	struct wire_candidate plan[IPC_MAX_PLAN];
+	uint32_t nplan;
 	struct trust *trust;
 	char trust_err[200];
 };
@@ -226,6 +228,22 @@ on_ping(void *arg, const struct ipc_msg *m)
 }
 
 static int
+on_dial_times(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_dial_times *t = m->payload;
+	struct child *c = arg;
+	uint32_t i;
+
+	if (t->n > IPC_MAX_PLAN)
+		return -1;
+	for (i = 0; i < t->n; i++)
+		c->plan[i] = (struct wire_candidate){ t->e[i].delay_ms, t->e[i].timeout_ms };
+	c->nplan = t->n;
+	bridges_use_plan(c);
+	return 0;
+}
+
+static int
 on_stop(void *arg, const struct ipc_msg *m)
 {
 	(void)m;
@@ -262,6 +280,7 @@ fill_handlers(const struct child_role *role, struct ipc_handlers *h)
 	h->on[IPC_CA] = on_ca;
 	h->on[IPC_HOSTINFO] = on_hostinfo;
 	h->on[IPC_LOG_LEVEL] = on_log_level;
+	h->on[IPC_DIAL_TIMES] = on_dial_times;
 	h->on[IPC_STOP] = on_stop;
 	h->on[IPC_PING] = on_ping;
 	h->on[IPC_DIALLED] = bridge_dialled;
@@ -346,6 +365,13 @@ struct ipc *
 child_ipc(struct child *c)
 {
 	return c->ipc;
+}
+
+const struct wire_candidate *
+child_plan(const struct child *c, uint32_t *n)
+{
+	*n = c->nplan;
+	return c->plan;
 }
 
 void

@@ -58,6 +58,7 @@ struct fp_msg {
 };
 
 struct fakeparent {
+	int		 refuse_candidates, candidates_refused;	/* of a dial plan */
 	struct event_base *base;
 	struct ipc	*ipc;
 	pid_t		 pid;
@@ -135,7 +136,12 @@ fp_hs_keys(struct fakeparent *fp, uint32_t id)
 static FP_USED void
 fp_autopilot(struct fakeparent *fp, const struct ipc_msg *m)
 {
-	if (m->type == IPC_DIAL)
+	const struct ipc_dial *d = m->payload;
+
+	if (m->type == IPC_DIAL && d->candidate != 0 && fp->refuse_candidates) {
+		fp->candidates_refused++;
+		fp_dialled(fp, m->id, -1, "refused");
+	} else if (m->type == IPC_DIAL)
 		fp_dialled(fp, m->id, fp_connect(fp), "connected");
 	else if (m->type == IPC_HS_BEGIN)
 		fp_hs_init(fp, m->id);

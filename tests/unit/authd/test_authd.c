@@ -593,6 +593,29 @@ test_pushed_aside(void **state)
 	fp_stop(&fp);
 }
 
+/* rows: DIAL-09 */
+/* The parent's dial plan holds for a register, too; a candidate that fails gives way to DNS. */
+static void
+test_dial_plan(void **state)
+{
+	struct ipc_dial_times plan = { .n = 1, .e = { { 0, 3000 } } };
+	struct fakeparent fp;
+	struct ipc_register r;
+	struct fs_stream *st;
+
+	(void)state;
+	fill_register(&r, IPC_REG_LOGIN);
+	fp_start_ready(&fp, &authd_role);
+	fp.refuse_candidates = 1;
+	fp_send(&fp, IPC_DIAL_TIMES, IPC_ID_NONE, &plan, sizeof(plan), -1);
+	send_register(&fp, 51, &r);
+	st = fp_request(&fp, fp_server(&fp, 0), 0);
+	assert_int_equal(fp.candidates_refused, 1);
+	fs_answer(fp.servers[0], st, "200", NULL, "{\"MachineAuthorized\":true}", 26, 1);
+	assert_int_equal(end_register(&fp, 51)->outcome, IPC_REG_OK);
+	fp_stop(&fp);
+}
+
 /* The doctor's: HTTP/2 works, and nothing was asked. */
 static void
 test_probe(void **state)
@@ -675,6 +698,7 @@ main(void)
 		cmocka_unit_test(test_connection_lost),
 		cmocka_unit_test(test_no_backend_log_id),
 		cmocka_unit_test(test_pushed_aside),
+		cmocka_unit_test(test_dial_plan),
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_malformed_register),
 	};

@@ -465,6 +465,7 @@ test_kinds_and_candidates(void **state)
 {
 	struct world *w = *state;
 	struct ipc_dial_plan plan;
+	struct ipc_dial_times times;
 
 	snprintf(w->c.host, sizeof(w->c.host), "127.0.0.1");
 	assert_null(begin(w, IPC_DIAL_CLEAR, 0));
@@ -474,12 +475,17 @@ test_kinds_and_candidates(void **state)
 	dialler_config(w->d, &w->c);
 	assert_null(begin(w, IPC_DIAL_CLEAR, 1)); /* no plan */
 	memset(&plan, 0, sizeof(plan));
+	plan.e[1].delay_ms = 250;
+	plan.e[1].timeout_ms = 5000;
 	plan.n = 1000; /* more than fit: cut */
 	plan.e[0].has_ip = plan.e[1].has_ip = 1;
 	plan.e[0].ip = (struct ipc_addr){ .addr = { 10, 0, 0, 1 }, .family = 4, .bits = 32 };
 	plan.e[1].ip = (struct ipc_addr){ .addr = { 127, 0, 0, 1 }, .family = 4, .bits = 32 };
 	dialler_plan(w->d, &plan);
-	assert_int_equal(dialler_plan_size(w->d), IPC_MAX_PLAN);
+	dialler_times(w->d, &times);
+	assert_int_equal(times.n, IPC_MAX_PLAN);
+	assert_int_equal(times.e[1].delay_ms, 250);
+	assert_int_equal(times.e[1].timeout_ms, 5000);
 	assert_null(begin(w, IPC_DIAL_CLEAR, 1)); /* not public unicast: dropped */
 	assert_int_equal(errno, EINVAL);
 	assert_null(begin(w, IPC_DIAL_CLEAR, 2));
@@ -487,7 +493,8 @@ test_kinds_and_candidates(void **state)
 	assert_null(begin(w, IPC_DIAL_CLEAR, 17));
 	snprintf(w->c.control_url, sizeof(w->c.control_url), "https://new");
 	dialler_config(w->d, &w->c);
-	assert_int_equal(dialler_plan_size(w->d), 0); /* another server's plan is not ours */
+	dialler_times(w->d, &times);
+	assert_int_equal(times.n, 0); /* another server's plan is not ours */
 }
 
 static void
