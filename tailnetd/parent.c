@@ -53,11 +53,47 @@ account(const char *name, uid_t *uid, gid_t *gid)
 	return 0;
 }
 
+/* The socket's directory and mode let nobody else in. */
+static int
+in_control_group(const struct parent *p, const struct passwd *pw)
+{
+	gid_t groups[256];
+	int n = sizeof(groups) / sizeof(groups[0]), i;
+
+	if (getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) == -1)
+		return 1; /* of so many, who knows */
+	for (i = 0; i < n; i++)
+		if (groups[i] == p->ids.control_gid)
+			return 1;
+	return 0;
+}
+
+static int
+find_operator(struct parent *p)
+{
+	const char *name = p->cfg.control_operator, *group = p->cfg.control_group;
+	const struct passwd *pw;
+
+	p->ids.has_operator = 0;
+	if (name[0] == '\0')
+		return 0;
+	if ((pw = getpwnam(name)) == NULL) {
+		log_errorx("control-operator: there is no user %s", name);
+		return -1;
+	}
+	p->ids.operator_uid = pw->pw_uid;
+	p->ids.has_operator = 1;
+	if (p->root && !in_control_group(p, pw))
+		log_warnx("control-operator %s is not in the group %s, so the control socket is out of reach: `usermod "
+			  "-aG %s %s`",
+		    name, group, group, name);
+	return 0;
+}
+
 static int
 find_ids(struct parent *p)
 {
 	const struct group *gr;
-	const struct passwd *pw;
 
 	if (p->root &&
 	    (account("_tailnetd_auth", &p->ids.auth_uid, &p->ids.auth_gid) == -1 ||
@@ -72,16 +108,7 @@ find_ids(struct parent *p)
 		log_errorx("control-group: there is no group %s", p->cfg.control_group);
 		return -1;
 	}
-	p->ids.has_operator = 0;
-	if (p->cfg.control_operator[0] != '\0') {
-		if ((pw = getpwnam(p->cfg.control_operator)) == NULL) {
-			log_errorx("control-operator: there is no user %s", p->cfg.control_operator);
-			return -1;
-		}
-		p->ids.operator_uid = pw->pw_uid;
-		p->ids.has_operator = 1;
-	}
-	return 0;
+	return find_operator(p);
 }
 
 static int
