@@ -145,6 +145,25 @@ struct ipc_query {				/* a control client's descriptor comes along; mapd answers
 	uint16_t	data_len;		/* arguments as given after the verb, no newline; must equal the tail's length */
 	char		data[IPC_LINE_MAX];
 };
+/*
+ * The netmap cache (`netmap-cache`): the parent owns the file, its name and the decision; mapd is handed descriptors, CACHE_LOAD's
+ * open for reading, CACHE_WRITE's for writing and empty.  Each has an id and is answered exactly once, by CACHE_LOADED or CACHE_WRITTEN
+ * with that id, also after CACHE_FORGET; at most one of each kind is under way.  CACHE_FORGET: break off what is under way, and drop
+ * the netmap if it is that of a cache.  What a cache brought is told as any change, with source CACHED and without id (SELF, DELTAS).
+ */
+#define IPC_CACHE_MAX	(64u << 20)	/* bytes of the file; mapd's RLIMIT_FSIZE */
+#define IPC_PROFILE_LEN	32
+struct ipc_cache_load {
+	uint8_t		profile[IPC_PROFILE_LEN];	/* hash of the control URL */
+	struct pubkey	node_key, machine_key;	/* a cache of other keys is foreign */
+	uint64_t	seq_base;		/* as in MAP_START */
+	uint64_t	size;			/* of the file */
+};
+struct ipc_cache_write {
+	uint8_t		profile[IPC_PROFILE_LEN];
+	struct pubkey	node_key;		/* only a netmap of this key is written */
+};
+
 /* EVENT: chunks of one event body, e.g. `"event":"status","loginFinished":false,"status":{...}`.  id = IPC_ID_NONE: for every
  * `watch netmap` client; else only for the one whose QUERY had (or will next have) that id. */
 
@@ -247,6 +266,22 @@ struct ipc_deltas {
 };
 enum ipc_source { IPC_SRC_NONE, IPC_SRC_CACHED, IPC_SRC_STALE, IPC_SRC_LIVE };
 
+enum ipc_cache_result {
+	IPC_CACHE_OK = 1,
+	IPC_CACHE_NOTHING,	/* load: a netmap was there already; write: none of this key was there; or broken off */
+	IPC_CACHE_BAD,		/* load: damaged, or of another version */
+	IPC_CACHE_FOREIGN,	/* load: of another control server or key */
+	IPC_CACHE_FAILED,	/* a system call failed */
+	IPC_CACHE_TOO_LARGE
+};
+struct ipc_cache_done {				/* CACHE_LOADED, CACHE_WRITTEN */
+	uint32_t	result;
+	uint64_t	size;			/* bytes read, or of the file as written */
+	uint64_t	seq;			/* written: netmap Seq of what is in it */
+	int64_t		received;		/* loaded: Unix second at which the netmap was received */
+	IPC_TEXT(err, IPC_ERR_MAX);		/* why not OK */
+};
+
 struct ipc_counters {				/* at most one a second while they change, and in answer to COUNTERS_REQ */
 	uint64_t	msgs_full, msgs_delta, msgs_keepalive;
 	uint64_t	bytes_wire, bytes_decoded;
@@ -284,6 +319,9 @@ struct ipc_dial_plan { uint32_t n; struct ipc_plan_entry e[IPC_MAX_PLAN]; };
 	X(QUERY,	P2C, M,  FD,    TAIL,  struct ipc_query,	IDLE|BUSY)		\
 	X(EVENT,	P2C, M,  NOFD,  TAIL,  struct ipc_chunk,	IDLE|BUSY)		\
 	X(COUNTERS_REQ,	P2C, M,  NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
+	X(CACHE_LOAD,	P2C, M,  FD,    EXACT, struct ipc_cache_load,	IDLE|BUSY)		\
+	X(CACHE_WRITE,	P2C, M,  FD,    EXACT, struct ipc_cache_write,	IDLE|BUSY)		\
+	X(CACHE_FORGET,	P2C, M,  NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
 	X(READY,	C2P, AM, NOFD,  EXACT, struct ipc_ready,	START)			\
 	X(LOG,		C2P, AM, NOFD,  TAIL,  struct ipc_log,		START|IDLE|BUSY)	\
 	X(PONG,		C2P, AM, NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
@@ -303,7 +341,9 @@ struct ipc_dial_plan { uint32_t n; struct ipc_plan_entry e[IPC_MAX_PLAN]; };
 	X(CONTROL_TIME,	C2P, M,  NOFD,  EXACT, struct ipc_control_time,	IDLE|BUSY)		\
 	X(BROWSE,	C2P, M,  NOFD,  EXACT, struct ipc_browse,	IDLE|BUSY)		\
 	X(EXIT_WISH,	C2P, M,  NOFD,  EXACT, struct ipc_exit_wish,	IDLE|BUSY)		\
-	X(DIAL_PLAN,	C2P, M,  NOFD,  EXACT, struct ipc_dial_plan,	IDLE|BUSY)
+	X(DIAL_PLAN,	C2P, M,  NOFD,  EXACT, struct ipc_dial_plan,	IDLE|BUSY)		\
+	X(CACHE_LOADED,	C2P, M,  NOFD,  EXACT, struct ipc_cache_done,	IDLE|BUSY)		\
+	X(CACHE_WRITTEN, C2P, M, NOFD,  EXACT, struct ipc_cache_done,	IDLE|BUSY)
 
 enum ipc_type {
 	IPC_NONE = 0,

@@ -215,6 +215,8 @@ clock_delta(const struct apply *a, struct wtime now)
 	struct wtime t;
 	int64_t delta;
 
+	if (a->nm->origin != NULL)
+		return a->nm->clock_delta; /* that was the time when it came */
 	if (a->st->field[VF_CONTROLTIME] == NULL || !pk_time(a->st->field[VF_CONTROLTIME]->p, a->nm->names, &t))
 		return a->nm->clock_delta;
 	delta = t.sec - now.sec;
@@ -248,12 +250,13 @@ static int
 prepare(struct apply *a, struct wtime now)
 {
 	struct netmap *nm = a->nm;
+	const struct netmap_origin *o = nm->origin;
 
 	a->v = a->first ? view_new() : view_copy(nm->cur);
 	if (a->v == NULL)
 		return -1;
-	a->v->node_key = nm->node_key;
-	a->v->machine_key = nm->machine_key;
+	a->v->node_key = o != NULL ? o->node_key : nm->node_key;
+	a->v->machine_key = o != NULL ? o->machine_key : nm->machine_key;
 	if (apply_fields(a) == -1 || apply_filter(a) == -1 || apply_display(a) == -1 || prepare_profiles(a) == -1 ||
 	    prepare_peers(a, now) == -1)
 		return -1;
@@ -274,12 +277,12 @@ commit(struct apply *a, struct wtime now, struct netmap_change *ch)
 	nm->rescan |= a->delta != nm->clock_delta && !a->full;
 	nm->clock_delta = a->delta;
 	a->v->seq = ++nm->seq;
-	a->v->received = now;
+	a->v->received = nm->origin != NULL ? nm->origin->received : now;
 	view_unref(nm->cur);
 	nm->cur = a->v;
 	a->v = NULL;
-	nm->fresh = 0;
-	nm->source = IPC_SRC_LIVE;
+	nm->fresh = nm->origin != NULL; /* a cached map is replaced by the first message of a stream */
+	nm->source = nm->origin != NULL ? IPC_SRC_CACHED : IPC_SRC_LIVE;
 	ch->seq = nm->seq;
 	ch->fields = a->fields;
 	ch->self_changed = ch->full || (a->fields & (IPC_F_SELF | IPC_F_PROFILES)) != 0;

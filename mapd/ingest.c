@@ -365,3 +365,19 @@ ingest_apply(struct ingest *g, struct wtime now, struct netmap_change *ch)
 	ingest_discard(g);
 	return r;
 }
+
+int
+ingest_restore(struct ingest *g, const struct netmap_origin *o, struct wtime now, struct netmap_change *ch)
+{
+	int r;
+
+	if (g->nm->cur != NULL || g->side.pub.keepalive) {
+		ingest_discard(g);
+		g->where = AT_START;
+		return ingest_refuse(g, "nothing to be put back, or no place for it");
+	}
+	g->nm->origin = o;
+	r = ingest_apply(g, now, ch);
+	g->nm->origin = NULL;
+	return r;
+}

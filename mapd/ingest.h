@@ -67,6 +67,11 @@ const struct ingest_side *ingest_side(const struct ingest *g);
  * stream.
  */
 int	 ingest_apply(struct ingest *g, struct wtime now, struct netmap_change *ch);
+/*
+ * The same for a message that comes from a cache: the map becomes one of source CACHED, of o's keys and time.  It says nothing about
+ * the clock, and the first message of a stream replaces it.  Refused when there is a map already.
+ */
+int	 ingest_restore(struct ingest *g, const struct netmap_origin *o, struct wtime now, struct netmap_change *ch);
 void	 ingest_discard(struct ingest *g);
 const char *ingest_error(const struct ingest *g);	/* one line for people and status: "Peers[3].Key: not a node key" */
 

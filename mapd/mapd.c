@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "cache.h"
 #include "lite.h"
 #include "log.h"
 #include "mapd.h"
@@ -142,6 +143,17 @@ mapd_changed(struct mapd *m, const struct netmap_change *ch)
 {
 	query_changed(m->query, ch);
 	report_change(m->report, ch);
+	cache_changed(m->cache, ch);
+	arm_expiry(m);
+}
+
+void
+mapd_drop_netmap(struct mapd *m)
+{
+	netmap_drop(m->netmap);
+	query_dropped(m->query);
+	report_forget_self(m->report);
+	report_source(m->report);
 	arm_expiry(m);
 }
 
@@ -217,12 +229,40 @@ on_map_stop(void *ctx, const struct ipc_msg *msg)
 	if (m->want != WANT_NOTHING)
 		mapd_stream_closed(m, 0, 0, "");
 	if (s->drop_netmap) {
-		netmap_drop(m->netmap);
-		query_dropped(m->query);
-		report_forget_self(m->report);
-		report_source(m->report);
-		arm_expiry(m);
+		cache_break_off(m->cache);
+		mapd_drop_netmap(m);
 	}
+	return 0;
+}
+
+/* --- the cache --- */
+
+static int
+on_cache_load(void *ctx, const struct ipc_msg *msg)
+{
+	struct mapd *m = ctx;
+
+	return cache_load(m->cache, msg->id, msg->payload, msg->fd);
+}
+
+static int
+on_cache_write(void *ctx, const struct ipc_msg *msg)
+{
+	struct mapd *m = ctx;
+
+	report_flush(m->report); /* the parent knows what it will be told is in the file */
+	return cache_write(m->cache, msg->id, msg->payload, msg->fd);
+}
+
+static int
+on_cache_forget(void *ctx, const struct ipc_msg *msg)
+{
+	struct mapd *m = ctx;
+
+	(void)msg;
+	cache_break_off(m->cache);
+	if (netmap_source(m->netmap) == IPC_SRC_CACHED)
+		mapd_drop_netmap(m);
 	return 0;
 }
 
@@ -327,6 +367,7 @@ stop(void *ctx)
 
 	if (m->stream != NULL && m->lite != NULL && m->pings != NULL)
 		mapd_drop_session(m);
+	cache_free(m->cache);
 	query_free(m->query);
 	mapstream_free(m->stream);
 	lite_free(m->lite);
@@ -351,7 +392,7 @@ start(struct child *c)
 	buf_init(&m->event_text, EVENT_MAX);
 	if ((m->netmap = netmap_new()) != NULL && (m->query = query_new(m->base, m->netmap)) != NULL &&
 	    (m->report = report_new(m)) != NULL && (m->stream = mapstream_new(m)) != NULL &&
-	    (m->lite = lite_new(m)) != NULL && (m->pings = pings_new(m)) != NULL &&
+	    (m->lite = lite_new(m)) != NULL && (m->pings = pings_new(m)) != NULL && (m->cache = cache_new(m)) != NULL &&
 	    (m->expiry = evtimer_new(m->base, expiry_due, m)) != NULL)
 		return m;
 	stop(m);
@@ -374,5 +415,8 @@ const struct child_role mapd_role = {
 		[IPC_QUERY] = on_query,
 		[IPC_EVENT] = on_event,
 		[IPC_COUNTERS_REQ] = on_counters_req,
+		[IPC_CACHE_LOAD] = on_cache_load,
+		[IPC_CACHE_WRITE] = on_cache_write,
+		[IPC_CACHE_FORGET] = on_cache_forget,
 	},
 };

@@ -16,6 +16,7 @@
 extern const struct sandbox_profile mapd_profile;	/* mapd/sandbox.c */
 extern const struct child_role mapd_role;
 
+struct cache;
 struct event;
 struct lite;
 struct mapstream;
@@ -33,6 +34,7 @@ struct mapd {
 	struct lite		*lite;
 	struct pings		*pings;
 	struct report		*report;
+	struct cache		*cache;
 
 	struct session		*session;	/* NULL: none */
 	struct pubkey		 session_key;	/* node key that was used on it; zero = none yet */
@@ -58,6 +60,7 @@ void	 mapd_drop_session(struct mapd *m);
 void	 mapd_stream_closed(struct mapd *m, int http_status, int suspect, const char *why);
 /* After every change of the netmap: tell readers and parent, arm the expiry timer. */
 void	 mapd_changed(struct mapd *m, const struct netmap_change *ch);
+void	 mapd_drop_netmap(struct mapd *m);		/* forget it, and tell */
 /* To the parent, which tells every child when the candidates are to be tried (DIAL_TIMES). */
 void	 mapd_dial_plan(struct mapd *m, const struct ipc_dial_plan *plan);
 void	 mapd_stream_report(struct mapd *m, enum ipc_stream_what what, int http_status, int suspect, const char *err);

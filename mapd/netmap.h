@@ -32,6 +32,9 @@ struct netmap_change {
 	int		 self_changed;	/* netmap_self() may give something new (also set when full) */
 };
 
+/* A map that is put back from a cache (ingest_restore()): whose it was, and when it came. */
+struct netmap_origin { struct pubkey node_key, machine_key; struct wtime received; };
+
 struct netmap *netmap_new(void);		/* NULL: out of memory */
 void	 netmap_free(struct netmap *nm);
 

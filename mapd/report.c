@@ -24,9 +24,11 @@ struct report {
 	struct ipc_counters counters;
 };
 
+/* Our own node as a cache has it is only shown: the map session has no part in it, and the same from the server is news again. */
 static void
 send_self(struct report *r)
 {
+	int cached = netmap_source(r->m->netmap) == IPC_SRC_CACHED;
 	struct ipc_self now;
 
 	memset(&now, 0, sizeof(now)); /* compared as a whole */
@@ -35,8 +37,8 @@ send_self(struct report *r)
 	if (r->have_self && memcmp(&now, &r->self, sizeof(now)) == 0)
 		return;
 	r->self = now;
-	r->have_self = 1;
-	ipc_send(child_ipc(r->m->c), IPC_SELF, r->m->id, &now, sizeof(now), -1);
+	r->have_self = !cached;
+	ipc_send(child_ipc(r->m->c), IPC_SELF, cached ? IPC_ID_NONE : r->m->id, &now, sizeof(now), -1);
 }
 
 void

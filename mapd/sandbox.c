@@ -9,9 +9,9 @@
 
 static const struct sbx_rlimit rlimits[] = {
 	{ .resource = RLIMIT_CORE, .value = 0 },
-	{ .resource = RLIMIT_FSIZE, .value = 0 },    /* writes no file */
-	{ .resource = RLIMIT_NPROC, .value = 0 },    /* starts nothing */
-	{ .resource = RLIMIT_NOFILE, .value = 160 }, /* 72 control clients, connections, pings */
+	{ .resource = RLIMIT_FSIZE, .value = IPC_CACHE_MAX }, /* opens no file; writes its cache into a passed one */
+	{ .resource = RLIMIT_NPROC, .value = 0 },             /* starts nothing */
+	{ .resource = RLIMIT_NOFILE, .value = 160 },          /* 72 control clients, connections, pings */
 	{ .resource = RLIMIT_DATA, .value = 2 * GIB },
 	{ .resource = RLIMIT_MEMLOCK, .value = 0 },
 };

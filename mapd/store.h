@@ -80,6 +80,7 @@ struct netmap {
 	int		 in_session;
 	struct pubkey	 node_key, machine_key;	/* of the session */
 	int64_t		 clock_delta;
+	const struct netmap_origin *origin;	/* a cached map is being put back; else NULL */
 	int		 rescan;		/* marks must be looked at again */
 	int64_t		*ids;			/* of the last netmap_change */
 	size_t		 capids;

@@ -28,7 +28,7 @@ const struct sbx_rule child_calls[] = {
 	SBX_ALLOW(read),		/* Noise and TLS bytes, control requests */
 	SBX_ALLOW_IF(recvmsg, SBX_BITS(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),	/* channel: messages and their descriptors */
 	SBX_ALLOW_IF(sendto, SBX_EQ(4, 0), SBX_BITS(3, MSG_DONTWAIT | MSG_NOSIGNAL)),	/* send(2); no address, no MSG_FASTOPEN */
-	SBX_ALLOW(write),
+	SBX_ALLOW(write),		/* the server's connection; mapd: its cache, into the descriptor passed for it */
 	SBX_ALLOW(writev),		/* evbuffers */
 	SBX_ALLOW(readv),
 	SBX_ALLOW_IF(recvfrom, SBX_BITS(3, MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL)),

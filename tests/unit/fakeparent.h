@@ -54,6 +54,7 @@ struct fp_msg {
 		struct ipc_browse	 browse;
 		struct ipc_exit_wish	 exit_wish;
 		struct ipc_dial_plan	 plan;
+		struct ipc_cache_done	 cache;
 	} u;
 };
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef MAPRESP_H
+#define MAPRESP_H
+
+#include "pack.h"
+#include "store.h"
+
+/*
+ * The netmap as one MapResponse (protocol.md E.5) that ingest.h takes again: what the netmap cache holds.  Written piece by
+ * piece from a snapshot, as dump.h does it; what we have added ourselves (marks of expired peers, E.12) is left out.
+ */
+struct mapresp {
+	struct netmap	*nm;
+	struct snapshot	 snap;
+	int		 phase;
+	int		 failed;	/* out of memory: the text is not whole */
+	int		 begun, any;
+	int64_t		 last;		/* id of the last peer or profile written */
+	size_t		 chunk;		/* filter */
+	const uint8_t	*rule;
+};
+
+/* 0, or -1: no netmap, or one without our own node (or too many readers).  End with mapresp_end() in any case. */
+int	 mapresp_begin(struct mapresp *r, struct netmap *nm);
+/* Append about `about` bytes (more only by one element).  1 = there is more, 0 = that was all. */
+int	 mapresp_more(struct mapresp *r, struct pb *out, size_t about);
+void	 mapresp_end(struct mapresp *r);
+
+#endif
