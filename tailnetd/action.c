@@ -6,6 +6,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
+#include "cache.h"
 #include "control.h"
 #include "log.h"
 #include "parent.h"
@@ -84,11 +85,18 @@ static void
 do_save(struct parent *p, uint32_t id, enum client_save how)
 {
 	struct client_event e = { .type = CE_SAVED, .id = id };
+	char err[300];
 	int rv;
 
 	if (how == SAVE_CLEAR)
 		state_clear_profile(&p->state, p->keys);
 	rv = how == SAVE_COMMIT ? commit_candidate(p) : save_state(p, how);
+	if (how == SAVE_CLEAR && cache_erase(p, err, sizeof(err)) == -1) { /* a logout leaves no netmap behind */
+		snprintf(p->save_err, sizeof(p->save_err), "%s", err);
+		rv = -1;
+	}
+	if (how == SAVE_COMMIT)
+		cache_update(p); /* the old key's goes before the new one is used */
 	e.u.result.ok = rv == 0;
 	e.u.result.err = rv == 0 ? "" : p->save_err;
 	parent_event(p, &e);
@@ -256,6 +264,7 @@ parent_event(struct parent *p, const struct client_event *e)
 		run_event(p, &next);
 	}
 	p->running = 0;
+	cache_update(p);
 	derive_health(p);
 	status_changed(p);
 }

@@ -503,8 +503,6 @@ config_finish(struct config *c, char *why, size_t whysize)
 	else if (c->clear_port == 0 && c->tls_port == 0)
 		snprintf(why, whysize,
 		    "transport tls: an http control-url on a private host has no TLS port; use https");
-	else if (c->netmap_cache)
-		snprintf(why, whysize, "netmap-cache yes: not supported in this version");
 	else if (c->best_effort == 0 && strlen(c->chroot_dir) >= IPC_PATH_MAX)
 		snprintf(why, whysize, "chroot-dir: longer than %d characters", IPC_PATH_MAX - 1);
 	return *why != '\0' ? -1 : 0;

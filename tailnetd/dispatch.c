@@ -9,6 +9,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
+#include "cache.h"
 #include "dispatch.h"
 #include "doctor.h"
 #include "log.h"
@@ -260,6 +261,8 @@ on_ready(void *arg, const struct ipc_msg *m)
 	bucket_init(&c->dial_rate, DIAL_RATE, DIAL_BURST, c->ready_ms);
 	bucket_init(&c->hs_rate, HS_RATE, HS_BURST, c->ready_ms);
 	own_push(c->p, c);
+	if (c->role == IPC_MAPD)
+		cache_mapd_ready(c->p);
 	dispatch_ready_work(c);
 	return 0;
 }
@@ -389,6 +392,7 @@ const struct ipc_handlers mapd_handlers = {
 	.on = { COMMON_HANDLERS, [IPC_STREAM] = dispatch_stream, [IPC_SELF] = dispatch_self,
 	    [IPC_DELTAS] = dispatch_deltas, [IPC_COUNTERS] = dispatch_counters, [IPC_LITE] = dispatch_lite,
 	    [IPC_CONTROL_TIME] = dispatch_control_time, [IPC_BROWSE] = dispatch_browse,
-	    [IPC_EXIT_WISH] = dispatch_exit_wish, [IPC_DIAL_PLAN] = dispatch_dial_plan },
+	    [IPC_EXIT_WISH] = dispatch_exit_wish, [IPC_DIAL_PLAN] = dispatch_dial_plan,
+	    [IPC_CACHE_LOADED] = cache_on_loaded, [IPC_CACHE_WRITTEN] = cache_on_written },
 	.closed = on_closed,
 };

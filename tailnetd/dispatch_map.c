@@ -2,6 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <string.h>
 
+#include "cache.h"
 #include "control.h"
 #include "dispatch.h"
 #include "log.h"
@@ -130,24 +131,28 @@ dispatch_deltas(void *arg, const struct ipc_msg *m)
 	const struct ipc_deltas *d = m->payload;
 	struct child *c = arg;
 	struct parent *p = c->p;
+	int cached = d->source == IPC_SRC_CACHED, claim = cached ? cache_claim(p) : 1;
 
-	if (d->source > IPC_SRC_LIVE || d->online > d->peers)
+	if (d->source > IPC_SRC_LIVE || d->online > d->peers || claim == -1)
 		return -1;
 	p->netmap.peers = d->peers;
 	p->netmap.online = d->online;
 	/* That it went stale is told together with the end of the stream, which is on its way (STREAM CLOSED). */
 	if (d->source != IPC_SRC_STALE || !p->client.synced)
 		p->netmap.source = (enum ipc_source)d->source;
-	if (p->netmap.dropped) {
+	if (p->netmap.dropped || claim == 0) {
 		p->netmap.source = IPC_SRC_NONE;
 		p->netmap.peers = p->netmap.online = 0;
 	}
-	if (d->data_len > 0)
+	if (d->data_len > 0 && !cached) { /* the age of a cached one was told by CACHE_LOADED */
 		p->netmap.received_ms = p->counters.last_message_mono_ms = time_mono_ms();
+		p->netmap.cached_age_ms = 0;
+	}
 	if (p->netmap.source == IPC_SRC_NONE)
 		p->netmap.have_self = 0;
 	if (walk_deltas(p, d->data, d->data_len) == -1 || d->seq != p->netmap.seq)
 		return d->data_len == 0 && d->seq <= p->netmap.seq ? 0 : -1;
+	cache_update(p);
 	status_changed(p);
 	return 0;
 }

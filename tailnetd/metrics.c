@@ -48,7 +48,7 @@ put_netmap(struct parent *p, struct buf *b)
 
 	if (p->netmap.source != IPC_SRC_NONE && p->netmap.received_ms != 0)
 		gauge(b, "netmap_age_seconds", "since the netmap last changed",
-		    (double)(now - p->netmap.received_ms) / 1000);
+		    (double)(now - p->netmap.received_ms + p->netmap.cached_age_ms) / 1000);
 	if (last != 0 && last <= now)
 		gauge(b, "last_message_age_seconds", "since the last message of a map stream",
 		    (double)(now - last) / 1000);

@@ -15,6 +15,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
+#include "cache.h"
 #include "control.h"
 #include "doctor.h"
 #include "exits.h"
@@ -373,7 +374,8 @@ parent_shutdown(struct parent *p, int exit_code)
 	notify_stopping(p->notify);
 	if (p->sup == NULL)
 		return;
-	supervise_stop_all(p->sup);
+	if (!cache_shutdown(p))
+		supervise_stop_all(p->sup);
 	if (supervise_all_gone(p->sup))
 		event_base_loopexit(p->base, NULL);
 	else
@@ -435,6 +437,7 @@ set_up(struct parent *p)
 	buf_init(&p->last_status, 1u << 20);
 	randombytes_buf(p->hash_key, sizeof(p->hash_key));
 	if ((p->status_later = evtimer_new(p->base, status_due, p)) == NULL || (p->sup = supervise_new(p)) == NULL ||
+	    (p->cache = cache_new(p)) == NULL ||
 	    (p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) == NULL) {
 		log_error("start");
 		return EXIT_STARTUP;
@@ -457,6 +460,7 @@ tear_down(struct parent *p)
 	if (p->sup != NULL)
 		supervise_free(p->sup);
 	doctor_free(p->doctor);
+	cache_free(p->cache);
 	if (p->control != NULL)
 		control_free(p->control);
 	if (p->dialler != NULL)

@@ -18,6 +18,7 @@
 #include "supervise.h"
 
 /* The parent's one context (docs/design.md), handed to everything in this room.  Prototypes are grouped by file. */
+struct cache;
 struct control;
 struct doctor;
 struct event;
@@ -34,6 +35,7 @@ struct netmap_info {			/* what mapd told of the netmap, for status and metrics; 
 	uint64_t	 seq;
 	uint32_t	 peers, online;
 	uint64_t	 received_ms;	/* monotonic, of the last change; 0 = none */
+	uint64_t	 cached_age_ms;	/* how old it was then already: it came from the cache */
 	int		 dropped;	/* logged out: what mapd still says of the old one is not shown */
 	int		 have_self;
 	struct ipc_self	 self;
@@ -67,6 +69,7 @@ struct parent {
 	struct supervisor *sup;
 	struct dialler	*dialler;
 	struct netmap_info netmap;
+	struct cache	*cache;			/* of the netmap on disk (cache.h) */
 	struct ipc_counters counters;
 	uint64_t	 registers_ok, registers_failed, dials_ok, dials_failed;
 	uint64_t	 map_open_ms;		/* this stream opened; 0 = none */

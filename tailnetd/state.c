@@ -67,6 +67,15 @@ state_set_io(struct state_store *ss, const struct state_io *io)
 
 /* --- the directory --- */
 
+int
+state_dir(const struct state_store *ss, uid_t *owner, const char **name, const struct state_io **io)
+{
+	*owner = ss->owner;
+	*name = ss->dir;
+	*io = &ss->io;
+	return ss->dirfd;
+}
+
 static int
 check_dir(const struct state_store *ss, char *err, size_t errsize)
 {

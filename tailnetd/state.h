@@ -3,6 +3,8 @@
 #ifndef STATE_H
 #define STATE_H
 
+#include <sys/types.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +58,8 @@ struct state_store;		/* directory descriptor, instance lock, last bytes written 
 struct state_store *state_open(const char *dir, int need_root, char *err, size_t errsize);
 void	 state_close(struct state_store *ss);
 void	 state_set_io(struct state_store *ss, const struct state_io *io);	/* tests */
+/* For the other file in the directory (cachefile.h): its descriptor, owner and name, and the calls to use. */
+int	 state_dir(const struct state_store *ss, uid_t *owner, const char **name, const struct state_io **io);
 enum state_result state_load(struct state_store *ss, const char *control_url, struct state *st, struct keyring *k, char *err, size_t errsize);
 /*
  * Write-ahead save: returns 0 only when the new version is durable (fsync of file and directory).  Unchanged contents are not rewritten

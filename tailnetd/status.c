@@ -34,6 +34,17 @@ kage(struct jw *w, const char *name, uint64_t since_ms)
 		jw_f1(w, (double)(time_mono_ms() - since_ms) / 1000);
 }
 
+/* A cached one may be older than the clock that ages are measured by. */
+static void
+put_netmap_age(struct jw *w, const struct netmap_info *nm)
+{
+	jw_key(w, "netmapAgeSeconds");
+	if (nm->source == IPC_SRC_NONE || nm->received_ms == 0)
+		jw_null(w);
+	else
+		jw_f1(w, (double)(time_mono_ms() - nm->received_ms + nm->cached_age_ms) / 1000);
+}
+
 static void
 kid(struct jw *w, const char *name, int64_t id)
 {
@@ -125,7 +136,7 @@ put_counters(struct jw *w, const struct parent *p)
 	jw_ki64(w, "peers", p->netmap.peers);
 	jw_key(w, "netmapSeq");
 	jw_u64(w, p->netmap.seq);
-	kage(w, "netmapAgeSeconds", p->netmap.source == IPC_SRC_NONE ? 0 : p->netmap.received_ms);
+	put_netmap_age(w, &p->netmap);
 	kage(w, "lastMessageAgeSeconds", last <= now ? last : now);
 	kage(w, "mapStreamAgeSeconds", p->map_open_ms);
 	jw_key(w, "mapStreams");

@@ -14,6 +14,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
+#include "cache.h"
 #include "doctor.h"
 #include "exits.h"
 #include "log.h"
@@ -318,6 +319,8 @@ child_gone(struct child *c, int status)
 	c->ipc = NULL;
 	dispatch_forget(c);
 	evtimer_del(c->deadline);
+	if (c == &p->sup->mapd)
+		cache_mapd_gone(p, c->violated || (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL));
 	c->pid = 0;
 	c->phase = CHILD_NONE;
 	if (never_ready && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SANDBOX) {

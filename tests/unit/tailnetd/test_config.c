@@ -69,16 +69,17 @@ test_good_values(void **unused)
 	const struct config *c;
 
 	(void)unused;
-	c = good("# comment\n\n  control-url\t\"https://HS.Example.com:8443/base/\"  # more\r\n"
-		 "server-key " MKEY "\nauth-key-file /etc/key\nca-file \"/etc/my ca\"\ntransport tls\n"
-		 "proxy http://u:p%40ss@[2001:db8::1]:3128\ncapability-version 145\nlogin manual\non-expiry "
-		 "wait\nstart-paused yes\n"
-		 "ephemeral yes\nhostname box.example\nadvertise-routes 10.0.0.0/8 2001:db8::/32 0.0.0.0/0\n"
-		 "advertise-tags tag:a tag:b-2\nlisten-port 0\nendpoints 192.0.2.1:41641 "
-		 "[2001:db8::1]:1\naccept-routes yes\n"
-		 "exit-node \"my \\\"exit\\\\\"\nstate-dir /s\ncontrol-socket /r/s\nchroot-dir /c\nlibexec-dir /l\n"
-		 "control-group g\ncontrol-operator o\nsandbox best-effort\nserver-exit honour\nmax-map-wire 64K\n"
-		 "max-map-decoded 4095M\nnetmap-cache no\nlog-level debug\nmap-watchdog 5"); /* no newline at the end */
+	c = good(
+	    "# comment\n\n  control-url\t\"https://HS.Example.com:8443/base/\"  # more\r\n"
+	    "server-key " MKEY "\nauth-key-file /etc/key\nca-file \"/etc/my ca\"\ntransport tls\n"
+	    "proxy http://u:p%40ss@[2001:db8::1]:3128\ncapability-version 145\nlogin manual\non-expiry "
+	    "wait\nstart-paused yes\n"
+	    "ephemeral yes\nhostname box.example\nadvertise-routes 10.0.0.0/8 2001:db8::/32 0.0.0.0/0\n"
+	    "advertise-tags tag:a tag:b-2\nlisten-port 0\nendpoints 192.0.2.1:41641 "
+	    "[2001:db8::1]:1\naccept-routes yes\n"
+	    "exit-node \"my \\\"exit\\\\\"\nstate-dir /s\ncontrol-socket /r/s\nchroot-dir /c\nlibexec-dir /l\n"
+	    "control-group g\ncontrol-operator o\nsandbox best-effort\nserver-exit honour\nmax-map-wire 64K\n"
+	    "max-map-decoded 4095M\nnetmap-cache yes\nlog-level debug\nmap-watchdog 5"); /* no newline at the end */
 	assert_string_equal(c->control_url, "https://HS.Example.com:8443/base");
 	assert_string_equal(c->host, "hs.example.com");
 	assert_string_equal(c->authority, "hs.example.com:8443");
@@ -99,6 +100,7 @@ test_good_values(void **unused)
 	assert_string_equal(c->exit_node, "my \"exit\\");
 	assert_int_equal(c->max_map_wire, 65536);
 	assert_int_equal(c->max_map_decoded, 4095ull << 20);
+	assert_int_equal(c->netmap_cache, 1);
 	assert_int_equal(c->map_watchdog, 5);
 	assert_int_equal(c->log_level, LOG_L_DEBUG);
 	assert_true(
@@ -164,7 +166,7 @@ test_bad_values(void **unused)
 		{ "max-map-wire 1G", "64K" },
 		{ "max-map-decoded 4096M", "64K to 4095M" },
 		{ "max-map-decoded 99999999999999999999M", "64K" },
-		{ "netmap-cache yes", "not supported in this version" },
+		{ "netmap-cache on", "yes or no" },
 		{ "log-level loud", "error, warn, info or debug" },
 		{ "map-watchdog 0", "1 to 3600" },
 		{ "control-group", "needs a value" },
