@@ -45,15 +45,28 @@ put(const void *p, size_t n)
 	}
 }
 
+static int passed = -1; /* the last descriptor that came */
+
 static void
 get(void *p, size_t n)
 {
 	char *c = p;
 
 	while (n > 0) {
-		ssize_t k = read(3, c, n);
+		union {
+			struct cmsghdr h;
+			char buf[CMSG_SPACE(sizeof(int))];
+		} ctl;
+		struct iovec v = { c, n };
+		struct msghdr m = { .msg_iov = &v,
+			.msg_iovlen = 1,
+			.msg_control = ctl.buf,
+			.msg_controllen = sizeof(ctl.buf) };
+		ssize_t k = recvmsg(3, &m, 0);
 
 		must(k > 0);
+		if (CMSG_FIRSTHDR(&m) != NULL)
+			memcpy(&passed, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(passed));
 		c += k;
 		n -= (size_t)k;
 	}
@@ -137,6 +150,90 @@ descriptors(void)
 	}
 }
 
+static void
+deltas(uint32_t source)
+{
+	static uint64_t last;
+	uint64_t seq = map.seq_base + ++last; /* it only ever grows */
+	struct {
+		struct ipc_deltas d;
+		char room[64];
+	} m;
+	struct ipc_delta_rec rec = { .seq = seq, .full = 1 };
+	size_t head = offsetof(struct ipc_deltas, data);
+
+	memset(&m, 0, sizeof(m));
+	m.d.seq = seq;
+	m.d.peers = 5;
+	m.d.source = source;
+	m.d.data_len = sizeof(rec);
+	memcpy(m.d.data, &rec, sizeof(rec));
+	send_msg(IPC_DELTAS, map_id, &m, head + sizeof(rec));
+}
+
+static void
+cache_done(unsigned type, uint32_t id, uint32_t result, uint64_t size, uint64_t seq)
+{
+	struct ipc_cache_done d;
+
+	memset(&d, 0, sizeof(d));
+	d.result = result;
+	d.size = size;
+	d.seq = seq;
+	d.received = INT64_MIN;
+	send_msg(type, id, &d, sizeof(d));
+}
+
+/* CACHE_WRITE came. */
+static void
+evil_write(uint32_t id)
+{
+	char junk[65536];
+	unsigned i;
+
+	memset(junk, 0x5a, sizeof(junk));
+	switch (EVIL) {
+	case 40: /* says that it has written, and has not */
+		cache_done(IPC_CACHE_WRITTEN, id, IPC_CACHE_OK, 1000, 1);
+		break;
+	case 41: /* twice */
+		cache_done(IPC_CACHE_WRITTEN, id, IPC_CACHE_NOTHING, 0, 1);
+		cache_done(IPC_CACHE_WRITTEN, id, IPC_CACHE_NOTHING, 0, 1);
+		break;
+	case 42: /* another's id */ cache_done(IPC_CACHE_WRITTEN, id + 1, IPC_CACHE_OK, 0, 1); break;
+	case 43: /* what is that */ cache_done(IPC_CACHE_WRITTEN, id, 99, 0, 1); break;
+	case 44: /* more than a cache may have */
+		cache_done(IPC_CACHE_WRITTEN, id, IPC_CACHE_OK, IPC_CACHE_MAX + UINT64_C(1), 1);
+		break;
+	case 45: /* rubbish, and a Seq after which nothing would ever be saved again */
+	case 46: /* rubbish that goes on after it was taken */
+		for (i = 0; i < 4; i++)
+			must(write(passed, junk, sizeof(junk)) == sizeof(junk));
+		cache_done(IPC_CACHE_WRITTEN, id, IPC_CACHE_OK, 4 * sizeof(junk), UINT64_MAX);
+		for (i = 0; EVIL == 46 && i < 4; i++) {
+			usleep(50000);
+			must(write(passed, junk, sizeof(junk)) == sizeof(junk));
+		}
+		break;
+	default: /* no answer at all */ break;
+	}
+}
+
+/* CACHE_LOAD came: an old map in which everything is over. */
+static void
+evil_load(uint32_t id)
+{
+	if (EVIL == 50) { /* looks like the answer to something else, too */
+		cache_done(IPC_CACHE_LOADED, id, IPC_CACHE_OK, 1, UINT64_MAX);
+		forged_self(IPC_ID_NONE);
+		deltas(IPC_SRC_CACHED);
+		forged_self(map_id);
+	} else if (EVIL == 51) { /* never answers, but calls it cached */
+		forged_self(IPC_ID_NONE);
+		deltas(IPC_SRC_CACHED);
+	}
+}
+
 /* After READY and MAP_START. */
 static void
 evil(void)
@@ -212,6 +309,14 @@ evil(void)
 		send_msg(IPC_LOG, 0, &l, offsetof(struct ipc_log, data) + 10);
 		break;
 	}
+	case 16: /* an answer that nobody asked for */ cache_done(IPC_CACHE_WRITTEN, 1, IPC_CACHE_OK, 1, 1); break;
+	case 17: cache_done(IPC_CACHE_LOADED, 1, IPC_CACHE_OK, 1, 1); break;
+	case 18: /* a cached netmap out of nowhere */ deltas(IPC_SRC_CACHED); break;
+	case 19: /* synchronized and cached */
+		stream(map_id, IPC_STREAM_OPEN);
+		stream(map_id, IPC_STREAM_LIVE);
+		deltas(IPC_SRC_CACHED);
+		break;
 	case 20: /* from here on: nothing that the form forbids, but nothing may come of it */
 		stream(map_id + 1000, IPC_STREAM_LIVE);
 		forged_self(map_id + 1000);
@@ -258,6 +363,8 @@ evil(void)
 			send_msg(IPC_DIAL, i, &dial, sizeof(dial));
 		}
 		break;
+	case 40 ... 49: /* something to save */ deltas(IPC_SRC_LIVE); break;
+	case 50 ... 59: break;
 	default: /* never read again */
 		for (;;)
 			pause();
@@ -281,6 +388,10 @@ main(void)
 		generation = h.generation;
 		if (h.type == IPC_HELLO)
 			say_ready(&u.hello);
+		else if (h.type == IPC_CACHE_WRITE)
+			evil_write(h.id);
+		else if (h.type == IPC_CACHE_LOAD)
+			evil_load(h.id);
 		else if (h.type == IPC_MAP_START) {
 			map = u.map;
 			map_id = h.id;
