@@ -33,7 +33,7 @@ ESCAPE     ?=
 DEPS_BUILD = gcc make pkg-config libc6-dev libevent-dev libssl-dev libjson-c-dev libsodium-dev libbsd-dev \
 	libnghttp2-dev libzstd-dev libb2-dev libqrencode-dev
 DEPS_TEST  = libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-nacl python3-h2 python3-zstandard \
-	python3-cryptography clang clang-format llvm-14 libclang-rt-14-dev mandoc wireguard-tools tinyproxy iproute2 \
+	python3-cryptography clang clang-format llvm-14 libclang-rt-14-dev mandoc wireguard-tools wireguard-go python3-prometheus-client tinyproxy iproute2 \
 	binutils procps openssl gdb
 
 # ---- flags -------------------------------------------------------------------------------------------------------------

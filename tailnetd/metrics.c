@@ -59,23 +59,23 @@ put_netmap(struct parent *p, struct buf *b)
 static void
 put_counters(struct parent *p, struct buf *b)
 {
-	const struct ipc_counters *c = &p->counters;
+	const struct ipc_counters *c = &p->counters, *o = &p->counters_before;
 
 	family(b, "map_streams", "counter", "map streams opened");
 	buf_printf(b, "tailnetd_map_streams_total %" PRIu64 "\n", p->client.map_streams);
 	family(b, "map_messages", "counter", "messages of map streams");
-	labelled(b, "map_messages_total", "kind", "full", c->msgs_full);
-	labelled(b, "map_messages_total", "kind", "delta", c->msgs_delta);
-	labelled(b, "map_messages_total", "kind", "keepalive", c->msgs_keepalive);
+	labelled(b, "map_messages_total", "kind", "full", o->msgs_full + c->msgs_full);
+	labelled(b, "map_messages_total", "kind", "delta", o->msgs_delta + c->msgs_delta);
+	labelled(b, "map_messages_total", "kind", "keepalive", o->msgs_keepalive + c->msgs_keepalive);
 	family(b, "map_bytes", "counter", "bytes of map streams");
-	labelled(b, "map_bytes_total", "layer", "wire", c->bytes_wire);
-	labelled(b, "map_bytes_total", "layer", "decoded", c->bytes_decoded);
+	labelled(b, "map_bytes_total", "layer", "wire", o->bytes_wire + c->bytes_wire);
+	labelled(b, "map_bytes_total", "layer", "decoded", o->bytes_decoded + c->bytes_decoded);
 	family(b, "register_requests", "counter", "answers to register requests");
 	labelled(b, "register_requests_total", "result", "ok", p->registers_ok);
 	labelled(b, "register_requests_total", "result", "failed", p->registers_failed);
 	family(b, "lite_updates", "counter", "lite updates");
-	labelled(b, "lite_updates_total", "result", "ok", c->lite_ok);
-	labelled(b, "lite_updates_total", "result", "failed", c->lite_failed);
+	labelled(b, "lite_updates_total", "result", "ok", o->lite_ok + c->lite_ok);
+	labelled(b, "lite_updates_total", "result", "failed", o->lite_failed + c->lite_failed);
 	family(b, "dials", "counter", "connection attempts");
 	labelled(b, "dials_total", "result", "ok", p->dials_ok);
 	labelled(b, "dials_total", "result", "failed", p->dials_failed);

@@ -70,7 +70,8 @@ struct parent {
 	struct dialler	*dialler;
 	struct netmap_info netmap;
 	struct cache	*cache;			/* of the netmap on disk (cache.h) */
-	struct ipc_counters counters;
+	struct ipc_counters counters;		/* of the mapd that runs */
+	struct ipc_counters counters_before;	/* of all that ran before it: a restart takes nothing back */
 	uint64_t	 registers_ok, registers_failed, dials_ok, dials_failed;
 	uint64_t	 map_open_ms;		/* this stream opened; 0 = none */
 

@@ -283,13 +283,28 @@ tell_death(struct child *c, int status)
 }
 
 static void
+keep_counters(struct parent *p)
+{
+	struct ipc_counters *to = &p->counters_before, *from = &p->counters;
+
+	to->msgs_full += from->msgs_full;
+	to->msgs_delta += from->msgs_delta;
+	to->msgs_keepalive += from->msgs_keepalive;
+	to->bytes_wire += from->bytes_wire;
+	to->bytes_decoded += from->bytes_decoded;
+	to->lite_ok += from->lite_ok;
+	to->lite_failed += from->lite_failed;
+	memset(from, 0, sizeof(*from));
+}
+
+static void
 forget_netmap(struct parent *p)
 {
+	keep_counters(p);
 	p->netmap.source = IPC_SRC_NONE;
 	p->netmap.have_self = 0;
 	p->netmap.peers = p->netmap.online = 0;
 	p->netmap.received_ms = p->map_open_ms = 0;
-	p->counters.last_message_mono_ms = 0;
 }
 
 static void
