@@ -7,7 +7,7 @@
     make bench BENCH="ingest delta"             some sections
     make bench BENCH=full                       everything, with 250,000 peers (-f is the same)
 
-Sections: start ingest delta latency idle sizes rtt store storm go.  The daemon is the real one, all its processes and its sandbox;
+Sections: start ingest delta latency idle sizes rtt store storm churn go.  The daemon is the real one, all its processes and its sandbox;
 the server is the scripted one of the e2e tests on loopback, which encodes everything before the clock starts.
 """
 import contextlib
@@ -20,6 +20,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "e2e")]
+import churn  # noqa: E402
 import gobench  # noqa: E402
 import harness  # noqa: E402
 import storm  # noqa: E402
@@ -27,11 +28,11 @@ from controlserver import CA, big_peers, make_peer  # noqa: E402
 from measure import Processes, emit, memory, quantile, say  # noqa: E402
 from tailnet import AUTH_KEY, FIRST, BenchServer, flips, label, pairs, send_all, small_peers  # noqa: E402
 
-SECTIONS = ("sizes", "start", "idle", "ingest", "delta", "latency", "rtt", "store", "storm", "go")
+SECTIONS = ("sizes", "start", "idle", "ingest", "delta", "latency", "rtt", "store", "storm", "churn", "go")
 SIZES = (1000, 10000, 100000)
 BIG = 250000
 ROUNDS = 7  # of a start
-BATCH, BATCHES = 400, 10  # deltas sent at a time
+BATCH, BATCHES = 2000, 2  # deltas sent at a time
 ONE_WAY = 50  # ms, of the delaying proxy
 
 
@@ -322,6 +323,17 @@ def sec_storm(want):
     emit("storm_synchronized", int(r["synced"]), "bool")
 
 
+def sec_churn(want):
+    """10,000 peers: what a burst and a million deltas leave behind."""
+    with BenchServer(peers=big_peers(churn.PEERS)) as s, daemon(s.url) as d:
+        m = s.map(timeout=60)
+        m.send_raw(s.frames(m)[0])
+        d.wait_sync()
+        harness.until(lambda: not d.process("authd")["pid"], 30, "authd gone")  # it idles for a while after a login
+        churn.burst(d, m)
+        churn.drift(d, m)
+
+
 def sec_go(want, program, sizes):
     for mode in ("controlclient", "tsp"):
         for n, kind, make in [(n, "", big_peers) for n in sizes if n <= 100000] + [(100000, "_small", small_peers)]:
@@ -344,7 +356,8 @@ def main(args):
         program = gobench.build(tmp) if {"go", "rtt"} & set(want) else None
         todo = [(n, lambda f=f: f(want)) for n, f in (("sizes", sec_sizes), ("start", sec_start), ("idle", sec_idle))]
         todo += [("ingest delta latency", lambda: sec_scale(want, sizes)), ("rtt", lambda: sec_rtt(want, program)),
-                 ("store", lambda: sec_store(want)), ("storm", lambda: sec_storm(want)), ("go", lambda: program and sec_go(want, program, sizes))]
+                 ("store", lambda: sec_store(want)), ("storm", lambda: sec_storm(want)), ("churn", lambda: sec_churn(want)),
+                 ("go", lambda: program and sec_go(want, program, sizes))]
         for names, f in todo:
             if not set(names.split()) & set(want):
                 continue
