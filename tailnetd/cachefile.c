@@ -77,6 +77,7 @@ cachefile_create(struct cachefile *cf, char *err, size_t errsize)
 	int fd;
 
 	cachefile_abort(cf);
+	(void)cf->io->unlinkat(cf->dirfd, CACHEFILE_TEMP, 0); /* ours alone: we hold the lock */
 	cf->temp = cf->io->create(cf->dirfd, CACHEFILE_TEMP, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC);
 	if (cf->temp == -1)
 		return failed(cf, err, errsize, "make");
@@ -90,10 +91,11 @@ cachefile_create(struct cachefile *cf, char *err, size_t errsize)
 void
 cachefile_abort(struct cachefile *cf)
 {
-	if (cf->temp != -1)
-		close(cf->temp);
+	if (cf->temp == -1)
+		return;
+	close(cf->temp);
 	cf->temp = -1;
-	(void)cf->io->unlinkat(cf->dirfd, CACHEFILE_TEMP, 0); /* ours alone: we hold the lock */
+	(void)cf->io->unlinkat(cf->dirfd, CACHEFILE_TEMP, 0);
 }
 
 /* Whoever wrote it is not trusted: it must be the file that we made, of the size that was told. */
@@ -135,6 +137,7 @@ int
 cachefile_remove(struct cachefile *cf, char *err, size_t errsize)
 {
 	cachefile_abort(cf);
+	(void)cf->io->unlinkat(cf->dirfd, CACHEFILE_TEMP, 0); /* in case that failed before */
 	if (cf->io->unlinkat(cf->dirfd, CACHEFILE_NAME, 0) == -1)
 		return errno == ENOENT ? 0 : failed(cf, err, errsize, "remove");
 	return cf->io->fsync(cf->dirfd) == 0 ? 1 : failed(cf, err, errsize, "remove");
