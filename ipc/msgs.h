@@ -290,6 +290,7 @@ struct ipc_counters {				/* at most one a second while they change, and in answe
 };
 
 struct ipc_lite { uint32_t generation; uint32_t ok; uint32_t http_status; IPC_TEXT(err, IPC_ERR_MAX); };
+struct ipc_limit { IPC_TEXT(text, IPC_ERR_MAX); };	/* the server passed a limit of security.md D15; after LIVE if that message was taken */
 struct ipc_control_time { int64_t sec; };
 struct ipc_browse { IPC_TEXT(url, IPC_URL_MAX); };
 struct ipc_exit_wish { int32_t code; };
@@ -338,6 +339,7 @@ struct ipc_dial_plan { uint32_t n; struct ipc_plan_entry e[IPC_MAX_PLAN]; };
 	X(DELTAS,	C2P, M,  NOFD,  TAIL,  struct ipc_deltas,	IDLE|BUSY)		\
 	X(COUNTERS,	C2P, M,  NOFD,  EXACT, struct ipc_counters,	IDLE|BUSY)		\
 	X(LITE,		C2P, M,  NOFD,  EXACT, struct ipc_lite,		IDLE|BUSY)		\
+	X(LIMIT,	C2P, M,  NOFD,  EXACT, struct ipc_limit,	IDLE|BUSY)		\
 	X(CONTROL_TIME,	C2P, M,  NOFD,  EXACT, struct ipc_control_time,	IDLE|BUSY)		\
 	X(BROWSE,	C2P, M,  NOFD,  EXACT, struct ipc_browse,	IDLE|BUSY)		\
 	X(EXIT_WISH,	C2P, M,  NOFD,  EXACT, struct ipc_exit_wish,	IDLE|BUSY)		\

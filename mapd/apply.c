@@ -25,6 +25,8 @@ struct apply {
 
 #define CLOCK_SLACK 60 /* seconds; protocol.md E.12 */
 
+const char netmap_too_many[] = "too many peers";
+
 static const uint32_t field_bits[VF_COUNT] = {
 	[VF_SELF] = IPC_F_SELF,
 	[VF_DNS] = IPC_F_DNS,
@@ -202,7 +204,7 @@ prepare_peers(struct apply *a, struct wtime now)
 	if (delta_collect(&a->d, a->v->peers, st, now) == -1 || delta_ready(&a->d, corrected) == -1)
 		return -1;
 	if (a->d.adds > a->d.removals && recset_count(a->v->peers->set) + a->d.adds - a->d.removals > st->max_peers) {
-		a->why = "too many peers";
+		a->why = netmap_too_many;
 		return -1;
 	}
 	return 0;

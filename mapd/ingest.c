@@ -46,6 +46,18 @@ ingest_limits(struct ingest *g)
 	return &g->lim;
 }
 
+int
+ingest_over_limit(const struct ingest *g)
+{
+	return g->ps.limit;
+}
+
+size_t
+ingest_dropped(const struct ingest *g)
+{
+	return g->ps.dropped;
+}
+
 const char *
 ingest_error(const struct ingest *g)
 {
@@ -94,6 +106,7 @@ ingest_begin(struct ingest *g)
 	g->last = 0;
 	g->err[0] = '\0';
 	g->ps.dropped = 0;
+	g->ps.limit = 0;
 }
 
 int
@@ -103,6 +116,13 @@ ingest_refuse(struct ingest *g, const char *why)
 		snprintf(g->err, sizeof(g->err), "%s", why);
 	g->where = REFUSED;
 	return -1;
+}
+
+int
+ingest_limit(struct ingest *g, const char *why)
+{
+	g->ps.limit = 1;
+	return ingest_refuse(g, why);
 }
 
 /* --- the walk --- */
@@ -117,7 +137,7 @@ wait_for_more(struct ingest *g)
 	size_t have = g->len - g->off;
 
 	if (have > g->lim.max_member)
-		return ingest_refuse(g, "a member is too large");
+		return ingest_limit(g, "a member is too large");
 	g->need = have < 64 ? have + 1 : have * 2;
 	if (g->need > g->lim.max_member)
 		g->need = g->lim.max_member + 1;
@@ -152,7 +172,7 @@ pull(struct ingest *g, enum type_id t, unsigned depth)
 	switch (parse_value(ps, t)) {
 	case PARSE_OK:
 		g->off = (size_t)(ps->p - g->win);
-		return g->off - from > g->lim.max_member ? ingest_refuse(g, "a member is too large") : 0;
+		return g->off - from > g->lim.max_member ? ingest_limit(g, "a member is too large") : 0;
 	case PARSE_MORE: return wait_for_more(g);
 	default: return parse_error(g);
 	}
@@ -361,6 +381,7 @@ ingest_apply(struct ingest *g, struct wtime now, struct netmap_change *ch)
 	if (r == -1) {
 		g->where = AT_START;
 		ingest_refuse(g, why);
+		g->ps.limit = why == netmap_too_many;
 	}
 	ingest_discard(g);
 	return r;

@@ -73,6 +73,8 @@ int	 ingest_apply(struct ingest *g, struct wtime now, struct netmap_change *ch);
  */
 int	 ingest_restore(struct ingest *g, const struct netmap_origin *o, struct wtime now, struct netmap_change *ch);
 void	 ingest_discard(struct ingest *g);
+int	 ingest_over_limit(const struct ingest *g);		/* it was refused because of a limit (security.md D15) */
+size_t	 ingest_dropped(const struct ingest *g);		/* items of this message that were left out because of one */
 const char *ingest_error(const struct ingest *g);	/* one line for people and status: "Peers[3].Key: not a node key" */
 
 #endif

@@ -81,7 +81,7 @@ clean_string(struct parser *ps, const uint8_t **s, size_t *n)
 	if ((r = raw_string(ps, s, n, &plain)) != PARSE_OK)
 		return r;
 	if (*n > PARSE_STRING)
-		return parse_fail(ps, "string too long");
+		return parse_limit(ps, "string too long");
 	if (plain)
 		return PARSE_OK;
 	ps->scratch.n = 0;

@@ -39,6 +39,7 @@ struct mapstream {
 	char err[IPC_ERR_MAX + 1];
 	char *urls[URLS_SEEN]; /* shown in this stream (FLD-17), the oldest is forgotten */
 	unsigned nurls;
+	int told_dropped; /* in this stream */
 };
 
 static void
@@ -80,7 +81,7 @@ reset(struct mapstream *s)
 		s->urls[i] = NULL;
 	}
 	s->nurls = 0;
-	s->status = s->live = s->sleeping = s->ended = s->suspect = 0;
+	s->status = s->live = s->told_dropped = s->sleeping = s->ended = s->suspect = 0;
 	s->err[0] = '\0';
 }
 
@@ -114,6 +115,25 @@ refuse(struct mapstream *s, const char *what, const char *why)
 	if (s->request != NULL)
 		request_cancel(s->request);
 	end_soon(s);
+}
+
+/* A limit of security.md D15 was passed. */
+static void
+tell_limit(struct mapstream *s, const char *text)
+{
+	struct ipc_limit msg;
+
+	memset(&msg, 0, sizeof(msg));
+	IPC_SET(&msg, text, text, strlen(text));
+	ipc_send(child_ipc(s->m->c), IPC_LIMIT, s->m->id, &msg, sizeof(msg), -1);
+}
+
+static void
+refuse_message(struct mapstream *s)
+{
+	refuse(s, "map response refused", ingest_error(s->ingest));
+	if (ingest_over_limit(s->ingest))
+		tell_limit(s, s->err);
 }
 
 /* --- what a message asks for beside the netmap --- */
@@ -197,12 +217,12 @@ apply(struct mapstream *s)
 {
 	const struct ingest_side *side = ingest_side(s->ingest);
 	struct netmap_change ch;
-	int keepalive = side->keepalive, rv;
+	int keepalive = side->keepalive, dropped = ingest_dropped(s->ingest) > 0, rv;
 	size_t bytes = side->bytes;
 
 	memset(&ch, 0, sizeof(ch));
 	if ((rv = ingest_apply(s->ingest, time_wall(), &ch)) == -1) {
-		refuse(s, "map response refused", ingest_error(s->ingest));
+		refuse_message(s);
 		return -1;
 	}
 	count(s, keepalive, rv == 1 && ch.full, bytes);
@@ -211,6 +231,12 @@ apply(struct mapstream *s)
 	if (!keepalive && !s->live) {
 		s->live = 1;
 		mapd_stream_report(s->m, IPC_STREAM_LIVE, 200, 0, "");
+	}
+	if (dropped && !s->told_dropped) {
+		s->told_dropped = 1;
+		tell_limit(s,
+		    "the server sent more of one thing (addresses or endpoints of a node, DNS routes, a capability) "
+		    "than is kept: the rest is left out");
 	}
 	if (!s->ended)
 		arm_watchdog(s);
@@ -235,7 +261,7 @@ message(struct mapstream *s)
 
 	evtimer_del(s->watchdog); /* KA-06 */
 	if (ingest_end(s->ingest) == -1) {
-		refuse(s, "map response refused", ingest_error(s->ingest));
+		refuse_message(s);
 		return -1;
 	}
 	side = ingest_side(s->ingest);
@@ -264,6 +290,8 @@ feed(struct mapstream *s, const uint8_t *p, size_t n)
 	while (done < n && !s->sleeping) {
 		if ((rv = mapframe_feed_one(s->frame, p + done, n - done, &used)) == -1) {
 			refuse(s, "map stream", mapframe_error(s->frame));
+			if (mapframe_over_limit(s->frame) || ingest_over_limit(s->ingest))
+				tell_limit(s, s->err);
 			return -1;
 		}
 		done += used;

@@ -274,7 +274,7 @@ value(struct parser *ps, enum type_id t, int top)
 
 	parse_space(ps);
 	if (++ps->values > PARSE_VALUES)
-		return parse_fail(ps, "too many values");
+		return parse_limit(ps, "too many values");
 	switch (*ps->p) {
 	case '"': return lex_string(ps, k);
 	case '{':
@@ -284,7 +284,7 @@ value(struct parser *ps, enum type_id t, int top)
 		if (k != JK_ANY && k < JK_OBJ)
 			return parse_fail(ps, kind_error(k));
 		if (ps->depth >= PARSE_DEPTH)
-			return parse_fail(ps, "nested too deeply");
+			return parse_limit(ps, "nested too deeply");
 		ps->depth++;
 		r = *ps->p == '{' ? object(ps, jt, top) : array(ps, jt);
 		ps->depth--;

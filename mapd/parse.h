@@ -36,6 +36,7 @@ struct parser {
 	unsigned	 depth;		/* of the containers around: set by the caller */
 	size_t		 values;
 	size_t		 dropped;	/* items left out because of a limit */
+	int		 limit;		/* PARSE_BAD: because of a limit; never reset here */
 	/* Members of the object that parse_value() was called for, in order, each name once. */
 	struct parse_member *top;
 	size_t		 ntop;
@@ -68,6 +69,13 @@ parse_fail(struct parser *ps, const char *why)
 	ps->why = why;
 	ps->path[0] = '\0';
 	return PARSE_BAD;
+}
+
+static inline enum parse_result
+parse_limit(struct parser *ps, const char *why)
+{
+	ps->limit = 1;
+	return parse_fail(ps, why);
 }
 
 static inline void

@@ -115,6 +115,7 @@ void	 stage_clear(struct stage *st);
 int	 nodelist_add(struct nodelist *l, struct node *n);	/* takes n; 0, or -1 (n freed) */
 void	 nodelist_clear(struct nodelist *l);
 
+extern const char netmap_too_many[];	/* the reason for -1 that is a limit of D15 */
 /* 1 changed, 0 not, -1 refused with a reason.  Empties st in every case. */
 int	 netmap_apply(struct netmap *nm, struct stage *st, struct wtime now, struct netmap_change *ch, const char **why);
 

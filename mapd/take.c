@@ -134,7 +134,7 @@ take_element(struct ingest *g)
 	}
 	if (nodelist_add(l, n) == -1)
 		return ingest_refuse(g, "out of memory");
-	return l->len > g->lim.max_peers ? ingest_refuse(g, "too many peers") : 0;
+	return l->len > g->lim.max_peers ? ingest_limit(g, "too many peers") : 0;
 }
 
 static int

@@ -28,6 +28,7 @@ struct ingest {
 };
 
 int	 ingest_refuse(struct ingest *g, const char *why);	/* -1 */
+int	 ingest_limit(struct ingest *g, const char *why);	/* the same, because of a limit */
 
 /* Members that are taken element by element; their type is that of the element. */
 int	 take_is_list(unsigned name);

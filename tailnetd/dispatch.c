@@ -391,7 +391,7 @@ const struct ipc_handlers doctor_handlers = {
 const struct ipc_handlers mapd_handlers = {
 	.on = { COMMON_HANDLERS, [IPC_STREAM] = dispatch_stream, [IPC_SELF] = dispatch_self,
 	    [IPC_DELTAS] = dispatch_deltas, [IPC_COUNTERS] = dispatch_counters, [IPC_LITE] = dispatch_lite,
-	    [IPC_CONTROL_TIME] = dispatch_control_time, [IPC_BROWSE] = dispatch_browse,
+	    [IPC_LIMIT] = dispatch_limit, [IPC_CONTROL_TIME] = dispatch_control_time, [IPC_BROWSE] = dispatch_browse,
 	    [IPC_EXIT_WISH] = dispatch_exit_wish, [IPC_DIAL_PLAN] = dispatch_dial_plan,
 	    [IPC_CACHE_LOADED] = cache_on_loaded, [IPC_CACHE_WRITTEN] = cache_on_written },
 	.closed = on_closed,

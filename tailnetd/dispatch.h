@@ -21,6 +21,7 @@ int	 dispatch_self(void *arg, const struct ipc_msg *m);
 int	 dispatch_deltas(void *arg, const struct ipc_msg *m);
 int	 dispatch_counters(void *arg, const struct ipc_msg *m);
 int	 dispatch_lite(void *arg, const struct ipc_msg *m);
+int	 dispatch_limit(void *arg, const struct ipc_msg *m);
 int	 dispatch_control_time(void *arg, const struct ipc_msg *m);
 int	 dispatch_browse(void *arg, const struct ipc_msg *m);
 int	 dispatch_exit_wish(void *arg, const struct ipc_msg *m);

@@ -47,6 +47,8 @@ dispatch_stream(void *arg, const struct ipc_msg *m)
 	e.u.closed.err = err;
 	if (s->what == IPC_STREAM_OPEN)
 		c->p->map_open_ms = time_mono_ms();
+	if (s->what == IPC_STREAM_LIVE && health_clear(&c->p->health, HEALTH_SERVER_LIMIT))
+		status_changed(c->p);
 	if (s->what == IPC_STREAM_LIVE)
 		c->p->counters.last_message_mono_ms = time_mono_ms();
 	if (s->what == IPC_STREAM_CLOSED) {
@@ -164,6 +166,24 @@ dispatch_counters(void *arg, const struct ipc_msg *m)
 
 	c->p->counters = *(const struct ipc_counters *)m->payload;
 	control_counters_came(c->p->control);
+	return 0;
+}
+
+/* Until the next stream delivers a netmap that keeps to the limits. */
+int
+dispatch_limit(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_limit *l = m->payload;
+	struct child *c = arg;
+	char text[IPC_ERR_MAX + 1];
+
+	if (!IPC_OK(l, text) || l->text_len == 0)
+		return -1;
+	IPC_STR(l, text, text);
+	if (health_raise(&c->p->health, HEALTH_SERVER_LIMIT, text)) {
+		log_warnx("a limit was passed: %s", text);
+		status_changed(c->p);
+	}
 	return 0;
 }
 

@@ -15,6 +15,7 @@ static const struct {
 	[HEALTH_SANDBOX_DEGRADED] = { "sandbox-degraded", "medium" },
 	[HEALTH_CLOCK_WRONG] = { "clock-wrong", "medium" },
 	[HEALTH_KEY_EXPIRED] = { "node-key-expired", "high" },
+	[HEALTH_SERVER_LIMIT] = { "server-limit", "medium" },
 	[HEALTH_NOT_APPROVED] = { "machine-not-approved", "medium" },
 };
 

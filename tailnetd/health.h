@@ -6,7 +6,7 @@
 /* What is wrong with this daemon right now, for status, metrics and people.  One entry per code. */
 enum health_code {
 	HEALTH_SERVER_KEY_CHANGED, HEALTH_STATE_NOT_SAVED, HEALTH_STATE_RECOVERED, HEALTH_CHILD_CRASH, HEALTH_SANDBOX_DEGRADED,
-	HEALTH_CLOCK_WRONG, HEALTH_KEY_EXPIRED, HEALTH_NOT_APPROVED, HEALTH_COUNT
+	HEALTH_CLOCK_WRONG, HEALTH_KEY_EXPIRED, HEALTH_NOT_APPROVED, HEALTH_SERVER_LIMIT, HEALTH_COUNT
 };
 struct health { struct { int on; char text[300]; } h[HEALTH_COUNT]; };
 

@@ -28,6 +28,7 @@ struct mapframe {
 	size_t hdr_have;
 	uint64_t skip;
 	ZSTD_DCtx *z;
+	int limit; /* the error is that one was passed */
 	char error[128];
 };
 
@@ -42,6 +43,8 @@ static int __attribute__((format(printf, 2, 3))) fail(struct mapframe *m, const 
 	m->z = NULL;
 	return -1;
 }
+
+#define over_limit(m, ...) ((m)->limit = 1, fail((m), __VA_ARGS__))
 
 struct mapframe *
 mapframe_new(const struct mapframe_config *cfg, const struct mapframe_ops *ops, void *arg)
@@ -65,6 +68,12 @@ mapframe_free(struct mapframe *m)
 	free(m);
 }
 
+int
+mapframe_over_limit(const struct mapframe *m)
+{
+	return m->limit;
+}
+
 const char *
 mapframe_error(const struct mapframe *m)
 {
@@ -80,10 +89,10 @@ give(struct mapframe *m, const uint8_t *p, size_t n)
 		return 0;
 	m->decoded += n;
 	if (m->decoded > m->cfg.max_decoded)
-		return fail(m, "a map frame holds more than %llu decoded bytes",
+		return over_limit(m, "a map frame holds more than %llu decoded bytes",
 		    (unsigned long long)m->cfg.max_decoded);
 	if (m->decoded > MAPFRAME_RATIO_FREE && m->decoded / MAPFRAME_RATIO_MAX > m->wire)
-		return fail(m, "a map frame is compressed more than %d to 1", MAPFRAME_RATIO_MAX);
+		return over_limit(m, "a map frame is compressed more than %d to 1", MAPFRAME_RATIO_MAX);
 	if (m->ops.data(m->arg, p, n) != 0)
 		return fail(m, "stopped by its reader");
 	return 0;
@@ -97,11 +106,11 @@ check_header(struct mapframe *m, struct zframe *z)
 	if (z->dict != 0)
 		return fail(m, "a map frame wants a zstd dictionary");
 	if (z->content != ZFRAME_UNKNOWN && z->content > m->cfg.max_decoded - m->decoded)
-		return fail(m, "a map frame announces %llu decoded bytes", (unsigned long long)z->content);
+		return over_limit(m, "a map frame announces %llu decoded bytes", (unsigned long long)z->content);
 	if (z->window <= WINDOW_MAX)
 		return 0;
 	if (z->window != z->content)
-		return fail(m, "a map frame wants a zstd window of %llu bytes", (unsigned long long)z->window);
+		return over_limit(m, "a map frame wants a zstd window of %llu bytes", (unsigned long long)z->window);
 	z->hdr_len = zframe_set_window(m->hdr, MAPFRAME_WINDOW_LOG);
 	return 0;
 }
@@ -211,7 +220,7 @@ begin(struct mapframe *m)
 	if (m->left == 0)
 		return fail(m, "a map frame of length 0");
 	if (m->left > m->cfg.max_wire)
-		return fail(m, "a map frame announces %llu bytes, at most %llu are allowed",
+		return over_limit(m, "a map frame announces %llu bytes, at most %llu are allowed",
 		    (unsigned long long)m->left, (unsigned long long)m->cfg.max_wire);
 	if (m->ops.begin(m->arg, (uint32_t)m->left) != 0)
 		return fail(m, "stopped by its reader");
