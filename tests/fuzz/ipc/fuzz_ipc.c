@@ -2,6 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <sys/socket.h>
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,7 +30,7 @@ struct run {
 	struct ipc *c;
 	struct event_base *base;
 	int raw;
-	int closed;
+	int closed, parent;
 	int spite; /* the so-manieth handler call says -1, or frees */
 	int frees;
 	struct buf text;
@@ -155,6 +156,37 @@ message(uint8_t *out, unsigned type, unsigned bend, const uint8_t *fill, size_t 
 	return sizeof(h) + len;
 }
 
+/* op[1]: bit 0 one message of ours, bit 1 many, bit 2 chunks, bit 3 the other end reads. */
+static void
+speak(struct run *r, const uint8_t *op, const uint8_t *fill, size_t nfill)
+{
+	static char text[70000], sink[65536];
+	struct ipc_log log = { .level = 1 };
+	struct ipc_empty none = { 0 };
+	unsigned i;
+
+	for (i = 0; i < sizeof(text); i++)
+		text[i] = nfill > 0 ? (char)fill[i % nfill] : 'x';
+	log.data_len = ipc_text_put(log.data, sizeof(log.data), text, op[2] * 3u);
+	for (i = 0; r->c != NULL && i < ((op[1] & 2) != 0 ? 600u : op[1] & 1u); i++) {
+		if (r->parent)
+			(void)ipc_send(r->c, IPC_CA, i, &none, sizeof(none), dup(0));
+		else
+			(void)ipc_send(r->c, IPC_LOG, i, &log, offsetof(struct ipc_log, data) + log.data_len, -1);
+	}
+	for (i = 0; r->c != NULL && r->parent && (op[1] & 4) != 0 && i < ((op[1] & 2) != 0 ? 8u : 1u); i++)
+		(void)ipc_send_chunks(r->c, IPC_HOSTINFO, 1, text, op[2] * 270u);
+	if (r->c != NULL)
+		ipc_flush(r->c, op[1] & 1);
+	turn(r);
+	if ((op[1] & 8) != 0)
+		while (recv(r->raw, sink, sizeof(sink), MSG_DONTWAIT) > 0)
+			turn(r);
+	if (r->c != NULL)
+		r->sum +=
+		    (unsigned)ipc_get_state(r->c) + (unsigned)ipc_queued(r->c) + (unsigned)ipc_type_name(op[2])[0];
+}
+
 static void
 operate(struct run *r, const uint8_t *op, const uint8_t *fill, size_t nfill)
 {
@@ -168,11 +200,7 @@ operate(struct run *r, const uint8_t *op, const uint8_t *fill, size_t nfill)
 		if (r->c != NULL)
 			ipc_set_state(r->c, (enum ipc_state)(1 << op[1] % 3));
 		break;
-	case 2: /* our own end speaks, if it may */
-		if (r->c != NULL && op[1] % 2)
-			ipc_flush(r->c, 0);
-		turn(r);
-		break;
+	case 2: /* our own end speaks, if it may */ speak(r, op, fill, nfill); break;
 	case 3: /* in two pieces */
 		n = message(msg, op[1], op[2], fill, nfill);
 		cut = op[2] < n ? op[2] : n;
@@ -205,6 +233,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	h.closed = closed;
 	r.base = event_base_new();
 	r.raw = sv[1];
+	r.parent = (data[0] & 1) == 0;
 	r.spite = data[1] % 16;
 	r.frees = data[1] >= 128;
 	buf_init(&r.text, 100000);

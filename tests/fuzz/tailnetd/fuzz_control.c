@@ -7,9 +7,14 @@
 
 #define SEPARATOR   0xff /* never part of a good command */
 #define MAX_CLIENTS 6
+#define NOBODY      65534
+#define OPERATOR    65533
 #define MAX_FDS     64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int held[MAX_CLIENTS];
+static unsigned nheld;
 
 static unsigned
 open_fds(void)
@@ -34,31 +39,63 @@ check_answer(const struct buf *b)
 	ps_need(buf_ptr(b)[n - 1] == '\n', "half a line as an answer");
 }
 
-/* The first byte says how the client behaves: bit 0 writes in two pieces, bit 1 closes its writing end, bit 2 never reads. */
+/* Somebody of the group, or the control-operator.  Only root can be others. */
+static int
+connect_as(struct psim *s, uint8_t how)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	uid_t me = geteuid();
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)chmod(s->dir, 0711);
+	if (me == 0 && (how & 24) != 0)
+		(void)!seteuid((how & 8) != 0 ? NOBODY : OPERATOR);
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/sock", s->dir);
+	ps_need(fd != -1 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0, "connect");
+	(void)!seteuid(me); /* before it is accepted */
+	ps_run(s);
+	return fd;
+}
+
+/* The first byte says how the client behaves: bit 0 writes in two pieces, bit 1 closes its writing end, bit 2 never reads, bit 3 is of the
+ * group, bit 4 is the operator, bit 5 is one of ten, bit 6 stays to the end, bit 7 does not wait for an answer. */
 static void
 one_client(struct psim *s, const uint8_t *data, size_t n)
 {
 	uint8_t how = n > 0 ? data[0] : 0;
+	int fresh = !s->p.stopping;
 	const uint8_t *line = n > 0 ? data + 1 : data;
 	size_t len = n > 0 ? n - 1 : 0, first = (how & 1) != 0 ? len / 2 : len;
 	struct buf answer;
-	int fd = ps_connect(s);
+	int fd = connect_as(s, how), crowd[9], i;
 
+	for (i = 0; i < 9; i++)
+		crowd[i] = (how & 32) != 0 ? connect_as(s, how) : -1;
 	buf_init(&answer, PS_MAX_ANSWER);
 	(void)!send(fd, line, first, MSG_NOSIGNAL);
-	ps_run(s);
+	if ((how & 128) == 0)
+		ps_run(s);
 	(void)!send(fd, line + first, len - first, MSG_NOSIGNAL);
 	if ((how & 2) != 0)
 		shutdown(fd, SHUT_WR);
+	if ((how & 128) != 0)
+		shutdown(fd, SHUT_RD);
 	if ((how & 4) == 0) {
 		(void)ps_read(s, fd, &answer);
 		check_answer(&answer);
 	}
 	ps_run(s);
-	close(fd);
+	if ((how & 64) != 0 && nheld < MAX_CLIENTS)
+		held[nheld++] = fd;
+	else
+		close(fd);
+	for (i = 0; i < 9; i++)
+		if (crowd[i] != -1)
+			close(crowd[i]);
 	ps_run(s);
 	buf_free(&answer);
-	s->p.stopping = 0; /* `shutdown`: the others are served all the same */
+	if (!fresh)
+		s->p.stopping = 0; /* `shutdown`: the others are served all the same */
 }
 
 /* Some clients one after the other, each with its one line, against one daemon. */
@@ -69,12 +106,25 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *end = data + size;
 	unsigned i, before = open_fds();
 
+	s->p.ids.has_operator = 1;
+	s->p.ids.operator_uid = OPERATOR;
+
 	for (i = 0; i < MAX_CLIENTS && size > 0 && data < end; i++) {
 		const uint8_t *sep = memchr(data, SEPARATOR, (size_t)(end - data));
 
 		one_client(s, data, (size_t)((sep != NULL ? sep : end) - data));
 		data = sep != NULL ? sep + 1 : end;
 	}
+	s->p.stopping = 0;
+	while (nheld > 0) {
+		struct buf b;
+
+		buf_init(&b, PS_MAX_ANSWER);
+		(void)ps_read(s, held[--nheld], &b);
+		buf_free(&b);
+		close(held[nheld]);
+	}
+	ps_run(s);
 	ps_need(open_fds() == before, "a descriptor was left open");
 	ps_need(strncmp(ps_ask(s, "status"), "{\"v\":1,", 7) == 0, "no status afterwards");
 	ps_free(s);

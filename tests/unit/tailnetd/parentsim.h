@@ -17,6 +17,7 @@
 #include <event2/event.h>
 
 #include "control.h"
+#include "doctor.h"
 #include "log.h"
 #include "parent.h"
 #include "watch.h"
@@ -102,7 +103,9 @@ ps_new(const char *more_config)
 	buf_init(&p->last_status, 1u << 20);
 	p->status_later = evtimer_new(p->base, ps_status_due, p);
 	ps_need((p->sup = supervise_new(p)) != NULL, "supervisor");
-	p->sup->authd.not_before = p->sup->mapd.not_before = time_mono_ms() + 1000000000;
+	p->sup->authd.not_before = p->sup->mapd.not_before = p->sup->doctor.not_before =
+	    time_mono_ms() + 1000000000;
+	ps_need((p->doctor = doctor_new(p)) != NULL, "doctor");
 	ps_need((p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) != NULL, "dialler");
 	client_boot(p);
 	ps_need(own_start(p) == 0, "own state");
@@ -131,6 +134,7 @@ ps_free(struct psim *s)
 
 	p->stopping = 2;
 	supervise_free(p->sup);
+	doctor_free(p->doctor);
 	control_free(p->control);
 	dialler_free(p->dialler);
 	for (t = 0; t < CT_COUNT; t++)
