@@ -64,7 +64,7 @@ static void
 complain(struct cache *c, const char *text)
 {
 	if (!c->said)
-		log_warnx("%s", text);
+		log_warnx("netmap cache: %s", text);
 	c->said = 1;
 }
 
