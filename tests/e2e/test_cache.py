@@ -604,5 +604,5 @@ def test_full_disk(server, make_daemon, tmp_path):
         assert d.log().count(line) == 1 and d.status()["peers"] == 5000
         assert d.stop() == 0
     finally:
-        subprocess.run(["umount", str(disk)])
+        subprocess.run(["umount", "-l", str(disk)])  # a daemon that is still there keeps it busy
         shutil.rmtree(str(disk), ignore_errors=True)
