@@ -6,9 +6,9 @@
 
 /* What is being put together. */
 struct draft {
-	struct node head;
 	const uint8_t *addresses, *routes;
 	int64_t legacy_derp;
+	struct node head; /* last: data follows where there is room for it */
 };
 
 /* Room for n bytes of data, and never less than the bare structure, so that it can be assigned. */
@@ -242,11 +242,11 @@ patch_replaces(unsigned name, const uint8_t *v)
 }
 
 struct merge {
-	struct node head;
 	uint64_t drop;         /* names below 64 whose member in data goes */
 	const uint8_t *put[8]; /* name and value to append; ends at the next member */
 	size_t len[8];
 	unsigned nput;
+	struct node head;
 };
 
 static void

@@ -18,6 +18,7 @@
 /*
  * What children say and what they are told.  ipc.c has checked type, size, state and generation; here is what only we can know:
  * whether an id is one of ours, whether texts are clean, whether it is allowed now and not too often (security.md D7).
+ * Handshakes: not the 1/s and 5 of D1, of which a logout behind some quick commands fails (SHUT-02, STAT-03; docs/sandbox.md).
  */
 #define DIAL_RATE  4
 #define DIAL_BURST 16
