@@ -188,10 +188,10 @@ static void
 shown(struct cache *c, const struct ipc_cache_done *d)
 {
 	struct netmap_info *nm = &c->p->netmap;
-	int64_t age = time_wall().sec - d->received;
+	int64_t age = d->received >= 0 ? time_wall().sec - d->received : 0; /* mapd may say anything: no overflow */
 	char when[TIME_TEXT_MAX];
 
-	if (d->received < 0 || age < 0)
+	if (age < 0)
 		age = 0; /* of the future: a clock was set */
 	nm->cached_age_ms = (uint64_t)(age < OLDEST_S ? age : OLDEST_S) * 1000;
 	nm->received_ms = time_mono_ms();
