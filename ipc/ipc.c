@@ -21,7 +21,8 @@
 #define HDR_LEN   16
 #define FLAG_FD   1
 #define QUEUE_MAX (256u * 1024) /* security.md D7 */
-#define RATE_MAX  2000u         /* messages a second, and how many may come at once */
+#define AGAIN_MS  10
+#define RATE_MAX  2000u /* messages a second, and how many may come at once */
 #define TEXT_MAX  (1024u * 1024)
 #define IN_SIZE   (2 * IPC_MAX_MSG)
 
@@ -52,7 +53,7 @@ struct ipc {
 	struct ipc_handlers h;
 	void *arg;
 
-	struct event *rd, *wr, *end;
+	struct event *rd, *wr, *again, *end;
 	int over;        /* nothing is read or written any more; closed() was or will be called */
 	int violation;   /* for closed() */
 	char why[160];   /* for closed() */
@@ -88,6 +89,7 @@ over(struct ipc *c, int violation, const char *fmt, ...)
 	va_end(ap);
 	event_del(c->rd);
 	event_del(c->wr);
+	event_del(c->again);
 	event_active(c->end, EV_TIMEOUT, 1);
 }
 
@@ -363,6 +365,7 @@ transmit(struct ipc *c, struct out *o)
 static int
 put_out(struct ipc *c)
 {
+	static const struct timeval soon = { 0, AGAIN_MS * 1000 };
 	struct out *o;
 	ssize_t n;
 
@@ -371,6 +374,10 @@ put_out(struct ipc *c)
 		n = transmit(c, o);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR || errno == ENOBUFS)) {
 			event_add(c->wr, NULL);
+			return 0;
+		}
+		if (n == -1 && errno == ETOOMANYREFS) { /* descriptors on their way, of all processes of this user */
+			event_add(c->again, &soon);
 			return 0;
 		}
 		if (n == -1) {
@@ -503,6 +510,8 @@ destroy(struct ipc *c)
 		event_free(c->rd);
 	if (c->wr != NULL)
 		event_free(c->wr);
+	if (c->again != NULL)
+		event_free(c->again);
 	if (c->end != NULL)
 		event_free(c->end);
 	if (c->in_fd != -1)
@@ -538,8 +547,9 @@ ipc_new(struct event_base *base, int fd, enum ipc_side side, enum ipc_role role,
 	STAILQ_INIT(&c->queue);
 	c->rd = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->wr = event_new(base, fd, EV_WRITE, on_writable, c);
+	c->again = event_new(base, -1, 0, on_writable, c);
 	c->end = event_new(base, -1, 0, on_end, c);
-	if (c->rd == NULL || c->wr == NULL || c->end == NULL || event_add(c->rd, NULL) == -1) {
+	if (c->rd == NULL || c->wr == NULL || c->again == NULL || c->end == NULL || event_add(c->rd, NULL) == -1) {
 		destroy(c);
 		return NULL;
 	}
@@ -560,6 +570,7 @@ ipc_free(struct ipc *c)
 	c->over = 1;
 	event_del(c->rd);
 	event_del(c->wr);
+	event_del(c->again);
 	event_del(c->end);
 }
 

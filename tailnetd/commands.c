@@ -18,8 +18,8 @@
 /* The verbs of interface.md 3 as data: name, who may, how many arguments, handler. */
 
 #define MAX_ARGS           80
-#define READERS_QUEUE      (64u * 1024)
-#define READERS_QUEUE_ROOT (128u * 1024)
+#define READERS_QUEUE      (16u * 1024)
+#define READERS_QUEUE_ROOT (32u * 1024)
 
 struct verb {
 	const char *name;
@@ -85,7 +85,8 @@ run_metrics(struct cclient *cc, char **args, int n)
 }
 
 /*
- * Readers must not be what fills mapd's channel while it has no time for them: past ipc.c's limit it would be killed for it.
+ * Readers must not be what fills mapd's channel while it has no time for them: past ipc.c's limit it would be killed for it, and
+ * each that waits there holds a descriptor of ours.
  * Root's may take more of it; the rest is for our own messages.
  */
 static int

@@ -43,7 +43,7 @@ for i in range(int(sys.argv[2])):
     s.connect(sys.argv[1])
     s.settimeout(0.01)
     with contextlib.suppress(OSError):
-        s.sendall(b"watch netmap\\n")
+        s.sendall(sys.argv[3].encode())
         s.recv(100)
     last.append(s)
     if len(last) > 4:
@@ -118,16 +118,25 @@ def test_places_of_all_users(server, daemon, text):
 
 
 @pytest.mark.rows("PRIV-03")
-def test_readers_cannot_get_mapd_killed(server, daemon):
-    """While mapd has no time, queries wait for it: not so many that it dies of them, or cannot be told anything else."""
-    mapd = daemon.child("mapd")
-    os.kill(mapd, signal.SIGSTOP)
+@pytest.mark.parametrize("text", ["watch netmap\n", "netmap\n"])
+def test_readers_cannot_get_mapd_killed(server, make_daemon, text):
+    """While mapd has no time, queries wait for it: not so many that it dies of them, or cannot be told anything else.  Two daemons:
+    the kernel counts the descriptors that are on their way for all processes of a user together (ETOOMANYREFS)."""
+    daemons = [make_daemon(server, auth_key=GOOD) for _ in range(2)]
+    for d in daemons:
+        d.wait_sync()
+    stopped = [d.child("mapd") for d in daemons]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
     try:
-        subprocess.run([sys.executable, "-c", READERS, daemon.socket, "400"], check=True, user="nobody", group=storm.GROUP,
-                       extra_groups=[], timeout=60)
-        assert daemon.status()["loggedIn"]
+        for d in daemons:
+            subprocess.run([sys.executable, "-c", READERS, d.socket, "300", text], check=True, user="nobody",
+                           group=storm.GROUP, extra_groups=[], timeout=60)
+            assert d.status()["loggedIn"]
     finally:
-        os.kill(mapd, signal.SIGCONT)
-    assert daemon.wait_netmap(lambda n: n["Source"] == "live")
-    assert daemon.process("mapd")["pid"] == mapd and daemon.process("mapd")["restarts"] == 0
-    assert daemon.status()["synced"]
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    for d, pid in zip(daemons, stopped):
+        assert d.wait_netmap(lambda n: n["Source"] == "live")
+        assert d.process("mapd")["pid"] == pid and d.process("mapd")["restarts"] == 0
+        assert d.status()["synced"]
