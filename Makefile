@@ -200,7 +200,7 @@ fuzz-coverage:
 fuzz-coverage-build: $(filter %/fuzz_ipc %/fuzz_config %/fuzz_control %/fuzz_dispatch %/fuzz_state %/fuzz_statefile,$(FUZZ_BIN))
 
 # ---- the rest of the tests ----------------------------------------------------------------------------------------------
-E2E_JOBS ?= 4
+E2E_JOBS ?= 6
 e2e: all
 	@PYTHON=$(PYTHON) tests/run-e2e $(abspath $(BUILD)) $(E2E_JOBS) $(E2E)
 

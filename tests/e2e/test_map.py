@@ -357,7 +357,7 @@ def test_items_over_a_limit(server, daemon):
     m = server.map()
     p = make_peer(50, Endpoints=["192.0.2.%d:%d" % (i % 200 + 1, 1000 + i) for i in range(100)])
     m.send({"PeersChanged": [p]})
-    daemon.wait(lambda s: s["peers"] == 1)
+    until(lambda: daemon.status()["peers"] == 1, 10)
     assert daemon.ctl("peer 50")["Endpoints"] == p["Endpoints"][:64], "the first 64 stay"
     until(lambda: limit(daemon), 5)
     assert "endpoints" in limit(daemon)[0] and daemon.status()["synced"]

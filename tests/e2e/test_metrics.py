@@ -63,7 +63,7 @@ def test_the_same_as_status(server, daemon):
     mp.send({"PeersChanged": [{"ID": i, "Name": "p%d.x." % i, "Key": "nodekey:%064x" % i, "User": 10, "Online": i % 2 == 0,
                                "Addresses": ["100.99.0.%d/32" % i]} for i in range(20, 25)]})
     mp.keepalive()
-    daemon.wait(lambda s: s["peers"] == 5)
+    until(lambda: daemon.status()["peers"] == 5, 10)
     until(lambda: Metrics(daemon)["map_messages_total", "keepalive"] == 1, 5)
     s, m = daemon.status(), Metrics(daemon)
     assert states(m) == {k: float("state:" + k == s["state"]) for k in states(m)}
