@@ -178,6 +178,8 @@ struct ipc_cache_write {
 
 /* --- child to parent --- */
 struct ipc_ready { char build[BUILD_ID_LEN]; uint32_t layers; };	/* layers: enum sandbox_layer bits */
+#define IPC_LOG_RATE	50			/* lines a second, at either end (security.md D12) */
+#define IPC_LOG_BURST	200
 struct ipc_log { uint32_t level; uint16_t data_len; char data[512]; };
 struct ipc_dial { uint32_t kind; uint32_t candidate; };	/* candidate: 0 = DNS, n = n-th dial-plan entry the parent holds */
 struct ipc_hs_finish { uint8_t body[NOISE_RESP_BODY]; };

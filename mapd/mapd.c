@@ -90,7 +90,7 @@ mapd_dial_plan(struct mapd *m, const struct ipc_dial_plan *plan)
 	if (memcmp(plan, &m->plan, sizeof(*plan)) == 0)
 		return;
 	m->plan = *plan;
-	ipc_send(child_ipc(m->c), IPC_DIAL_PLAN, m->id, plan, sizeof(*plan), -1);
+	report_dial_plan(m->report);
 }
 
 /* --- what the parent hears --- */
@@ -105,7 +105,7 @@ mapd_stream_report(struct mapd *m, enum ipc_stream_what what, int http_status, i
 	msg.http_status = (uint32_t)http_status;
 	msg.conn_suspect = (uint32_t)suspect;
 	IPC_SET(&msg, err, err, strlen(err));
-	report_flush(m->report);
+	report_all(m->report);
 	ipc_send(child_ipc(m->c), IPC_STREAM, m->id, &msg, sizeof(msg), -1);
 }
 
@@ -189,6 +189,7 @@ on_map_start(void *ctx, const struct ipc_msg *msg)
 
 	if (s->prepare_only > 1 || key_is_zero(&s->node_key))
 		return -1;
+	report_all(m->report); /* of the one before */
 	mapstream_stop(m->stream);
 	forget_other_key(m, &s->node_key);
 	netmap_seq_base(m->netmap, s->seq_base);

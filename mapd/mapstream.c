@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "bucket.h"
 #include "ingest.h"
 #include "lite.h"
 #include "log.h"
@@ -22,6 +23,8 @@
 #define ERROR_BODY_MAX 1024
 #define PENDING_MAX    (16u << 20) /* more than the windows let through while the stream is paused */
 #define URLS_SEEN      16
+#define URLS_RATE      2 /* a second that are shown, and so many at once */
+#define WISH_MS        1000
 
 struct mapstream {
 	struct mapd *m;
@@ -40,6 +43,8 @@ struct mapstream {
 	char *urls[URLS_SEEN]; /* shown in this stream (FLD-17), the oldest is forgotten */
 	unsigned nurls;
 	int told_dropped; /* in this stream */
+	struct bucket url_rate;
+	uint64_t wish_ms; /* when it was last told; 0 = never */
 };
 
 static void
@@ -146,9 +151,14 @@ seen(struct mapstream *s, const char *url)
 	for (i = 0; i < URLS_SEEN; i++)
 		if (s->urls[i] != NULL && strcmp(s->urls[i], url) == 0)
 			return 1;
+	return 0;
+}
+
+static void
+remember(struct mapstream *s, const char *url)
+{
 	free(s->urls[s->nurls % URLS_SEEN]);
 	s->urls[s->nurls++ % URLS_SEEN] = strdup(url);
-	return 0;
 }
 
 static void
@@ -162,6 +172,11 @@ browse(struct mapstream *s, const char *url)
 		log_warnx("the server wants a URL shown that is not https: dropped"); /* INT-05 */
 		return;
 	}
+	if (!bucket_take(&s->url_rate, time_mono_ms())) {
+		log_warnx("the server wants many URLs shown: one more dropped");
+		return;
+	}
+	remember(s, url);
 	memset(&msg, 0, sizeof(msg));
 	IPC_SET(&msg, url, url, strlen(url));
 	ipc_send(child_ipc(s->m->c), IPC_BROWSE, s->m->id, &msg, sizeof(msg), -1);
@@ -171,16 +186,12 @@ browse(struct mapstream *s, const char *url)
 static void
 act_on_side(struct mapstream *s, const struct ingest_side *side)
 {
-	struct ipc_control_time ct;
-
 	if (side->ping != NULL)
 		pings_handle(s->m->pings, side->ping);
 	if (side->browse != NULL)
 		browse(s, side->browse);
-	if (side->has_control_time && !time_is_none(side->control_time)) {
-		ct.sec = side->control_time.sec;
-		ipc_send(child_ipc(s->m->c), IPC_CONTROL_TIME, s->m->id, &ct, sizeof(ct), -1);
-	}
+	if (side->has_control_time && !time_is_none(side->control_time))
+		report_control_time(s->m->report, side->control_time.sec);
 	if (side->dial_plan != NULL)
 		mapd_dial_plan(s->m, side->dial_plan);
 }
@@ -189,7 +200,11 @@ static void
 wish_exit(struct mapstream *s, int64_t code)
 {
 	struct ipc_exit_wish msg = { .code = code < INT32_MIN || code > INT32_MAX ? 1 : (int32_t)code };
+	uint64_t now = time_mono_ms();
 
+	if (s->wish_ms != 0 && now - s->wish_ms < WISH_MS)
+		return;
+	s->wish_ms = now;
 	ipc_send(child_ipc(s->m->c), IPC_EXIT_WISH, s->m->id, &msg, sizeof(msg), -1);
 }
 
@@ -508,6 +523,7 @@ mapstream_new(struct mapd *m)
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return NULL;
 	s->m = m;
+	bucket_init(&s->url_rate, URLS_RATE, URLS_SEEN, time_mono_ms());
 	buf_init(&s->pending, PENDING_MAX);
 	buf_init(&s->error, ERROR_BODY_MAX);
 	s->watchdog = evtimer_new(m->base, watchdog_fired, s);

@@ -10,11 +10,15 @@
 
 #define FLUSH_MS     1
 #define COUNTERS_MS  1000
+#define SELF_MS      10
+#define SELDOM_MS    1000 /* CONTROL_TIME, DIAL_PLAN */
+#define CLOCK_NEAR   60   /* s: a clock that is right (protocol.md E.12) */
+#define CLOCK_SAME   1
 #define QUEUE_ENOUGH (64u * 1024) /* while the parent has so much to read, changes are gathered */
 
 struct report {
 	struct mapd *m;
-	struct event *flush, *count;
+	struct event *flush, *count, *later;
 	uint64_t flushed_us, counted_ms;
 	int pending;       /* DELTAS has something to say */
 	uint64_t last_seq; /* of the last record in deltas */
@@ -22,6 +26,11 @@ struct report {
 	struct ipc_self self; /* as last sent */
 	int have_self;
 	struct ipc_counters counters;
+	int self_due, time_due, plan_due;   /* there is news */
+	uint64_t self_ms, time_ms, plan_ms; /* last told; 0 = never */
+	int64_t control_sec;                /* newest */
+	int64_t clock_told;                 /* how far off the clock is, as the parent knows it ... */
+	uint32_t clock_id;                  /* ... in this map session */
 };
 
 /* Our own node as a cache has it is only shown: the map session has no part in it, and the same from the server is news again. */
@@ -31,6 +40,7 @@ send_self(struct report *r)
 	int cached = netmap_source(r->m->netmap) == IPC_SRC_CACHED;
 	struct ipc_self now;
 
+	r->self_due = 0;
 	memset(&now, 0, sizeof(now)); /* compared as a whole */
 	if (netmap_self(r->m->netmap, &now) != 1)
 		return;
@@ -38,7 +48,85 @@ send_self(struct report *r)
 		return;
 	r->self = now;
 	r->have_self = !cached;
+	r->self_ms = time_mono_ms();
 	ipc_send(child_ipc(r->m->c), IPC_SELF, cached ? IPC_ID_NONE : r->m->id, &now, sizeof(now), -1);
+}
+
+static int64_t
+clock_off(int64_t sec)
+{
+	int64_t d = sec - time_wall().sec;
+
+	return d > CLOCK_NEAR || d < -CLOCK_NEAR ? d : 0;
+}
+
+static void
+send_time(struct report *r)
+{
+	struct ipc_control_time m = { .sec = r->control_sec };
+
+	r->time_due = 0;
+	r->time_ms = time_mono_ms();
+	r->clock_told = clock_off(r->control_sec);
+	r->clock_id = r->m->id;
+	ipc_send(child_ipc(r->m->c), IPC_CONTROL_TIME, r->m->id, &m, sizeof(m), -1);
+}
+
+static void
+send_plan(struct report *r)
+{
+	r->plan_due = 0;
+	r->plan_ms = time_mono_ms();
+	ipc_send(child_ipc(r->m->c), IPC_DIAL_PLAN, r->m->id, &r->m->plan, sizeof(r->m->plan), -1);
+}
+
+/* The time before the node whose expiry is judged by it. */
+static void
+tell(struct report *r, int all)
+{
+	struct timeval tv = { 0, SELF_MS * 1000 };
+	uint64_t now = time_mono_ms();
+
+	if (r->time_due && (all || r->time_ms == 0 || now - r->time_ms >= SELDOM_MS))
+		send_time(r);
+	if (r->self_due && (all || r->self_ms == 0 || now - r->self_ms >= SELF_MS))
+		send_self(r);
+	if (r->plan_due && (all || r->plan_ms == 0 || now - r->plan_ms >= SELDOM_MS))
+		send_plan(r);
+	if (r->time_due || r->self_due || r->plan_due)
+		evtimer_add(r->later, &tv);
+}
+
+static void
+later_due(int fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	tell(arg, 0);
+}
+
+void
+report_control_time(struct report *r, int64_t sec)
+{
+	int64_t change = clock_off(sec) - r->clock_told;
+
+	r->time_due = r->clock_id != r->m->id || change < -CLOCK_SAME || change > CLOCK_SAME;
+	r->control_sec = sec;
+	tell(r, 0);
+}
+
+void
+report_dial_plan(struct report *r)
+{
+	r->plan_due = 1;
+	tell(r, 0);
+}
+
+void
+report_all(struct report *r)
+{
+	tell(r, 1);
+	report_flush(r);
 }
 
 void
@@ -149,8 +237,10 @@ add_record(struct report *r, const struct netmap_change *ch)
 void
 report_change(struct report *r, const struct netmap_change *ch)
 {
-	if (ch->self_changed || ch->full)
-		send_self(r);
+	if (ch->self_changed || ch->full) {
+		r->self_due = 1;
+		tell(r, 0);
+	}
 	add_record(r, ch);
 	flush_soon(r);
 }
@@ -216,7 +306,8 @@ report_new(struct mapd *m)
 	r->m = m;
 	r->flush = evtimer_new(m->base, flush_due, r);
 	r->count = evtimer_new(m->base, count_due, r);
-	if (r->flush != NULL && r->count != NULL)
+	r->later = evtimer_new(m->base, later_due, r);
+	if (r->flush != NULL && r->count != NULL && r->later != NULL)
 		return r;
 	report_free(r);
 	return NULL;
@@ -231,5 +322,7 @@ report_free(struct report *r)
 		event_free(r->flush);
 	if (r->count != NULL)
 		event_free(r->count);
+	if (r->later != NULL)
+		event_free(r->later);
 	free(r);
 }

@@ -26,8 +26,6 @@
 #define HS_RATE    2
 #define HS_BURST   10
 #define HS_MAX_MS  30000
-#define LOG_RATE   50
-#define LOG_BURST  200
 
 /* --- dialling (D3) --- */
 
@@ -268,18 +266,13 @@ on_ready(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
-static int
-on_log(void *arg, const struct ipc_msg *m)
+int
+dispatch_may_log(struct child *c)
 {
-	const struct ipc_log *l = m->payload;
-	struct child *c = arg;
-	char text[sizeof(l->data) + 1];
 	uint64_t now = time_mono_ms();
 
-	if (l->level > LOG_L_DEBUG)
-		return -1;
 	if (c->log_rate.rate == 0)
-		bucket_init(&c->log_rate, LOG_RATE, LOG_BURST, now);
+		bucket_init(&c->log_rate, IPC_LOG_RATE, IPC_LOG_BURST, now);
 	if (!bucket_take(&c->log_rate, now)) {
 		c->log_dropped++;
 		return 0;
@@ -287,6 +280,20 @@ on_log(void *arg, const struct ipc_msg *m)
 	if (c->log_dropped > 0)
 		log_warnx("%s[%d]: %u lines left out", c->name, (int)c->pid, c->log_dropped);
 	c->log_dropped = 0;
+	return 1;
+}
+
+static int
+on_log(void *arg, const struct ipc_msg *m)
+{
+	const struct ipc_log *l = m->payload;
+	struct child *c = arg;
+	char text[sizeof(l->data) + 1];
+
+	if (l->level > LOG_L_DEBUG)
+		return -1;
+	if (!dispatch_may_log(c))
+		return 0;
 	ipc_text_get(l->data, l->data_len, text, sizeof(text));
 	log_write_as(c->name, (int)c->pid, (enum log_level)l->level, text);
 	return 0;

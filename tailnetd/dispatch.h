@@ -22,6 +22,7 @@ int	 dispatch_deltas(void *arg, const struct ipc_msg *m);
 int	 dispatch_counters(void *arg, const struct ipc_msg *m);
 int	 dispatch_lite(void *arg, const struct ipc_msg *m);
 int	 dispatch_limit(void *arg, const struct ipc_msg *m);
+int	 dispatch_may_log(struct child *c);		/* a line that this child causes; it has 50 a second (D12) */
 int	 dispatch_control_time(void *arg, const struct ipc_msg *m);
 int	 dispatch_browse(void *arg, const struct ipc_msg *m);
 int	 dispatch_exit_wish(void *arg, const struct ipc_msg *m);

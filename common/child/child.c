@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,10 +9,12 @@
 #include <event2/event.h>
 
 #include "bridge.h"
+#include "bucket.h"
 #include "buf.h"
 #include "exits.h"
 #include "log.h"
 #include "spawn.h"
+#include "timefmt.h"
 
 #define HOSTINFO_MAX  (256u * 1024)
 #define LAST_WORDS_MS 200
@@ -25,6 +28,8 @@ struct child {
 	int exit_code;
 	int over;
 	int logging; /* inside the sink: a failed send must not log again */
+	struct bucket log_rate;
+	unsigned log_dropped;
 	int have_hello;
 	struct sandbox_opts sandbox;
 	char chroot_dir[IPC_PATH_MAX + 1];
@@ -51,16 +56,34 @@ leave(struct child *c, int code)
 }
 
 static void
+send_line(struct child *c, enum log_level level, const char *text)
+{
+	struct ipc_log m = { .level = (uint32_t)level };
+
+	m.data_len = ipc_text_put(m.data, sizeof(m.data), text, strlen(text));
+	ipc_send(c->ipc, IPC_LOG, IPC_ID_NONE, &m, ipc_head_len(IPC_LOG) + m.data_len, -1);
+}
+
+/* No more than the parent would write: a server that makes us talk must not have us killed for too many messages. */
+static void
 log_over_channel(void *arg, enum log_level level, const char *text)
 {
 	struct child *c = arg;
-	struct ipc_log m = { .level = (uint32_t)level };
+	char left_out[40];
 
 	if (c->logging || c->ipc == NULL)
 		return;
+	if (!bucket_take(&c->log_rate, time_mono_ms())) {
+		c->log_dropped++;
+		return;
+	}
 	c->logging = 1;
-	m.data_len = ipc_text_put(m.data, sizeof(m.data), text, strlen(text));
-	ipc_send(c->ipc, IPC_LOG, IPC_ID_NONE, &m, ipc_head_len(IPC_LOG) + m.data_len, -1);
+	if (c->log_dropped > 0) {
+		snprintf(left_out, sizeof(left_out), "%u lines left out", c->log_dropped);
+		c->log_dropped = 0;
+		send_line(c, LOG_L_WARN, left_out);
+	}
+	send_line(c, level, text);
 	c->logging = 0;
 }
 
@@ -347,6 +370,7 @@ child_run(const struct child_role *role)
 		log_error("event loop");
 		return EXIT_STARTUP;
 	}
+	bucket_init(&c.log_rate, IPC_LOG_RATE, IPC_LOG_BURST, time_mono_ms());
 	log_to_sink(log_over_channel, &c);
 	event_base_dispatch(c.base);
 	tear_down(&c);

@@ -141,6 +141,56 @@ def test_a_burst_loses_nothing(server, make_daemon):
         s.close()
 
 
+def with_time(i):
+    return {"ControlTime": "2026-01-02T%02d:%02d:%02d.5Z" % (i // 3600, i // 60 % 60, i % 60)}
+
+
+# What a delta may bring besides, each of which is news for the parent.
+NEWS = {
+    "control-time": with_time,
+    "keepalive": lambda i: dict(with_time(i), KeepAlive=True),
+    "self": lambda i: {"Node": {"KeyExpiry": "2031-02-03T%02d:%02d:%02dZ" % (i // 3600, i // 60 % 60, i % 60)}},
+    "browse": lambda i: {"PopBrowserURL": "https://login.example/%d" % i},
+    "exit": lambda i: {"Debug": {"Exit": 3}},
+    "dial-plan": lambda i: {"ControlDialPlan": {"Candidates": [{"IP": "127.0.0.%d" % (1 + i % 250)}] * 16}},
+    "ping": lambda i: {"PingRequest": {"URL": "http://127.0.0.1:1/%d" % i}},
+    "limit": lambda i: {"PeersChanged": [make_peer(50, HomeDERP=1 + i % 100, Endpoints=["192.0.2.1:%d" % n for n in range(1, 70)])]},
+}
+
+
+@pytest.mark.rows("FLD-17", "KA-05", "DBG-04")
+@pytest.mark.parametrize("name", NEWS)
+def test_a_burst_of_news(server, make_daemon, name):
+    """mapd is not killed for talking too much (security.md D7), however much the server makes it say; nor is the log filled."""
+    count = 5000
+    d = make_daemon(server, auth_key=GOOD, log_level="info")
+    d.wait_sync()
+    m, w = server.map(), d.watch()
+    m.send({"PeersChanged": [make_peer(50)]})
+    d.wait_netmap(lambda n: n["Peers"])
+    node = server.node().json("example.test")
+    burst = []
+    for i in range(count):
+        x = dict({"PeersChangedPatch": [{"NodeID": 50, "DERPRegion": 1 + i % 100}]}, **NEWS[name](i))
+        if "Node" in x:
+            x["Node"] = dict(node, **x["Node"])
+        burst.append(m.encoded(dumps(x)))
+    m.send_raw(b"".join(burst))
+    m.send({"Domain": "behind.example"})
+    w.wait(lambda e: e["event"] == "delta" and "Domain" in e["fields"] or e["event"] == "child", timeout=60 * SLOW)
+    assert not w.all("child") and d.process("mapd")["restarts"] == 0 and server.log.count("map") == 1, d.log(last=5)
+    if name == "self":  # the newest is what counts
+        d.wait(lambda s: s["expiry"] == NEWS[name](count - 1)["Node"]["KeyExpiry"])
+    if name == "browse":
+        urls = [e["url"] for e in w.all("browse")]
+        assert urls[:16] == [NEWS[name](i)["PopBrowserURL"] for i in range(16)] and len(urls) < 50 * SLOW
+    assert [h["code"] for h in d.status()["health"]] == (["server-limit"] if name == "limit" else [])
+    assert len(d.log().splitlines()) < 500 * SLOW
+    if name == "limit":
+        d.ctl("logout")
+        until(lambda: not d.status()["health"], 5 * SLOW, "of a map that is no more")
+
+
 def test_deltas_leave_nothing_behind(server, make_daemon):
     """50,000 of them over 10,000 peers: no memory (1 %) and no descriptor more than before them."""
     peers = 10000

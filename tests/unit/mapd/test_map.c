@@ -295,27 +295,38 @@ test_limits(void **state)
 	/* too much of something costs the surplus, not the message */
 	assert_int_equal(feed(m, "{'PeersChanged':[{'ID':4,'AllowedIPs':[", "'10.0.0.0/32'", 1500, "]}]}"), 1);
 	assert_int_equal(count(m, 4, NM_AllowedIPs), 1024);
+	assert_true(ingest_dropped(m->g) > 0);
 	assert_int_equal(feed(m, "{'PeersChanged':[{'ID':4,'Endpoints':[", "'192.0.2.1:%'", 65, "]}]}"), 1);
 	assert_int_equal(count(m, 4, NM_Endpoints), 64);
+	assert_true(ingest_dropped(m->g) > 0);
+	mt_ok(m, "{'PeersChanged':[{'ID':5}]}");
+	assert_int_equal(ingest_dropped(m->g), 0); /* a message at a time */
 	assert_int_equal(feed(m, "{'PeersChanged':[{'ID':4,'CapMap':{'small':[1],'large':[", "'0123456789abcdef'", 5000,
 			     "]}}]}"),
 	    1);
 	mt_peer(m, 4, "CapMap", "{'small':[1]}");
+	assert_true(ingest_dropped(m->g) > 0);
 	assert_int_equal(feed(m, "{'DNSConfig':{'Routes':{", "'r%':[]", 5000, "}}}"), 1);
 	assert_int_equal(pk_count(pk_get(m->nm->cur->field[VF_DNS]->p, NM_Routes)), 4096);
+	assert_true(ingest_dropped(m->g) > 0 && !ingest_over_limit(m->g));
 	/* these end the stream */
 	assert_int_equal(feed(m, "{'x':[", "{}", (1u << 22) - 1, "]}"), 0);
 	assert_int_equal(feed(m, "{'x':[", "{}", 1u << 22, "]}"), REFUSED);
 	assert_non_null(strstr(ingest_error(m->g), "too many values"));
+	assert_true(ingest_over_limit(m->g));
+	mt_refused(m, "{'PeersChanged':[{'ID':true}]}", "");
+	assert_false(ingest_over_limit(m->g));
 	assert_int_equal(feed(m, "{'x':[", "'0123456789012345678901234567890123456789012345678901234567890123456789'",
 			     250000, "]}"),
 	    REFUSED);
 	assert_non_null(strstr(ingest_error(m->g), "too large"));
+	assert_true(ingest_over_limit(m->g));
 	ingest_limits(m->g)->max_peers = 100;
 	assert_int_equal(feed(m, "{'Peers':[", "{'ID':%}", 101, "]}"), REFUSED);
 	assert_non_null(strstr(ingest_error(m->g), "too many peers"));
 	assert_int_equal(feed(m, "{'Peers':[", "{'ID':%}", 100, "]}"), 1);
 	mt_refused(m, "{'PeersChanged':[{'ID':1000}]}", "too many peers");
+	assert_true(ingest_over_limit(m->g));
 	mt_ok(m, "{'PeersChanged':[{'ID':1000}],'PeersRemoved':[1]}");
 	mt_ok(m, "{'PeersChanged':[{'ID':1000,'User':4}]}");
 	assert_int_equal(netmap_peers(m->nm), 100);

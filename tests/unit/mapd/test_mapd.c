@@ -523,6 +523,73 @@ test_side_fields(void **state)
 	fp_stop(&fp);
 }
 
+static void
+send_plan(struct fakeserver *fs, struct fs_stream *poll, int i)
+{
+	char text[100];
+
+	snprintf(text, sizeof(text), "{\"ControlDialPlan\":{\"Candidates\":[{\"IP\":\"192.0.2.%d\"}]}}", i);
+	send_frame(fs, poll, text);
+}
+
+/* However often it changes: the first at once, the newest a second later (security.md D7: 2000 messages a second kill). */
+static void
+test_plans_one_after_the_other(void **state)
+{
+	struct fakeparent fp;
+	struct fs_stream *poll = live_stream(&fp, 120000);
+	uint64_t t = time_mono_ms();
+	int i;
+
+	(void)state;
+	for (i = 1; i <= 100; i++)
+		send_plan(fp.servers[0], poll, i);
+	assert_int_equal(fp_wait(&fp, IPC_DIAL_PLAN)->u.plan.e[0].ip.addr[3], 1);
+	assert_int_equal(fp_wait(&fp, IPC_DIAL_PLAN)->u.plan.e[0].ip.addr[3], 100);
+	assert_in_range(time_mono_ms() - t, 900, 5000);
+	/* What is not told yet is told before the stream is over. */
+	for (i = 101; i <= 103; i++)
+		send_plan(fp.servers[0], poll, i);
+	assert_null(fp_try(&fp, IPC_DIAL_PLAN, 100));
+	fs_more(fp.servers[0], poll, "", 0, 1);
+	wait_closed(&fp, 200, "unexpected EOF");
+	assert_int_equal(fp_try(&fp, IPC_DIAL_PLAN, 0)->u.plan.e[0].ip.addr[3], 103);
+	fp_stop(&fp);
+}
+
+/* ControlTime is told when it says something new about our clock, and once for each stream. */
+static void
+test_control_times(void **state)
+{
+	struct fakeparent fp;
+	struct fs_stream *poll = live_stream(&fp, 120000);
+	struct fakeserver *fs = fp.servers[0];
+	char text[100], when[TIME_TEXT_MAX];
+	struct wtime now = time_wall();
+	struct ipc_stream *closed;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 50; i++) { /* a clock that is right */
+		struct wtime t = { now.sec + i % 20, 0 };
+
+		snprintf(text, sizeof(text), "{\"KeepAlive\":true,\"ControlTime\":\"%s\"}", time_format(t, when));
+		send_frame(fs, poll, text);
+	}
+	assert_true(fp_wait(&fp, IPC_CONTROL_TIME)->u.control_time.sec == now.sec);
+	assert_null(fp_try(&fp, IPC_CONTROL_TIME, 100));
+	now.sec += 86400; /* and one that is not */
+	snprintf(text, sizeof(text), "{\"KeepAlive\":true,\"ControlTime\":\"%s\"}", time_format(now, when));
+	send_frame(fs, poll, text);
+	assert_true(fp_wait(&fp, IPC_CONTROL_TIME)->u.control_time.sec == now.sec);
+	send_frame(fs, poll, text);
+	assert_null(fp_try(&fp, IPC_CONTROL_TIME, 100));
+	fs_more(fs, poll, "", 0, 1);
+	closed = wait_stream(&fp, IPC_STREAM_CLOSED);
+	assert_int_equal(closed->http_status, 200);
+	fp_stop(&fp);
+}
+
 /* --- lite updates --- */
 
 /* rows: LITE-01 */
@@ -1089,6 +1156,8 @@ main(void)
 		cmocka_unit_test(test_lost_during_sleep),
 		cmocka_unit_test(test_odd_sleeps),
 		cmocka_unit_test(test_side_fields),
+		cmocka_unit_test(test_plans_one_after_the_other),
+		cmocka_unit_test(test_control_times),
 		cmocka_unit_test(test_lite_on_change),
 		cmocka_unit_test(test_lite_burst),
 		cmocka_unit_test(test_lite_failure),
