@@ -167,6 +167,7 @@ stop_map(struct parent *p, int drop)
 		p->netmap.have_self = 0;
 		p->netmap.peers = p->netmap.online = 0;
 		p->netmap.received_ms = 0;
+		(void)health_clear(&p->health, HEALTH_SERVER_LIMIT); /* that was of a map that is no more */
 	}
 	p->map_open_ms = 0;
 	if (c->phase == CHILD_READY && c->ipc != NULL)

@@ -11,6 +11,9 @@
 
 /* What mapd is asked, and what it tells of the map stream and the netmap; never the netmap itself. */
 
+#define PLAN_RATE  2 /* a second; each may be 16 lines in the log */
+#define PLAN_BURST 8
+
 void
 dispatch_send_map_start(struct child *c)
 {
@@ -179,6 +182,8 @@ dispatch_limit(void *arg, const struct ipc_msg *m)
 
 	if (!IPC_OK(l, text) || l->text_len == 0)
 		return -1;
+	if (!dispatch_may_log(c))
+		return 0;
 	IPC_STR(l, text, text);
 	if (health_raise(&c->p->health, HEALTH_SERVER_LIMIT, text)) {
 		log_warnx("a limit was passed: %s", text);
@@ -240,7 +245,8 @@ dispatch_exit_wish(void *arg, const struct ipc_msg *m)
 	struct child *c = arg;
 
 	if (!c->p->cfg.exit_honour) {
-		log_warnx("the server asked us to exit with code %d: refused (server-exit refuse)", x->code);
+		if (dispatch_may_log(c))
+			log_warnx("the server asked us to exit with code %d: refused (server-exit refuse)", x->code);
 		return 0;
 	}
 	log_warnx("the server asked us to exit with code %d", x->code);
@@ -256,6 +262,10 @@ dispatch_dial_plan(void *arg, const struct ipc_msg *m)
 
 	if (plan->n > IPC_MAX_PLAN)
 		return -1;
+	if (c->plan_rate.rate == 0)
+		bucket_init(&c->plan_rate, PLAN_RATE, PLAN_BURST, time_mono_ms());
+	if (!bucket_take(&c->plan_rate, time_mono_ms()))
+		return 0; /* mapd tells one a second */
 	dialler_plan(c->p->dialler, plan);
 	own_plan_changed(c->p);
 	return 0;

@@ -34,7 +34,7 @@ health_severity(enum health_code c)
 int
 health_raise(struct health *h, enum health_code c, const char *text)
 {
-	if (h->h[c].on && strcmp(h->h[c].text, text) == 0)
+	if (h->h[c].on && strncmp(h->h[c].text, text, sizeof(h->h[c].text) - 1) == 0)
 		return 0;
 	h->h[c].on = 1;
 	snprintf(h->h[c].text, sizeof(h->h[c].text), "%s", text);

@@ -363,6 +363,45 @@ evil(void)
 			send_msg(IPC_DIAL, i, &dial, sizeof(dial));
 		}
 		break;
+	case 27: { /* here and below: many times what makes a line in the log */
+		struct ipc_limit l;
+
+		memset(&l, 0, sizeof(l));
+		for (i = 0; i < sizeof(l.text); i += 2)
+			memcpy(l.text + i, "\303\251", 2); /* no character begins where the parent cuts it */
+		l.text_len = sizeof(l.text);
+		for (i = 0; i < 600; i++) {
+			l.text[0] = (char)('a' + i % 7);
+			l.text[1] = (char)('a' + i / 7 % 26);
+			send_msg(IPC_LIMIT, map_id, &l, sizeof(l));
+		}
+		break;
+	}
+	case 28: {
+		struct ipc_exit_wish w = { 3 };
+
+		for (i = 0; i < 600; i++)
+			send_msg(IPC_EXIT_WISH, map_id, &w, sizeof(w));
+		break;
+	}
+	case 29: {
+		struct ipc_dial_plan plan;
+		unsigned k;
+
+		memset(&plan, 0, sizeof(plan));
+		plan.n = IPC_MAX_PLAN;
+		for (i = 0; i < 600; i++) {
+			for (k = 0; k < IPC_MAX_PLAN; k++) {
+				plan.e[k].has_ip = 1;
+				plan.e[k].ip.family = 4;
+				plan.e[k].ip.bits = 32;
+				plan.e[k].ip.addr[0] = 127;
+				plan.e[k].ip.addr[3] = (uint8_t)i;
+			}
+			send_msg(IPC_DIAL_PLAN, map_id, &plan, sizeof(plan));
+		}
+		break;
+	}
 	case 40 ... 49: /* something to save */ deltas(IPC_SRC_LIVE); break;
 	case 50 ... 59: break;
 	default: /* never read again */
