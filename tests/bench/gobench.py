@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 
+import churn
 import harness
 import measure
 from measure import emit, say
@@ -74,6 +75,19 @@ def build(directory):
     return program
 
 
+def burst(c, m, mode, done):
+    """The 10,000 deltas of churn.py at once; nobody watches here."""
+    frames = churn.toggles(m, True)
+    cpu, rss, t = measure.cpu(c.proc.pid), measure.memory(c.proc.pid)["Rss"], time.monotonic()
+    m.send_raw(b"".join(frames))
+    c.wait(done + len(frames))
+    name = "go_%s_burst_10k" % mode
+    emit(name + "_wall", time.monotonic() - t, "s")
+    emit(name + "_cpu", measure.cpu(c.proc.pid) - cpu, "s")
+    emit(name + "_growth", (measure.memory(c.proc.pid)["Rss"] - rss) / 1024, "KiB")
+    emit(name + "_peak", measure.peak(c.proc.pid) / 1e6, "MB")
+
+
 def run(program, mode, make_server, n, kind, deltas=400):
     """Ingest and deltas, next to those of tailnetd."""
     name = "go_%s_ingest_%s%s" % (mode, label(n), kind)
@@ -98,5 +112,7 @@ def run(program, mode, make_server, n, kind, deltas=400):
                 done += len(frames)
                 c.wait(done)
                 emit("go_%s_delta_%s_%s_cpu" % (mode, what, label(n)), (measure.cpu(c.proc.pid) - cpu) / len(frames) * per * 1e6, "us")
+            if n == churn.PEERS and not kind:
+                burst(c, m, mode, done)
         finally:
             c.stop()
