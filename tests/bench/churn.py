@@ -56,7 +56,8 @@ def stuck(d, line):
 
 
 def sizes(p):
-    return {n: memory(pid)["Pss"] for n, pid in p.pids.items()}
+    """Memory of their own: what is shared with other daemons of this machine comes and goes with them."""
+    return {n: memory(pid)["Anonymous"] for n, pid in p.pids.items()}
 
 
 def burst(d, m):
@@ -79,7 +80,7 @@ def burst(d, m):
         emit("burst_10k_good_watcher_deltas", deltas, "events")
         emit("burst_10k_good_watcher_lost", len(frames) - deltas + gaps + lagged, "events")
         for n in p.pids:
-            emit("burst_10k_growth_%s" % n, (memory(p.pids[n])["Pss"] - before[n]) / 1024, "KiB")
+            emit("burst_10k_growth_%s" % n, (memory(p.pids[n])["Anonymous"] - before[n]) / 1024, "KiB")
             emit("burst_10k_peak_%s" % n, p.peak(n) / 1e6, "MB")
 
 
