@@ -209,7 +209,7 @@ check: deps-check users-check
 	@$(MAKE) --no-print-directory check-all
 check-all:
 	@$(MAKE) --no-print-directory -j$(JOBS) all unit-build
-	@$(MAKE) --no-print-directory arrows lint unit e2e rows
+	@$(MAKE) --no-print-directory arrows lint unit e2e rows ROWS=
 
 # The sanitizers with the sandbox on: unit tests and the whole e2e suite; e2e-asan is the latter alone.
 ASAN = BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g'
@@ -253,8 +253,10 @@ $(BUILD)/tests/escape/escape: $(ESCAPE_SRC) tests/escape/escape.h $(ESCAPE_AR)
 
 arrows: all
 	@tests/arrows $(BUILD)
+# Every row with its tests; check wants the count only.
+ROWS ?= -v
 rows:
-	@$(PYTHON) -B tests/rows.py
+	@$(PYTHON) -B tests/rows.py $(ROWS)
 lint: all
 	@tests/lint
 format:
