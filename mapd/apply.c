@@ -178,8 +178,7 @@ load(struct peers *p, struct nodelist *l, int64_t now)
 	_Static_assert(offsetof(struct node, r) == 0, "a node begins with its record");
 	if (peers_load(p, (struct rec **)(void *)l->n, l->len) == -1)
 		return -1;
-	l->len = 0;
-	nodelist_clear(l);
+	memset(l, 0, sizeof(*l));
 	return 0;
 }
 

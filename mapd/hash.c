@@ -19,9 +19,11 @@ place(struct hash *h, uint32_t hash, uint32_t slot1)
 {
 	size_t i = hash;
 
-	while (h->e[i & (h->size - 1)].slot != 0)
+	while (hash_slot1(&h->e[i & (h->size - 1)]) != 0)
 		i++;
-	h->e[i & (h->size - 1)] = (struct hash_entry){ slot1, hash };
+	h->e[i & (h->size - 1)].w[0] = (uint16_t)slot1;
+	h->e[i & (h->size - 1)].w[1] = (uint16_t)((slot1 >> 16 & 0xff) | (hash & 0xff) << 8);
+	h->e[i & (h->size - 1)].w[2] = (uint16_t)(hash >> 8);
 }
 
 /* At most four fifths full. */
@@ -31,6 +33,8 @@ hash_reserve(struct hash *h, size_t n)
 	struct hash old = *h;
 	size_t size = old.size ? old.size : HASH_FIRST, i;
 
+	if (n >= HASH_BITS / 2)
+		return -1;
 	while (size / 5 * 4 < n)
 		size *= 2;
 	if (size == old.size)
@@ -41,8 +45,8 @@ hash_reserve(struct hash *h, size_t n)
 	}
 	h->size = size;
 	for (i = 0; i < old.size; i++)
-		if (old.e[i].slot != 0)
-			place(h, old.e[i].hash, old.e[i].slot);
+		if (hash_slot1(&old.e[i]) != 0)
+			place(h, hash_bits(&old.e[i]), hash_slot1(&old.e[i]));
 	free(old.e);
 	return 0;
 }
@@ -62,21 +66,21 @@ hash_remove(struct hash *h, uint32_t hash, uint32_t slot)
 	if (h->size == 0)
 		return 0;
 	for (;; i++) {
-		if (h->e[i & mask].slot == 0)
+		if (hash_slot1(&h->e[i & mask]) == 0)
 			return 0;
-		if (h->e[i & mask].slot == slot + 1 && h->e[i & mask].hash == hash)
+		if (hash_slot1(&h->e[i & mask]) == slot + 1 && hash_bits(&h->e[i & mask]) == (hash & HASH_BITS))
 			break;
 	}
 	gap = i & mask;
 	/* Entries that were pushed past the gap move back into it. */
-	for (i = (gap + 1) & mask; h->e[i].slot != 0; i = (i + 1) & mask) {
-		home = h->e[i].hash & mask;
+	for (i = (gap + 1) & mask; hash_slot1(&h->e[i]) != 0; i = (i + 1) & mask) {
+		home = hash_bits(&h->e[i]) & mask;
 		if (((i - home) & mask) >= ((i - gap) & mask)) {
 			h->e[gap] = h->e[i];
 			gap = i;
 		}
 	}
-	h->e[gap] = (struct hash_entry){ 0, 0 };
+	memset(&h->e[gap], 0, sizeof(h->e[gap]));
 	h->n--;
 	return 1;
 }

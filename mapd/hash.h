@@ -10,18 +10,28 @@
  * Open hash table of numbers (slots of a recset) with their hashes.  What a number stands for is the caller's
  * business: walk with hash_next() and compare.  Removal leaves no gaps behind.
  */
-struct hash_entry {
-	uint32_t	slot;		/* + 1; 0 = free */
-	uint32_t	hash;
+struct hash_entry {			/* 24 bits each, with six bytes for both: a tailnet has four of them for each peer */
+	uint16_t	w[3];		/* slot + 1 (0 = free), hash */
 };
 struct hash {
 	struct hash_entry *e;
 	size_t		 size, n;	/* size is a power of two, or 0 */
 };
 #define HASH_NONE	UINT32_MAX
+#define HASH_BITS	0xffffffu	/* of a hash that count, and the most places there may be */
+static inline uint32_t
+hash_slot1(const struct hash_entry *e)
+{
+	return e->w[0] | (uint32_t)(e->w[1] & 0xff) << 16;
+}
+static inline uint32_t
+hash_bits(const struct hash_entry *e)
+{
+	return (uint32_t)e->w[1] >> 8 | (uint32_t)e->w[2] << 8;
+}
 
 void	 hash_free(struct hash *h);
-int	 hash_reserve(struct hash *h, size_t n);	/* room for n entries in all; 0 / -1 */
+int	 hash_reserve(struct hash *h, size_t n);	/* room for n entries in all; 0 / -1, also when n is beyond HASH_BITS */
 void	 hash_insert(struct hash *h, uint32_t hash, uint32_t slot);	/* room must have been reserved */
 int	 hash_remove(struct hash *h, uint32_t hash, uint32_t slot);	/* 1 = was there */
 /* Slots with this hash: *i starts at hash; HASH_NONE ends. */
@@ -34,10 +44,10 @@ hash_next(const struct hash *h, uint32_t *i, uint32_t hash)
 		return HASH_NONE;
 	for (;;) {
 		e = &h->e[(*i)++ & (h->size - 1)];
-		if (e->slot == 0)
+		if (hash_slot1(e) == 0)
 			return HASH_NONE;
-		if (e->hash == hash)
-			return e->slot - 1;
+		if (hash_bits(e) == (hash & HASH_BITS))
+			return hash_slot1(e) - 1;
 	}
 }
 

@@ -247,6 +247,7 @@ peers_load(struct peers *p, struct rec **nodes, size_t n)
 	if (hash_reserve(&p->bykey, n) == -1 || hash_reserve(&p->byname, n) == -1 ||
 	    hash_reserve(&p->byaddr, addrs) == -1 || recset_load(p->set, nodes, n) == -1)
 		return -1;
+	free(nodes);
 	for (slot = 0; slot < recset_count(p->set); slot++) {
 		nd = at(p, slot);
 		index_key(p, nd, slot, 1);

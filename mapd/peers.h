@@ -31,7 +31,7 @@ void	 peers_unref(struct peers *p);
 size_t	 peers_bytes(const struct peers *p);
 
 /* As in recset.h; all memory is found by the reserve. */
-int	 peers_load(struct peers *p, struct rec **nodes, size_t n);
+int	 peers_load(struct peers *p, struct rec **nodes, size_t n);	/* takes the array, too: the indexes need its room */
 int	 peers_reserve(struct peers *p, struct node **changed, size_t nchanged, size_t adds, size_t removed);
 void	 peers_put(struct peers *p, struct node *n);
 void	 peers_del(struct peers *p, struct rec *tomb);
