@@ -76,6 +76,12 @@ out["doctor-waits"]=b'\1'+say(A,"READY")+op(0,0,CMD.index("doctor"),7)+b''.join(
 for n,k in (("dials",0),("dials-mapd",1)): out[n]=b'\0'+live+b''.join(say(k,"DIAL",i,bytes([i%3,0,0,0])) for i in range(3,45))
 out["cancel"]=b'\5'+both+cmd("login authkey")+say(A,"DIAL",5,b'\0')+say(A,"DIAL_CANCEL",5)
 for k,v in out.items(): open(d+k,'wb').write(v)
+passed=say(M,"LIMIT",0,b'\x05')
+out["limit"]=b'\0'+live+passed+passed+cmd("status")+say(M,"STREAM",0,b'\x03\0\0\0')+passed+op(3,M,"LIMIT",0,fill=b'\0')
+out["limits"]=b'\0'+live+op(4,M,"LIMIT",0,1)*4+say(M,"LIMIT",0,b'\x05')
+out["plans"]=b'\0'+live+op(4,M,"DIAL_PLAN",0,1)+say(M,"DIAL_PLAN",0,b'\xff')
+out["accept"]=b'\1'+both+cmd("login authkey")+say(A,"KEY_RESULT",0,b'\x01\0\0\0\x10\0\0\0\0\0\0\0abcdefghijklmnopqrstuvwxyz012345')+cmd("accept")+cmd("status")
+for k,v in out.items(): open(d+k,'wb').write(v)
 # control
 d=OUT+'fuzz_control/'
 L=["status","netmap","watch","watch netmap","watch x","wgconf","wgconf private","wgconf x","hosts","metrics","processes","peers limit=1","peer x","peer","login x","login auth-key=","login auth-key=\"a b\"","login auth-key="+"k"*1100,

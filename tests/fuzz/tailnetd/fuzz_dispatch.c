@@ -213,6 +213,7 @@ well_formed(const struct parent *p, unsigned type, void *m, size_t len, size_t n
 	case IPC_SELF: well_formed_self(m); break;
 	case IPC_DELTAS: return well_formed_deltas(p, m, n);
 	case IPC_LITE: TEXT((struct ipc_lite *)m, err); break;
+	case IPC_LIMIT: TEXT((struct ipc_limit *)m, text); break;
 	case IPC_BROWSE:
 		TEXT((struct ipc_browse *)m, url);
 		if (((struct ipc_browse *)m)->url_len >= 8)
