@@ -420,6 +420,15 @@ def alive(pid):
         return False
 
 
+def open_files(pid):
+    """What the process's descriptors refer to; one that is closed meanwhile is left out."""
+    out = []
+    for n in os.listdir("/proc/%d/fd" % pid):
+        with contextlib.suppress(FileNotFoundError):
+            out.append(os.readlink("/proc/%d/fd/%s" % (pid, n)))
+    return out
+
+
 def zombies(parent):
     return [p for p, pp, st in ps() if pp == parent and st == "Z"]
 
