@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include <stdio.h>
 #include <string.h>
 
 #include "client_int.h"
 
-/* The way in and out: server key, register, follow-up, logout.  One operation at a time; c->op says which. */
+/* The way in: server key, register, follow-up.  One operation at a time; c->op says which. */
 
-#define CHECK_AGAIN_MS  (5u * 60 * 1000) /* a suspicious handshake leads to /key at most this often (security.md T1) */
-#define CHECK_RETRY_MS  30000            /* when /key did not answer */
-#define LOGOUT_MS       30000            /* without force: then the server counts as unreachable */
-#define LOGOUT_FORCE_MS 10000
-#define RETRY_MIN_MS    1000 /* 429, BACK-05; authd has clamped it, but authd is not trusted */
-#define RETRY_MAX_MS    (60u * 60 * 1000)
+#define CHECK_AGAIN_MS (5u * 60 * 1000) /* a suspicious handshake leads to /key at most this often (security.md T1) */
+#define CHECK_RETRY_MS 30000            /* when /key did not answer */
+#define RETRY_MIN_MS   1000             /* 429, BACK-05; authd has clamped it, but authd is not trusted */
+#define RETRY_MAX_MS   (60u * 60 * 1000)
 
 static void
 put_text(char *dst, size_t size, const char *s)
@@ -199,8 +196,8 @@ auth_new_goal(struct client *c, const struct client_goal *g)
 	map_go(c);
 }
 
-static void
-end_goal(struct client *c)
+void
+auth_end_goal(struct client *c)
 {
 	if (c->goal.with_key)
 		client_act(c, CA_FORGET_KEY, IPC_ID_NONE);
@@ -242,7 +239,7 @@ login_done(struct client *c)
 	c->candidate_open = 0;
 	client_clear_err(c, SRC_AUTH);
 	client_act(c, CA_LOGIN_FINISHED, IPC_ID_NONE);
-	end_goal(c);
+	auth_end_goal(c);
 	expiry_check(c);
 	map_restart(c);
 }
@@ -348,119 +345,13 @@ login_answer(struct client *c, const struct client_event *e)
 	back_off(c);
 }
 
-/* --- logout --- */
-
-static void
-erase(struct client *c)
-{
-	struct client_profile *p = &c->p;
-
-	client_disarm(c, CT_LOGOUT);
-	p->want_running = 0;
-	p->candidate = 0;
-	p->user_id = 0;
-	p->login_name[0] = p->display_name[0] = p->profile_pic[0] = '\0';
-	p->expiry = TIME_NONE;
-	c->have_node = c->have_candidate = c->candidate_saved = 0;
-	c->op = OP_CLEAR;
-	c->op_id = client_save(c, SAVE_CLEAR);
-}
-
-static void
-logout_over(struct client *c, int ok)
-{
-	struct client_goal next = c->next;
-	struct client_action *a;
-
-	client_disarm(c, CT_LOGOUT);
-	memset(&c->next, 0, sizeof(c->next));
-	a = client_act(c, CA_LOGOUT_DONE, IPC_ID_NONE);
-	a->u.done.ok = ok;
-	a->u.done.told = c->logout_told;
-	end_goal(c);
-	if (next.kind == GOAL_LOGIN)
-		auth_login(c, &next);
-	else
-		auth_go(c); /* a check of the server key may be due */
-}
-
-/* OUT-03: the netmap goes with the login, whatever the server does. */
-static void
-logged_out(struct client *c, int saved, const char *err)
-{
-	c->op = OP_NONE;
-	c->logged_in = c->expired = c->self_expired = 0;
-	c->authorized = 1;
-	client_disarm(c, CT_EXPIRY);
-	map_drop(c);
-	if (!saved)
-		snprintf(c->logout_err, sizeof(c->logout_err), "logged out, but this could not be saved: %s", err);
-	logout_over(c, saved);
-}
-
-static void
-logout_failed(struct client *c, const char *err)
-{
-	strlcpy(c->logout_err, err, sizeof(c->logout_err));
-	client_set_err(c, SRC_AUTH, err);
-	c->logout_told = 0;
-	if (c->goal.force)
-		erase(c); /* OUT-04 */
-	else
-		logout_over(c, 0);
-}
-
-static void
-join_logout(struct client *c, int force)
-{
-	if (force && !c->goal.force)
-		client_arm(c, CT_LOGOUT, LOGOUT_FORCE_MS);
-	c->goal.force |= force;
-}
-
-void
-auth_logout(struct client *c, int force)
-{
-	struct client_goal g = { .kind = GOAL_LOGOUT, .force = force };
-
-	if (c->next.with_key)
-		client_act(c, CA_FORGET_KEY, IPC_ID_NONE);
-	memset(&c->next, 0, sizeof(c->next));
-	if (c->goal.kind == GOAL_LOGOUT) {
-		join_logout(c, force); /* both are answered when it is done */
-		return;
-	}
-	c->logout_told = 1;
-	c->logout_err[0] = '\0';
-	c->tried = 1;
-	if (!c->have_node) { /* OUT-04: nothing to tell the server */
-		auth_stop(c);
-		auth_drop_candidate(c);
-		end_goal(c);
-		c->goal = g;
-		erase(c);
-		return;
-	}
-	client_arm(c, CT_LOGOUT, force ? LOGOUT_FORCE_MS : LOGOUT_MS);
-	auth_new_goal(c, &g);
-}
-
-void
-auth_on_logout_timer(struct client *c)
-{
-	if (c->goal.kind != GOAL_LOGOUT || c->op == OP_CLEAR)
-		return;
-	auth_stop(c);
-	logout_failed(c, "logout: the server does not answer");
-}
-
 /* --- answers --- */
 
 static void
 key_failed(struct client *c, const char *err)
 {
 	if (c->goal.kind == GOAL_LOGOUT) {
-		logout_failed(c, err);
+		auth_logout_failed(c, err);
 		return;
 	}
 	client_set_err(c, SRC_AUTH, err);
@@ -516,9 +407,9 @@ auth_on_reg(struct client *c, const struct client_event *e)
 	if (c->goal.kind == GOAL_LOGIN)
 		login_answer(c, e);
 	else if (e->u.reg.outcome == IPC_REG_OK || e->u.reg.outcome == IPC_REG_KEY_EXPIRED)
-		erase(c); /* OUT-02 */
+		auth_erase(c); /* OUT-02 */
 	else
-		logout_failed(c, e->u.reg.err);
+		auth_logout_failed(c, e->u.reg.err);
 	map_go(c);
 }
 
@@ -558,7 +449,7 @@ auth_on_saved(struct client *c, uint32_t id, int ok, const char *err)
 		return;
 	}
 	if (op == OP_CLEAR) {
-		logged_out(c, ok, err);
+		auth_erased(c, ok, err);
 		return;
 	}
 	if (!ok) { /* CT_SAVE is armed */

@@ -5,7 +5,7 @@
 
 #include "client.h"
 
-/* Between client.c, client_auth.c and client_map.c. */
+/* Between client.c, client_auth.c, client_out.c and client_map.c. */
 
 struct client_action *client_act(struct client *c, enum client_act type, uint32_t id);
 uint32_t client_new_id(struct client *c);
@@ -22,15 +22,21 @@ void	 auth_stop(struct client *c);			/* cancel what runs and what waits */
 void	 auth_new_goal(struct client *c, const struct client_goal *g);
 void	 auth_drop_candidate(struct client *c);
 void	 auth_login(struct client *c, const struct client_goal *g);
-void	 auth_logout(struct client *c, int force);
+void	 auth_end_goal(struct client *c);
 void	 auth_on_key(struct client *c, const struct client_event *e);
 void	 auth_on_reg(struct client *c, const struct client_event *e);
 void	 auth_on_gone(struct client *c);
 void	 auth_on_saved(struct client *c, uint32_t id, int ok, const char *err);
 void	 auth_on_save_timer(struct client *c);
-void	 auth_on_logout_timer(struct client *c);
 void	 auth_key_ok(struct client *c);			/* a handshake with the pinned key worked */
 void	 auth_suspect(struct client *c);
+
+/* client_out.c */
+void	 auth_logout(struct client *c, int force);
+void	 auth_on_logout_timer(struct client *c);
+void	 auth_logout_failed(struct client *c, const char *err);
+void	 auth_erase(struct client *c);			/* the server has been told, or is not to be waited for */
+void	 auth_erased(struct client *c, int saved, const char *err);
 
 /* client_map.c */
 void	 map_go(struct client *c);
