@@ -19,7 +19,7 @@
 struct fetch {
 	struct event_base *base;
 	struct wire_config cfg;
-	const struct trust *trust;
+	struct trust *trust; /* counted: a newer one may come while this one is in use */
 	struct fetch_ops ops;
 	void *arg;
 	char method[8];
@@ -69,6 +69,7 @@ fetch_cancel(struct fetch *f)
 		event_free(f->later);
 	if (f->deadline != NULL)
 		event_free(f->deadline);
+	trust_free(f->trust);
 	buf_free(&f->head);
 	buf_free(&f->body);
 	free(f);
@@ -343,7 +344,7 @@ fetch_dialled(struct fetch *f, uint32_t id, int fd, const char *errtext)
 }
 
 struct fetch *
-fetch_start(struct event_base *base, const struct wire_config *cfg, const struct trust *trust, const char *method,
+fetch_start(struct event_base *base, const struct wire_config *cfg, struct trust *trust, const char *method,
     const char *path, size_t body_max, unsigned timeout_ms, const struct fetch_ops *ops, void *arg)
 {
 	struct timeval tv = { timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000 };
@@ -354,7 +355,7 @@ fetch_start(struct event_base *base, const struct wire_config *cfg, const struct
 		return NULL;
 	f->base = base;
 	f->cfg = *cfg;
-	f->trust = trust;
+	f->trust = trust_ref(trust);
 	f->ops = *ops;
 	f->arg = arg;
 	f->timeout_ms = timeout_ms;

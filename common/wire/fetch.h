@@ -19,6 +19,7 @@ struct trust;					/* trust anchors, in memory */
 
 /* Reads a PEM bundle from fd to its end and closes fd.  NULL with a reason in err (empty bundle, not PEM, too large). */
 struct trust *trust_load(int fd, char *err, size_t errsize);
+struct trust *trust_ref(struct trust *t);	/* NULL is fine; one trust_free() for each */
 void	 trust_free(struct trust *t);
 
 struct fetch_ops {
@@ -31,8 +32,8 @@ struct fetch_ops {
 	 */
 	void	(*done)(void *arg, int status, const uint8_t *body, size_t n, const char *err);
 };
-/* timeout_ms covers everything from now on.  body_max: larger answers are an error.  trust may be NULL for http. */
-struct fetch *fetch_start(struct event_base *base, const struct wire_config *cfg, const struct trust *trust, const char *method,
+/* timeout_ms covers everything from now on.  body_max: larger answers are an error.  trust (counted) may be NULL for http. */
+struct fetch *fetch_start(struct event_base *base, const struct wire_config *cfg, struct trust *trust, const char *method,
 	    const char *path, size_t body_max, unsigned timeout_ms, const struct fetch_ops *ops, void *arg);
 void	 fetch_dialled(struct fetch *f, uint32_t id, int fd, const char *errtext);
 void	 fetch_cancel(struct fetch *f);		/* no callback */

@@ -27,6 +27,7 @@
 
 struct trust {
 	SSL_CTX *ctx;
+	unsigned refs;
 };
 
 struct tls {
@@ -197,6 +198,8 @@ trust_load(int fd, char *err, size_t errsize)
 	char *pem = read_all(fd, &len, err, errsize);
 
 	close(fd);
+	if (t != NULL)
+		t->refs = 1;
 	if (t == NULL || (pem == NULL && len > 0))
 		snprintf(err, errsize, "out of memory");
 	if (t == NULL || pem == NULL)
@@ -220,10 +223,18 @@ fail:
 	return NULL;
 }
 
+struct trust *
+trust_ref(struct trust *t)
+{
+	if (t != NULL)
+		t->refs++;
+	return t;
+}
+
 void
 trust_free(struct trust *t)
 {
-	if (t == NULL)
+	if (t == NULL || --t->refs > 0)
 		return;
 	SSL_CTX_free(t->ctx);
 	free(t);

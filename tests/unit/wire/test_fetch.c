@@ -315,6 +315,30 @@ test_cut_tls(void **state)
 	SSL_CTX_free(ctx);
 }
 
+/* Newer trust anchors come while a fetch uses the old ones, also for the connection after a redirect. */
+/* rows: KEY-05 PING-01 */
+static void
+test_trust_is_replaced_meanwhile(void **state)
+{
+	char *pem, err[200];
+	SSL_CTX *ctx = ts_tls_context("DNS:control.example", 10, &pem);
+	struct trust *trust = trust_from(pem, strlen(pem), err);
+	struct tparent p;
+
+	(void)state;
+	tp_init(&p, "control.example");
+	p.cfg.https = 1;
+	p.plan[WIRE_DIAL_URL] = (struct ts_plan){ .http = TO("/key2"), .tls = ctx };
+	tp_fetch(&p, trust, "/key", 2000);
+	trust_free(trust);
+	assert_true(tp_wait(&p, &p.fetched, 1, 3000));
+	assert_int_equal(p.ndials, 4);
+	assert_non_null(strstr(p.err, "too often"));
+	tp_free(&p);
+	free(pem);
+	SSL_CTX_free(ctx);
+}
+
 static void
 test_trust_files(void **state)
 {
@@ -402,6 +426,7 @@ main(void)
 		cmocka_unit_test(test_redirects),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_cut_tls),
+		cmocka_unit_test(test_trust_is_replaced_meanwhile),
 		cmocka_unit_test(test_trust_files),
 		cmocka_unit_test(test_key_body),
 	};

@@ -201,7 +201,7 @@ tp_session(struct tparent *p)
 }
 
 void
-tp_fetch(struct tparent *p, const struct trust *trust, const char *path, unsigned timeout_ms)
+tp_fetch(struct tparent *p, struct trust *trust, const char *path, unsigned timeout_ms)
 {
 	static const struct fetch_ops ops = { .dial = on_dial,
 		.dial_cancel = on_dial_cancel,

@@ -50,7 +50,7 @@ struct tparent {
 void	 tp_init(struct tparent *p, const char *host);
 void	 tp_free(struct tparent *p);
 void	 tp_session(struct tparent *p);
-void	 tp_fetch(struct tparent *p, const struct trust *trust, const char *path, unsigned timeout_ms);
+void	 tp_fetch(struct tparent *p, struct trust *trust, const char *path, unsigned timeout_ms);
 void	 tp_release_keys(struct tparent *p);
 unsigned tp_since(const struct tparent *p);		/* ms since tp_init() or tp_mark() */
 void	 tp_mark(struct tparent *p);
