@@ -31,7 +31,7 @@ struct race {
 	unsigned deadline_ms;
 	struct conn *winner;
 	int suspect;
-	char why[800];
+	char why[RACE_WHY_MAX];
 };
 
 const struct race_times race_times_default = {

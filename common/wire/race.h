@@ -11,6 +11,7 @@
 
 /* One dial of protocol.md C.8: clear text against TLS, dial-plan candidates against each other, one deadline over all. */
 #define RACE_MAX_CANDIDATES 16
+#define RACE_WHY_MAX	800
 
 struct race;
 

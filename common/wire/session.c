@@ -149,18 +149,19 @@ on_won(void *arg, struct conn *c)
 }
 
 static void
-on_lost(void *arg, const char *why, int suspect)
+on_lost(void *arg, const char *race_why, int suspect)
 {
 	struct session *s = arg;
-	struct race *r = s->race;
+	char why[RACE_WHY_MAX];
 
 	enter(s);
+	strlcpy(why, race_why, sizeof(why));
+	race_free(s->race); /* now: its wishes go to an owner who may be gone after what follows */
 	s->race = NULL;
 	s->want = 0;
 	fail_waiting(s, why);
 	if (!s->dead && s->conns[0] == NULL)
 		s->ops.down(s->arg, why, suspect);
-	race_free(r); /* why lives in it */
 	session_kick(s);
 	leave(s);
 }
@@ -264,12 +265,13 @@ session_free(struct session *s)
 	event_del(s->pump);
 	race_free(s->race);
 	s->race = NULL;
+	/* First, since a connection says its last words: no stream has an owner then who could hear of it. */
+	while ((r = TAILQ_FIRST(&s->running)) != NULL || (r = TAILQ_FIRST(&s->waiting)) != NULL)
+		request_cancel(r);
 	while ((c = s->conns[0]) != NULL) {
 		drop_slot(s, c);
 		conn_close(c);
 	}
-	while ((r = TAILQ_FIRST(&s->running)) != NULL || (r = TAILQ_FIRST(&s->waiting)) != NULL)
-		request_drop(r);
 	if (s->busy == 0)
 		release(s);
 }
