@@ -25,7 +25,7 @@ struct apply {
 
 #define CLOCK_SLACK 60 /* seconds; protocol.md E.12 */
 
-const char netmap_too_many[] = "too many peers";
+const char netmap_too_many[] = "too many peers", netmap_too_large[] = "the map is larger than is kept";
 
 static const uint32_t field_bits[VF_COUNT] = {
 	[VF_SELF] = IPC_F_SELF,
@@ -247,6 +247,40 @@ tell_ids(struct netmap *nm, const struct delta *d, struct netmap_change *ch)
 	}
 }
 
+static size_t
+blobmap_bytes(const struct blobmap *m)
+{
+	return m == NULL ? 0 : m->bytes;
+}
+
+/*
+ * Records and values of the map as it will be, without the indexes.  What readers still look at is not counted: a slow one must
+ * not cost us the stream.
+ */
+static size_t
+size_after(const struct apply *a)
+{
+	const struct view *v = a->v;
+	size_t n = recset_live_bytes(v->peers->set) + recset_live_bytes(v->profiles) + blobmap_bytes(v->filter) +
+	    blobmap_bytes(v->display),
+	       gone = 0, i;
+	const struct rec *old;
+
+	for (i = 0; i < VF_COUNT; i++)
+		n += v->field[i] == NULL ? 0 : v->field[i]->n;
+	for (i = 0; i < a->nprofiles; i++) {
+		old = recset_find(v->profiles, a->profiles[i]->id);
+		n += a->profiles[i]->size;
+		gone += old == NULL ? 0 : old->size;
+	}
+	for (i = 0; i < a->d.n; i++) {
+		old = a->d.p[i].known ? &peers_find(v->peers, a->d.p[i].id)->r : NULL;
+		n += a->d.p[i].node == NULL ? 0 : a->d.p[i].node->r.size;
+		gone += old == NULL ? 0 : old->size;
+	}
+	return n > gone ? n - gone : 0;
+}
+
 static int
 prepare(struct apply *a, struct wtime now)
 {
@@ -261,6 +295,10 @@ prepare(struct apply *a, struct wtime now)
 	if (apply_fields(a) == -1 || apply_filter(a) == -1 || apply_display(a) == -1 || prepare_profiles(a) == -1 ||
 	    prepare_peers(a, now) == -1)
 		return -1;
+	if (size_after(a) > a->st->max_bytes) {
+		a->why = netmap_too_large;
+		return -1;
+	}
 	return netmap_reserve_ids(nm, a->d.n);
 }
 

@@ -174,12 +174,13 @@ collect(struct items *l)
 	if ((m = malloc(sizeof(*m) + l->n * sizeof(m->e[0]))) == NULL)
 		return NULL;
 	m->refs = 1;
-	m->n = 0;
+	m->n = m->bytes = 0;
 	for (i = 0; i < l->n; i++) {
 		struct item *it = &l->it[i];
 
 		if (it->value == NULL || (i + 1 < l->n && blob_equal(it->name, it[1].name)))
 			continue;
+		m->bytes += 2 * sizeof(struct blob) + sizeof(m->e[0]) + it->name->n + it->value->n;
 		m->e[m->n].name = blob_ref(it->name);
 		m->e[m->n++].value = blob_ref(it->value);
 	}

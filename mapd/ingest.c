@@ -23,7 +23,7 @@ ingest_new(struct netmap *nm)
 	if (g == NULL)
 		return NULL;
 	g->nm = nm;
-	g->lim = (struct ingest_limits){ .max_peers = 1u << 20, .max_member = 16u << 20 };
+	g->lim = (struct ingest_limits){ .max_peers = 1u << 20, .max_member = 16u << 20, .max_bytes = 512u << 20 };
 	parser_init(&g->ps, nm->names);
 	g->where = REFUSED;
 	return g;
@@ -377,11 +377,12 @@ ingest_apply(struct ingest *g, struct wtime now, struct netmap_change *ch)
 	if (!g->staged)
 		return ingest_refuse(g, "nothing staged");
 	g->st.max_peers = g->lim.max_peers;
+	g->st.max_bytes = g->lim.max_bytes;
 	r = netmap_apply(g->nm, &g->st, now, ch, &why);
 	if (r == -1) {
 		g->where = AT_START;
 		ingest_refuse(g, why);
-		g->ps.limit = why == netmap_too_many;
+		g->ps.limit = why == netmap_too_many || why == netmap_too_large;
 	}
 	ingest_discard(g);
 	return r;

@@ -51,6 +51,7 @@ struct ingest_side {
 struct ingest_limits {				/* security.md D15; ingest_new() sets the defaults */
 	size_t		 max_peers;		/* in the map */
 	size_t		 max_member;		/* bytes of one peer element or one other member */
+	size_t		 max_bytes;		/* that the map may take, however many messages brought it */
 };
 
 struct ingest *ingest_new(struct netmap *nm);	/* NULL: out of memory */

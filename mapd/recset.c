@@ -19,7 +19,7 @@ struct recset {
 	unsigned refs;
 	uint64_t seed[2];
 	uint64_t version;
-	size_t live, bytes;
+	size_t live, live_bytes, bytes;
 	struct chunk **chunk; /* in order, none empty */
 	size_t nchunks, capchunks;
 	struct chunk **spare; /* for splits that must not fail */
@@ -115,6 +115,12 @@ recset_bytes(const struct recset *rs)
 {
 	return rs->bytes + rs->nchunks * sizeof(struct chunk) +
 	    rs->capslots * (sizeof(*rs->slot) + sizeof(*rs->freeslot)) + rs->byid.size * sizeof(*rs->byid.e);
+}
+
+size_t
+recset_live_bytes(const struct recset *rs)
+{
+	return rs->live_bytes;
 }
 
 uint64_t
@@ -391,8 +397,12 @@ recset_put(struct recset *rs, struct rec *r)
 	r->older = NULL;
 	r->flags &= ~(REC_DEAD | REC_LIMBO);
 	rs->bytes += r->size;
+	rs->live_bytes += r->size;
 	if (s != HASH_NONE) {
-		rs->live += (rs->slot[s]->flags & REC_DEAD) != 0;
+		if (rs->slot[s]->flags & REC_DEAD)
+			rs->live++;
+		else
+			rs->live_bytes -= rs->slot[s]->size;
 		supersede(rs, s, rs->slot[s], r);
 		return s;
 	}
@@ -418,6 +428,7 @@ recset_del(struct recset *rs, struct rec *tomb)
 	tomb->flags = REC_DEAD;
 	rs->bytes += tomb->size;
 	rs->live--;
+	rs->live_bytes -= rs->slot[s]->size;
 	supersede(rs, s, rs->slot[s], tomb);
 	if (tomb->older == NULL && !(tomb->flags & REC_LIMBO))
 		free_slot(rs, s);
@@ -498,6 +509,7 @@ append(struct recset *rs, struct rec *r, uint32_t slot)
 	r->older = NULL;
 	r->flags = 0;
 	rs->bytes += r->size;
+	rs->live_bytes += r->size;
 	rs->slot[slot] = r;
 	hash_insert(&rs->byid, recset_hash(rs, r->id), slot);
 	c->id[c->n] = r->id;

@@ -34,6 +34,7 @@ void	 recset_unref(struct recset *rs);	/* the last one frees all records */
 
 size_t	 recset_count(const struct recset *rs);
 size_t	 recset_bytes(const struct recset *rs);	/* memory of records and index, about */
+size_t	 recset_live_bytes(const struct recset *rs);	/* of the newest records alone, dead ones not counted */
 uint64_t recset_version(const struct recset *rs);
 uint32_t recset_hash(const struct recset *rs, int64_t id);
 

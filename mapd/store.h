@@ -27,6 +27,7 @@ int	 blob_equal(const struct blob *a, const struct blob *b);
 struct blobmap {
 	unsigned	 refs;
 	size_t		 n;
+	size_t		 bytes;			/* of all names and values */
 	struct blobmap_entry { struct blob *name, *value; } e[];	/* name: unescaped bytes */
 };
 /*
@@ -99,7 +100,7 @@ struct nodelist { struct node **n; size_t len, cap; };
 struct idflag { int64_t id; int on; };
 struct stage {
 	int		 keepalive;
-	size_t		 max_peers;		/* that there may be afterwards */
+	size_t		 max_peers, max_bytes;	/* that there may be afterwards */
 	struct blob	*field[VF_COUNT];	/* NULL: absent or without effect; VF_DERP is not merged yet */
 	struct blob	*base_rules;		/* PacketFilter */
 	struct blob	*chunks, *display;	/* PacketFilters, DisplayMessages: packed objects */
@@ -115,7 +116,7 @@ void	 stage_clear(struct stage *st);
 int	 nodelist_add(struct nodelist *l, struct node *n);	/* takes n; 0, or -1 (n freed) */
 void	 nodelist_clear(struct nodelist *l);
 
-extern const char netmap_too_many[];	/* the reason for -1 that is a limit of D15 */
+extern const char netmap_too_many[], netmap_too_large[];	/* the reasons for -1 that are a limit of D15 */
 /* 1 changed, 0 not, -1 refused with a reason.  Empties st in every case. */
 int	 netmap_apply(struct netmap *nm, struct stage *st, struct wtime now, struct netmap_change *ch, const char **why);
 

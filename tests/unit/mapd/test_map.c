@@ -333,6 +333,66 @@ test_limits(void **state)
 	mt_free(m);
 }
 
+#define ROOM 200000
+
+/* So many entries of 10 KB, one message each, until one is refused. */
+static size_t
+grow(struct map_test *m, const char *before, const char *after, const char *tail, size_t at_most)
+{
+	char text[100];
+	size_t n;
+
+	for (n = 1; n <= at_most; n++) {
+		snprintf(text, sizeof(text), "%s%zu%s", before, n, after);
+		if (feed(m, text, "'0123456'", 1000, tail) == REFUSED)
+			break;
+	}
+	return n - 1;
+}
+
+/* security.md D15: what many messages bring one by one is bounded as a whole, whatever it is. */
+/* rows: MAP-09 */
+static void
+test_the_map_as_a_whole(void **state)
+{
+	static const struct {
+		const char *before, *after, *tail, *gone;
+	} t[] = {
+		{ "{'PeersChanged':[{'ID':", ",'x':[", "]}]}", "{'PeersRemoved':[1]}" },
+		{ "{'UserProfiles':[{'ID':", ",'Groups':[", "]}]}", NULL },
+		{ "{'PacketFilters':{'chunk", "':[{'SrcIPs':[", "]}]}}", "{'PacketFilters':{'chunk1':null}}" },
+		{ "{'DisplayMessages':{'message", "':{'Title':'x','y':[", "]}}}",
+		    "{'DisplayMessages':{'message1':null}}" },
+	};
+	struct snapshot s = { NULL, 0, 0 };
+	size_t n, i;
+
+	(void)state;
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct map_test *m = mt_new();
+
+		ingest_limits(m->g)->max_bytes = ROOM;
+		mt_ok(m, "{" NODE_SELF "}");
+		n = grow(m, t[i].before, t[i].after, t[i].tail, 1000);
+		assert_in_range(n, ROOM / 12000, ROOM / 7000);
+		assert_string_equal(ingest_error(m->g), "the map is larger than is kept");
+		assert_true(ingest_over_limit(m->g));
+		/* The same entries again are no more than before, also while a reader keeps what they replace. */
+		assert_int_equal(snapshot_take(m->nm, &s), 0);
+		for (int again = 0; again < 3; again++)
+			assert_int_equal(grow(m, t[i].before, t[i].after, t[i].tail, n), n);
+		snapshot_release(&s);
+		if (t[i].gone != NULL) {
+			mt_ok(m, t[i].gone);
+			assert_int_equal(grow(m, t[i].before, t[i].after, t[i].tail, 1), 1);
+		}
+		mt_session(m); /* and the next stream begins with nothing */
+		mt_ok(m, "{" NODE_SELF "}");
+		assert_int_equal(grow(m, t[i].before, t[i].after, t[i].tail, n), n);
+		mt_free(m);
+	}
+}
+
 /*
  * A server that gives every peer the same key, address and name costs no more than one that does not, and nobody
  * is lost.
@@ -381,6 +441,7 @@ main(void)
 		cmocka_unit_test(test_stream_ends_in_a_message),
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_the_map_as_a_whole),
 		cmocka_unit_test(test_twins),
 	};
 
