@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store.h"
+#include "text.h"
 
 struct netmap *
 netmap_new(void)
@@ -191,14 +192,17 @@ netmap_clock_delta(const struct netmap *nm)
 
 #define COPY_TEXT(out, field, s, n) ((out)->field##_len = copy_text((out)->field, sizeof((out)->field), (s), (n)))
 
-/* Cut at the array's end, never within a character. */
+/*
+ * Cut at the array's end, never within a character.  Controls are written out, as authd does in what a register brings: the parent
+ * takes none (IPC_OK), and a server that sends some must not get us killed (FLD-15).
+ */
 static uint16_t
 copy_text(char *dst, size_t cap, const char *s, size_t n)
 {
-	if (n > cap)
-		for (n = cap; n > 0 && ((uint8_t)s[n] & 0xc0) == 0x80; n--)
-			;
-	memcpy(dst, s, n);
+	char safe[IPC_NAME_MAX + 1];
+
+	n = text_sanitize(s, n, safe, cap < sizeof(safe) ? cap + 1 : sizeof(safe));
+	memcpy(dst, safe, n);
 	return (uint16_t)n;
 }
 

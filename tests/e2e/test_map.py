@@ -395,3 +395,23 @@ def test_messages_over_a_limit(server, make_daemon, what):
     d.ctl("reconnect")
     d.wait_sync()
     until(lambda: not limit(d), 5)
+
+
+@pytest.mark.rows("FLD-15")
+def test_odd_texts_of_our_own_node(server, make_daemon):
+    """Texts of our own node and user go to the parent, which takes no control characters: they are written out there, and nobody dies
+    of them.  The netmap has them as they came."""
+    odd, written = "a\x1b[31mb\u009bc\x7fd\u202ee\0f\ng", "a\\x1b[31mb\\u{009b}c\\x7fd\\u{202e}e\\x00f\\x0ag"
+    server.tailnet.default_user.login = server.tailnet.default_user.display = odd
+    d = make_daemon(server, auth_key=GOOD)
+    s = d.wait_sync()
+    server.map().send({"Node": dict(server.node().json(server.tailnet.domain), Name=odd, StableID=odd)})
+    nm = d.wait_netmap(lambda n: n["SelfNode"]["Name"] == odd)
+    assert nm["SelfNode"]["StableID"] == odd and nm["UserProfiles"][str(nm["SelfNode"]["User"])]["LoginName"] == odd
+    s = d.wait(lambda s: s["self"]["Name"] == written)
+    assert s["self"]["StableID"] == written and s["user"]["LoginName"] == s["user"]["DisplayName"] == written
+    assert s["synced"] and d.process("mapd")["restarts"] == 0
+    assert server.log.count("map") == 1
+    for what in ("status", "peers", "netmap", "hosts"):
+        shown = d.tailnetctl(what).stdout
+        assert not [c for c in shown if ord(c) < 32 and c not in "\n\t" or 0x7f <= ord(c) < 0xa0], shown
