@@ -275,6 +275,23 @@ take_descriptors(struct ipc *c, struct msghdr *mh)
 		over(c, 1, "surplus descriptor");
 }
 
+/*
+ * How much may be read.  While a descriptor waits for the rest of its message, no further than that message goes: what comes
+ * behind it may bring the next one.
+ */
+static size_t
+room(const struct ipc *c)
+{
+	struct hdr h;
+
+	if (c->in_fd == -1)
+		return sizeof(c->in) - c->in_len;
+	if (c->in_len < HDR_LEN)
+		return HDR_LEN - c->in_len;
+	memcpy(&h, c->in, sizeof(h)); /* check_header() has seen it */
+	return HDR_LEN + h.len - c->in_len;
+}
+
 static ssize_t
 receive(struct ipc *c)
 {
@@ -282,7 +299,7 @@ receive(struct ipc *c)
 		struct cmsghdr align;
 		uint8_t space[CMSG_SPACE(sizeof(int))];
 	} control;
-	struct iovec iov = { .iov_base = c->in + c->in_len, .iov_len = sizeof(c->in) - c->in_len };
+	struct iovec iov = { .iov_base = c->in + c->in_len, .iov_len = room(c) };
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 

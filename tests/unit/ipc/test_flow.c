@@ -408,6 +408,54 @@ test_descriptors_to_the_child(void **state)
 	event_base_free(base);
 }
 
+/* A message with a descriptor of which only the beginning fits, and the next one right behind it: wherever the cut is. */
+static void
+test_descriptor_of_half_a_message(void **state)
+{
+	struct ipc_handlers h = { .on = { [IPC_CA] = catch_descriptor, [IPC_HOSTINFO] = catch_descriptor },
+		.closed = no_end };
+	struct ipc_empty none = { 0 };
+	struct ipc_chunk m;
+	size_t head = offsetof(struct ipc_chunk, data), cut, left, n;
+	int before = open_descriptors();
+
+	(void)state;
+	for (cut = 1; cut < 20; cut++) {
+		struct event_base *base = event_base_new();
+		struct catch k;
+		struct stat st;
+		struct ipc *p, *c;
+		int sv[2], i, fd;
+
+		memset(&k, 0, sizeof(k));
+		memset(&m, 0, sizeof(m));
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+		p = ipc_new(base, sv[0], IPC_PARENT_SIDE, IPC_AUTHD, 1, &h, NULL);
+		c = ipc_new(base, sv[1], IPC_CHILD_SIDE, IPC_AUTHD, 0, &h, &k);
+		ipc_set_state(c, IPC_S_IDLE);
+		for (left = 2 * IPC_MAX_MSG - cut; left > 0; left -= n + head + 16) {
+			n = left - head - 16 < 8000 ? left - head - 16 : 6000;
+			m.data_len = (uint16_t)n;
+			assert_int_equal(ipc_send(p, IPC_HOSTINFO, 0, &m, head + n, -1), 0);
+		}
+		for (i = 0; i < 3; i++) {
+			assert_int_not_equal(fd = open("/dev/null", O_RDONLY | O_CLOEXEC), -1);
+			assert_int_equal(fstat(fd, &st), 0);
+			k.expect[i] = st.st_ino;
+			assert_int_equal(ipc_send(p, IPC_CA, (uint32_t)i, &none, sizeof(none), fd), 0);
+		}
+		assert_int_equal(ipc_queued(p), 0);
+		for (i = 0; i < 50; i++)
+			event_base_loop(base, EVLOOP_NONBLOCK);
+		assert_int_equal(k.got, 3);
+		assert_int_equal(k.wrong, 0);
+		ipc_free(p);
+		ipc_free(c);
+		event_base_free(base);
+	}
+	assert_int_equal(open_descriptors(), before);
+}
+
 /* What waits with a descriptor is closed with the channel; a dead other end is no violation. */
 static void
 test_waiting_descriptors_are_closed(void **state)
@@ -479,6 +527,7 @@ main(void)
 		cmocka_unit_test(test_flush_is_bounded),
 		cmocka_unit_test(test_secrets_leave_nothing_behind),
 		cmocka_unit_test(test_descriptors_to_the_child),
+		cmocka_unit_test(test_descriptor_of_half_a_message),
 		cmocka_unit_test(test_waiting_descriptors_are_closed),
 		cmocka_unit_test(test_texts),
 	};
