@@ -128,7 +128,7 @@ child_start(struct child *c)
 	c->phase = CHILD_STARTING;
 	c->started = time_wall();
 	c->layers = c->owed = 0;
-	c->violated = 0;
+	c->violated = c->overdue = 0;
 	c->ponged = 1;
 	arm(c->deadline, READY_MS);
 	send_hello(c);
@@ -230,6 +230,9 @@ deadline_over(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (c->phase == CHILD_STARTING)
 		log_errorx("%s[%d] was not ready within %d s", c->name, (int)c->pid, READY_MS / 1000);
+	else if (c->phase == CHILD_READY)
+		log_errorx("%s[%d] has closed its channel and does not end", c->name, (int)c->pid);
+	c->overdue = c->phase != CHILD_STOPPING;
 	kill(c->pid, SIGKILL);
 }
 
@@ -252,7 +255,7 @@ supervise_all_gone(const struct supervisor *s)
 static uint64_t
 pause_after(struct child *c, int status, int healthy)
 {
-	int killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !c->violated;
+	int killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !c->violated && !c->overdue;
 	uint64_t min = killed ? KILLED_MIN_MS : CRASH_MIN_MS, max = killed ? KILLED_MAX_MS : CRASH_MAX_MS, ms;
 
 	if (healthy)
@@ -273,7 +276,7 @@ tell_death(struct child *c, int status)
 		snprintf(text, sizeof(text), "%s[%d] died of signal %d (%s)", c->name, (int)c->pid, WTERMSIG(status),
 		    strsignal(WTERMSIG(status)));
 		log_errorx("%s", text);
-		if (c->violated || WTERMSIG(status) != SIGKILL)
+		if (c->violated || c->overdue || WTERMSIG(status) != SIGKILL)
 			(void)health_raise(&c->p->health, HEALTH_CHILD_CRASH, text);
 		watch_child(c->p, c->name, WTERMSIG(status), -1);
 	} else {
@@ -435,6 +438,13 @@ supervise_free(struct supervisor *s)
 	free(s);
 }
 
+/* One that has closed its channel is still there for a moment, in whatever phase it was. */
+static int
+listens(const struct child *c)
+{
+	return c->phase == CHILD_READY && c->ipc != NULL;
+}
+
 void
 supervise_config(struct supervisor *s)
 {
@@ -442,7 +452,7 @@ supervise_config(struct supervisor *s)
 	size_t i;
 
 	for (i = 0; i < 2; i++)
-		if (all[i]->phase == CHILD_READY)
+		if (listens(all[i]))
 			send_config(all[i]);
 }
 
@@ -454,7 +464,7 @@ supervise_ping(struct supervisor *s)
 	size_t i;
 
 	for (i = 0; i < 2; i++)
-		if (all[i]->phase == CHILD_READY) {
+		if (listens(all[i])) {
 			all[i]->ponged = 0;
 			ipc_send(all[i]->ipc, IPC_PING, IPC_ID_NONE, &none, sizeof(none), -1);
 		}
@@ -463,5 +473,5 @@ supervise_ping(struct supervisor *s)
 int
 supervise_answered(const struct supervisor *s)
 {
-	return (s->authd.phase != CHILD_READY || s->authd.ponged) && (s->mapd.phase != CHILD_READY || s->mapd.ponged);
+	return (!listens(&s->authd) || s->authd.ponged) && (!listens(&s->mapd) || s->mapd.ponged);
 }

@@ -53,6 +53,7 @@ struct child {
 	unsigned	 restarts;	/* deaths that were not asked for */
 	int		 wanted;	/* there is work for it */
 	int		 violated;
+	int		 overdue;	/* killed by us because it did not start, or end, in time */
 	unsigned	 fails;		/* in a row, for the pause */
 	uint64_t	 not_before;
 	struct event	*retry, *deadline, *linger;

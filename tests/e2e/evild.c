@@ -402,6 +402,10 @@ evil(void)
 		}
 		break;
 	}
+	case 31: /* closes its channel and stays */
+		close(3);
+		for (;;)
+			pause();
 	case 40 ... 49: /* something to save */ deltas(IPC_SRC_LIVE); break;
 	case 50 ... 59: break;
 	default: /* never read again */

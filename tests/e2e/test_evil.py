@@ -3,6 +3,7 @@
 """A mapd that has been taken over (evild.c, security.md 5.3): it may be killed, nothing else may happen."""
 import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -15,7 +16,7 @@ pytestmark = [pytest.mark.usefixtures("programs"), pytest.mark.root]
 
 VIOLATIONS = {"unknown-type": 1, "wrong-direction": 2, "wrong-role": 3, "short": 4, "long": 5, "length-4G": 6, "generation": 7,
               "wrong-state": 8, "flood": 10, "text-too-long": 11, "text-controls": 12, "bad-value": 13, "bad-dial": 14,
-              "tail": 15, "unasked-cache-written": 16, "unasked-cache-loaded": 17, "cached-unasked": 18, "cached-and-synced": 19}
+              "tail": 15, "unasked-cache-written": 16, "unasked-cache-loaded": 17, "cached-unasked": 18, "cached-and-synced": 19, "hangs-up": 31}
 CACHE_VIOLATIONS = {"written-twice": 41, "other-id": 42, "bad-result": 43, "size-above-limit": 44}
 CACHE_LIES = {"nothing-written": 40, "rubbish": 45, "rubbish-goes-on": 46, "no-answer": 47}
 HARMLESS = {"half-header": 9, "other-id": 20, "forged-self": 21, "handshakes": 22, "exit-wish": 23, "descriptors": 24,
@@ -72,6 +73,20 @@ def test_broken_rules_kill_the_child(evil, server, name):
     assert cpu(d.pid) - used < 0.5
     assert d.process("mapd")["restarts"] < 10
     assert all(e["name"] == "mapd" for e in w.all("child"))
+    assert d.stop() == 0
+
+
+@pytest.mark.rows("PRIV-03", "PRIV-04")
+def test_hup_while_a_child_has_hung_up(evil, server):
+    """It is there for another half a second: a new configuration is not for it."""
+    d = evil(VIOLATIONS["hangs-up"])
+    until(lambda: d.process("mapd")["pid"])
+    for _ in range(100):
+        d.proc.send_signal(signal.SIGHUP)
+        time.sleep(0.02)
+    until(lambda: d.process("mapd")["restarts"] >= 1, what="the child is killed")
+    sane(d, server)
+    assert d.log().count("configuration reloaded") > 10
     assert d.stop() == 0
 
 

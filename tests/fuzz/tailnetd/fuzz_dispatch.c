@@ -17,7 +17,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MAX_OPS  64
 #define MAX_HELD 8
-#define NOBODY   ((pid_t)0x3fffffff) /* beyond pid_max: signals reach nobody */
 
 struct hdr {
 	uint16_t type, flags;
@@ -69,41 +68,6 @@ turn(struct run *r)
 	drain(r->raw[1]);
 	drain(r->raw[2]);
 	ps_run(r->s);
-}
-
-/* As child_start(), but nobody is there. */
-static void
-attach(struct run *r, int i)
-{
-	struct child *c = child_of(r, i);
-	int sv[2];
-
-	ps_need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0, "socketpair");
-	c->ipc = ipc_new(r->s->p.base, sv[0], IPC_PARENT_SIDE, c->role, ++c->generation, c->kind->handlers, c);
-	ps_need(c->ipc != NULL, "ipc_new");
-	r->raw[i] = sv[1];
-	c->pid = NOBODY;
-	c->phase = CHILD_STARTING;
-	c->violated = 0;
-	c->owed = 0;
-	c->ponged = 1;
-}
-
-/* As child_gone(). */
-static void
-detach(struct run *r, int i)
-{
-	struct child *c = child_of(r, i);
-
-	close(r->raw[i]);
-	if (c->ipc != NULL)
-		ipc_free(c->ipc);
-	c->ipc = NULL;
-	dispatch_forget(c);
-	evtimer_del(c->deadline);
-	c->pid = 0;
-	c->phase = CHILD_NONE;
-	c->kind->gone(c);
 }
 
 #define TEXT(m, field) clean((m)->field, &(m)->field##_len, sizeof((m)->field))
@@ -301,8 +265,8 @@ operate(struct run *r, const uint8_t *op, const uint8_t *fill, size_t n)
 			command(r, op[1], op[2]);
 		break;
 	case 1: /* it dies and another one comes */
-		detach(r, i);
-		attach(r, i);
+		ps_detach(child_of(r, i), r->raw[i]);
+		r->raw[i] = ps_attach(r->s, child_of(r, i));
 		break;
 	case 2: (void)!send(r->raw[i], fill, n, MSG_NOSIGNAL | MSG_DONTWAIT); break;
 	case 3: say(r, op, fill, n, 0); break;
@@ -353,9 +317,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	listen_once();
 	memset(&r, 0, sizeof(r));
 	r.s = ps_new(conf[data[0] % 6]);
-	attach(&r, 0);
-	attach(&r, 1);
-	attach(&r, 2);
+	for (i = 0; i < 3; i++)
+		r.raw[i] = ps_attach(r.s, child_of(&r, (int)i));
 	data++;
 	size--;
 	for (i = 0; i < MAX_OPS && size >= 4; i++) {
@@ -372,7 +335,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ps_run(r.s);
 	r.s->p.stopping = 2;
 	for (i = 0; i < 3; i++)
-		detach(&r, (int)i);
+		ps_detach(child_of(&r, (int)i), r.raw[i]);
 	ps_free(r.s);
 	return 0;
 }

@@ -154,6 +154,40 @@ ps_free(struct psim *s)
 	free(s);
 }
 
+#define PS_NOBODY ((pid_t)0x3fffffff) /* beyond pid_max: signals reach nobody */
+
+/* As child_start(), but nobody is there: the other end of the channel. */
+static PS_USED int
+ps_attach(struct psim *s, struct child *c)
+{
+	int sv[2];
+
+	ps_need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0, "socketpair");
+	c->ipc = ipc_new(s->p.base, sv[0], IPC_PARENT_SIDE, c->role, ++c->generation, c->kind->handlers, c);
+	ps_need(c->ipc != NULL, "ipc_new");
+	c->pid = PS_NOBODY;
+	c->phase = CHILD_STARTING;
+	c->violated = 0;
+	c->owed = 0;
+	c->ponged = 1;
+	return sv[1];
+}
+
+/* As child_gone(). */
+static PS_USED void
+ps_detach(struct child *c, int raw)
+{
+	close(raw);
+	if (c->ipc != NULL)
+		ipc_free(c->ipc);
+	c->ipc = NULL;
+	dispatch_forget(c);
+	evtimer_del(c->deadline);
+	c->pid = 0;
+	c->phase = CHILD_NONE;
+	c->kind->gone(c);
+}
+
 /* What there is to do right now. */
 static PS_USED void
 ps_run(struct psim *s)
