@@ -14,6 +14,9 @@
 #define PLAN_RATE  2 /* a second; each may be 16 lines in the log */
 #define PLAN_BURST 8
 
+/* No server changes its map so often.  A mapd whose Seq runs ahead of that would leave no numbers for the one that comes next. */
+#define CHANGES_A_MS 10000
+
 void
 dispatch_send_map_start(struct child *c)
 {
@@ -102,10 +105,17 @@ dispatch_self(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
+static uint64_t
+seq_limit(const struct parent *p)
+{
+	return (time_mono_ms() - p->started_ms + 1000) * CHANGES_A_MS;
+}
+
 /* Records one behind the other, each with its ids: everything is measured before anything is used. */
 static int
 walk_deltas(struct parent *p, const char *at, size_t left)
 {
+	uint64_t limit = seq_limit(p);
 	struct ipc_delta_rec r;
 
 	while (left > 0) {
@@ -120,7 +130,7 @@ walk_deltas(struct parent *p, const char *at, size_t left)
 		    (r.full && r.nchanged + r.nremoved > 0))
 			return -1;
 		ids = (size_t)(r.nchanged + r.nremoved) * sizeof(int64_t);
-		if (ids > left || r.seq <= p->netmap.seq)
+		if (ids > left || r.seq <= p->netmap.seq || r.seq > limit)
 			return -1; /* Seq only ever grows (interface.md 5) */
 		p->netmap.seq = r.seq;
 		watch_delta(p, &r, (const uint8_t *)at, (const uint8_t *)at + (size_t)r.nchanged * sizeof(int64_t));

@@ -498,6 +498,7 @@ parent_run(struct parent *p)
 
 	signal(SIGPIPE, SIG_IGN);
 	p->started = time_wall();
+	p->started_ms = time_mono_ms();
 	if ((rv = set_up(p)) != EXIT_OK)
 		return rv;
 	add_signals(p, &s, &ta);

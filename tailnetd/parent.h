@@ -49,6 +49,7 @@ struct parent {
 	struct ids	 ids;
 	unsigned	 layers;		/* of our own sandbox */
 	struct wtime	 started;
+	uint64_t	 started_ms;		/* the same, monotonic */
 
 	struct spawn_image img_authd, img_mapd, img_resolver;
 	struct state_store *store;

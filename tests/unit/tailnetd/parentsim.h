@@ -94,6 +94,7 @@ ps_new(const char *more_config)
 	ps_need(mkdir(p->cfg.state_dir, 0700) == 0, "state directory"); /* one that state_open() makes it also waits for */
 	p->ids.control_gid = getegid();
 	p->started = time_wall();
+	p->started_ms = time_mono_ms();
 	ps_need((p->keys = keyring_new()) != NULL, "keyring");
 	ps_need((p->store = state_open(p->cfg.state_dir, 0, err, sizeof(err))) != NULL, err);
 	state_set_io(p->store, &io);

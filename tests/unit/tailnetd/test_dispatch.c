@@ -118,11 +118,50 @@ channel_closed(void **state)
 	assert_non_null(strstr(ps_ask(r->s, "pause"), "ok"));
 }
 
+static void
+say_delta(struct rig *r, uint64_t seq)
+{
+	struct ipc_delta_rec rec = { .seq = seq, .full = 1 };
+	struct ipc_deltas m;
+
+	memset(&m, 0, sizeof(m));
+	m.seq = seq;
+	m.source = IPC_SRC_LIVE;
+	m.data_len = sizeof(rec);
+	memcpy(m.data, &rec, sizeof(rec));
+	say(r, 1, IPC_DELTAS, 1, &m, offsetof(struct ipc_deltas, data) + sizeof(rec));
+}
+
+/* PRIV-04: a Seq near the end of all numbers would leave none for every mapd to come. */
+static void
+seq_runs_ahead(void **state)
+{
+	static const uint64_t far[] = { UINT64_MAX, UINT64_MAX / 2, UINT64_C(1) << 40 };
+	struct rig *r = *state;
+	struct child *m = child_of(r, 1);
+	size_t i;
+
+	for (i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		say_delta(r, 5 + i);
+		assert_int_equal(r->s->p.netmap.seq, 5 + i);
+		say_delta(r, far[i]);
+		assert_int_equal(m->violated, 1);
+		assert_int_equal(r->s->p.netmap.seq, 5 + i);
+		ps_detach(m, r->raw[1]);
+		r->raw[1] = ps_attach(r->s, m);
+		say_ready(r, 1);
+	}
+	say_delta(r, 1000000); /* a mapd that gathers while the parent has no time */
+	assert_int_equal(r->s->p.netmap.seq, 1000000);
+	assert_int_equal(m->violated, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(channel_closed, setup, teardown),
+		cmocka_unit_test_setup_teardown(seq_runs_ahead, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("dispatch", tests, NULL, NULL);
