@@ -114,6 +114,7 @@ client_save(struct client *c, enum client_save how)
 {
 	struct client_action *a = client_act(c, CA_SAVE, client_new_id(c));
 
+	c->self_unsaved = 0; /* it goes along with whatever is saved */
 	a->u.save = how;
 	return a->id;
 }
@@ -301,6 +302,7 @@ on_timer(struct client *c, enum client_timer t)
 	case CT_SAVE: auth_on_save_timer(c); break;
 	case CT_LOGOUT: auth_on_logout_timer(c); break;
 	case CT_MAP_STOP: map_on_stop_timer(c); break;
+	case CT_SELF: map_on_self_timer(c); break;
 	case CT_COUNT: break;
 	}
 }

@@ -43,7 +43,7 @@ struct client_profile {			/* what is persisted besides the keys */
 	struct wtime	 expiry;		/* of the node key; TIME_NONE = never or unknown */
 };
 
-enum client_timer { CT_AUTH, CT_MAP, CT_EXPIRY, CT_SAVE, CT_LOGOUT, CT_MAP_STOP, CT_COUNT };
+enum client_timer { CT_AUTH, CT_MAP, CT_EXPIRY, CT_SAVE, CT_LOGOUT, CT_MAP_STOP, CT_SELF, CT_COUNT };
 
 /* --- events --- */
 enum client_ev {
@@ -172,6 +172,8 @@ struct client {
 	enum client_authkey op_authkey;
 	int		 auth_wait;		/* CT_AUTH is armed */
 	struct backoff	 auth_backoff, save_backoff;
+	uint64_t	 url_ms;		/* the last new URL came */
+	unsigned	 url_hurry;		/* so many in a row came quickly */
 	int		 candidate_open;	/* nobody knows whether the server took the candidate: try it again */
 	int		 candidate_saved;	/* p.candidate has reached the disk */
 	struct wtime	 uncommitted_expiry;	/* for a commit that can't be saved */
@@ -192,6 +194,11 @@ struct client {
 	struct backoff	 map_backoff;
 
 	int64_t		 clock_delta;		/* server's clock minus ours, in seconds; 0 = near enough */
+	uint64_t	 self_ms;		/* what the map tells of ourselves was last saved; 0 = never */
+	int		 self_unsaved;		/* there is more: CT_SELF is armed */
+	uint64_t	 expiry_login_ms;	/* not before may expiry begin another login */
+	uint64_t	 expiry_began_ms;	/* when it last did; 0 = never */
+	struct backoff	 expiry_backoff;
 	char		 err[SRC_COUNT][IPC_ERR_MAX + 1];
 	uint64_t	 err_seq[SRC_COUNT], last_err_seq;
 };

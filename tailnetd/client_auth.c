@@ -8,6 +8,8 @@
 
 #define CHECK_AGAIN_MS (5u * 60 * 1000) /* a suspicious handshake leads to /key at most this often (security.md T1) */
 #define CHECK_RETRY_MS 30000            /* when /key did not answer */
+#define URL_CALM_MS    2000             /* a URL that lives for less is one in a hurry ... */
+#define URL_HURRY      2                /* ... and so many of them are followed at once */
 #define RETRY_MIN_MS   1000             /* 429, BACK-05; authd has clamped it, but authd is not trusted */
 #define RETRY_MAX_MS   (60u * 60 * 1000)
 
@@ -275,6 +277,15 @@ accepted(struct client *c, const struct client_event *e)
 	login_done(c);
 }
 
+/* FUP-02, FUP-03: a server that always has another URL at hand is followed with a backoff, too. */
+static int
+in_a_hurry(struct client *c)
+{
+	c->url_hurry = c->goal.url[0] != '\0' && c->now_ms - c->url_ms < URL_CALM_MS ? c->url_hurry + 1 : 0;
+	c->url_ms = c->now_ms;
+	return c->url_hurry > URL_HURRY;
+}
+
 static void
 visit(struct client *c, const char *url)
 {
@@ -295,8 +306,11 @@ visit(struct client *c, const char *url)
 		back_off(c); /* FUP-03 */
 		return;
 	}
+	if (in_a_hurry(c))
+		back_off(c);
+	else
+		backoff_reset(&c->auth_backoff);
 	strlcpy(c->goal.url, url, sizeof(c->goal.url));
-	backoff_reset(&c->auth_backoff);
 	client_act(c, CA_BROWSE, IPC_ID_NONE);
 	map_go(c); /* a connection prepared for the map would wait for too long */
 	auth_go(c);

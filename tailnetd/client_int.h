@@ -46,6 +46,7 @@ void	 map_on_stream(struct client *c, const struct client_event *e);
 void	 map_on_gone(struct client *c);
 void	 map_on_stop_timer(struct client *c);
 void	 map_on_self(struct client *c, const struct client_event *e);
+void	 map_on_self_timer(struct client *c);
 void	 map_on_control_time(struct client *c, int64_t sec);
 void	 expiry_check(struct client *c);
 

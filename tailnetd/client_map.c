@@ -11,7 +11,10 @@
 #define RECHECK_MS    30000      /* EXP-07, ERR-06: the wall clock may jump under a longer timer */
 #define SLACK_MS      50         /* a timer that fires early must not be armed for nothing */
 #define PLAUSIBLE_SEC 1673373066 /* protocol.md E.12: a ControlTime before it is nonsense */
+#define LATEST_SEC    INT64_C(253402300799) /* 9999-12-31: no time of the protocol is later */
 #define NEAR_SEC      60
+#define SELF_SAVE_MS  1000 /* a server may change its mind at any rate: the disk gets what is left of it once a second */
+#define CALM_MS       60000 /* so long after a login that expiry began, the next is no repetition */
 
 /* --- what is wanted --- */
 
@@ -180,6 +183,29 @@ map_on_stop_timer(struct client *c)
 
 /* --- self and expiry --- */
 
+static void
+save_self(struct client *c)
+{
+	uint64_t since = c->now_ms - c->self_ms;
+
+	if (c->self_ms == 0 || since >= SELF_SAVE_MS) {
+		c->self_ms = c->now_ms;
+		client_save(c, SAVE_PLAIN);
+	} else if (!c->self_unsaved) {
+		c->self_unsaved = 1;
+		client_arm(c, CT_SELF, (unsigned)(SELF_SAVE_MS - since));
+	}
+}
+
+void
+map_on_self_timer(struct client *c)
+{
+	if (!c->self_unsaved)
+		return;
+	c->self_ms = c->now_ms;
+	client_save(c, SAVE_PLAIN);
+}
+
 void
 map_on_self(struct client *c, const struct client_event *e)
 {
@@ -201,7 +227,7 @@ map_on_self(struct client *c, const struct client_event *e)
 		changed = 1;
 	}
 	if (changed)
-		client_save(c, SAVE_PLAIN);
+		save_self(c);
 	c->self_expired = e->u.self.expired;
 	expiry_check(c);
 }
@@ -211,7 +237,7 @@ map_on_control_time(struct client *c, int64_t sec)
 {
 	int64_t d;
 
-	if (sec < PLAUSIBLE_SEC) /* EXP-06 */
+	if (sec < PLAUSIBLE_SEC || sec > LATEST_SEC) /* EXP-06 */
 		return;
 	d = sec - c->now.sec;
 	c->clock_delta = d > NEAR_SEC || d < -NEAR_SEC ? d : 0;
@@ -225,6 +251,21 @@ client_corrected(const struct client *c, struct wtime now)
 	return now;
 }
 
+/* A server, or a mapd, may call the key expired and good again as fast as it likes: logins follow with a backoff. */
+static int
+may_log_in_again(struct client *c)
+{
+	if (c->now_ms < c->expiry_login_ms) {
+		client_arm(c, CT_EXPIRY, (unsigned)(c->expiry_login_ms - c->now_ms) + SLACK_MS);
+		return 0;
+	}
+	if (c->now_ms - c->expiry_began_ms > CALM_MS)
+		backoff_reset(&c->expiry_backoff);
+	c->expiry_began_ms = c->now_ms;
+	c->expiry_login_ms = c->now_ms + client_delay(c, &c->expiry_backoff);
+	return 1;
+}
+
 static void
 expire(struct client *c)
 {
@@ -232,7 +273,7 @@ expire(struct client *c)
 
 	c->expired = 1;
 	/* Only who was logged in logs in again (protocol.md H.2, defect 5). */
-	if (!c->cfg.expiry_wait && c->logged_in && c->goal.kind == GOAL_NONE)
+	if (!c->cfg.expiry_wait && c->logged_in && c->goal.kind == GOAL_NONE && may_log_in_again(c))
 		auth_new_goal(c, &g);
 }
 

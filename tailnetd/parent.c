@@ -365,10 +365,13 @@ give_up(evutil_socket_t fd, short what, void *arg)
 void
 parent_shutdown(struct parent *p, int exit_code)
 {
+	struct client_event rest = { .type = CE_TIMER, .u.timer = CT_SELF };
 	struct timeval limit = { SHUTDOWN_S, 0 };
 
 	if (p->stopping)
 		return; /* SHUT-01: twice is harmless */
+	if (p->sup != NULL)
+		parent_event(p, &rest); /* what waits for its turn to be saved */
 	p->stopping = 1;
 	p->exit_code = exit_code;
 	notify_stopping(p->notify);
