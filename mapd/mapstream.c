@@ -503,7 +503,8 @@ mapstream_start(struct mapstream *s)
 	arm_watchdog(s); /* covers connecting, the request and the answer's head */
 	s->ingest = ingest_new(s->m->netmap);
 	s->frame = mapframe_new(&limits, &ops, s);
-	if (s->ingest != NULL)
+	/* Each message has its own budget (MAP-09): a small one does not make the map smaller than it is by default. */
+	if (s->ingest != NULL && cfg->max_map_decoded > ingest_limits(s->ingest)->max_bytes)
 		ingest_limits(s->ingest)->max_bytes = cfg->max_map_decoded;
 	if (s->ingest == NULL || s->frame == NULL || send_request(s) == -1)
 		refuse(s, "map request", "out of memory, or larger than the server takes");
