@@ -15,6 +15,7 @@
 
 #include <event2/event.h>
 
+#include "bucket.h"
 #include "row.h"
 #include "timefmt.h"
 
@@ -63,9 +64,8 @@ struct ipc {
 	STAILQ_HEAD(, out) queue;
 	size_t queued; /* bytes in the queue */
 
-	int in_fd; /* came with bytes whose message is not complete, or -1 */
-	uint64_t rate_ms;
-	uint64_t tokens; /* thousandths of a message */
+	int in_fd;          /* came with bytes whose message is not complete, or -1 */
+	struct bucket rate; /* of what a child says */
 	size_t in_len;
 	uint8_t in[IN_SIZE];
 	_Alignas(16) uint8_t cur[IPC_MAX_MSG]; /* the payload a handler sees */
@@ -110,23 +110,6 @@ on_end(evutil_socket_t fd, short what, void *arg)
 
 /* --- receiving --- */
 
-static int
-rate_ok(struct ipc *c)
-{
-	uint64_t now, gain;
-
-	if (c->side != IPC_PARENT_SIDE)
-		return 1;
-	now = time_mono_ms();
-	gain = (now - c->rate_ms) * RATE_MAX;
-	c->rate_ms = now;
-	c->tokens = gain > RATE_MAX * 1000u - c->tokens ? RATE_MAX * 1000u : c->tokens + gain;
-	if (c->tokens < 1000)
-		return 0;
-	c->tokens -= 1000;
-	return 1;
-}
-
 /*
  * Everything a header alone can break, in the order of security.md D7.  NULL for the type: the channel is over.
  */
@@ -162,7 +145,7 @@ check_payload(struct ipc *c, const struct ipc_row *r, const struct hdr *h, const
 		over(c, 1, "%s: tail of %zu, says %zu", r->name, h->len - r->head, ipc_row_tail(r, payload));
 	else if (h->flags != 0 && c->in_fd == -1)
 		over(c, 1, "%s: no descriptor came", r->name);
-	else if (!rate_ok(c))
+	else if (c->side == IPC_PARENT_SIDE && !bucket_take(&c->rate, time_mono_ms()))
 		over(c, 1, "%s: more than %u messages a second", r->name, RATE_MAX);
 	return c->over ? -1 : 0;
 }
@@ -559,8 +542,7 @@ ipc_new(struct event_base *base, int fd, enum ipc_side side, enum ipc_role role,
 	c->h = *h;
 	c->arg = arg;
 	c->in_fd = -1;
-	c->tokens = RATE_MAX * 1000u;
-	c->rate_ms = time_mono_ms();
+	bucket_init(&c->rate, RATE_MAX, RATE_MAX, time_mono_ms());
 	STAILQ_INIT(&c->queue);
 	c->rd = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->wr = event_new(base, fd, EV_WRITE, on_writable, c);
