@@ -18,6 +18,7 @@
 
 #define EVENT_MAX      (512u * 1024)
 #define EXPIRY_RECHECK 3600 /* s: timers stay short whatever the expiry says (EXP-07) */
+#define CLOCK_NEAR     60   /* s */
 
 /* --- the session --- */
 
@@ -123,6 +124,27 @@ mapd_stream_closed(struct mapd *m, int http_status, int suspect, const char *why
 	ipc_set_state(child_ipc(m->c), IPC_S_IDLE);
 }
 
+static int64_t
+clock_off(void)
+{
+	return time_wall().sec - (int64_t)(time_mono_ms() / 1000);
+}
+
+void
+mapd_clock_told(struct mapd *m)
+{
+	m->clock_off = clock_off();
+}
+
+void
+mapd_clock_check(struct mapd *m)
+{
+	int64_t by = clock_off() - m->clock_off;
+
+	if (by > CLOCK_NEAR || by < -CLOCK_NEAR)
+		netmap_clock_set(m->netmap);
+}
+
 static void
 arm_expiry(struct mapd *m)
 {
@@ -165,6 +187,7 @@ expiry_due(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	mapd_clock_check(m);
 	if (netmap_expire(m->netmap, time_wall(), &ch) == 1)
 		mapd_changed(m, &ch);
 	else

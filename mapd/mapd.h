@@ -46,6 +46,7 @@ struct mapd {
 	struct pubkey		 node_key, machine_key;
 	struct ipc_map_params	 params;
 	struct event		*expiry;	/* netmap_next_expiry() */
+	int64_t			 clock_off;	/* seconds between our two clocks, when the server last told its own */
 	struct buf		 event_text;	/* EVENT, chunk by chunk */
 	uint32_t		 event_total;
 };
@@ -58,6 +59,9 @@ struct session *mapd_request_session(struct mapd *m);
 void	 mapd_drop_session(struct mapd *m);
 /* The stream is over: why is "" when it was wanted so.  Reports CLOSED. */
 void	 mapd_stream_closed(struct mapd *m, int http_status, int suspect, const char *why);
+/* The server tells its time; is our clock still the one that it was compared with?  Before the netmap looks at a clock. */
+void	 mapd_clock_told(struct mapd *m);
+void	 mapd_clock_check(struct mapd *m);
 /* After every change of the netmap: tell readers and parent, arm the expiry timer. */
 void	 mapd_changed(struct mapd *m, const struct netmap_change *ch);
 void	 mapd_drop_netmap(struct mapd *m);		/* forget it, and tell */

@@ -190,8 +190,10 @@ act_on_side(struct mapstream *s, const struct ingest_side *side)
 		pings_handle(s->m->pings, side->ping);
 	if (side->browse != NULL)
 		browse(s, side->browse);
-	if (side->has_control_time && !time_is_none(side->control_time))
+	if (side->has_control_time && !time_is_none(side->control_time)) {
+		mapd_clock_told(s->m);
 		report_control_time(s->m->report, side->control_time.sec);
+	}
 	if (side->dial_plan != NULL)
 		mapd_dial_plan(s->m, side->dial_plan);
 }
@@ -236,6 +238,7 @@ apply(struct mapstream *s)
 	size_t bytes = side->bytes;
 
 	memset(&ch, 0, sizeof(ch));
+	mapd_clock_check(s->m);
 	if ((rv = ingest_apply(s->ingest, time_wall(), &ch)) == -1) {
 		refuse_message(s);
 		return -1;

@@ -188,6 +188,13 @@ netmap_clock_delta(const struct netmap *nm)
 	return nm->clock_delta;
 }
 
+void
+netmap_clock_set(struct netmap *nm)
+{
+	nm->rescan |= nm->clock_delta != 0;
+	nm->clock_delta = 0;
+}
+
 /* --- our own node for the parent --- */
 
 #define COPY_TEXT(out, field, s, n) ((out)->field##_len = copy_text((out)->field, sizeof((out)->field), (s), (n)))

@@ -54,6 +54,7 @@ int	 netmap_self(const struct netmap *nm, struct ipc_self *out);
 
 /* ControlTime - local clock in seconds, 0 if not off by more than a minute (protocol.md E.12, EXP-06). */
 int64_t	 netmap_clock_delta(const struct netmap *nm);
+void	 netmap_clock_set(struct netmap *nm);	/* the local clock was set: the difference is not known any more (ERR-06) */
 /*
  * Local wall-clock second at which netmap_expire() wants to be called, INT64_MAX = never.  Ask again after every
  * change. netmap_expire() marks peers whose key has expired by our corrected clock and takes marks back that no

@@ -147,6 +147,30 @@ test_server_clock(void **state)
 	mt_free(m);
 }
 
+/* rows: ERR-06 EXP-06 */
+static void
+test_local_clock_is_set(void **state)
+{
+	struct map_test *m = mt_new();
+	struct netmap_change ch;
+
+	(void)state;
+	m->now = at(T0 - 7200); /* two hours late */
+	mt_ok(m,
+	    "{" NODE_SELF ",'ControlTime':'2027-01-15T08:00:00Z','Peers':[" PEER("2", "2", "22",
+		EXPIRES("2027-01-15T08:30:00Z")) "]}");
+	assert_int_equal(netmap_clock_delta(m->nm), 7200);
+	mt_peer(m, 2, "Expired", NULL);
+	netmap_clock_set(m->nm);
+	assert_int_equal(netmap_clock_delta(m->nm), 0);
+	assert_int_equal(netmap_next_expiry(m->nm, at(T0)), T0); /* look at once */
+	assert_int_equal(netmap_expire(m->nm, at(T0), &ch), 0);
+	mt_peer(m, 2, "Expired", NULL);
+	assert_int_equal(netmap_expire(m->nm, at(T0 + 1900), &ch), 1);
+	mt_peer(m, 2, "Expired", "true");
+	mt_free(m);
+}
+
 int
 main(void)
 {
@@ -154,6 +178,7 @@ main(void)
 		cmocka_unit_test(test_peer_expires),
 		cmocka_unit_test(test_expired_self),
 		cmocka_unit_test(test_server_clock),
+		cmocka_unit_test(test_local_clock_is_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
 #include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include "fakeparent.h"
@@ -590,6 +596,79 @@ test_control_times(void **state)
 	fp_stop(&fp);
 }
 
+/* mapd's clock, in another process: seconds that it is off. */
+static int64_t *wall_off;
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	long rv = syscall(SYS_clock_gettime, id, ts);
+
+	if (rv == 0 && id == CLOCK_REALTIME && wall_off != NULL)
+		ts->tv_sec += *wall_off;
+	return (int)rv;
+}
+
+/* The netmap as a reader gets it. */
+static char *
+ask_netmap(struct fakeparent *fp, char *out, size_t size)
+{
+	struct ipc_query q;
+	size_t len = 0;
+	ssize_t n;
+	int sv[2];
+
+	memset(&q, 0, sizeof(q));
+	q.verb = IPC_Q_NETMAP;
+	q.class = IPC_CLASS_ROOT;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv), 0);
+	fp_send(fp, IPC_QUERY, 77, &q, ipc_head_len(IPC_QUERY), sv[1]);
+	while ((n = read(sv[0], out + len, size - 1 - len)) != 0)
+		if (n > 0)
+			len += (size_t)n;
+		else
+			fp_run_for(fp, 5);
+	close(sv[0]);
+	out[len] = '\0';
+	return out;
+}
+
+/* rows: EXP-06 EXP-08 ERR-06 */
+static void
+test_clock_is_set(void **state)
+{
+	static char map[8192];
+	struct fakeparent fp;
+	struct fs_stream *poll;
+	struct wtime now = time_wall();
+	char text[1000], when[TIME_TEXT_MAX], soon[TIME_TEXT_MAX];
+
+	(void)state;
+	wall_off = mmap(NULL, sizeof(*wall_off), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(wall_off, MAP_FAILED);
+	*wall_off = -now.sec; /* no battery: it is 1970 */
+	poll = open_stream(&fp, 120000);
+	time_format((struct wtime){ now.sec + 3600, 0 }, soon);
+	snprintf(text, sizeof(text),
+	    NODE ",\"ControlTime\":\"%s\",\"Peers\":[{\"ID\":2,\"Key\":\"nodekey:" ONES64 "\",\"KeyExpiry\":\"%s\"}]}",
+	    time_format(now, when), soon);
+	send_frame(fp.servers[0], poll, text);
+	wait_stream(&fp, IPC_STREAM_LIVE);
+	assert_null(strstr(ask_netmap(&fp, map, sizeof(map)), "\"Expired\":true"));
+	*wall_off = 0; /* NTP has come; the server says nothing about it */
+	send_frame(fp.servers[0], poll, "{\"PeersChangedPatch\":[{\"NodeID\":2,\"Online\":true}]}");
+	wait_seq(&fp, 2);
+	assert_non_null(strstr(ask_netmap(&fp, map, sizeof(map)), "\"Online\":true"));
+	assert_null(strstr(map, "\"Expired\":true"));
+	*wall_off = 7200; /* and a clock that is past it */
+	send_frame(fp.servers[0], poll, "{\"PeersChangedPatch\":[{\"NodeID\":2,\"Online\":false}]}");
+	wait_seq(&fp, 3);
+	assert_non_null(strstr(ask_netmap(&fp, map, sizeof(map)), "\"Expired\":true"));
+	fp_stop(&fp);
+	munmap(wall_off, sizeof(*wall_off));
+	wall_off = NULL;
+}
+
 /* --- lite updates --- */
 
 /* rows: LITE-01 */
@@ -1158,6 +1237,7 @@ main(void)
 		cmocka_unit_test(test_side_fields),
 		cmocka_unit_test(test_plans_one_after_the_other),
 		cmocka_unit_test(test_control_times),
+		cmocka_unit_test(test_clock_is_set),
 		cmocka_unit_test(test_lite_on_change),
 		cmocka_unit_test(test_lite_burst),
 		cmocka_unit_test(test_lite_failure),
