@@ -169,16 +169,23 @@ client_pin(const struct client *c, enum pin_source *source)
 
 /* --- commands --- */
 
-static void
-on_start(struct client *c)
+void
+client_start_login(struct client *c)
 {
 	struct client_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral };
 
-	expiry_check(c);
-	if (!c->p.want_running || c->cfg.manual || (c->expired && c->cfg.expiry_wait))
+	if (c->logged_in || c->goal.kind != GOAL_NONE || !c->p.want_running || c->cfg.manual ||
+	    (c->expired && c->cfg.expiry_wait))
 		return;
 	if (c->have_node || c->have_candidate || c->cfg.have_auth_key)
 		auth_new_goal(c, &g);
+}
+
+static void
+on_start(struct client *c)
+{
+	expiry_check(c);
+	client_start_login(c);
 }
 
 static void
@@ -256,9 +263,11 @@ static void
 on_config(struct client *c, const struct client_config *cfg)
 {
 	int rekeyed = !key_equal(&cfg->server_key, &c->cfg.server_key);
-	int had_auth_key = c->cfg.have_auth_key;
+	int had_auth_key = c->cfg.have_auth_key, waited = c->cfg.expiry_wait;
 
 	c->cfg = *cfg;
+	if (cfg->expiry_wait && !waited)
+		expiry_drop_login(c);
 	if (rekeyed) {
 		memset(&c->offered, 0, sizeof(c->offered));
 		c->suspect = 0;
@@ -266,8 +275,8 @@ on_config(struct client *c, const struct client_config *cfg)
 	}
 	if (c->expired && c->goal.kind == GOAL_NONE)
 		expiry_check(c); /* on-expiry may say login now */
-	if (!c->logged_in && c->goal.kind == GOAL_NONE && cfg->have_auth_key && !had_auth_key)
-		on_start(c);
+	if ((cfg->have_auth_key && !had_auth_key) || (c->expired && !cfg->expiry_wait && waited))
+		client_start_login(c);
 }
 
 /* --- saves and timers --- */
@@ -298,7 +307,7 @@ on_timer(struct client *c, enum client_timer t)
 		c->map_wait = 0;
 		map_go(c);
 		break;
-	case CT_EXPIRY: expiry_check(c); break;
+	case CT_EXPIRY: expiry_on_timer(c); break;
 	case CT_SAVE: auth_on_save_timer(c); break;
 	case CT_LOGOUT: auth_on_logout_timer(c); break;
 	case CT_MAP_STOP: map_on_stop_timer(c); break;

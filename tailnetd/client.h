@@ -172,8 +172,10 @@ struct client {
 	enum client_authkey op_authkey;
 	int		 auth_wait;		/* CT_AUTH is armed */
 	struct backoff	 auth_backoff, save_backoff;
-	uint64_t	 url_ms;		/* the last new URL came */
-	unsigned	 url_hurry;		/* so many in a row came quickly */
+	struct backoff	 url_backoff;		/* of follow-ups that the server ends at once */
+	struct backoff	 expiry_backoff;	/* of logins by expiry that follow one another */
+	uint64_t	 calm_ms;		/* the last login was done, or expiry began one; 0 = none */
+	uint64_t	 asked_ms;		/* the last register went out */
 	int		 candidate_open;	/* nobody knows whether the server took the candidate: try it again */
 	int		 candidate_saved;	/* p.candidate has reached the disk */
 	struct wtime	 uncommitted_expiry;	/* for a commit that can't be saved */
@@ -196,9 +198,8 @@ struct client {
 	int64_t		 clock_delta;		/* server's clock minus ours, in seconds; 0 = near enough */
 	uint64_t	 self_ms;		/* what the map tells of ourselves was last saved; 0 = never */
 	int		 self_unsaved;		/* there is more: CT_SELF is armed */
-	uint64_t	 expiry_login_ms;	/* not before may expiry begin another login */
-	uint64_t	 expiry_began_ms;	/* when it last did; 0 = never */
-	struct backoff	 expiry_backoff;
+	struct wtime	 delta_wall;		/* both of our clocks when that was learnt */
+	uint64_t	 delta_ms;
 	char		 err[SRC_COUNT][IPC_ERR_MAX + 1];
 	uint64_t	 err_seq[SRC_COUNT], last_err_seq;
 };

@@ -8,10 +8,9 @@
 
 #define CHECK_AGAIN_MS (5u * 60 * 1000) /* a suspicious handshake leads to /key at most this often (security.md T1) */
 #define CHECK_RETRY_MS 30000            /* when /key did not answer */
-#define URL_CALM_MS    2000             /* a URL that lives for less is one in a hurry ... */
-#define URL_HURRY      2                /* ... and so many of them are followed at once */
 #define RETRY_MIN_MS   1000             /* 429, BACK-05; authd has clamped it, but authd is not trusted */
 #define RETRY_MAX_MS   (60u * 60 * 1000)
+#define HELD_MS        10000 /* a follow-up that the server held so long was no haste of its */
 
 static void
 put_text(char *dst, size_t size, const char *s)
@@ -88,6 +87,7 @@ send_register(struct client *c, enum ipc_reg_op op)
 
 	c->op = OP_REGISTER;
 	c->op_id = client_new_id(c);
+	c->asked_ms = c->now_ms;
 	a = client_act(c, CA_REGISTER, c->op_id);
 	a->u.reg.op = op;
 	if (op == IPC_REG_LOGOUT)
@@ -148,15 +148,22 @@ begin_login(struct client *c)
 	send_register(c, IPC_REG_LOGIN);
 }
 
+/* Once logged in the key is missing when a configured one was taken away: the map needs one, too. */
+static int
+key_missing(const struct client *c)
+{
+	return key_is_zero(client_pin(c, NULL)) && (c->goal.kind != GOAL_NONE || c->logged_in);
+}
+
 void
 auth_go(struct client *c)
 {
 	int idle = c->goal.kind == GOAL_NONE || (c->goal.kind == GOAL_LOGIN && c->paused);
 
-	if (c->op != OP_NONE || c->auth_wait || (idle && (c->paused || !check_due(c))))
+	if (c->op != OP_NONE || c->auth_wait || (idle && (c->paused || (!check_due(c) && !key_missing(c)))))
 		return;
 	c->tried |= !idle;
-	if (!idle && key_is_zero(client_pin(c, NULL)))
+	if (key_missing(c))
 		fetch_key(c, OP_KEY);
 	else if (check_due(c))
 		fetch_key(c, OP_KEY_CHECK);
@@ -178,11 +185,15 @@ auth_stop(struct client *c)
 	c->auth_wait = 0;
 	client_disarm(c, CT_AUTH);
 	backoff_reset(&c->auth_backoff);
+	backoff_reset(&c->url_backoff);
 }
 
-/* Nothing of the goal before it stays, but for a candidate that an auth key may have been spent for. */
+/*
+ * Nothing of the goal before it stays, but for a candidate that an auth key may have been spent for.  After so many milliseconds
+ * it is pursued; a pause is no time to wait in, for what follows it is to begin at once (PAU-02).
+ */
 void
-auth_new_goal(struct client *c, const struct client_goal *g)
+auth_new_goal_after(struct client *c, const struct client_goal *g, unsigned ms)
 {
 	int keep;
 
@@ -194,8 +205,16 @@ auth_new_goal(struct client *c, const struct client_goal *g)
 		client_act(c, CA_FORGET_KEY, IPC_ID_NONE);
 	c->goal = *g;
 	c->prepare_failed = 0;
+	if (ms > 0 && !c->paused)
+		wait_ms(c, ms);
 	auth_go(c);
 	map_go(c);
+}
+
+void
+auth_new_goal(struct client *c, const struct client_goal *g)
+{
+	auth_new_goal_after(c, g, 0);
 }
 
 void
@@ -205,6 +224,7 @@ auth_end_goal(struct client *c)
 		client_act(c, CA_FORGET_KEY, IPC_ID_NONE);
 	memset(&c->goal, 0, sizeof(c->goal));
 	backoff_reset(&c->auth_backoff);
+	backoff_reset(&c->url_backoff);
 }
 
 /* --- login --- */
@@ -237,6 +257,7 @@ static void
 login_done(struct client *c)
 {
 	c->logged_in = 1;
+	c->calm_ms = c->now_ms;
 	c->expired = c->self_expired = 0;
 	c->candidate_open = 0;
 	client_clear_err(c, SRC_AUTH);
@@ -244,6 +265,7 @@ login_done(struct client *c)
 	auth_end_goal(c);
 	expiry_check(c);
 	map_restart(c);
+	auth_go(c); /* the server key may be missing, or its check due */
 }
 
 /* What is known of the current key is not true of the candidate: it is not to be in the file with it (uncommit() is the way back). */
@@ -277,19 +299,25 @@ accepted(struct client *c, const struct client_event *e)
 	login_done(c);
 }
 
-/* FUP-02, FUP-03: a server that always has another URL at hand is followed with a backoff, too. */
-static int
-in_a_hurry(struct client *c)
+/*
+ * A follow-up has ended without a login, and the next request is due: at once when the server held it, else after a pause that
+ * grows.  A server that gives the same URL, or every time another one, or calls the key expired is not asked in a loop (FUP-03, BACK-03).
+ */
+static void
+ask_again(struct client *c)
 {
-	c->url_hurry = c->goal.url[0] != '\0' && c->now_ms - c->url_ms < URL_CALM_MS ? c->url_hurry + 1 : 0;
-	c->url_ms = c->now_ms;
-	return c->url_hurry > URL_HURRY;
+	if (c->now_ms - c->asked_ms >= HELD_MS) {
+		backoff_reset(&c->url_backoff);
+		auth_go(c);
+	} else {
+		wait_ms(c, client_delay(c, &c->url_backoff));
+	}
 }
 
 static void
 visit(struct client *c, const char *url)
 {
-	int same = strcmp(c->goal.url, url) == 0;
+	int first = c->goal.url[0] == '\0', same = strcmp(c->goal.url, url) == 0;
 
 	client_clear_err(c, SRC_AUTH);
 	if (c->from_disk && c->have_node) { /* the server never took it: the current key is still the right one */
@@ -302,25 +330,23 @@ visit(struct client *c, const char *url)
 		client_save(c, SAVE_PLAIN);
 	}
 	c->candidate_open = c->from_disk = 0;
-	if (same) {
-		back_off(c); /* FUP-03 */
-		return;
+	backoff_reset(&c->auth_backoff);
+	if (!same) {
+		strlcpy(c->goal.url, url, sizeof(c->goal.url));
+		client_act(c, CA_BROWSE, IPC_ID_NONE);
+		map_go(c); /* a connection prepared for the map would wait for too long */
 	}
-	if (in_a_hurry(c))
-		back_off(c);
+	if (first && c->url_backoff.n == 0)
+		auth_go(c);
 	else
-		backoff_reset(&c->auth_backoff);
-	strlcpy(c->goal.url, url, sizeof(c->goal.url));
-	client_act(c, CA_BROWSE, IPC_ID_NONE);
-	map_go(c); /* a connection prepared for the map would wait for too long */
-	auth_go(c);
+		ask_again(c);
 }
 
 /* REG-06; a followup that ends so is followed by a plain new attempt (protocol.md D.3, case 6). */
 static void
 key_expired(struct client *c)
 {
-	int fresh = c->goal.candidate && c->goal.url[0] == '\0';
+	int followup = c->goal.url[0] != '\0', fresh = c->goal.candidate && !followup;
 
 	auth_drop_candidate(c);
 	c->goal.url[0] = '\0';
@@ -328,6 +354,8 @@ key_expired(struct client *c)
 	if (fresh) {
 		client_set_err(c, SRC_AUTH, "the server calls a fresh node key expired");
 		back_off(c);
+	} else if (followup) {
+		ask_again(c);
 	} else {
 		auth_go(c);
 	}
@@ -401,11 +429,14 @@ auth_on_key(struct client *c, const struct client_event *e)
 		return;
 	}
 	client_clear_err(c, SRC_AUTH);
-	c->p.server_key = e->u.key.key;
-	c->p.pin_source = PIN_FIRST_USE;
-	c->p.pin_since = c->now;
-	client_save(c, SAVE_PLAIN);
+	if (key_is_zero(&c->p.server_key)) { /* none was accepted meanwhile */
+		c->p.server_key = e->u.key.key;
+		c->p.pin_source = PIN_FIRST_USE;
+		c->p.pin_since = c->now;
+		client_save(c, SAVE_PLAIN);
+	}
 	auth_go(c);
+	map_go(c);
 }
 
 void

@@ -15,11 +15,13 @@ unsigned client_delay(struct client *c, struct backoff *b);
 void	 client_set_err(struct client *c, enum client_src s, const char *text);
 void	 client_clear_err(struct client *c, enum client_src s);
 uint32_t client_save(struct client *c, enum client_save how);
+void	 client_start_login(struct client *c);		/* as the configuration says, if there is nothing else to do */
 
 /* client_auth.c */
 void	 auth_go(struct client *c);			/* do what the goal wants, unless it is being done */
 void	 auth_stop(struct client *c);			/* cancel what runs and what waits */
 void	 auth_new_goal(struct client *c, const struct client_goal *g);
+void	 auth_new_goal_after(struct client *c, const struct client_goal *g, unsigned ms);
 void	 auth_drop_candidate(struct client *c);
 void	 auth_login(struct client *c, const struct client_goal *g);
 void	 auth_end_goal(struct client *c);
@@ -49,5 +51,7 @@ void	 map_on_self(struct client *c, const struct client_event *e);
 void	 map_on_self_timer(struct client *c);
 void	 map_on_control_time(struct client *c, int64_t sec);
 void	 expiry_check(struct client *c);
+void	 expiry_on_timer(struct client *c);
+void	 expiry_drop_login(struct client *c);
 
 #endif

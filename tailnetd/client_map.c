@@ -14,14 +14,14 @@
 #define LATEST_SEC    INT64_C(253402300799) /* 9999-12-31: no time of the protocol is later */
 #define NEAR_SEC      60
 #define SELF_SAVE_MS  1000 /* a server may change its mind at any rate: the disk gets what is left of it once a second */
-#define CALM_MS       60000 /* so long after a login that expiry began, the next is no repetition */
+#define LASTING_MS    60000 /* what has expired sooner was given so, or our clock is wrong, or somebody plays with us */
 
 /* --- what is wanted --- */
 
 static int
 want_stream(const struct client *c)
 {
-	return c->logged_in && !c->paused;
+	return c->logged_in && !c->paused && !key_is_zero(client_pin(c, NULL));
 }
 
 /*
@@ -241,7 +241,19 @@ map_on_control_time(struct client *c, int64_t sec)
 		return;
 	d = sec - c->now.sec;
 	c->clock_delta = d > NEAR_SEC || d < -NEAR_SEC ? d : 0;
+	c->delta_wall = c->now;
+	c->delta_ms = c->now_ms;
 	expiry_check(c);
+}
+
+/* ERR-06: our clock was set since, or we slept: the server tells the difference again, or there is none any more. */
+static void
+check_clock(struct client *c)
+{
+	int64_t off = c->now.sec - c->delta_wall.sec - (int64_t)((c->now_ms - c->delta_ms) / 1000);
+
+	if (off > NEAR_SEC || off < -NEAR_SEC)
+		c->clock_delta = 0;
 }
 
 struct wtime
@@ -251,43 +263,45 @@ client_corrected(const struct client *c, struct wtime now)
 	return now;
 }
 
-/* A server, or a mapd, may call the key expired and good again as fast as it likes: logins follow with a backoff. */
-static int
-may_log_in_again(struct client *c)
-{
-	if (c->now_ms < c->expiry_login_ms) {
-		client_arm(c, CT_EXPIRY, (unsigned)(c->expiry_login_ms - c->now_ms) + SLACK_MS);
-		return 0;
-	}
-	if (c->now_ms - c->expiry_began_ms > CALM_MS)
-		backoff_reset(&c->expiry_backoff);
-	c->expiry_began_ms = c->now_ms;
-	c->expiry_login_ms = c->now_ms + client_delay(c, &c->expiry_backoff);
-	return 1;
-}
-
+/*
+ * Only who was logged in logs in again (protocol.md H.2, defect 5).  A key that is expired as soon as it is there, or a server (or
+ * mapd) that calls it expired and good again in turn, would make logins without end: each waits longer then (EXP-03).
+ */
 static void
 expire(struct client *c)
 {
 	struct client_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = 1 };
+	int soon = c->calm_ms != 0 && c->now_ms - c->calm_ms < LASTING_MS;
 
 	c->expired = 1;
-	/* Only who was logged in logs in again (protocol.md H.2, defect 5). */
-	if (!c->cfg.expiry_wait && c->logged_in && c->goal.kind == GOAL_NONE && may_log_in_again(c))
-		auth_new_goal(c, &g);
+	if (c->cfg.expiry_wait || !c->logged_in || c->goal.kind != GOAL_NONE)
+		return;
+	if (!soon)
+		backoff_reset(&c->expiry_backoff);
+	c->calm_ms = c->now_ms;
+	auth_new_goal_after(c, &g, soon ? client_delay(c, &c->expiry_backoff) : 0);
 }
 
-/* EXP-04: the server has extended the key; a login that nobody asked for is dropped. */
-static void
-revive(struct client *c)
+/* The login that nobody asked for.  What the server has taken is not given up for lack of a disk. */
+void
+expiry_drop_login(struct client *c)
 {
 	struct client_goal none = { .kind = GOAL_NONE };
 
+	if (c->goal.kind != GOAL_LOGIN || !c->goal.by_expiry || c->op == OP_COMMIT)
+		return;
+	client_clear_err(c, SRC_AUTH);
+	auth_new_goal(c, &none);
+}
+
+/* EXP-04: the server has extended the key. */
+static void
+revive(struct client *c)
+{
 	c->expired = 0;
-	if (c->goal.kind == GOAL_LOGIN && c->goal.by_expiry && c->op != OP_COMMIT) {
-		client_clear_err(c, SRC_AUTH);
-		auth_new_goal(c, &none);
-	}
+	expiry_drop_login(c);
+	if (!c->logged_in)
+		client_start_login(c); /* what the expiry has kept from the start */
 }
 
 /* Milliseconds until the instant, clamped to 0..RECHECK_MS: no overflow in the year 9999. */
@@ -305,23 +319,44 @@ ms_until(struct wtime now, struct wtime at)
 	return sec >= RECHECK_MS ? RECHECK_MS : (unsigned)sec + SLACK_MS;
 }
 
+static int
+knows_expiry(const struct client *c)
+{
+	return c->have_node && !time_is_none(c->p.expiry);
+}
+
+static int
+is_past(const struct client *c)
+{
+	return c->have_node &&
+	    (c->self_expired || (knows_expiry(c) && time_cmp(c->p.expiry, client_corrected(c, c->now)) <= 0));
+}
+
 /* EXP-02: a local timer, in short steps, looks whether the node key has expired; with no network and no message. */
 void
 expiry_check(struct client *c)
 {
-	struct wtime now = client_corrected(c, c->now);
-	int known = c->have_node && !time_is_none(c->p.expiry);
-	int past = c->have_node && (c->self_expired || (known && time_cmp(c->p.expiry, now) <= 0));
-
-	if (past) {
-		client_disarm(c, CT_EXPIRY);
+	check_clock(c);
+	if (is_past(c)) {
+		client_arm(c, CT_EXPIRY, RECHECK_MS);
 		expire(c);
 		return;
 	}
 	if (c->expired)
 		revive(c);
-	if (known)
-		client_arm(c, CT_EXPIRY, ms_until(now, c->p.expiry));
+	if (knows_expiry(c))
+		client_arm(c, CT_EXPIRY, ms_until(client_corrected(c, c->now), c->p.expiry));
 	else
 		client_disarm(c, CT_EXPIRY);
+}
+
+/* What has expired by our clock may have a life before it again when that is set right (ERR-06). */
+void
+expiry_on_timer(struct client *c)
+{
+	check_clock(c);
+	if (c->expired && is_past(c))
+		client_arm(c, CT_EXPIRY, RECHECK_MS);
+	else
+		expiry_check(c);
 }

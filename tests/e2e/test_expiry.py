@@ -101,6 +101,21 @@ def test_expired_and_no_server(server, make_daemon, mode):
     assert cpu(d.pid) - used < 0.5
 
 
+@pytest.mark.rows("EXP-03", "BACK-03")
+def test_keys_that_are_born_expired(server, make_daemon):
+    """Each login brings a key that the map calls expired, and so the next login: no loop (at most 30 in 30 s)."""
+    server.tailnet.key_life = -100
+    d = make_daemon(server, auth_key=GOOD)
+    d.wait(lambda s: s["keyExpired"])
+    used = cpu(d.pid)
+    time.sleep(10)
+    assert 5 < server.log.count("register") < 20
+    assert cpu(d.pid) - used < 0.5
+    server.tailnet.key_life = None
+    d.ctl("login")
+    d.wait_sync()
+
+
 @pytest.mark.rows("EXP-06", "EXP-08")
 def test_clock_of_the_server(server, daemon):
     m = server.map()

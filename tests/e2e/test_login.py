@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
 """Interactive login, follow-up, rotation (behaviours.md 7 to 9)."""
+import itertools
 import re
 import time
 
@@ -195,6 +196,31 @@ def test_same_url_at_once(server, make_daemon):
     time.sleep(5)
     assert server.log.count("register") < 25
     assert len(w.all("browse")) == 1 and cpu(d.pid) - used < 0.5
+
+
+@pytest.mark.rows("FUP-02", "FUP-03", "BACK-03")
+@pytest.mark.parametrize("how", ["urls", "expired"])
+def test_followups_without_end(server, make_daemon, how):
+    """Each is answered at once by another URL, or by an expired key and then another URL: no loop (at most 30 in 30 s)."""
+    urls = itertools.count()
+
+    def lead_on(req):
+        if how == "expired" and req.json["Followup"]:
+            return {"NodeKeyExpired": True}
+        return {"AuthURL": "https://login.example.test/a/%d" % next(urls)}
+    server.on_register = lead_on
+    d = make_daemon(server)
+    w = d.watch()
+    d.ctl("login")
+    d.wait_state("url-visit-required")
+    used = cpu(d.pid)
+    time.sleep(10)
+    assert 5 < server.log.count("register") < 20
+    assert cpu(d.pid) - used < 0.5 and d.status()["err"] == ""
+    assert len(w.all("browse")) == next(urls), "each URL was shown once"
+    server.on_register = None
+    d.ctl("login auth-key=" + GOOD)
+    d.wait_sync()
 
 
 @pytest.mark.rows("FUP-04")

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <stdio.h>
+
 #include "clientsim.h"
 
 static const struct wtime soon = { 1800000003, 0 }, later = { 1800000000 + 90 * 86400, 0 };
@@ -386,6 +388,7 @@ another_url_and_the_same_again(void **state)
 	(void)state;
 	sim_url(s, "https://c/b");
 	assert_int_equal(s->nbrowse, 2);
+	sim_advance(s, 20);
 	assert_string_equal(s->reg_url, "https://c/b");
 	n = s->nreg;
 	for (i = 0; i < 1000; i++) {
@@ -473,10 +476,50 @@ followup_that_ends_expired_starts_anew(void **state)
 
 	(void)state;
 	sim_reg(s, s->reg.id, IPC_REG_KEY_EXPIRED, "", "");
+	sim_advance(s, 20);
 	assert_int_equal(s->reg.u.reg.op, IPC_REG_LOGIN);
 	assert_int_not_equal(s->reg_keys.cand, cand);
 	assert_string_equal(s->c.goal.url, "");
 	free(s);
+}
+
+/* rows: FUP-02 FUP-03 BACK-03 */
+static void
+followups_that_end_at_once_are_no_loop(void **state)
+{
+	char url[40];
+	unsigned i, n, kind;
+
+	(void)state;
+	for (kind = 0; kind < 2; kind++) { /* always another URL; expired, and then another URL */
+		struct sim *s = at_url();
+
+		n = s->nreg;
+		for (i = 0; i < 3000; i++) {
+			snprintf(url, sizeof(url), "https://c/%u", i);
+			if (kind == 1 && s->reg.u.reg.op == IPC_REG_FOLLOWUP)
+				sim_reg(s, s->reg.id, IPC_REG_KEY_EXPIRED, "", "");
+			else
+				sim_url(s, url);
+			sim_advance(s, 10);
+		}
+		assert_in_range(s->nreg - n, 10, 30); /* in 30 s */
+		/* One that the server has held is another matter. */
+		while (s->c.op != OP_REGISTER)
+			sim_advance(s, 1000);
+		if (s->reg.u.reg.op == IPC_REG_LOGIN)
+			sim_url(s, "https://c/x");
+		while (s->c.op != OP_REGISTER)
+			sim_advance(s, 1000);
+		sim_advance(s, 10000);
+		n = s->nreg;
+		sim_url(s, "https://c/y");
+		assert_int_equal(s->nreg, n + 1);
+		sim_url(s, "https://c/z");
+		sim_advance(s, 20);
+		assert_int_equal(s->nreg, n + 2); /* the pauses begin anew */
+		free(s);
+	}
 }
 
 /* --- rotation and saving --- */
@@ -944,6 +987,102 @@ clock_jumps(void **state)
 	free(s);
 }
 
+/* rows: ERR-06 EXP-02 */
+static void
+a_clock_that_is_set_right(void **state)
+{
+	struct sim *s = sim_synced();
+	unsigned n = s->nreg;
+	int wait;
+
+	(void)state;
+	for (wait = 0; wait < 2; wait++) { /* it ran ahead: what was not expired is not, without a word of the server */
+		s->c.cfg.expiry_wait = wait;
+		sim_self(s, later, 0, 1);
+		s->wall.sec += 100 * 86400;
+		sim_advance(s, 31000);
+		assert_true(s->c.expired);
+		assert_int_equal(s->c.goal.kind, wait ? GOAL_NONE : GOAL_LOGIN);
+		s->wall.sec -= 100 * 86400;
+		sim_advance(s, 31000);
+		assert_int_equal(client_state(&s->c), CS_SYNCHRONIZED);
+		assert_int_equal(s->c.goal.kind, GOAL_NONE);
+	}
+	assert_int_equal(s->nreg, n + 1);
+	/* So at a start: the login comes as soon as it may. */
+	s->wall.sec += 100 * 86400;
+	s->cfg.expiry_wait = 1;
+	n = s->nreg;
+	sim_boot(s);
+	sim_advance(s, 60000);
+	assert_true(s->c.expired && s->nreg == n);
+	s->wall.sec -= 100 * 86400;
+	sim_advance(s, 31000);
+	assert_int_equal(s->nreg, n + 1);
+	assert_int_equal(s->reg.u.reg.candidate, 0);
+	free(s);
+}
+
+/* rows: ERR-06 EXP-06 */
+static void
+a_clock_that_the_server_has_corrected(void **state)
+{
+	static const int64_t wrong[] = { -1800000000 + 1000, -7200, 7200 }; /* no battery: 1970; an hour or two */
+	unsigned i, n;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		struct sim *s = sim_synced();
+		struct client_event e = { .type = CE_CONTROL_TIME, .u.control_time = s->wall.sec };
+
+		n = s->nreg;
+		s->wall.sec += wrong[i];
+		sim_event(s, &e);
+		assert_true(s->c.clock_delta == -wrong[i]);
+		sim_self(s, (struct wtime){ e.u.control_time + 3600, 0 }, 0, 1);
+		assert_false(s->c.expired);
+		s->wall.sec -= wrong[i]; /* NTP has come */
+		sim_advance(s, 31000);
+		assert_false(s->c.expired);
+		assert_int_equal(s->c.clock_delta, 0);
+		sim_advance(s, 3500 * 1000);
+		assert_false(s->c.expired);
+		sim_advance(s, 100 * 1000);
+		assert_true(s->c.expired && s->nreg == n + 1);
+		free(s);
+	}
+}
+
+/* rows: EXP-03 BACK-03 */
+static void
+keys_that_are_born_expired(void **state)
+{
+	struct sim *s = sim_new();
+	unsigned i, n, first;
+
+	(void)state;
+	s->cfg.have_auth_key = 1;
+	sim_boot(s);
+	sim_key(s, s->key_id, 9, "");
+	n = s->nreg;
+	for (i = 0; i < 3000; i++) {
+		if (s->c.op == OP_REGISTER)
+			sim_ok(s);
+		if (s->c.map == MAP_STOPPING)
+			sim_closed(s, "");
+		if (s->c.map == MAP_STREAM && !s->c.synced) {
+			sim_live(s);
+			sim_self(s, (struct wtime){ s->wall.sec - 60, 0 }, 0, 1);
+		}
+		sim_advance(s, 10);
+	}
+	assert_in_range(s->nreg - n, 10, 30); /* in 30 s */
+	first = s->nreg;
+	sim_login(s, WITH_KEY); /* whoever asks need not wait */
+	assert_int_equal(s->nreg, first + 1);
+	free(s);
+}
+
 /* --- pause --- */
 
 /* rows: PAU-01 PAU-02 STAT-03 */
@@ -1337,6 +1476,69 @@ configured_key_is_never_asked_for(void **state)
 	free(s);
 }
 
+/* rows: KEY-01 KEY-08 */
+static void
+configured_key_that_is_taken_away(void **state)
+{
+	struct sim *s = sim_new();
+	struct client_event e = { .type = CE_CONFIG };
+	unsigned n;
+
+	(void)state;
+	s->cfg.server_key = sim_server_key(3);
+	sim_boot(s);
+	sim_login(s, WITH_KEY);
+	sim_ok(s);
+	sim_live(s);
+	n = s->nstart;
+	e.u.config = s->cfg;
+	e.u.config.server_key = sim_server_key(0);
+	sim_event(s, &e);
+	assert_int_equal(s->nkey, 1); /* trust on first use, as at a start */
+	sim_closed(s, "");
+	assert_int_equal(s->nstart, n); /* with no key there is no connection */
+	sim_key(s, s->key_id, 0, "no answer");
+	assert_string_equal(sim_err(s), "no answer");
+	sim_simple(s, CE_PAUSE);
+	sim_advance(s, 60000);
+	assert_int_equal(s->nkey, 1);
+	sim_simple(s, CE_UNPAUSE);
+	assert_int_equal(s->nkey, 2);
+	sim_key(s, s->key_id, 4, "");
+	assert_int_equal(s->nstart, n + 1);
+	assert_int_equal(s->disk_profile.pin_source, PIN_FIRST_USE);
+	sim_live(s);
+	assert_int_equal(client_state(&s->c), CS_SYNCHRONIZED);
+	free(s);
+}
+
+/* rows: KEY-08 OUT-05 */
+static void
+accepted_during_a_fetch(void **state)
+{
+	struct sim *s = sim_new();
+	struct client_event e = { .type = CE_CONFIG }, accept = { .type = CE_ACCEPT_KEY };
+	struct pubkey five = sim_server_key(5);
+
+	(void)state;
+	s->cfg.server_key = sim_server_key(3);
+	sim_boot(s);
+	sim_login(s, WITH_KEY);
+	sim_ok(s);
+	e.u.config = s->cfg;
+	e.u.config.server_key = sim_server_key(0);
+	sim_event(s, &e);
+	sim_logout(s, 0);
+	assert_int_equal(s->c.op, OP_KEY);
+	accept.u.accept = five;
+	sim_event(s, &accept);
+	sim_key(s, s->key_id, 4, ""); /* the last command wins */
+	assert_true(key_equal(client_pin(&s->c, NULL), &five));
+	assert_int_equal(s->disk_profile.pin_source, PIN_ACCEPTED);
+	assert_int_equal(s->reg.u.reg.op, IPC_REG_LOGOUT);
+	free(s);
+}
+
 /* --- configuration --- */
 
 /* rows: PERS-02 */
@@ -1387,7 +1589,18 @@ reload_changes_on_expiry(void **state)
 	e.u.config = s->cfg;
 	e.u.config.expiry_wait = 0;
 	sim_event(s, &e);
+	sim_advance(s, 20);
 	assert_int_equal(s->nreg, n + 1);
+	e.u.config.expiry_wait = 1; /* and takes back what nobody asked for */
+	sim_event(s, &e);
+	assert_int_equal(s->cancelled, s->reg.id);
+	sim_advance(s, 60000);
+	assert_int_equal(s->nreg, n + 1);
+	assert_int_equal(client_state(&s->c), CS_NOT_AUTHENTICATED);
+	sim_login(s, 0); /* somebody asks: that stays */
+	sim_event(s, &e);
+	assert_int_equal(s->nreg, n + 2);
+	assert_int_equal(client_state(&s->c), CS_AUTHENTICATING);
 	free(s);
 }
 
@@ -1414,6 +1627,7 @@ main(void)
 		cmocka_unit_test(pause_during_the_visit),
 		cmocka_unit_test(restart_during_the_visit),
 		cmocka_unit_test(followup_that_ends_expired_starts_anew),
+		cmocka_unit_test(followups_that_end_at_once_are_no_loop),
 		cmocka_unit_test(plain_login_keeps_the_key),
 		cmocka_unit_test(nothing_depends_on_a_key_that_is_not_saved),
 		cmocka_unit_test(write_ahead_that_fails_sends_nothing),
@@ -1434,6 +1648,9 @@ main(void)
 		cmocka_unit_test(control_time_corrects_expiry),
 		cmocka_unit_test(expired_is_not_unapproved),
 		cmocka_unit_test(clock_jumps),
+		cmocka_unit_test(a_clock_that_is_set_right),
+		cmocka_unit_test(a_clock_that_the_server_has_corrected),
+		cmocka_unit_test(keys_that_are_born_expired),
 		cmocka_unit_test(pause_and_unpause),
 		cmocka_unit_test(fast_pauses),
 		cmocka_unit_test(started_paused),
@@ -1449,6 +1666,8 @@ main(void)
 		cmocka_unit_test(false_alarm),
 		cmocka_unit_test(suspicion_during_a_login),
 		cmocka_unit_test(configured_key_is_never_asked_for),
+		cmocka_unit_test(configured_key_that_is_taken_away),
+		cmocka_unit_test(accepted_during_a_fetch),
 		cmocka_unit_test(manual_login),
 		cmocka_unit_test(ephemeral_goes_with_the_first_request_only),
 		cmocka_unit_test(reload_changes_on_expiry),
