@@ -31,6 +31,7 @@ struct state_store {
 	uint8_t saved[SUM_LEN]; /* hash of what is on disk (PERS-05) */
 	int have_saved;
 	int keep_prev; /* the present file is bad: state.prev must survive the next save */
+	int erasing;   /* the previous version still has keys that a logout has erased */
 	struct state_io io;
 	char dir[1024];
 };
@@ -334,8 +335,19 @@ replace_file(struct state_store *ss, const char *text, size_t len)
 	return -1;
 }
 
+/* After a logout everything is written twice: then the previous version has no key, either. */
 static int
-save(struct state_store *ss, const struct state *st, const struct keyring *k, char *err, size_t errsize)
+replace(struct state_store *ss, const char *text, size_t len)
+{
+	int rv = replace_file(ss, text, len);
+
+	if (rv == 0 && ss->erasing && (rv = replace_file(ss, text, len)) == 0)
+		ss->erasing = 0;
+	return rv;
+}
+
+int
+state_save(struct state_store *ss, const struct state *st, const struct keyring *k, char *err, size_t errsize)
 {
 	char *text = secret_open(ss->area);
 	uint8_t sum[SUM_LEN];
@@ -346,9 +358,9 @@ save(struct state_store *ss, const struct state *st, const struct keyring *k, ch
 		snprintf(err, errsize, "state does not fit its file");
 	else {
 		crypto_generichash(sum, sizeof(sum), (const uint8_t *)text, len, NULL, 0);
-		if (ss->have_saved && memcmp(sum, ss->saved, sizeof(sum)) == 0)
+		if (ss->have_saved && !ss->erasing && memcmp(sum, ss->saved, sizeof(sum)) == 0)
 			rv = 0;
-		else if ((rv = replace_file(ss, text, len)) == 0) {
+		else if ((rv = replace(ss, text, len)) == 0) {
 			memcpy(ss->saved, sum, sizeof(sum));
 			ss->have_saved = 1;
 		} else {
@@ -362,22 +374,10 @@ save(struct state_store *ss, const struct state *st, const struct keyring *k, ch
 }
 
 int
-state_save(struct state_store *ss, const struct state *st, const struct keyring *k, char *err, size_t errsize)
-{
-	return save(ss, st, k, err, errsize);
-}
-
-int
 state_save_erased(struct state_store *ss, const struct state *st, const struct keyring *k, char *err, size_t errsize)
 {
-	char ignored[300];
-
-	if (save(ss, st, k, err, errsize) == -1)
-		return -1;
-	ss->have_saved = 0; /* the same again: now the previous version has no key either */
-	if (save(ss, st, k, ignored, sizeof(ignored)) == -1)
-		log_warnx("the erased node key is still in %s/%s: %s", ss->dir, F_PREV, ignored);
-	return 0;
+	ss->erasing = 1;
+	return state_save(ss, st, k, err, errsize);
 }
 
 static int
@@ -434,7 +434,7 @@ make_fresh(struct state_store *ss, const char *url, struct state *st, struct key
 		snprintf(err, errsize, "cannot make a machine key");
 		return STATE_UNUSABLE;
 	}
-	if (save(ss, st, k, err, errsize) == -1)
+	if (state_save(ss, st, k, err, errsize) == -1)
 		return STATE_UNUSABLE;
 	if (set_marker(ss) == -1) {
 		snprintf(err, errsize, "%s/%s: %s", ss->dir, F_MARKER, strerror(errno));
@@ -465,7 +465,7 @@ switch_profile(struct state_store *ss, const char *url, struct state *st, struct
 	switch (load_file(ss, mine, st, k, err, errsize)) {
 	case LOAD_OK:
 		if (strcmp(st->control_url, url) == 0) {
-			if (save(ss, st, k, err, errsize) == -1)
+			if (state_save(ss, st, k, err, errsize) == -1)
 				return STATE_UNUSABLE;
 			(void)ss->io.unlinkat(ss->dirfd, mine,
 			    0); /* a copy would keep keys that a later logout forgets */

@@ -67,7 +67,7 @@ enum state_result state_load(struct state_store *ss, const char *control_url, st
  * either version may be there.  The next save writes in any case.
  */
 int	 state_save(struct state_store *ss, const struct state *st, const struct keyring *k, char *err, size_t errsize);
-/* After state_clear_profile(): the previous generation loses the keys, too (OUT-01).  0 as soon as the file itself is durable. */
+/* After state_clear_profile(): the previous generation loses the keys, too (OUT-01).  When it fails, the next save does what is left. */
 int	 state_save_erased(struct state_store *ss, const struct state *st, const struct keyring *k, char *err, size_t errsize);
 void	 state_clear_profile(struct state *st, struct keyring *k);	/* logout: node and old key, user; the machine key stays */
 void	 state_free(struct state *st);

@@ -412,6 +412,79 @@ test_kill_at_any_instant(void **unused)
 	dir_remove(&d);
 }
 
+/* Does any file there hold that text? */
+static int
+anywhere(const struct dir *d, const char *text, size_t n)
+{
+	static const char *const names[] = { "state", "state.prev", "state.tmp" };
+	char buf[65536], path[512];
+	size_t i, len;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		FILE *f = fopen(dir_path(d, names[i], path), "r");
+
+		len = f == NULL ? 0 : fread(buf, 1, sizeof(buf), f);
+		if (f != NULL)
+			fclose(f);
+		if (memmem(buf, len, text, n) != NULL)
+			return 1;
+	}
+	return 0;
+}
+
+/* A logout under the plan: done means that no file has the key; not done, that the next save does what is left. */
+static int
+one_logout_fault(enum call c, enum fate f, int at)
+{
+	struct dir d;
+	struct box b;
+	char what[64], text[PRIVKEY_TEXT_LEN];
+	int rv, fired;
+
+	told(c, f, at, what);
+	dir_make(&d);
+	assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
+	assert_int_equal(keyring_generate(b.k, SLOT_NODE), 0);
+	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
+	assert_int_equal(keyring_export(b.k, SLOT_NODE, text), 0);
+	assert_true(anywhere(&d, text, sizeof(text)));
+	state_clear_profile(&b.st, b.k);
+	b.st.want_running = 0;
+	plan = (struct plan){ c, f, at, 0, 0 };
+	state_set_io(b.ss, &faulty);
+	rv = state_save_erased(b.ss, &b.st, b.k, b.err, sizeof(b.err));
+	fired = plan.fired;
+	if (rv == 0 && anywhere(&d, text, sizeof(text)))
+		fail_msg("%s: reported as done, but the key is there", what);
+	if (fired && f == FATE_FAIL && rv != -1 &&
+	    !(c == CALL_UNLINK && at % 2 == 1)) /* odd: of a temporary file, if any */
+		fail_msg("%s: the failure went unnoticed", what);
+	plan.at = 0;
+	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
+	if (anywhere(&d, text, sizeof(text)))
+		fail_msg("%s: the key survives the next save", what);
+	plan = (struct plan){ CALL_RENAME, FATE_FAIL, 0, 0, 0 };
+	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
+	assert_int_equal(plan.seen, 0); /* and then there is no more to do */
+	box_close(&b);
+	dir_remove(&d);
+	return fired;
+}
+
+/* rows: OUT-01 PERS-06 */
+static void
+test_logout_with_every_call_failing(void **unused)
+{
+	int c, f, at, fired = 0;
+
+	(void)unused;
+	for (c = 0; c < CALL_COUNT; c++)
+		for (f = FATE_FAIL; f <= (c == CALL_WRITE ? FATE_EINTR : FATE_FAIL); f++)
+			for (at = 1; one_logout_fault((enum call)c, (enum fate)f, at) && at < 40; at++)
+				fired++;
+	assert_true(fired >= 20);
+}
+
 /* The change of the control server, cut at every call of its save: both identities stay whole. */
 static int
 one_switch_death(enum call c, enum fate f, int at)
@@ -497,6 +570,7 @@ main(void)
 		cmocka_unit_test(test_save_again_after_failure),
 		cmocka_unit_test(test_death_at_every_call),
 		cmocka_unit_test(test_kill_at_any_instant),
+		cmocka_unit_test(test_logout_with_every_call_failing),
 		cmocka_unit_test(test_death_while_switching),
 		cmocka_unit_test(test_full_disk_while_switching),
 	};

@@ -362,6 +362,67 @@ test_rotation(void **unused)
 	end(&d);
 }
 
+/* --- a logout --- */
+
+static char node_text[PRIVKEY_TEXT_LEN];
+
+static void
+look_logout(const struct dir *dir)
+{
+	static const char *const names[] = { "state", "state.prev" };
+	char text[65536], path[512];
+	struct box b;
+	size_t i;
+
+	if (box_load(&b, dir, URL_A, NULL) != STATE_OK)
+		fail_msg("%s", b.err);
+	assert_true(key_equal(&want.machine_a, keyring_public(b.k, SLOT_MACHINE)));
+	if (key_is_zero(keyring_public(b.k, SLOT_NODE)))
+		assert_int_equal(b.st.want_running, 0);
+	else if (want.done || !key_equal(&want.old, keyring_public(b.k, SLOT_NODE)) || !b.st.want_running)
+		fail_msg("%s", want.done ? "logged in again" : "half a logout");
+	box_close(&b);
+	for (i = 0; want.done && i < 2; i++) {
+		FILE *f = fopen(dir_path(dir, names[i], path), "r");
+
+		assert_non_null(f);
+		if (memmem(text, fread(text, 1, sizeof(text), f), node_text, sizeof(node_text)) != NULL)
+			fail_msg("the erased key is in %s", names[i]);
+		fclose(f);
+	}
+}
+
+static void
+cut_logout(const struct disk *d)
+{
+	each_disk(d, look_logout);
+}
+
+/* rows: OUT-01 PERS-02 PERS-03 PERS-06 */
+static void
+test_logout(void **unused)
+{
+	struct dir d;
+
+	(void)unused;
+	begin(&d);
+	assert_int_equal(box_load(&box, &d, URL_A, &recording), STATE_FRESH);
+	want.machine_a = *keyring_public(box.k, SLOT_MACHINE);
+	assert_int_equal(keyring_generate(box.k, SLOT_NODE), 0);
+	assert_int_equal(keyring_export(box.k, SLOT_NODE, node_text), 0);
+	want.old = *keyring_public(box.k, SLOT_NODE);
+	assert_int_equal(state_save(box.ss, &box.st, box.k, box.err, sizeof(box.err)), 0);
+	state_clear_profile(&box.st, box.k);
+	box.st.want_running = 0;
+	disk->cut = cut_logout;
+	assert_int_equal(state_save_erased(box.ss, &box.st, box.k, box.err, sizeof(box.err)), 0);
+	want.done = 1;
+	cut_logout(disk);
+	assert_true(disk->disks > 50);
+	box_close(&box);
+	end(&d);
+}
+
 /* --- the first start --- */
 
 static void
@@ -468,6 +529,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rotation),
+		cmocka_unit_test(test_logout),
 		cmocka_unit_test(test_first_start),
 		cmocka_unit_test(test_switch),
 	};
