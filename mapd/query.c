@@ -18,6 +18,7 @@
 #define BATCH        (24u << 10) /* put together in one go: bounds how long the loop is held up */
 #define TICK_SECONDS 5
 #define EARLY_MAX    32
+#define INPUT_MAX    (512u << 10) /* more than a socket holds */
 
 static void
 on_writable(evutil_socket_t fd, short what, void *arg)
@@ -63,11 +64,21 @@ end_work(struct client *c)
 	c->work = WORK_NONE;
 }
 
+/* Unread input would turn the end of our answer into a reset.  Who goes on sending for ever does not keep us here. */
+static void
+drain_input(int fd)
+{
+	char junk[4096];
+	size_t left = INPUT_MAX;
+	ssize_t n;
+
+	while (left > 0 && (n = recv(fd, junk, sizeof(junk), MSG_DONTWAIT)) > 0)
+		left -= (size_t)n < left ? (size_t)n : left;
+}
+
 void
 client_close(struct client *c)
 {
-	char junk[512];
-
 	TAILQ_REMOVE(&c->q->clients, c, link);
 	c->q->n--;
 	end_work(c);
@@ -77,9 +88,7 @@ client_close(struct client *c)
 		event_free(c->readable);
 	if (c->writable != NULL)
 		event_free(c->writable);
-	/* Unread input would turn the end of our answer into a reset. */
-	while (recv(c->fd, junk, sizeof(junk), MSG_DONTWAIT) > 0)
-		;
+	drain_input(c->fd);
 	close(c->fd);
 	pb_free(&c->out);
 	free(c);
@@ -310,7 +319,7 @@ answer_peers(struct client *c, char *args)
 	int has_after;
 
 	if (parse_peers_args(args, &limit, &has_after, &after) == -1) {
-		answer_error(c, "usage", "peers [limit=N] [after=ID]");
+		answer_error(c, "usage", "usage: peers [limit=N] [after=ID]");
 		return;
 	}
 	if (dump_peers(&c->dump, c->q->nm, limit, has_after, after) == -1) {
@@ -328,7 +337,7 @@ answer_peer(struct client *c, const char *what)
 	const struct node *n;
 
 	if (what[0] == '\0' || strpbrk(what, " \t") != NULL) {
-		answer_error(c, "usage", "peer NAME|IP|KEY|ID");
+		answer_error(c, "usage", "usage: peer NAME|IP|KEY|ID");
 		return;
 	}
 	if (nm->cur == NULL) {
@@ -356,7 +365,7 @@ answer_export(struct client *c, const struct ipc_query *m, const char *args)
 	memcpy(exit_node, m->exit_node, m->exit_node_len);
 	exit_node[m->exit_node_len] = '\0';
 	if (args[0] != '\0' && !(m->verb == IPC_Q_WGCONF && m->private_written && strcmp(args, "private") == 0)) {
-		answer_error(c, "usage", m->verb == IPC_Q_HOSTS ? "hosts" : "wgconf [private]");
+		answer_error(c, "usage", m->verb == IPC_Q_HOSTS ? "usage: hosts" : "usage: wgconf [private]");
 		return;
 	}
 	r = m->verb == IPC_Q_HOSTS ? export_hosts(&c->exp, c->q->nm) : export_wgconf(&c->exp, c->q->nm, &o, &c->out);
@@ -470,6 +479,7 @@ query_handle(struct query *q, uint32_t id, const struct ipc_query *m, int fd)
 
 	if (c == NULL) {
 		(void)send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		drain_input(fd);
 		close(fd);
 		return;
 	}

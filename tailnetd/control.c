@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +22,12 @@
 #include "watch.h"
 
 #define FIRST_LINE_S 5
-#define WRITE_S      30 /* a client that reads nothing for so long is closed */
+#define WRITE_S      30            /* a client that reads nothing for so long is closed */
+#define LINGER_S     2             /* so long, and ... */
+#define LINGER_MAX   (512u * 1024) /* ... so much more is read from a client that says more than its command */
+#define HALF_S       5             /* how often a client that only listens is asked whether it is still there */
 #define METRICS_MS   300
-#define PAUSE_S      1 /* no descriptors left: accept again then */
-#define BACKLOG      1024
+#define PAUSE_S      1   /* no descriptors left: accept again then */
 #define ACCEPT_BATCH 128 /* in one go: a crowd that is sent away must not make others wait a turn of the loop each */
 #define W_RATE       20
 #define W_BURST      100
@@ -82,8 +83,32 @@ set_deadline(struct cclient *cc, int seconds)
 	evtimer_add(cc->deadline, &tv);
 }
 
-/* Writes what the socket takes.  0, or -1: it is gone (and cc with it). */
-static int
+/*
+ * Everything is said.  What the client sent beyond its command is read first, or the kernel would make a reset of the end of our
+ * answer; and one that is not through with sending is waited for a little, for it reads when it is.
+ */
+static void
+part(struct cclient *cc)
+{
+	char junk[4096];
+	ssize_t n = 1;
+
+	while (cc->excess <= LINGER_MAX && (n = recv(cc->fd, junk, sizeof(junk), MSG_DONTWAIT)) > 0)
+		cc->excess += (size_t)n;
+	if (cc->excess == 0 || cc->excess > LINGER_MAX || n == 0) {
+		cclient_close(cc);
+		return;
+	}
+	if (cc->phase != CC_LINGERING) {
+		cc->phase = CC_LINGERING;
+		(void)shutdown(cc->fd, SHUT_WR);
+		set_deadline(cc, LINGER_S);
+		event_add(cc->rd, NULL);
+	}
+}
+
+/* Writes what the socket takes.  cc may be gone afterwards. */
+static void
 write_out(struct cclient *cc)
 {
 	while (buf_len(&cc->out) > 0) {
@@ -93,23 +118,20 @@ write_out(struct cclient *cc)
 			continue;
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 			event_add(cc->wr, NULL);
-			return 0;
+			return;
 		}
 		if (n <= 0) {
 			cclient_close(cc);
-			return -1;
+			return;
 		}
 		buf_consume(&cc->out, (size_t)n);
 		if (cc->phase == CC_WRITING)
 			set_deadline(cc, WRITE_S);
 	}
-	if (cc->phase == CC_WRITING) {
-		cclient_close(cc);
-		return -1;
-	}
-	if (cc->phase == CC_WATCHING)
+	if (cc->phase == CC_WRITING)
+		part(cc);
+	else if (cc->phase == CC_WATCHING)
 		watchers_drained(cc->p->watchers, cc);
-	return 0;
 }
 
 void
@@ -118,7 +140,7 @@ cclient_flush(struct cclient *cc)
 	if (cc->out.failed)
 		cclient_close(cc);
 	else
-		(void)write_out(cc);
+		write_out(cc);
 }
 
 void
@@ -170,7 +192,16 @@ writable(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	(void)write_out(arg);
+	write_out(arg);
+}
+
+/* The other side is gone for good: not just done with sending (as `printf .. | nc -N` is). */
+static int
+hung_up(const struct cclient *cc)
+{
+	struct pollfd p = { .fd = cc->fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 static void
@@ -182,6 +213,8 @@ deadline_over(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (cc->phase == CC_READING)
 		cclient_error(cc, "timeout", "no complete command within %d seconds", FIRST_LINE_S);
+	else if ((cc->phase == CC_WATCHING || cc->phase == CC_WAITING) && !hung_up(cc))
+		set_deadline(cc, HALF_S);
 	else
 		cclient_close(cc);
 }
@@ -201,6 +234,7 @@ take_line(struct cclient *cc, int eof)
 		return;
 	}
 	if (nl == NULL || (size_t)(nl - line) >= max) {
+		cc->excess = n - max + 1;
 		cclient_error(cc, "too-large", "a command has at most %zu bytes", max);
 		return;
 	}
@@ -210,6 +244,19 @@ take_line(struct cclient *cc, int eof)
 	if (nl > line && nl[-1] == '\r')
 		*--nl = '\0';
 	command_run(cc, line, (size_t)(nl - line));
+}
+
+/* A client that waits or watches: what it sends is read and ignored, and that it sends no more does not mean that it does not listen. */
+static void
+listener_readable(struct cclient *cc, ssize_t n)
+{
+	if (n > 0)
+		return;
+	event_del(cc->rd);
+	if (n == -1 || hung_up(cc))
+		cclient_close(cc);
+	else
+		set_deadline(cc, HALF_S);
 }
 
 static void
@@ -224,11 +271,19 @@ readable(evutil_socket_t fd, short what, void *arg)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (cc->phase == CC_WATCHING || cc->phase == CC_WAITING) {
-		if (n <= 0)
-			cclient_close(cc); /* what a watcher sends is read and ignored */
+		listener_readable(cc, n);
+		return;
+	}
+	if (cc->phase == CC_LINGERING) {
+		if (n > 0) {
+			cc->excess += (size_t)n;
+			part(cc);
+		} else
+			cclient_close(cc);
 		return;
 	}
 	if (n > 0 && buf_put(&cc->in, text, (size_t)n) == -1) {
+		cc->excess = 1;
 		cclient_error(cc, "too-large", "the command is too long");
 		return;
 	}
@@ -412,114 +467,20 @@ control_w_rate(struct control *c)
 
 /* --- the socket --- */
 
-static int
-run_dir(const struct parent *p, char *dir, size_t size, char *err, size_t errsize)
-{
-	struct stat st;
-	char *slash;
-
-	snprintf(dir, size, "%s", p->cfg.control_socket);
-	if ((slash = strrchr(dir, '/')) == NULL || slash == dir)
-		return 0;
-	*slash = '\0';
-	if (mkdir(dir, 0750) == 0) {
-		if (p->root && chown(dir, 0, p->ids.control_gid) == -1) {
-			snprintf(err, errsize, "%s: %s", dir, strerror(errno));
-			return -1;
-		}
-		return 0;
-	}
-	if (errno != EEXIST || stat(dir, &st) == -1) {
-		snprintf(err, errsize, "run directory %s: %s", dir, strerror(errno));
-		return -1;
-	}
-	if (!S_ISDIR(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()))
-		snprintf(err, errsize, "run directory %s: not a directory of root's; chown it to root", dir);
-	else if ((st.st_mode & 022) != 0)
-		snprintf(err, errsize, "run directory %s can be written by others (mode %04o); chmod 750 it", dir,
-		    st.st_mode & 07777);
-	else
-		return 0;
-	return -1;
-}
-
-static int
-somebody_answers(const char *path)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int fd, rv;
-
-	if (strlen(path) >= sizeof(sun.sun_path) ||
-	    (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1)
-		return 0;
-	memcpy(sun.sun_path, path, strlen(path) + 1);
-	rv = connect(fd, (struct sockaddr *)&sun, sizeof(sun));
-	close(fd);
-	return rv == 0 || errno == EAGAIN;
-}
-
-/* A socket left by a dead daemon is taken over: nobody answers, and the state directory's lock is ours (D13). */
-static int
-remove_stale(const char *path, char *err, size_t errsize)
-{
-	struct stat st;
-
-	if (lstat(path, &st) == -1)
-		return 0;
-	if (!S_ISSOCK(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid())) {
-		snprintf(err, errsize, "%s exists and is not a socket of ours; move it away", path);
-		return -1;
-	}
-	if (somebody_answers(path)) {
-		snprintf(err, errsize, "%s: another tailnetd answers there; give this one its own control-socket",
-		    path);
-		return -1;
-	}
-	return unlink(path);
-}
-
-static int
-bind_socket(struct control *c, char *err, size_t errsize)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	mode_t old;
-	int rv;
-
-	if (strlen(c->path) >= sizeof(sun.sun_path)) {
-		snprintf(err, errsize, "control-socket: a socket's path has at most %zu characters",
-		    sizeof(sun.sun_path) - 1);
-		return -1;
-	}
-	memcpy(sun.sun_path, c->path, strlen(c->path) + 1);
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	old = umask(0177); /* never a moment in which others may connect */
-	rv = c->fd == -1 ? -1 : bind(c->fd, (struct sockaddr *)&sun, sizeof(sun));
-	umask(old);
-	if (rv == -1 || chown(c->path, (uid_t)-1, c->p->ids.control_gid) == -1 || chmod(c->path, 0660) == -1 ||
-	    listen(c->fd, BACKLOG) == -1) {
-		snprintf(err, errsize, "control socket %s: %s", c->path, strerror(errno));
-		return -1;
-	}
-	return 0;
-}
-
 struct control *
 control_new(struct parent *p, char *err, size_t errsize)
 {
 	struct control *c = calloc(1, sizeof(*c));
-	char dir[1024];
 
 	if (c == NULL) {
 		snprintf(err, errsize, "out of memory");
 		return NULL;
 	}
 	c->p = p;
-	c->fd = -1;
 	snprintf(c->path, sizeof(c->path), "%s", p->cfg.control_socket);
 	TAILQ_INIT(&c->clients);
 	bucket_init(&c->w_rate, W_RATE, W_BURST, time_mono_ms());
-	if (run_dir(p, dir, sizeof(dir), err, errsize) == -1 || remove_stale(c->path, err, errsize) == -1 ||
-	    bind_socket(c, err, errsize) == -1) {
+	if ((c->fd = control_bind(p, c->path, err, errsize)) == -1) {
 		free(c);
 		return NULL;
 	}

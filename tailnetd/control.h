@@ -27,7 +27,8 @@ struct event;
 struct parent;
 struct control;
 
-enum cclient_phase { CC_READING, CC_WAITING /* for a logout, counters, the doctor */, CC_WRITING /* then closed */, CC_WATCHING };
+enum cclient_phase { CC_READING, CC_WAITING /* for a logout, counters, the doctor */, CC_WRITING /* then closed */, CC_WATCHING,
+	CC_LINGERING /* closed when it is through with sending */ };
 
 struct cclient {
 	TAILQ_ENTRY(cclient) entry;
@@ -41,12 +42,14 @@ struct cclient {
 	int		 wants_logout, wants_counters, wants_doctor;
 	struct event	*rd, *wr, *deadline;
 	struct buf	 in, out;
+	size_t		 excess;	/* bytes it sent beyond its command */
 	/* watchers */
 	uint64_t	 seq;
 	unsigned	 dropped;	/* netmap and delta events since it lagged */
 };
 
 struct control *control_new(struct parent *p, char *err, size_t errsize);	/* bind, listen; NULL with a reason */
+int	 control_bind(const struct parent *p, const char *path, char *err, size_t errsize);	/* controlsock.c: listening, or -1 */
 void	 control_start(struct control *c);		/* accept clients */
 void	 control_free(struct control *c);		/* closes and removes the socket */
 

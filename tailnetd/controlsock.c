@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "parent.h"
+
+/* Where clients come to: the run directory and the socket in it (interface.md 1 and 2, security.md D13). */
+
+#define BACKLOG 1024
+
+static int
+run_dir(const struct parent *p, char *dir, size_t size, char *err, size_t errsize)
+{
+	struct stat st;
+	char *slash;
+
+	snprintf(dir, size, "%s", p->cfg.control_socket);
+	if ((slash = strrchr(dir, '/')) == NULL || slash == dir)
+		return 0;
+	*slash = '\0';
+	if (mkdir(dir, 0750) == 0) {
+		if (p->root && chown(dir, 0, p->ids.control_gid) == -1) {
+			snprintf(err, errsize, "%s: %s", dir, strerror(errno));
+			return -1;
+		}
+		return 0;
+	}
+	if (errno != EEXIST || stat(dir, &st) == -1) {
+		snprintf(err, errsize, "run directory %s: %s", dir, strerror(errno));
+		return -1;
+	}
+	if (!S_ISDIR(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()))
+		snprintf(err, errsize, "run directory %s: not a directory of root's; chown it to root", dir);
+	else if ((st.st_mode & 022) != 0)
+		snprintf(err, errsize, "run directory %s can be written by others (mode %04o); chmod 750 it", dir,
+		    st.st_mode & 07777);
+	else
+		return 0;
+	return -1;
+}
+
+static int
+somebody_answers(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd, rv;
+
+	if (strlen(path) >= sizeof(sun.sun_path) ||
+	    (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1)
+		return 0;
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	rv = connect(fd, (struct sockaddr *)&sun, sizeof(sun));
+	close(fd);
+	return rv == 0 || errno == EAGAIN;
+}
+
+/* A socket left by a dead daemon is taken over: nobody answers, and the state directory's lock is ours (D13). */
+static int
+remove_stale(const char *path, char *err, size_t errsize)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == -1)
+		return 0;
+	if (!S_ISSOCK(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid())) {
+		snprintf(err, errsize, "%s exists and is not a socket of ours; move it away", path);
+		return -1;
+	}
+	if (somebody_answers(path)) {
+		snprintf(err, errsize, "%s: another tailnetd answers there; give this one its own control-socket",
+		    path);
+		return -1;
+	}
+	return unlink(path);
+}
+
+static int
+bind_socket(const struct parent *p, const char *path, char *err, size_t errsize)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	mode_t old;
+	int fd, rv;
+
+	if (strlen(path) >= sizeof(sun.sun_path)) {
+		snprintf(err, errsize, "control-socket: a socket's path has at most %zu characters",
+		    sizeof(sun.sun_path) - 1);
+		return -1;
+	}
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	old = umask(0177); /* never a moment in which others may connect */
+	rv = fd == -1 ? -1 : bind(fd, (struct sockaddr *)&sun, sizeof(sun));
+	umask(old);
+	if (rv == -1 || chown(path, (uid_t)-1, p->ids.control_gid) == -1 || chmod(path, 0660) == -1 ||
+	    listen(fd, BACKLOG) == -1) {
+		snprintf(err, errsize, "control socket %s: %s", path, strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int
+control_bind(const struct parent *p, const char *path, char *err, size_t errsize)
+{
+	char dir[1024];
+
+	if (run_dir(p, dir, sizeof(dir), err, errsize) == -1 || remove_stale(path, err, errsize) == -1)
+		return -1;
+	return bind_socket(p, path, err, errsize);
+}
