@@ -30,6 +30,21 @@ struct verb {
 	int raw; /* the handler takes the rest of the line as one argument */
 };
 
+/* Class W, and the rate of everybody in it but root. */
+static int
+may_write(struct cclient *cc, const char *what)
+{
+	if (cc->class == IPC_CLASS_R) {
+		cclient_error(cc, "denied", "%s is for root and the control-operator", what);
+		return 0;
+	}
+	if (cc->class != IPC_CLASS_ROOT && !control_w_rate(cc->ctl)) {
+		cclient_error(cc, "busy", "too many commands; wait a second");
+		return 0;
+	}
+	return 1;
+}
+
 static void
 usage(struct cclient *cc, const struct verb *v)
 {
@@ -95,6 +110,26 @@ channel_full(const struct cclient *cc, const struct ipc *c)
 	return ipc_queued(c) > (cc->class == IPC_CLASS_ROOT ? READERS_QUEUE_ROOT : READERS_QUEUE);
 }
 
+/* Whether mapd can take a reader now; if not, the client has been told. */
+static int
+mapd_takes(struct cclient *cc, enum ipc_query_verb verb)
+{
+	const struct parent *p = cc->p;
+	const struct child *m = &p->sup->mapd;
+
+	if (m->phase != CHILD_READY || m->ipc == NULL ||
+	    (p->netmap.source == IPC_SRC_NONE && verb != IPC_Q_WATCH_NETMAP)) {
+		cclient_error(cc, "no-netmap",
+		    client_logged_in(&p->client) ? "there is no netmap yet" : "there is no netmap: not logged in");
+		return 0;
+	}
+	if (channel_full(cc, m->ipc)) {
+		cclient_error(cc, "busy", "too many readers wait; try again");
+		return 0;
+	}
+	return 1;
+}
+
 /* A netmap reader's connection goes to mapd; no byte of the netmap passes here (D4). */
 static void
 hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int private_written)
@@ -106,18 +141,8 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 	struct buf body;
 	size_t n = strlen(arg);
 
-	if (m->phase != CHILD_READY || m->ipc == NULL || p->netmap.source == IPC_SRC_NONE) {
-		if (verb != IPC_Q_WATCH_NETMAP || m->phase != CHILD_READY || m->ipc == NULL) {
-			cclient_error(cc, "no-netmap",
-			    client_logged_in(&p->client) ? "there is no netmap yet"
-							 : "there is no netmap: not logged in");
-			return;
-		}
-	}
-	if (channel_full(cc, m->ipc)) {
-		cclient_error(cc, "busy", "too many readers wait; try again");
+	if (!mapd_takes(cc, verb))
 		return;
-	}
 	memset(&q, 0, sizeof(q));
 	q.verb = (uint32_t)verb;
 	q.class = (uint32_t)cc->class;
@@ -213,7 +238,9 @@ run_wgconf(struct cclient *cc, char **args, int n)
 		cclient_error(cc, "denied", "the private key is for root only");
 		return;
 	}
-	if (n == 1 && p->netmap.source != IPC_SRC_NONE && p->sup->mapd.phase == CHILD_READY) {
+	if (n == 1) {
+		if (!mapd_takes(cc, IPC_Q_WGCONF))
+			return; /* before the key is out: nothing but the rest may follow it */
 		/* The key goes from the keyring to this descriptor; mapd writes the rest (security.md, settled point 7). */
 		log_warnx("the node private key is given to uid %u (wgconf private)", (unsigned)cc->uid);
 		if (write(cc->fd, interface, sizeof(interface) - 1) != sizeof(interface) - 1 ||
@@ -257,6 +284,7 @@ static void
 run_login(struct cclient *cc, char **args, int n)
 {
 	struct client_event e = { .type = CE_LOGIN };
+	char *key = NULL;
 	int i;
 
 	for (i = 0; i < n; i++) {
@@ -264,17 +292,18 @@ run_login(struct cclient *cc, char **args, int n)
 			e.u.login.interactive = 1;
 		else if (strcmp(args[i], "ephemeral") == 0)
 			e.u.login.ephemeral = 1;
-		else if (strncmp(args[i], "auth-key=", 9) == 0) {
-			if (take_auth_key(cc, args[i] + 9) == -1)
-				return;
-			e.u.login.with_key = 1;
-		} else {
+		else if (strncmp(args[i], "auth-key=", 9) == 0)
+			key = args[i] + 9;
+		else {
 			cclient_error(cc, "usage", "usage: login [interactive] [ephemeral] [auth-key=KEY]");
 			return;
 		}
 	}
-	if (!e.u.login.with_key)
+	if (key == NULL)
 		parent_wipe_auth_key(cc->p);
+	else if (take_auth_key(cc, key) == -1)
+		return;
+	e.u.login.with_key = key != NULL;
 	buf_puts(&cc->out, "{\"ok\":true}\n");
 	parent_event(cc->p, &e);
 	cclient_finish(cc);
@@ -408,10 +437,8 @@ run_server_key(struct cclient *cc, char **args, int n)
 		cclient_error(cc, "usage", "usage: server-key [accept mkey:HEX]");
 		return;
 	}
-	if (cc->class == IPC_CLASS_R) {
-		cclient_error(cc, "denied", "accepting a key is for root and the control-operator");
+	if (!may_write(cc, "server-key accept"))
 		return;
-	}
 	(void)client_pin(&cc->p->client, &source);
 	if (source == PIN_CONFIG) {
 		cclient_error(cc, "invalid", "the configuration pins the key; change `server-key` there");
@@ -498,22 +525,6 @@ line_clean(const char *line, size_t n)
 	return utf8_valid(line, n);
 }
 
-static int
-permitted(struct cclient *cc, const struct verb *v)
-{
-	if (v->who == IPC_CLASS_R)
-		return 1;
-	if (cc->class == IPC_CLASS_R) {
-		cclient_error(cc, "denied", "%s is for root and the control-operator", v->name);
-		return 0;
-	}
-	if (cc->class != IPC_CLASS_ROOT && !control_w_rate(cc->ctl)) {
-		cclient_error(cc, "busy", "too many commands; wait a second");
-		return 0;
-	}
-	return 1;
-}
-
 void
 command_run(struct cclient *cc, char *line, size_t n)
 {
@@ -541,7 +552,7 @@ command_run(struct cclient *cc, char *line, size_t n)
 		cclient_error(cc, "shutting-down", "the daemon is ending");
 		return;
 	}
-	if (!permitted(cc, v))
+	if (v->who != IPC_CLASS_R && !may_write(cc, v->name))
 		return;
 	if (v->raw) {
 		while (*rest == ' ' || *rest == '\t')

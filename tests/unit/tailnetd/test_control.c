@@ -187,6 +187,8 @@ auth_key_of_a_login(void **state)
 	assert_null(s->p.auth_key);
 	expect_error(s, "login auth-key=", "invalid");
 	assert_string_equal(ps_ask(s, "login auth-key=tskey-auth-secret"), OK);
+	expect_error(s, "login auth-key=other please", "usage"); /* a command that is refused does nothing */
+	assert_int_equal(s->p.auth_key_len, strlen("tskey-auth-secret"));
 	ps_ask(s, "unpause");
 	assert_non_null(s->p.auth_key);
 	e.id = s->p.client.op_id;
