@@ -12,6 +12,7 @@ void	 dispatch_send_map_start(struct child *c);
 /* Are the texts and numbers of an answer of authd such as they may be? */
 int	 dispatch_key_result_ok(const struct ipc_key_result *r);
 int	 dispatch_reg_result_ok(const struct ipc_reg_result *r);
+int	 dispatch_url_ok(const struct parent *p, const char *url);	/* a URL for people */
 
 /* Handlers (ipc.h): arg is the struct child; 0, or -1 = a violation. */
 int	 dispatch_key_result(void *arg, const struct ipc_msg *m);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <string.h>
+#include <strings.h>
 
 #include <sodium.h>
 
@@ -47,6 +48,13 @@ dispatch_key_result(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
+/* INT-05, checked again here: the child has parsed what the server sent, and a URL may be opened without another look. */
+int
+dispatch_url_ok(const struct parent *p, const char *url)
+{
+	return strncasecmp(url, "https://", 8) == 0 || (!p->cfg.https && strncasecmp(url, "http://", 7) == 0);
+}
+
 int
 dispatch_reg_result_ok(const struct ipc_reg_result *r)
 {
@@ -71,6 +79,8 @@ dispatch_reg_result(void *arg, const struct ipc_msg *m)
 	IPC_STR(r, profile_pic, pic);
 	IPC_STR(r, url, url);
 	IPC_STR(r, err, err);
+	if (r->outcome == IPC_REG_URL && !dispatch_url_ok(c->p, url))
+		return -1;
 	e.u.reg.outcome = (enum ipc_reg_outcome)r->outcome;
 	e.u.reg.retry_after_ms = r->retry_after_ms;
 	e.u.reg.suspect = r->conn_suspect != 0;

@@ -241,8 +241,7 @@ dispatch_browse(void *arg, const struct ipc_msg *m)
 	if (!IPC_OK(b, url))
 		return -1;
 	IPC_STR(b, url, url);
-	/* INT-05, checked again here: this child has parsed what the server sent. */
-	if (strncmp(url, "https://", 8) == 0 || (!c->p->cfg.https && strncmp(url, "http://", 7) == 0))
+	if (dispatch_url_ok(c->p, url))
 		watch_browse(c->p, url);
 	return 0;
 }

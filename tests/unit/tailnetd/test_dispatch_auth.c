@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <string.h>
+
+#include "dispatch.h"
+#include "parent.h"
+#include "unit.h"
+
+/* What authd says of a register is looked at again: it has parsed what the server sent (security.md T3). */
+
+static int
+told(int https, const char *url)
+{
+	static struct parent p;
+	static struct ipc_reg_result r;
+	struct child c = { .p = &p };
+	struct ipc_msg m = { .id = 5, .payload = &r, .len = sizeof(r) };
+
+	memset(&p, 0, sizeof(p));
+	memset(&r, 0, sizeof(r));
+	p.cfg.https = https;
+	p.stopping = 1; /* nothing comes of it here */
+	c.owed = 2;
+	r.outcome = IPC_REG_URL;
+	IPC_SET(&r, url, url, strlen(url));
+	return dispatch_reg_result(&c, &m);
+}
+
+/* rows: INT-05 PRIV-04 */
+static void
+test_login_urls(void **state)
+{
+	static const char *const bad[] = { "javascript:alert(1)", "file:///etc/passwd", "ftp://x/", "https:evil",
+		"//x/", "x" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(told(1, bad[i]), -1);
+		assert_int_equal(told(0, bad[i]), -1);
+	}
+	assert_int_equal(told(1, ""), -1);
+	assert_int_equal(told(1, "http://login.example/a"), -1);
+	assert_int_equal(told(0, "http://login.example/a"), 0);
+	assert_int_equal(told(1, "https://login.example/a"), 0);
+	assert_int_equal(told(1, "HTTPS://login.example/a"), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_login_urls),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
