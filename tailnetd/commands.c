@@ -259,6 +259,7 @@ static int
 take_auth_key(struct cclient *cc, char *value)
 {
 	struct parent *p = cc->p;
+	struct secret *s;
 	size_t len = strlen(value), i;
 
 	for (i = 0; i < len; i++)
@@ -268,11 +269,12 @@ take_auth_key(struct cclient *cc, char *value)
 		cclient_error(cc, "invalid", "the auth key is empty, too long or has odd characters");
 		return -1;
 	}
-	parent_wipe_auth_key(p);
-	if ((p->auth_key = secret_new(len)) == NULL) {
+	if ((s = secret_new(len)) == NULL) {
 		cclient_error(cc, "internal", "no locked memory");
 		return -1;
 	}
+	parent_wipe_auth_key(p);
+	p->auth_key = s;
 	memcpy(secret_open(p->auth_key), value, len);
 	secret_close(p->auth_key);
 	p->auth_key_len = len;
@@ -299,11 +301,11 @@ run_login(struct cclient *cc, char **args, int n)
 			return;
 		}
 	}
+	e.u.login.with_key = key != NULL;
 	if (key == NULL)
 		parent_wipe_auth_key(cc->p);
-	else if (take_auth_key(cc, key) == -1)
+	else if (take_auth_key(cc, key) == -1) /* last: the key of a login under way stays until this is one */
 		return;
-	e.u.login.with_key = key != NULL;
 	buf_puts(&cc->out, "{\"ok\":true}\n");
 	parent_event(cc->p, &e);
 	cclient_finish(cc);

@@ -429,6 +429,20 @@ control_logout_done(struct control *c, const char *err)
 }
 
 void
+control_shutting_down(struct control *c)
+{
+	struct cclient *cc, *next;
+
+	for (cc = TAILQ_FIRST(&c->clients); cc != NULL; cc = next) {
+		next = TAILQ_NEXT(cc, entry);
+		if (!cc->wants_logout)
+			continue;
+		cc->wants_logout = 0;
+		cclient_error(cc, "shutting-down", "the daemon ends before the logout is done");
+	}
+}
+
+void
 control_counters_came(struct control *c)
 {
 	struct cclient *cc, *next;

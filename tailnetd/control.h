@@ -63,6 +63,7 @@ void	 cclient_listen(struct cclient *cc);		/* notice when it goes away while it 
 int	 cclient_release(struct cclient *cc);		/* the descriptor leaves this process's hands; cc is gone */
 
 void	 control_logout_done(struct control *c, const char *err);
+void	 control_shutting_down(struct control *c);	/* what a client waits for will not come */
 void	 control_counters_came(struct control *c);
 int	 control_w_rate(struct control *c);		/* a W command of somebody who is not root: 1 = within the rate */
 void	 control_await_counters(struct control *c);

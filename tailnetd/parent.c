@@ -375,6 +375,8 @@ parent_shutdown(struct parent *p, int exit_code)
 	p->stopping = 1;
 	p->exit_code = exit_code;
 	notify_stopping(p->notify);
+	if (p->control != NULL)
+		control_shutting_down(p->control);
 	if (p->sup == NULL)
 		return;
 	if (!cache_shutdown(p))

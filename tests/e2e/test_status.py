@@ -3,6 +3,7 @@
 """What is told about the state, and backoff (behaviours.md 17 and 18)."""
 import json
 import re
+import socket
 import time
 
 import pytest
@@ -213,6 +214,21 @@ def test_the_login_url_is_only_where_it_belongs(server, make_daemon):
     server.log.wait("register", n=2)
     d.ctl("logout")
     assert secret not in d.text("status")
+
+
+@pytest.mark.parametrize("verb, answer", [("status", b'"state"'), ("metrics", b"# EOF"), ("logout", b'{"ok":true}')])
+def test_answer_to_one_that_has_said_all(daemon, verb, answer):
+    """printf 'logout\\n' | nc -N -U: its end of file is no reason to take the answer away."""
+    with daemon.connect() as s:
+        s.sendall(verb.encode() + b"\n")
+        s.shutdown(socket.SHUT_WR)
+        got = b""
+        while True:
+            part = s.recv(65536)
+            if not part:
+                break
+            got += part
+    assert answer in got
 
 
 def gaps(events):
