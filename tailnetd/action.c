@@ -8,6 +8,7 @@
 
 #include "cache.h"
 #include "control.h"
+#include "doctor.h"
 #include "log.h"
 #include "parent.h"
 #include "secret.h"
@@ -266,6 +267,7 @@ parent_event(struct parent *p, const struct client_event *e)
 	}
 	p->running = 0;
 	cache_update(p);
+	doctor_look(p->doctor);
 	derive_health(p);
 	status_changed(p);
 }

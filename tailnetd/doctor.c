@@ -30,6 +30,7 @@ struct doctor {
 	struct dial *dial;
 	struct event *deadline;
 	struct pubkey key; /* what /key said; zero = nothing yet */
+	int registers;     /* the last step names our node key */
 	uint32_t last_id;
 };
 
@@ -217,6 +218,13 @@ answered(struct child *c, const struct ipc_msg *m)
 	return c->p->doctor->cc != NULL && m->id == c->p->doctor->last_id;
 }
 
+/* Nothing with the present key may reach the server beside its logout or behind a new key (ROT-04). */
+static int
+key_changes(const struct client *c)
+{
+	return c->goal.kind == GOAL_LOGOUT || (c->goal.kind == GOAL_LOGIN && c->goal.candidate);
+}
+
 static void
 begin_upgrade(struct doctor *d)
 {
@@ -224,8 +232,9 @@ begin_upgrade(struct doctor *d)
 	struct ipc_register m;
 
 	memset(&m, 0, sizeof(m));
-	m.op = client_logged_in(&p->client) ? IPC_REG_LOGIN : IPC_REG_PROBE;
-	if (m.op == IPC_REG_LOGIN) {
+	d->registers = client_logged_in(&p->client) && !key_changes(&p->client);
+	m.op = d->registers ? IPC_REG_LOGIN : IPC_REG_PROBE;
+	if (d->registers) {
 		m.node_key = *keyring_public(p->keys, SLOT_NODE);
 		m.old_node_key = *keyring_public(p->keys, SLOT_OLD);
 		m.ephemeral = (uint32_t)p->cfg.ephemeral;
@@ -325,8 +334,10 @@ doctor_reg_result(void *arg, const struct ipc_msg *m)
 	if (r->outcome != IPC_REG_OK || d->at != AT_REGISTER)
 		failed(d, register_trouble(r, err));
 	else {
-		if (client_logged_in(&d->p->client))
+		if (d->registers)
 			line(d, 1, 1, "the server knows this node");
+		else if (client_logged_in(&d->p->client))
+			line(d, 1, 0, "not tried: a new key or a logout is under way");
 		else
 			line(d, 1, 0, "not tried: this machine is not logged in");
 		finish(d);
@@ -360,6 +371,7 @@ doctor_start(struct doctor *d, struct cclient *cc)
 	d->at = AT_NAME;
 	d->since_us = time_mono_us();
 	memset(&d->key, 0, sizeof(d->key));
+	d->registers = 0;
 	cc->phase = CC_WAITING;
 	cc->wants_doctor = 1;
 	cclient_listen(cc);
@@ -370,6 +382,19 @@ doctor_start(struct doctor *d, struct cclient *cc)
 		failed(d, "cannot start to look up");
 	else
 		dial_tell_lookup(d->dial, looked_up);
+}
+
+void
+doctor_look(struct doctor *d)
+{
+	const struct client *c = &d->p->client;
+
+	if (d->cc == NULL)
+		return;
+	if (c->paused)
+		failed(d, "given up: paused");
+	else if (d->registers && key_changes(c))
+		failed(d, "given up: a new key or a logout is under way");
 }
 
 void

@@ -21,6 +21,7 @@ void	 doctor_free(struct doctor *d);			/* NULL is fine */
 int	 doctor_busy(const struct doctor *d);
 void	 doctor_start(struct doctor *d, struct cclient *cc);
 void	 doctor_abandon(struct doctor *d);		/* the client has gone */
+void	 doctor_look(struct doctor *d);			/* something happened: may it go on? (PAU-01, ROT-04) */
 
 /* What the supervisor and the dispatcher tell. */
 void	 doctor_ready(struct doctor *d);		/* the process can be asked */

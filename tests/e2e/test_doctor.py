@@ -175,3 +175,66 @@ def test_tailnetctl(server, daemon):
     assert r.returncode == 1 and r.stdout.splitlines()[-1].startswith("FAILED")
     assert daemon.tailnetctl("-q", "doctor").returncode == 1
     assert daemon.tailnetctl("-j", "doctor").stdout.count('"name"') == 4
+
+
+@pytest.mark.rows("PAU-01")
+@pytest.mark.parametrize("where", ["key", "upgrade"])
+def test_pause(server, daemon, where):
+    """A pause is quiet: the doctor's connections go, too."""
+    hook = "on_key" if where == "key" else "on_upgrade"
+    path = "/key" if where == "key" else "/ts2021"
+    n = len(server.log.all("http", path=path))
+    setattr(server, hook, lambda req: HOLD)
+    with daemon.connect() as s:
+        s.sendall(b"doctor\n")
+        conn = server.log.wait("http", path=path, n=n + 1).conn
+        daemon.ctl("pause")
+        server.log.wait("closed", conn=conn, timeout=2)
+        text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+    assert "given up: paused" in text.splitlines()[-1]
+    mark = server.log.mark()
+    stays(lambda: not server.log.all("accept", since=mark), 1, "no connection")
+    no_doctor(daemon)
+
+
+@pytest.mark.rows("ROT-04", "OUT-01")
+@pytest.mark.parametrize("verb", ["logout", "login interactive auth-key=" + GOOD])
+def test_key_that_goes(server, daemon, verb):
+    """What the doctor would send with the present key does not reach the server behind its logout or behind a new key."""
+    old = daemon.status()["nodeKey"]
+    gate = server.gate()
+    held = []
+
+    async def hold(req):
+        if not held:
+            held.append(req)
+            await gate.wait()
+        return None
+    server.on_upgrade = hold
+    with daemon.connect() as s:
+        s.sendall(b"doctor\n")
+        until(lambda: held)
+        mark = server.log.mark()
+        daemon.ctl(verb)
+        if verb == "logout":
+            daemon.wait_state("not-authenticated")
+        else:
+            daemon.wait(lambda st: st["synced"] and st["nodeKey"] not in ("", old))
+        gate.open()
+        text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
+    assert "given up" in text.splitlines()[-1]
+    time.sleep(0.5)
+    regs = server.log.all("register", since=mark)
+    assert len(regs) == 1 and [e for e in regs if e.json["NodeKey"] == old] == (regs if verb == "logout" else [])
+
+
+@pytest.mark.rows("ROT-04")
+def test_asked_while_a_new_key_is_registered(server, daemon):
+    old = daemon.status()["nodeKey"]
+    server.on_register = lambda req: HOLD if req.json["NodeKey"] != old else None
+    n = server.log.count("register")
+    daemon.ctl("login interactive")
+    server.log.wait("register", n=n + 1)
+    got = by_name(daemon.ask("doctor"))
+    assert got["register"]["ok"] and "under way" in got["register"]["text"] and got["register"]["ms"] is None
+    assert server.log.count("register") == n + 1
