@@ -324,12 +324,21 @@ add_signals(struct parent *p, struct signals *s, struct tick_arg *ta)
 
 /* --- reload and shutdown --- */
 
+/* Another way to the server: sessions go on by the one that they were made with (session.h), so they are made anew. */
+static int
+other_way(const struct config *a, const struct config *b)
+{
+	return a->clear_port != b->clear_port || a->tls_port != b->tls_port || a->proxy_port != b->proxy_port ||
+	    strcmp(a->proxy_host, b->proxy_host) != 0 || strcmp(a->proxy_auth, b->proxy_auth) != 0;
+}
+
 int
 parent_reload(struct parent *p, char *err, size_t errsize)
 {
 	struct client_event e = { .type = CE_CONFIG };
 	struct config next;
 	const char *blocker;
+	int reconnect;
 
 	if (config_load(p->conf_path, &next, err, errsize) == -1)
 		return -1;
@@ -341,6 +350,7 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 		log_set_level(next.log_level);
 		own_log_level(p, next.log_level);
 	}
+	reconnect = other_way(&p->cfg, &next);
 	p->cfg = next;
 	sodium_memzero(&next, sizeof(next));
 	dialler_config(p->dialler, &p->cfg);
@@ -348,6 +358,8 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 	own_plan_changed(p);
 	client_config_from(p, &e.u.config);
 	parent_event(p, &e);
+	if (reconnect)
+		parent_simple_event(p, CE_RECONNECT, 0);
 	own_refresh(p);
 	return 0;
 }

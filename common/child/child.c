@@ -173,9 +173,13 @@ on_config(void *arg, const struct ipc_msg *m)
 	if (!c->have_config) {
 		c->have_config = 1;
 		enter_and_report(c);
-	} else if (c->role->config != NULL) {
-		c->role->config(c->ctx);
+		return 0;
 	}
+	/* There may be another `ca-file`, or other anchors in it: asked for again when they are needed. */
+	trust_free(c->trust);
+	c->trust = NULL;
+	if (c->role->config != NULL)
+		c->role->config(c->ctx);
 	return 0;
 }
 
