@@ -328,6 +328,7 @@ child_session(struct child *c, void (*up)(void *), void (*down)(void *, const ch
 		bridge_free(b);
 		return NULL;
 	}
+	session_share_last_dial(b->session, &child_bridges(c)->last_dial);
 	use_plan(b);
 	return b->session;
 }

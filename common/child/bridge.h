@@ -37,6 +37,7 @@ struct bridges {
 	LIST_HEAD(, ask)	asks;
 	LIST_HEAD(, bridge)	list;
 	uint32_t		last_id;
+	uint64_t		last_dial;	/* of all sessions: authd makes one for each request */
 };
 
 struct bridges *child_bridges(struct child *c);

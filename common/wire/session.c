@@ -177,7 +177,7 @@ start_race(struct session *s)
 		.plan = s->plan,
 		.nplan = s->nplan,
 		.next_id = &s->next_id,
-		.last_dial = &s->last_dial,
+		.last_dial = s->last_dial,
 		.ops = &s->ops,
 		.ops_arg = s->arg,
 	};
@@ -244,6 +244,7 @@ session_new(struct event_base *base, const struct wire_config *cfg, const struct
 	s->arg = arg;
 	s->times = race_times_default;
 	s->next_id = 1;
+	s->last_dial = &s->own_last_dial;
 	TAILQ_INIT(&s->waiting);
 	TAILQ_INIT(&s->running);
 	if ((s->pump = event_new(base, -1, 0, on_pump, s)) == NULL) {
@@ -294,6 +295,12 @@ session_set_plan(struct session *s, const struct wire_candidate *c, uint32_t n)
 {
 	s->nplan = n > RACE_MAX_CANDIDATES ? RACE_MAX_CANDIDATES : n;
 	memcpy(s->plan, c, s->nplan * sizeof(*c));
+}
+
+void
+session_share_last_dial(struct session *s, uint64_t *last_dial)
+{
+	s->last_dial = last_dial;
 }
 
 void

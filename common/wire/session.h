@@ -52,6 +52,8 @@ struct session *session_new(struct event_base *base, const struct wire_config *c
 void	 session_free(struct session *s);	/* closes for real, wipes keys, calls nothing back */
 void	 session_connect(struct session *s);	/* begin dialling, if not connected or connecting already */
 int	 session_is_up(const struct session *s);
+/* Where it is kept when a Noise dial last began, instead of in s: for all sessions of one process (DIAL-07). */
+void	 session_share_last_dial(struct session *s, uint64_t *last_dial);
 /* Dial plan known to the parent: n candidates, start delays and timeouts in ms (protocol.md C.8, E.11); n = 0: DNS only. */
 struct wire_candidate { uint32_t delay_ms, timeout_ms; };
 void	 session_set_plan(struct session *s, const struct wire_candidate *c, uint32_t n);

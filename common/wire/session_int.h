@@ -39,7 +39,7 @@ struct session {
 	struct wire_candidate plan[RACE_MAX_CANDIDATES];
 	uint32_t	 nplan;
 	uint32_t	 next_id;
-	uint64_t	 last_dial;
+	uint64_t	 own_last_dial, *last_dial;	/* when a dial began; 0 = never */
 	struct race	*race;
 	struct conn	*conns[SESSION_CONNS];	/* [0] is the older */
 	struct requests	 waiting, running;
