@@ -426,7 +426,7 @@ const struct keyword config_keywords[] = {
 	{ "chroot-dir", PATH(chroot_dir), 0, 1 },
 	{ "libexec-dir", PATH(libexec_dir), 0, 1 },
 	{ "control-group", "a group name", parse_string, print_string, AT(control_group), NULL, 0, 0, 0, 1 },
-	{ "control-operator", "a user name", parse_string, print_string, AT(control_operator), NULL, 0, 0, 0, 1 },
+	{ "control-operator", "a user name", parse_string, print_string, AT(control_operator), NULL, 0, 0, 0, 0 },
 	{ "sandbox", "required or best-effort", parse_words, print_words, AT(best_effort), w_sandbox, 0, 0, 0, 1 },
 	{ "server-exit", "refuse or honour", parse_words, print_words, AT(exit_honour), w_exit, 0, 0, 0, 0 },
 	{ "max-map-wire", "bytes from 64K to 1024M", parse_size, print_size, AT(max_map_wire), NULL, 65536, 1LL << 30,

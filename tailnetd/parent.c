@@ -56,7 +56,7 @@ account(const char *name, uid_t *uid, gid_t *gid)
 
 /* The socket's directory and mode let nobody else in. */
 static int
-in_control_group(const struct parent *p, const struct passwd *pw)
+in_control_group(const struct ids *ids, const struct passwd *pw)
 {
 	gid_t groups[256];
 	int n = sizeof(groups) / sizeof(groups[0]), i;
@@ -64,27 +64,27 @@ in_control_group(const struct parent *p, const struct passwd *pw)
 	if (getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) == -1)
 		return 1; /* of so many, who knows */
 	for (i = 0; i < n; i++)
-		if (groups[i] == p->ids.control_gid)
+		if (groups[i] == ids->control_gid)
 			return 1;
 	return 0;
 }
 
+/* Who cfg lets write besides root.  0, or -1 with a reason and nothing changed. */
 static int
-find_operator(struct parent *p)
+find_operator(const struct parent *p, const struct config *cfg, struct ids *ids, char *err, size_t errsize)
 {
-	const char *name = p->cfg.control_operator, *group = p->cfg.control_group;
-	const struct passwd *pw;
+	const char *name = cfg->control_operator, *group = cfg->control_group;
+	const struct passwd *pw = NULL;
 
-	p->ids.has_operator = 0;
-	if (name[0] == '\0')
-		return 0;
-	if ((pw = getpwnam(name)) == NULL) {
-		log_errorx("control-operator: there is no user %s", name);
+	if (name[0] != '\0' && (pw = getpwnam(name)) == NULL) {
+		snprintf(err, errsize, "control-operator: there is no user %s", name);
 		return -1;
 	}
-	p->ids.operator_uid = pw->pw_uid;
-	p->ids.has_operator = 1;
-	if (p->root && !in_control_group(p, pw))
+	ids->has_operator = pw != NULL;
+	if (pw == NULL)
+		return 0;
+	ids->operator_uid = pw->pw_uid;
+	if (p->root && !in_control_group(ids, pw))
 		log_warnx("control-operator %s is not in the group %s, so the control socket is out of reach: `usermod "
 			  "-aG %s %s`",
 		    name, group, group, name);
@@ -95,6 +95,7 @@ static int
 find_ids(struct parent *p)
 {
 	const struct group *gr;
+	char err[400];
 
 	if (p->root &&
 	    (account("_tailnetd_auth", &p->ids.auth_uid, &p->ids.auth_gid) == -1 ||
@@ -109,7 +110,10 @@ find_ids(struct parent *p)
 		log_errorx("control-group: there is no group %s", p->cfg.control_group);
 		return -1;
 	}
-	return find_operator(p);
+	if (find_operator(p, &p->cfg, &p->ids, err, sizeof(err)) == 0)
+		return 0;
+	log_errorx("%s", err);
+	return -1;
 }
 
 static int
@@ -346,6 +350,8 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 		snprintf(err, errsize, "%s: %s cannot change while tailnetd runs; restart it", p->conf_path, blocker);
 		return -1;
 	}
+	if (find_operator(p, &next, &p->ids, err, errsize) == -1) /* the last that can fail */
+		return -1;
 	if (next.log_level != p->cfg.log_level) {
 		log_set_level(next.log_level);
 		own_log_level(p, next.log_level);
