@@ -95,8 +95,8 @@ run_metrics(struct cclient *cc, char **args, int n)
 	cc->phase = CC_WAITING;
 	cc->wants_counters = 1;
 	cclient_listen(cc);
-	ipc_send(m->ipc, IPC_COUNTERS_REQ, IPC_ID_NONE, &none, sizeof(none), -1);
-	control_await_counters(cc->ctl);
+	if (control_await_counters(cc->ctl))
+		ipc_send(m->ipc, IPC_COUNTERS_REQ, IPC_ID_NONE, &none, sizeof(none), -1);
 }
 
 /*

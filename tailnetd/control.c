@@ -465,12 +465,19 @@ counters_late(evutil_socket_t fd, short what, void *arg)
 	control_counters_came(arg); /* what is known will do */
 }
 
-void
+/*
+ * One question at a time: clients that ask and go must not fill the channel of a mapd that has no time, and none that comes later
+ * makes the others wait longer.
+ */
+int
 control_await_counters(struct control *c)
 {
 	struct timeval tv = { 0, METRICS_MS * 1000 };
 
+	if (evtimer_pending(c->counters, NULL))
+		return 0;
 	evtimer_add(c->counters, &tv);
+	return 1;
 }
 
 int

@@ -66,7 +66,7 @@ void	 control_logout_done(struct control *c, const char *err);
 void	 control_shutting_down(struct control *c);	/* what a client waits for will not come */
 void	 control_counters_came(struct control *c);
 int	 control_w_rate(struct control *c);		/* a W command of somebody who is not root: 1 = within the rate */
-void	 control_await_counters(struct control *c);
+int	 control_await_counters(struct control *c);	/* 1 = mapd is to be asked; 0 = it has been */
 
 /* commands.c */
 void	 command_run(struct cclient *cc, char *line, size_t n);	/* n bytes, no newline, terminated */

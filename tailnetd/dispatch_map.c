@@ -13,6 +13,8 @@
 
 #define PLAN_RATE  2 /* a second; each may be 16 lines in the log */
 #define PLAN_BURST 8
+#define URL_RATE   4 /* each is an event that no watcher may miss; mapd tells fewer */
+#define URL_BURST  64
 
 /* No server changes its map so often.  A mapd whose Seq runs ahead of that would leave no numbers for the one that comes next. */
 #define CHANGES_A_MS 10000
@@ -146,7 +148,7 @@ dispatch_deltas(void *arg, const struct ipc_msg *m)
 	const struct ipc_deltas *d = m->payload;
 	struct child *c = arg;
 	struct parent *p = c->p;
-	int cached = d->source == IPC_SRC_CACHED, claim = cached ? cache_claim(p) : 1;
+	int cached = d->source == IPC_SRC_CACHED, claim = cached ? cache_claim(p) : 1, rv;
 
 	if (d->source > IPC_SRC_LIVE || d->online > d->peers || claim == -1)
 		return -1;
@@ -165,7 +167,9 @@ dispatch_deltas(void *arg, const struct ipc_msg *m)
 	}
 	if (p->netmap.source == IPC_SRC_NONE)
 		p->netmap.have_self = 0;
-	if (walk_deltas(p, d->data, d->data_len) == -1 || d->seq != p->netmap.seq)
+	rv = walk_deltas(p, d->data, d->data_len);
+	watch_flush(p);
+	if (rv == -1 || d->seq != p->netmap.seq)
 		return d->data_len == 0 && d->seq <= p->netmap.seq ? 0 : -1;
 	cache_update(p);
 	status_changed(p);
@@ -231,6 +235,16 @@ dispatch_control_time(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
+static int
+within(struct bucket *b, uint32_t rate, uint32_t burst)
+{
+	uint64_t now = time_mono_ms();
+
+	if (b->rate == 0)
+		bucket_init(b, rate, burst, now);
+	return bucket_take(b, now);
+}
+
 int
 dispatch_browse(void *arg, const struct ipc_msg *m)
 {
@@ -240,6 +254,8 @@ dispatch_browse(void *arg, const struct ipc_msg *m)
 
 	if (!IPC_OK(b, url))
 		return -1;
+	if (!within(&c->url_rate, URL_RATE, URL_BURST))
+		return 0;
 	IPC_STR(b, url, url);
 	if (dispatch_url_ok(c->p, url))
 		watch_browse(c->p, url);
@@ -271,9 +287,7 @@ dispatch_dial_plan(void *arg, const struct ipc_msg *m)
 
 	if (plan->n > IPC_MAX_PLAN)
 		return -1;
-	if (c->plan_rate.rate == 0)
-		bucket_init(&c->plan_rate, PLAN_RATE, PLAN_BURST, time_mono_ms());
-	if (!bucket_take(&c->plan_rate, time_mono_ms()))
+	if (!within(&c->plan_rate, PLAN_RATE, PLAN_BURST))
 		return 0; /* mapd tells one a second */
 	dialler_plan(c->p->dialler, plan);
 	own_plan_changed(c->p);

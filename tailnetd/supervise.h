@@ -57,7 +57,7 @@ struct child {
 	unsigned	 fails;		/* in a row, for the pause */
 	uint64_t	 not_before;
 	struct event	*retry, *deadline, *linger;
-	struct bucket	 dial_rate, hs_rate, log_rate, plan_rate;
+	struct bucket	 dial_rate, hs_rate, log_rate, plan_rate, url_rate;
 	unsigned	 log_dropped;
 	struct handshake hs[CHILD_HANDSHAKES];
 	TAILQ_HEAD(, child_dial) dials;

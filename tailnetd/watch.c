@@ -98,6 +98,26 @@ watchers_drained(struct watchers *w, struct cclient *cc)
 	cclient_flush(cc);
 }
 
+static int
+lags(const struct cclient *cc)
+{
+	return cc->dropped > 0 || buf_len(&cc->out) > LAG_BYTES;
+}
+
+/* Nobody keeps up: what may be dropped is dropped by all of them, and need not be made. */
+static int
+all_lag(struct watchers *w)
+{
+	unsigned i;
+
+	for (i = 0; i < w->n; i++)
+		if (!lags(w->list[i]))
+			return 0;
+	for (i = 0; i < w->n; i++)
+		w->list[i]->dropped++;
+	return 1;
+}
+
 static void
 emit(struct watchers *w, const char *body, size_t n, int may_drop)
 {
@@ -106,7 +126,7 @@ emit(struct watchers *w, const char *body, size_t n, int may_drop)
 	for (i = w->n; i > 0; i--) { /* backwards: a client that goes takes itself out */
 		struct cclient *cc = w->list[i - 1];
 
-		if (may_drop && (cc->dropped > 0 || buf_len(&cc->out) > LAG_BYTES)) {
+		if (may_drop && lags(cc)) {
 			cc->dropped++;
 			continue;
 		}
@@ -115,8 +135,19 @@ emit(struct watchers *w, const char *body, size_t n, int may_drop)
 			continue;
 		}
 		put_event(cc, body, n);
-		cclient_flush(cc);
+		if (!may_drop)
+			cclient_flush(cc);
 	}
+}
+
+void
+watch_flush(struct parent *p)
+{
+	struct watchers *w = p->watchers;
+	unsigned i;
+
+	for (i = w->n; i > 0; i--) /* backwards: see emit() */
+		cclient_flush(w->list[i - 1]);
 }
 
 void
@@ -202,7 +233,7 @@ watch_delta(struct parent *p, const struct ipc_delta_rec *r, const uint8_t *chan
 {
 	struct buf b;
 
-	if (p->watchers->n == 0)
+	if (all_lag(p->watchers))
 		return;
 	buf_init(&b, 1u << 20);
 	if (r->full)

@@ -27,7 +27,8 @@ void	 watchers_drained(struct watchers *w, struct cclient *cc);	/* its queue is 
 void	 watch_event(struct parent *p, const char *body, size_t n);
 void	 watch_browse(struct parent *p, const char *url);
 void	 watch_child(struct parent *p, const char *name, int signal, int status);	/* signal 0: status counts */
-/* One record of DELTAS; ids are n unaligned int64 each. */
+/* One record of DELTAS; ids are n unaligned int64 each.  Goes out with watch_flush(): many come in one message. */
 void	 watch_delta(struct parent *p, const struct ipc_delta_rec *r, const uint8_t *changed, const uint8_t *removed);
+void	 watch_flush(struct parent *p);
 
 #endif

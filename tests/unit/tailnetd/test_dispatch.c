@@ -156,12 +156,140 @@ seq_runs_ahead(void **state)
 	assert_int_equal(m->violated, 0);
 }
 
+static unsigned
+times(const struct buf *b, const char *what)
+{
+	const char *p = (const char *)buf_ptr(b);
+	unsigned n = 0;
+
+	for (; (p = strstr(p, what)) != NULL; p++)
+		n++;
+	return n;
+}
+
+/* INT-05, FLD-17, PRIV-04: no watcher may miss a browse event, so none may be drowned in them. */
+static void
+many_urls(void **state)
+{
+	struct rig *r = *state;
+	struct ipc_browse m;
+	struct buf out;
+	int fd = ps_connect(r->s), i;
+
+	buf_init(&out, PS_MAX_ANSWER);
+	assert_int_equal(write(fd, "watch\n", 6), 6);
+	memset(&m, 0, sizeof(m));
+	for (i = 0; i < 1000; i++) {
+		m.url_len = (uint16_t)snprintf(m.url, sizeof(m.url), "https://c.example/%d", i);
+		say(r, 1, IPC_BROWSE, 1, &m, sizeof(m));
+	}
+	assert_int_equal(child_of(r, 1)->violated, 0);
+	assert_int_equal(ps_read(r->s, fd, &out), 0); /* it is still there */
+	buf_putc(&out, '\0');
+	assert_in_range(times(&out, "\"event\":\"browse\""), 10, 80);
+	buf_free(&out);
+	close(fd);
+}
+
+/* STAT-04, PRIV-04: a reader of nothing costs nothing more once it lags; one that reads gets what one message tells at once. */
+static void
+many_records(void **state)
+{
+	struct rig *r = *state;
+	struct ipc_delta_rec rec = { .seq = 0, .fields = IPC_F_DNS };
+	struct ipc_deltas m;
+	struct buf out;
+	int fd = ps_connect(r->s), i;
+	unsigned told;
+
+	buf_init(&out, PS_MAX_ANSWER);
+	assert_int_equal(write(fd, "watch\n", 6), 6);
+	memset(&m, 0, sizeof(m));
+	m.source = IPC_SRC_LIVE;
+	for (i = 0; i < 50; i++) {
+		for (m.data_len = 0; m.data_len + sizeof(rec) <= sizeof(m.data);
+		     m.data_len = (uint16_t)(m.data_len + sizeof(rec))) {
+			rec.seq++;
+			memcpy(m.data + m.data_len, &rec, sizeof(rec));
+		}
+		m.seq = rec.seq;
+		say(r, 1, IPC_DELTAS, 1, &m, offsetof(struct ipc_deltas, data) + m.data_len);
+	}
+	assert_int_equal(child_of(r, 1)->violated, 0);
+	assert_int_equal(ps_read(r->s, fd, &out), 0);
+	buf_putc(&out, '\0');
+	told = times(&out, "\"event\":\"delta\"");
+	assert_in_range(told, 1000, rec.seq - 1000);
+	assert_int_equal(times(&out, "\"event\":\"lagged\""), 1);
+	assert_int_equal(strtoul(strstr((char *)buf_ptr(&out), "\"dropped\":") + 10, NULL, 10), rec.seq - told);
+	buf_free(&out);
+	close(fd);
+}
+
+/* How many messages of that type the parent has sent. */
+static unsigned
+sent(int fd, unsigned type)
+{
+	uint8_t text[65536];
+	struct hdr h;
+	unsigned n = 0;
+	ssize_t got = recv(fd, text, sizeof(text), MSG_DONTWAIT), at;
+
+	for (at = 0; got - at >= (ssize_t)sizeof(h); at += (ssize_t)(sizeof(h) + h.len)) {
+		memcpy(&h, text + at, sizeof(h));
+		n += h.type == type;
+	}
+	return n;
+}
+
+/* Clients that ask for metrics and go, while mapd has no time: no more than one question waits for it. */
+static void
+metrics_and_gone(void **state)
+{
+	struct rig *r = *state;
+	struct ipc_counters m;
+	struct buf out;
+	int i, fd, last;
+
+	turn(r);
+	for (i = 0; i < 500; i++) {
+		fd = ps_connect(r->s);
+		assert_int_equal(write(fd, "metrics\n", 8), 8);
+		ps_run(r->s);
+		close(fd);
+		ps_run(r->s);
+	}
+	last = ps_connect(r->s);
+	assert_int_equal(write(last, "metrics\n", 8), 8);
+	ps_run(r->s);
+	assert_int_equal(sent(r->raw[1], IPC_COUNTERS_REQ), 1);
+	memset(&m, 0, sizeof(m));
+	m.msgs_full = 77;
+	say(r, 1, IPC_COUNTERS, 0, &m, sizeof(m));
+	buf_init(&out, PS_MAX_ANSWER);
+	assert_int_equal(ps_read(r->s, last, &out), 1);
+	buf_putc(&out, '\0');
+	assert_int_equal(times(&out, "kind=\"full\"} 77\n"), 1);
+	buf_free(&out);
+	close(last);
+	ps_run(r->s);
+	fd = ps_connect(r->s); /* and the next one asks again */
+	assert_int_equal(write(fd, "metrics\n", 8), 8);
+	ps_run(r->s);
+	assert_int_equal(sent(r->raw[1], IPC_COUNTERS_REQ), 1);
+	close(fd);
+	ps_run(r->s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(channel_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(seq_runs_ahead, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_urls, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_records, setup, teardown),
+		cmocka_unit_test_setup_teardown(metrics_and_gone, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("dispatch", tests, NULL, NULL);
