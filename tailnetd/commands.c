@@ -282,30 +282,42 @@ take_auth_key(struct cclient *cc, char *value)
 	return 0;
 }
 
+/* The words of `login`; *key is the auth key's place in the line, or NULL. */
+static int
+login_words(char **args, int n, struct client_event *e, char **key)
+{
+	int i;
+
+	*key = NULL;
+	for (i = 0; i < n; i++) {
+		if (strcmp(args[i], "interactive") == 0)
+			e->u.login.interactive = 1;
+		else if (strcmp(args[i], "ephemeral") == 0)
+			e->u.login.ephemeral = 1;
+		else if (strncmp(args[i], "auth-key=", 9) == 0 && *key == NULL)
+			*key = args[i] + 9;
+		else
+			return -1;
+	}
+	return 0;
+}
+
 static void
 run_login(struct cclient *cc, char **args, int n)
 {
 	struct client_event e = { .type = CE_LOGIN };
-	char *key = NULL;
-	int i;
+	char *key;
 
-	for (i = 0; i < n; i++) {
-		if (strcmp(args[i], "interactive") == 0)
-			e.u.login.interactive = 1;
-		else if (strcmp(args[i], "ephemeral") == 0)
-			e.u.login.ephemeral = 1;
-		else if (strncmp(args[i], "auth-key=", 9) == 0)
-			key = args[i] + 9;
-		else {
-			cclient_error(cc, "usage", "usage: login [interactive] [ephemeral] [auth-key=KEY]");
-			return;
-		}
+	/* All of it is looked at first: what is not done must not take the key of a login under way. */
+	if (login_words(args, n, &e, &key) == -1) {
+		cclient_error(cc, "usage", "usage: login [interactive] [ephemeral] [auth-key=KEY]");
+		return;
 	}
-	e.u.login.with_key = key != NULL;
 	if (key == NULL)
 		parent_wipe_auth_key(cc->p);
-	else if (take_auth_key(cc, key) == -1) /* last: the key of a login under way stays until this is one */
+	else if (take_auth_key(cc, key) == -1)
 		return;
+	e.u.login.with_key = key != NULL;
 	buf_puts(&cc->out, "{\"ok\":true}\n");
 	parent_event(cc->p, &e);
 	cclient_finish(cc);

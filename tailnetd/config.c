@@ -15,6 +15,7 @@
 #include "buf.h"
 #include "config.h"
 #include "configkw.h"
+#include "ipc.h"
 #include "text.h"
 
 #define CONFIG_FILE_MAX   (256 * 1024)
@@ -81,13 +82,16 @@ split_words(char *s, char **words, int max, const char **why)
 	}
 }
 
+/* What the children's end of a channel takes (ipc.h): some values go there, and one that it refuses would end every child. */
 static int
-check_text(const char *s)
+words_ok(char **words, int n)
 {
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s < ' ' && *s != '\t')
-			return -1;
-	return 0;
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (!ipc_text_ok(words[i], (uint16_t)strlen(words[i]), UINT16_MAX))
+			return 0;
+	return 1;
 }
 
 static int
@@ -98,10 +102,10 @@ parse_line(struct reader *r, char *line, struct config *c)
 	const struct keyword *kw;
 	int i, n;
 
-	if (check_text(line) == -1)
-		return complain(r, "control character in the line");
 	if ((n = split_words(line, words, CONFIG_LINE_WORDS, &what)) == -1)
 		return complain(r, "%s", what);
+	if (!words_ok(words, n))
+		return complain(r, "control character, or not UTF-8");
 	if (n == 0)
 		return 0;
 	for (i = 0, kw = config_keywords; kw->name != NULL && strcmp(kw->name, words[0]) != 0; kw++)
@@ -261,8 +265,10 @@ config_read_authkey(const struct config *c, char *out, size_t outsize, size_t *l
 	else
 		*len = (size_t)n;
 	close(fd);
-	if (*err != '\0')
+	if (*err != '\0') {
+		sodium_memzero(out, outsize);
 		return -1;
+	}
 	while (*len > 0 && isspace((unsigned char)out[*len - 1])) /* REG-12: trimmed */
 		(*len)--;
 	while (from < *len && isspace((unsigned char)out[from]))

@@ -27,8 +27,9 @@
 #define LINGER_MAX   (512u * 1024) /* ... so much more is read from a client that says more than its command */
 #define HALF_S       5             /* how often a client that only listens is asked whether it is still there */
 #define METRICS_MS   300
-#define PAUSE_S      1   /* no descriptors left: accept again then */
-#define ACCEPT_BATCH 128 /* in one go: a crowd that is sent away must not make others wait a turn of the loop each */
+#define READ_MAX     4096 /* at a time */
+#define PAUSE_S      1    /* no descriptors left: accept again then */
+#define ACCEPT_BATCH 128  /* in one go: a crowd that is sent away must not make others wait a turn of the loop each */
 #define W_RATE       20
 #define W_BURST      100
 
@@ -259,12 +260,22 @@ listener_readable(struct cclient *cc, ssize_t n)
 		set_deadline(cc, HALF_S);
 }
 
+/* Room for a whole line at once: a buffer that grows with an auth key in it would leave a copy behind. */
+static int
+take_bytes(struct buf *in, const uint8_t *p, size_t n)
+{
+	if (buf_len(in) == 0 && buf_reserve(in, CONTROL_LINE + READ_MAX) == NULL)
+		return -1;
+	return buf_put(in, p, n);
+}
+
 static void
 readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct cclient *cc = arg;
-	uint8_t text[4096];
+	uint8_t text[READ_MAX];
 	ssize_t n;
+	int rv;
 
 	(void)what;
 	n = recv(fd, text, sizeof(text), MSG_DONTWAIT);
@@ -282,13 +293,13 @@ readable(evutil_socket_t fd, short what, void *arg)
 			cclient_close(cc);
 		return;
 	}
-	if (n > 0 && buf_put(&cc->in, text, (size_t)n) == -1) {
+	rv = n > 0 ? take_bytes(&cc->in, text, (size_t)n) : 0;
+	sodium_memzero(text, sizeof(text));
+	if (rv == -1) {
 		cc->excess = 1;
 		cclient_error(cc, "too-large", "the command is too long");
-		return;
-	}
-	sodium_memzero(text, sizeof(text));
-	take_line(cc, n <= 0);
+	} else
+		take_line(cc, n <= 0);
 }
 
 /* --- accepting --- */

@@ -79,7 +79,11 @@ remove_stale(const char *path, char *err, size_t errsize)
 		    path);
 		return -1;
 	}
-	return unlink(path);
+	if (unlink(path) == -1) {
+		snprintf(err, errsize, "%s: %s", path, strerror(errno));
+		return -1;
+	}
+	return 0;
 }
 
 static int

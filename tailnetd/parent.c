@@ -347,6 +347,7 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 	if (config_load(p->conf_path, &next, err, errsize) == -1)
 		return -1;
 	if ((blocker = config_reload_blocker(&p->cfg, &next)) != NULL) {
+		sodium_memzero(&next, sizeof(next)); /* it may hold a proxy's password */
 		snprintf(err, errsize, "%s: %s cannot change while tailnetd runs; restart it", p->conf_path, blocker);
 		return -1;
 	}

@@ -100,6 +100,7 @@ resolve_finish(struct resolve *r)
 	unsigned n;
 
 	n = resolve_parse(r->text, r->len, addrs, err, sizeof(err));
+	end_process(r); /* it has nothing more to do: one that was taken over may not stay */
 	r->done(r->arg, addrs, n, err);
 	resolve_free(r);
 }
@@ -116,9 +117,7 @@ resolve_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (n > 0 && (r->len += (size_t)n) < sizeof(r->text))
 		return;
-	if (n > 0)
-		end_process(r); /* more than any honest answer */
-	resolve_finish(r);
+	resolve_finish(r); /* the end, or more than any honest answer */
 }
 
 struct resolve *

@@ -222,7 +222,7 @@ access_fault(const struct state_store *ss, const struct stat *st, char *text, si
 static enum file_result
 read_file(struct state_store *ss, const char *name, char *text, size_t *len, char *err, size_t errsize)
 {
-	char fault[160];
+	char fault[160] = "cannot be looked at";
 	struct stat st;
 	ssize_t n;
 	int fd;

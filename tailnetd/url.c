@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dialaddr.h"
+#include "ipc.h"
 #include "text.h"
 #include "url.h"
 
@@ -24,7 +25,7 @@ hexval(char c)
 				    : -1;
 }
 
-/* Percent-decodes n bytes; refuses control characters. */
+/* Percent-decodes n bytes; refuses control characters, and what is no UTF-8 (ipc.h). */
 static int
 decode(const char *s, size_t n, char *out, size_t outsize)
 {
@@ -47,7 +48,7 @@ decode(const char *s, size_t n, char *out, size_t outsize)
 		n--;
 	}
 	out[len] = '\0';
-	return 0;
+	return ipc_text_ok(out, (uint16_t)len, outsize) ? 0 : -1;
 }
 
 static int

@@ -155,6 +155,12 @@ test_bad_values(void **unused)
 		{ "endpoints 192.0.2.1:0", "not an endpoint" },
 		{ "accept-routes on", "yes or no" },
 		{ "exit-node \"\"", "a name" },
+		{ "exit-node a\xff", "t.conf:2: control character, or not UTF-8" }, /* no child would take it */
+		{ "exit-node \"a\tb\"", "t.conf:2: control character, or not UTF-8" },
+		{ "exit-node \xc2\x9b", "t.conf:2: control character, or not UTF-8" },
+		{ "chroot-dir /\xe4", "t.conf:2: control character, or not UTF-8" },
+		{ "proxy http://a:%ff@p:1", "malformed" },
+		{ "proxy http://a:%c2%85@p:1", "malformed" },
 		{ "state-dir s", "absolute" },
 		{ "control-socket s", "absolute" },
 		{ "chroot-dir c", "absolute" },

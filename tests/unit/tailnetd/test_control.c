@@ -225,6 +225,108 @@ set_says_what_changed(void **state)
 	assert_int_equal(s->p.params.disco_key.b[0], 0x22);
 }
 
+/* Who has said all and waits for an answer, or for events, gets them; who is gone gives the place back. */
+static void
+half_closed_and_waiting(void **state)
+{
+	struct psim *s = *state;
+	struct buf b;
+	int fd, i;
+
+	buf_init(&b, PS_MAX_ANSWER);
+	fd = ps_connect(s);
+	assert_int_equal(write(fd, "watch\n", 6), 6);
+	shutdown(fd, SHUT_WR);
+	assert_int_equal(ps_read(s, fd, &b), 0);
+	buf_reset(&b);
+	watch_child(&s->p, "mapd", 9, 0);
+	assert_int_equal(ps_read(s, fd, &b), 0);
+	assert_non_null(memmem(buf_ptr(&b), buf_len(&b), "\"child\"", 7));
+	close(fd);
+	for (i = 0; i < 20; i++) { /* the places are not used up */
+		fd = ps_connect(s);
+		assert_int_equal(write(fd, "watch\n", 6), 6);
+		ps_run(s);
+		close(fd);
+		ps_run(s);
+	}
+	buf_reset(&b);
+	fd = ps_connect(s);
+	assert_int_equal(write(fd, "logout\n", 7), 7); /* nobody is logged in: over with the save */
+	shutdown(fd, SHUT_WR);
+	assert_int_equal(ps_read(s, fd, &b), 1);
+	assert_memory_equal(buf_ptr(&b), OK, strlen(OK));
+	close(fd);
+	buf_free(&b);
+}
+
+/* How many bytes of our own memory are that text, this one left out: `in` is where the test has it. */
+static unsigned
+copies(const char *want, size_t n)
+{
+	static char block[1 << 16];
+	FILE *maps = fopen("/proc/self/maps", "r");
+	int mem = open("/proc/self/mem", O_RDONLY);
+	unsigned found = 0;
+	char line[512], perm[8];
+	unsigned long lo, hi, at;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps) != NULL) {
+		if (sscanf(line, "%lx-%lx %7s", &lo, &hi, perm) != 3 || strstr(line, "[heap]") == NULL)
+			continue;
+		for (at = lo; at < hi; at += sizeof(block) - n) {
+			ssize_t got = pread(mem, block, sizeof(block), (off_t)at);
+
+			if (got > 0 && memmem(block, (size_t)got, want, n) != NULL)
+				found++;
+		}
+	}
+	fclose(maps);
+	close(mem);
+	return found;
+}
+
+/* security.md D14, REG-12: a key that comes in pieces leaves none of them in a buffer that was outgrown. */
+static void
+auth_key_in_pieces(void **state)
+{
+	char half[2][17] = { "", "" };
+	struct psim *s = *state;
+	int fd = ps_connect(s), i, k;
+	struct buf out;
+
+	for (i = 0; i < 16; i++) { /* put together here: no copy of it is in the program */
+		half[0][i] = (char)('A' + (i * 7 + 3) % 26);
+		half[1][i] = (char)('a' + (i * 11 + 5) % 26);
+	}
+	buf_init(&out, 4096);
+	assert_int_equal(write(fd, "login auth-key=", 15), 15);
+	for (k = 0; k < 30; k++) {
+		assert_int_equal(write(fd, half[k % 2], 16), 16);
+		ps_run(s);
+	}
+	assert_int_equal(write(fd, "\n", 1), 1);
+	(void)ps_read(s, fd, &out);
+	assert_int_equal(s->p.auth_key_len, 480);
+	assert_int_equal(copies(half[0], 16), 0);
+	assert_int_equal(copies(half[1], 16), 0);
+	buf_free(&out);
+	close(fd);
+}
+
+/* A line that is refused changes nothing: the key of a login under way stays. */
+static void
+refused_login_keeps_the_key(void **state)
+{
+	struct psim *s = *state;
+
+	assert_string_equal(ps_ask(s, "login auth-key=tskey-auth-one"), OK);
+	expect_error(s, "login auth-key=tskey-auth-three please", "usage");
+	expect_error(s, "login auth-key=tskey-auth-two auth-key=tskey-auth-three", "usage");
+	assert_int_equal(s->p.auth_key_len, strlen("tskey-auth-one"));
+}
+
 int
 main(void)
 {
@@ -232,10 +334,13 @@ main(void)
 		cmocka_unit_test_setup_teardown(errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(line_lengths, setup, teardown),
 		cmocka_unit_test_setup_teardown(slow_and_half_closed_clients, setup, teardown),
+		cmocka_unit_test_setup_teardown(half_closed_and_waiting, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_command_each, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many_clients, setup, teardown),
 		cmocka_unit_test_setup_teardown(commands_reach_the_machine, setup, teardown),
 		cmocka_unit_test_setup_teardown(auth_key_of_a_login, setup, teardown),
+		cmocka_unit_test_setup_teardown(auth_key_in_pieces, setup, teardown),
+		cmocka_unit_test_setup_teardown(refused_login_keeps_the_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(set_says_what_changed, setup, teardown),
 	};
 

@@ -25,7 +25,7 @@
 
 /*
  * Real connections on the loopback.  This program is its own `resolver`: started by that name it prints the file `answer` of
- * the current directory, or does what it says: !hang, !megabyte, !die, !closed.
+ * the current directory, or does what it says: !hang, !megabyte, !die, !closed, !stays.
  */
 static int
 fake_resolver(void)
@@ -49,8 +49,10 @@ fake_resolver(void)
 				return 1;
 		return 0;
 	}
-	if (strcmp(text, "!closed") == 0) {
+	if (text[0] == '!' && strcmp(text, "!megabyte") != 0) {
 		close(STDOUT_FILENO);
+		while (strcmp(text, "!stays") == 0)
+			pause();
 		return 0;
 	}
 	for (p = text; *p != '\0'; p++) /* one byte at a time: an answer is what comes until the end */
@@ -369,6 +371,7 @@ test_bad_answers(void **state)
 		{ "", "no answer" },
 		{ "!die", "no answer" },
 		{ "!closed", "no answer" },
+		{ "!stays", "no answer" }, /* security.md T9: it is of no use any more */
 		{ "!megabyte", "malformed" },
 		{ "rubbish\n", "malformed" },
 		{ "4 127.0.0.1", "malformed" },
@@ -389,7 +392,7 @@ test_bad_answers(void **state)
 	dial(w);
 	expect_failure(w, "no answer");
 	run(w, 1);
-	assert_int_equal(w->children, 9); /* every helper ended and was reaped */
+	assert_int_equal(w->children, 10); /* every helper ended and was reaped */
 }
 
 /* security.md D3: what no name may lead to, whoever answers */
