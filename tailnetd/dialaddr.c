@@ -129,6 +129,17 @@ dial_address_is_loopback(const struct sockaddr *sa)
 	    in4(ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr), 0x7f000000, 8);
 }
 
+/* Of the global ones, 6to4 and Teredo lead to an IPv4 address that they hold: any. */
+static const char *
+not_public6(const uint8_t a[16])
+{
+	if ((a[0] & 0xe0) != 0x20)
+		return "not a global address";
+	if ((a[0] == 0x20 && a[1] == 0x02) || (a[0] == 0x20 && a[1] == 0x01 && a[2] == 0 && a[3] == 0))
+		return "IPv4 address in IPv6 form";
+	return NULL;
+}
+
 const char *
 dial_address_not_public(const struct sockaddr *sa)
 {
@@ -139,10 +150,10 @@ dial_address_not_public(const struct sockaddr *sa)
 	if (no != NULL)
 		return no;
 	if (sa->sa_family == AF_INET6)
-		return (sin6->sin6_addr.s6_addr[0] & 0xe0) == 0x20 ? NULL : "not a global address";
+		return not_public6(sin6->sin6_addr.s6_addr);
 	a = ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr);
 	if (in4(a, 0x0a000000, 8) || in4(a, 0xac100000, 12) || in4(a, 0xc0a80000, 16) || in4(a, 0x64400000, 10) ||
-	    in4(a, 0xf0000000, 4))
+	    in4(a, 0xc6120000, 15) || in4(a, 0xc0000000, 24) || in4(a, 0xf0000000, 4))
 		return "private or reserved address";
 	return NULL;
 }
