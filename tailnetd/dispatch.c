@@ -255,6 +255,7 @@ on_ready(void *arg, const struct ipc_msg *m)
 	c->layers = r->layers;
 	c->phase = CHILD_READY;
 	c->ready_ms = time_mono_ms();
+	c->silent = 0;
 	evtimer_del(c->deadline);
 	ipc_set_state(c->ipc, IPC_S_IDLE);
 	bucket_init(&c->dial_rate, DIAL_RATE, DIAL_BURST, c->ready_ms);
@@ -336,8 +337,9 @@ on_pong(void *arg, const struct ipc_msg *m)
 {
 	struct child *c = arg;
 
-	(void)m;
 	c->ponged = 1;
+	if (m->id == IPC_ID_LOOK)
+		c->silent = 0;
 	return 0;
 }
 

@@ -273,6 +273,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		parent_simple_event(t->p, CE_RECONNECT, 0);
 	}
 	t->s->tick_boot = boot;
+	supervise_look(t->p->sup);
 	if (time_wall().sec < BUILD_SECOND
 		? health_raise(&t->p->health, HEALTH_CLOCK_WRONG, "the clock is earlier than this program's release")
 		: health_clear(&t->p->health, HEALTH_CLOCK_WRONG))

@@ -30,6 +30,7 @@
 #define CRASH_MIN_MS  1000 /* security.md D8 */
 #define CRASH_MAX_MS  300000
 #define HEALTHY_MS    600000 /* so long alive: the count of failures starts anew */
+#define SILENT_MAX    3 /* questions: a child that hangs, which nobody else would notice (KA-02 is mapd's own affair) */
 
 static void child_start(struct child *c);
 
@@ -323,6 +324,20 @@ mapd_gone(struct child *c)
 	parent_simple_event(c->p, CE_MAPD_GONE, 0);
 }
 
+/* What it wrote and what it wanted others to dial goes with one that was, perhaps, taken over. */
+static void
+mapd_left(struct parent *p, int crashed)
+{
+	struct ipc_dial_plan none;
+
+	cache_mapd_gone(p, crashed);
+	if (!crashed)
+		return;
+	memset(&none, 0, sizeof(none));
+	dialler_plan(p->dialler, &none);
+	own_plan_changed(p);
+}
+
 static void
 child_gone(struct child *c, int status)
 {
@@ -338,7 +353,7 @@ child_gone(struct child *c, int status)
 	dispatch_forget(c);
 	evtimer_del(c->deadline);
 	if (c == &p->sup->mapd)
-		cache_mapd_gone(p, c->violated || (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL));
+		mapd_left(p, c->violated || (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL));
 	c->pid = 0;
 	c->phase = CHILD_NONE;
 	if (never_ready && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SANDBOX) {
@@ -456,18 +471,42 @@ supervise_config(struct supervisor *s)
 			send_config(all[i]);
 }
 
+static void
+ping(struct child *c, uint32_t id)
+{
+	struct ipc_empty none = { 0 };
+
+	ipc_send(c->ipc, IPC_PING, id, &none, sizeof(none), -1);
+}
+
 void
 supervise_ping(struct supervisor *s)
 {
 	struct child *all[] = { &s->authd, &s->mapd };
-	struct ipc_empty none = { 0 };
 	size_t i;
 
 	for (i = 0; i < 2; i++)
 		if (listens(all[i])) {
 			all[i]->ponged = 0;
-			ipc_send(all[i]->ipc, IPC_PING, IPC_ID_NONE, &none, sizeof(none), -1);
+			ping(all[i], IPC_ID_NONE);
 		}
+}
+
+/* Counted in questions and not in time: a clock runs on while all of us are stopped. */
+void
+supervise_look(struct supervisor *s)
+{
+	struct child *all[] = { &s->authd, &s->mapd };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		if (!listens(all[i]))
+			continue;
+		if (++all[i]->silent > SILENT_MAX)
+			child_kill(all[i], "it does not answer");
+		else
+			ping(all[i], IPC_ID_LOOK);
+	}
 }
 
 int

@@ -64,6 +64,7 @@ struct child {
 	unsigned	 ndials;
 	unsigned	 owed;		/* authd: results still to come */
 	int		 ponged;
+	unsigned	 silent;	/* so many questions of supervise_look() since its last answer */
 
 	/* What waits for READY.  One operation for authd, one map session for mapd. */
 	int		 pending;	/* enum below */
@@ -86,6 +87,8 @@ void	 supervise_stop_all(struct supervisor *s);	/* shutdown: STOP, then SIGKILL 
 int	 supervise_all_gone(const struct supervisor *s);
 void	 supervise_config(struct supervisor *s);	/* CONFIG again to whoever runs */
 void	 supervise_ping(struct supervisor *s);
+void	 supervise_look(struct supervisor *s);		/* each 30 s: who does not answer is killed */
+#define IPC_ID_LOOK 1			/* of its PING */
 int	 supervise_answered(const struct supervisor *s);	/* every running child answered the last ping */
 
 /* dispatch.c: the request tables, what children say and what they are told */

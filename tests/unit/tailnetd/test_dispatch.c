@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <signal.h>
+
 #include "unit.h"
 
 #include "dispatch.h"
@@ -110,12 +112,75 @@ channel_closed(void **state)
 	}
 	supervise_config(sup);
 	supervise_ping(sup);
+	supervise_look(sup);
 	assert_int_equal(supervise_answered(sup), 1); /* it is gone: nobody's answer is missing */
 	own_refresh(&r->s->p);
 	own_log_level(&r->s->p, LOG_L_INFO);
 	assert_non_null(strstr(ps_ask(r->s, "metrics"), "# EOF"));
 	assert_non_null(strstr(ps_ask(r->s, "reconnect"), "ok"));
 	assert_non_null(strstr(ps_ask(r->s, "pause"), "ok"));
+}
+
+/* PRIV-03, KA-02: a child that hangs is not synchronized for ever. */
+static void
+child_hangs(void **state)
+{
+	struct rig *r = *state;
+	struct child *m = child_of(r, 1), *a = child_of(r, 0);
+	struct ipc_empty e = { 0 };
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		supervise_look(r->s->p.sup);
+		supervise_ping(r->s->p.sup); /* for systemd; whoever answers only that hangs all the same */
+		assert_int_equal(m->violated, i >= 3);
+		assert_int_equal(a->violated, 0);
+		say(r, 0, IPC_PONG, IPC_ID_LOOK, &e, sizeof(e));
+		say(r, 1, IPC_PONG, IPC_ID_NONE, &e, sizeof(e));
+	}
+}
+
+/* A real process in mapd's place dies of that signal. */
+static void
+mapd_dies(struct rig *r, int sig)
+{
+	struct child *m = child_of(r, 1);
+	int i;
+
+	assert_int_not_equal(m->pid = fork(), -1);
+	if (m->pid == 0)
+		for (;;)
+			pause();
+	kill(m->pid, sig);
+	for (i = 0; i < 1000 && m->pid != 0; i++) {
+		usleep(1000);
+		ps_run(r->s);
+	}
+	assert_int_equal(m->pid, 0);
+	close(r->raw[1]);
+	r->raw[1] = ps_attach(r->s, m);
+	say_ready(r, 1);
+}
+
+/* PRIV-03, T4: what a taken-over mapd wanted others to dial goes with it. */
+static void
+plan_of_a_crashed_mapd(void **state)
+{
+	struct rig *r = *state;
+	struct ipc_dial_plan plan;
+	struct ipc_dial_times times;
+
+	memset(&plan, 0, sizeof(plan));
+	plan.n = 1;
+	plan.e[0].has_ip = 1;
+	plan.e[0].ip = (struct ipc_addr){ .addr = { 8, 8, 8, 8 }, .family = 4, .bits = 32 };
+	say(r, 1, IPC_DIAL_PLAN, 1, &plan, sizeof(plan));
+	mapd_dies(r, SIGKILL); /* somebody's kill(1) says nothing about it */
+	dialler_times(r->s->p.dialler, &times);
+	assert_int_equal(times.n, 1);
+	mapd_dies(r, SIGUSR1); /* as a crash, without a core */
+	dialler_times(r->s->p.dialler, &times);
+	assert_int_equal(times.n, 0);
 }
 
 static void
@@ -287,6 +352,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(channel_closed, setup, teardown),
+		cmocka_unit_test_setup_teardown(child_hangs, setup, teardown),
+		cmocka_unit_test_setup_teardown(plan_of_a_crashed_mapd, setup, teardown),
 		cmocka_unit_test_setup_teardown(seq_runs_ahead, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_urls, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_records, setup, teardown),
