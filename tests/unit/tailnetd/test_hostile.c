@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include "unit.h"
+
+#include "childsim.h"
+
+/*
+ * One child says everything that can be said, well or badly, while the other one is honest and synchronized (security.md 5.3,
+ * PRIV-04).  A child that was killed for it is followed by the next at once; tests/e2e/test_evil.py has the real pauses.
+ */
+#define RANDOM 100000 /* messages, half of them of each child */
+#define WARM   5000   /* after so many, memory does not grow by more than ... */
+#define GROWTH (2u << 20)
+
+#if defined(__SANITIZE_ADDRESS__)
+#define COUNT_MEMORY 0 /* freed memory is kept for a while */
+#else
+#define COUNT_MEMORY 1
+#endif
+
+enum { AUTHD, MAPD };
+
+static uint32_t seed = 1;
+
+static uint32_t
+rnd(uint32_t n)
+{
+	seed = seed * 1664525u + 1013904223u;
+	return (seed >> 8) % n;
+}
+
+static size_t
+memory(void)
+{
+	unsigned long size = 0, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu %lu", &size, &resident), 2);
+	fclose(f);
+	return resident * 4096;
+}
+
+static void
+stream(struct rig *r, uint32_t what)
+{
+	struct ipc_stream m;
+
+	memset(&m, 0, sizeof(m));
+	m.what = what;
+	say(r, MAPD, IPC_STREAM, r->s->p.client.map_id, &m, sizeof(m));
+}
+
+static void
+accept_login(struct rig *r)
+{
+	struct ipc_reg_result m;
+
+	memset(&m, 0, sizeof(m));
+	m.outcome = IPC_REG_OK;
+	m.user_id = 7;
+	IPC_SET(&m, login_name, "anna", 4);
+	say(r, AUTHD, IPC_REG_RESULT, child_of(r, AUTHD)->work.id, &m, sizeof(m));
+}
+
+static void
+synchronize(struct rig *r)
+{
+	struct parent *p = &r->s->p;
+
+	assert_non_null(strstr(ps_ask(r->s, "login auth-key=tskey-auth-unit"), "ok"));
+	turn(r);
+	accept_login(r);
+	assert_true(client_logged_in(&p->client));
+	stream(r, IPC_STREAM_CONNECTED);
+	stream(r, IPC_STREAM_OPEN);
+	stream(r, IPC_STREAM_LIVE);
+	assert_int_equal(p->client.synced, 1);
+}
+
+/* The next one of that kind, in that state of its channel. */
+static void
+next_child(struct rig *r, int i, enum ipc_state s)
+{
+	struct child *c = child_of(r, i);
+
+	ps_detach(c, r->raw[i]);
+	c->not_before = time_mono_ms() + 1000000000; /* nobody is started */
+	evtimer_del(c->retry);
+	r->raw[i] = ps_attach(r->s, c);
+	if (s == IPC_S_START)
+		return;
+	say_ready(r, i);
+	ipc_set_state(c->ipc, s);
+	c->owed = s == IPC_S_BUSY && i == AUTHD;
+}
+
+struct attempt {
+	unsigned type, flags;
+	uint32_t len, id, generation; /* as the header says */
+	size_t n;                     /* bytes that come */
+};
+
+static void
+send_attempt(struct rig *r, int i, const struct attempt *a, const uint8_t *payload)
+{
+	struct hdr h = { (uint16_t)a->type, (uint16_t)a->flags, a->len, a->id, a->generation };
+	uint8_t msg[sizeof(h) + IPC_MAX_MSG];
+
+	memcpy(msg, &h, sizeof(h));
+	memcpy(msg + sizeof(h), payload, a->n);
+	(void)!send(r->raw[i], msg, sizeof(h) + a->n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	turn(r);
+}
+
+static int
+broke_a_rule(const struct rig *r, int i)
+{
+	const struct child *c = child_of(r, i);
+
+	return c->violated || c->ipc == NULL;
+}
+
+/* The other child, and whoever asks, notice nothing. */
+static void
+undisturbed(const struct rig *r, int evil)
+{
+	const struct child *c = child_of(r, !evil);
+
+	if (c->violated || c->ipc == NULL || c->phase != CHILD_READY)
+		fail_msg("the sibling is disturbed");
+	if (evil == AUTHD && !r->s->p.client.synced)
+		fail_msg("not synchronized any more");
+}
+
+static unsigned
+tail_at(unsigned type, size_t *max)
+{
+	size_t head = ipc_head_len((enum ipc_type)type);
+
+	switch (type) {
+	case IPC_LOG: *max = head + sizeof(((struct ipc_log *)0)->data); return offsetof(struct ipc_log, data_len);
+	case IPC_DELTAS:
+		*max = head + sizeof(((struct ipc_deltas *)0)->data);
+		return offsetof(struct ipc_deltas, data_len);
+	default: *max = head; return 0;
+	}
+}
+
+static int
+for_parent(int i, unsigned type)
+{
+	return type >= IPC_READY && type < IPC_NTYPES && (i == AUTHD ? authd_handlers : mapd_handlers).on[type] != NULL;
+}
+
+/* Every type, also those that the parent alone may send or that are not there, with every wrong length, in every state. */
+static void
+sweep(struct rig *r, int i)
+{
+	static const enum ipc_state states[] = { IPC_S_START, IPC_S_IDLE, IPC_S_BUSY };
+	static const uint8_t zeros[IPC_MAX_MSG];
+	size_t s, k, max;
+	unsigned type, refused = 0;
+
+	for (s = 0; s < 3; s++)
+		for (type = 0; type < IPC_NTYPES + 3; type++) {
+			size_t n = ipc_head_len((enum ipc_type)type);
+			uint32_t lens[] = { 0, (uint32_t)n - 1, (uint32_t)n, (uint32_t)n + 1, 0, IPC_MAX_MSG,
+				UINT32_MAX };
+
+			(void)tail_at(type, &max);
+			lens[4] = (uint32_t)max + 1;
+			for (k = 0; k < sizeof(lens) / sizeof(lens[0]); k++) {
+				struct attempt a = { .type = type, .len = lens[k] };
+
+				next_child(r, i, states[s]);
+				a.generation = child_of(r, i)->generation;
+				a.n = a.len > IPC_MAX_MSG - 16 ? IPC_MAX_MSG - 16 : a.len;
+				send_attempt(r, i, &a, zeros);
+				if ((a.len < n || a.len > max || !for_parent(i, type)) && !broke_a_rule(r, i))
+					fail_msg("type %u, length %u is let through", type, a.len);
+				refused += (unsigned)broke_a_rule(r, i);
+				undisturbed(r, i);
+			}
+		}
+	assert_true(refused > 500);
+}
+
+/* Right messages but for the generation, the flags, a descriptor or the id. */
+static void
+bend(struct rig *r, int i)
+{
+	static const uint8_t zeros[IPC_MAX_MSG];
+	unsigned type, k;
+
+	for (type = IPC_READY; type < IPC_NTYPES; type++)
+		for (k = 0; for_parent(i, type) && k < 6; k++) {
+			struct attempt a = { .type = type, .len = (uint32_t)ipc_head_len((enum ipc_type)type) };
+
+			next_child(r, i, type == IPC_READY ? IPC_S_START : IPC_S_BUSY);
+			a.n = a.len;
+			a.generation = child_of(r, i)->generation - (k == 0) + (k == 1);
+			a.flags = k == 2 ? 1 : k == 3 ? 0x8000 : 0;
+			a.id = k == 4 ? UINT32_MAX : 0;
+			send_attempt(r, i, &a, zeros);
+			if (k < 4 && !broke_a_rule(r, i))
+				fail_msg("type %u: %s is let through", type, k < 2 ? "generation" : "flag");
+			undisturbed(r, i);
+		}
+}
+
+/* Contents: zeros with some bytes here and there, so that not every text is broken; or anything. */
+static void
+fill(uint8_t *p, size_t n, unsigned type)
+{
+	size_t max, at = tail_at(type, &max), k;
+	uint16_t tail = (uint16_t)(n - ipc_head_len((enum ipc_type)type));
+	uint32_t how = rnd(8);
+
+	memset(p, 0, n);
+	for (k = 0; k < n && how == 0; k++)
+		p[k] = (uint8_t)rnd(256);
+	for (k = rnd(6); n > 0 && k > 0; k--)
+		p[rnd(how < 4 && n > 16 ? 16 : (uint32_t)n)] = (uint8_t)(how < 6 ? rnd(6) : rnd(256));
+	if (at != 0 && rnd(16) != 0)
+		memcpy(p + at, &tail, sizeof(tail));
+}
+
+static uint32_t
+some_id(const struct rig *r, int i)
+{
+	switch (rnd(5)) {
+	case 0: return 0;
+	case 1: return child_of(r, i)->work.id;
+	case 2: return r->s->p.client.map_id;
+	case 3: return rnd(8);
+	default: return rnd(UINT32_MAX);
+	}
+}
+
+static void
+babble(struct rig *r, int i, unsigned n)
+{
+	uint8_t payload[IPC_MAX_MSG];
+	unsigned k, killed = 0;
+	size_t before = 0, max;
+
+	for (k = 0; k < n; k++) {
+		struct attempt a = { .type = IPC_READY + rnd(IPC_NTYPES - IPC_READY), .id = some_id(r, i) };
+
+		while (!for_parent(i, a.type) && rnd(50) != 0)
+			a.type = IPC_READY + rnd(IPC_NTYPES - IPC_READY);
+		if (broke_a_rule(r, i)) {
+			killed++;
+			next_child(r, i, rnd(16) == 0 ? IPC_S_START : rnd(4) == 0 ? IPC_S_IDLE : IPC_S_BUSY);
+		}
+		if (rnd(50) == 0)
+			a.type = rnd(65536);
+		a.len = (uint32_t)ipc_head_len((enum ipc_type)a.type);
+		if (tail_at(a.type, &max) != 0)
+			a.len += rnd((uint32_t)(max - a.len + 1));
+		if (rnd(50) == 0)
+			a.len = rnd(2) ? rnd(IPC_MAX_MSG - 16) : rnd(UINT32_MAX);
+		a.generation = child_of(r, i)->generation - (rnd(100) == 0);
+		a.flags = rnd(100) == 0;
+		a.n = a.len > IPC_MAX_MSG - 16 ? IPC_MAX_MSG - 16 : a.len;
+		fill(payload, a.n, a.type);
+		if (rnd(100) == 0)
+			a.n = rnd((uint32_t)a.n + 1); /* half a message */
+		send_attempt(r, i, &a, payload);
+		undisturbed(r, i);
+		if (k == WARM)
+			before = memory();
+	}
+	print_message("%u messages, %u violations, seq %llu\n", n, killed, (unsigned long long)r->s->p.netmap.seq);
+	assert_true(killed > n / 100 && killed < n / 2); /* both sides of the rules */
+	if (COUNT_MEMORY && memory() > before + GROWTH)
+		fail_msg("grown by %zu KiB", (memory() - before) >> 10);
+}
+
+static void
+still_sane(struct rig *r, const struct pubkey *machine, const struct pubkey *server)
+{
+	struct parent *p = &r->s->p;
+	char err[300];
+	struct state st;
+	struct keyring *k = keyring_new();
+
+	assert_true(key_equal(keyring_public(p->keys, SLOT_MACHINE), machine));
+	assert_true(key_equal(client_pin(&p->client, NULL), server));
+	assert_non_null(strstr(ps_ask(r->s, "status"), "{\"v\":1,"));
+	memset(&st, 0, sizeof(st)); /* and the file that a restart would find */
+	if (state_load(p->store, p->cfg.control_url, &st, k, err, sizeof(err)) != STATE_OK)
+		fail_msg("the state does not load: %s", err);
+	assert_true(key_equal(keyring_public(k, SLOT_MACHINE), machine));
+	assert_true(key_equal(keyring_public(k, SLOT_NODE), keyring_public(p->keys, SLOT_NODE)));
+	state_free(&st);
+	keyring_free(k);
+}
+
+static void
+run(struct rig *r, int evil)
+{
+	struct pubkey machine = *keyring_public(r->s->p.keys, SLOT_MACHINE),
+		      server = *client_pin(&r->s->p.client, NULL);
+
+	synchronize(r);
+	sweep(r, evil);
+	bend(r, evil);
+	next_child(r, evil, IPC_S_IDLE);
+	babble(r, evil, RANDOM / 2);
+	still_sane(r, &machine, &server);
+}
+
+static void
+evil_authd(void **state)
+{
+	run(*state, AUTHD);
+}
+
+static void
+evil_mapd(void **state)
+{
+	struct rig *r = *state;
+
+	run(r, MAPD);
+	/* authd can still do its work. */
+	next_child(r, MAPD, IPC_S_IDLE);
+	assert_non_null(strstr(ps_ask(r->s, "login interactive"), "ok"));
+	turn(r);
+	assert_int_equal(child_of(r, AUTHD)->owed > 0, 1);
+	accept_login(r);
+	assert_true(r->s->p.client.logged_in);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(evil_authd, setup, teardown),
+		cmocka_unit_test_setup_teardown(evil_mapd, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("hostile children", tests, NULL, NULL);
+}
