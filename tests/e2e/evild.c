@@ -1,104 +1,11 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include <sys/socket.h>
+#include "evil.h"
 
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "ipc.h"
-#include "sandbox.h"
-
-/*
- * A mapd that has been taken over: starts as an honest one would and then breaks one rule of the channel, that of -DEVIL=n
- * (security.md 5.3).  Links nothing of ours; knows the messages by their header only.
- */
-struct hdr {
-	uint16_t type, flags;
-	uint32_t len, id, generation;
-};
-
-static uint32_t generation;
+/* A mapd that has been taken over: starts as an honest one would and then breaks one rule of the channel, that of -DEVIL=n
+ * (security.md 5.3). */
 static struct ipc_map_start map; /* the last one we were given */
 static uint32_t map_id;
-
-static void
-must(int ok)
-{
-	if (!ok)
-		_exit(0);
-}
-
-static void
-put(const void *p, size_t n)
-{
-	const char *c = p;
-
-	while (n > 0) {
-		ssize_t k = write(3, c, n);
-
-		must(k > 0);
-		c += k;
-		n -= (size_t)k;
-	}
-}
-
-static int passed = -1; /* the last descriptor that came */
-
-static void
-get(void *p, size_t n)
-{
-	char *c = p;
-
-	while (n > 0) {
-		union {
-			struct cmsghdr h;
-			char buf[CMSG_SPACE(sizeof(int))];
-		} ctl;
-		struct iovec v = { c, n };
-		struct msghdr m = { .msg_iov = &v,
-			.msg_iovlen = 1,
-			.msg_control = ctl.buf,
-			.msg_controllen = sizeof(ctl.buf) };
-		ssize_t k = recvmsg(3, &m, 0);
-
-		must(k > 0);
-		if (CMSG_FIRSTHDR(&m) != NULL)
-			memcpy(&passed, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(passed));
-		c += k;
-		n -= (size_t)k;
-	}
-}
-
-static void
-put_len(unsigned type, uint32_t id, const void *p, size_t n, uint32_t claimed)
-{
-	struct hdr h = { .type = (uint16_t)type, .len = claimed, .id = id, .generation = generation };
-
-	put(&h, sizeof(h));
-	if (n > 0)
-		put(p, n);
-}
-
-static void
-send_msg(unsigned type, uint32_t id, const void *p, size_t n)
-{
-	put_len(type, id, p, n, (uint32_t)n);
-}
-
-static void
-say_ready(const struct ipc_hello *hello)
-{
-	struct ipc_ready r;
-
-	memset(&r, 0, sizeof(r));
-	memcpy(r.build, hello->build, sizeof(r.build));
-	r.layers = SBX_UID | SBX_CHROOT | SBX_NNP | SBX_RLIMIT | SBX_DUMPABLE | SBX_PDEATHSIG | SBX_CAPS |
-	    SBX_LANDLOCK | SBX_SECCOMP;
-	send_msg(IPC_READY, IPC_ID_NONE, &r, sizeof(r));
-}
 
 static void
 stream(uint32_t id, uint32_t what)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""A mapd that has been taken over (evild.c, security.md 5.3): it may be killed, nothing else may happen."""
+"""A child that has been taken over (evild.c, evilflood.c, evilauth.c; security.md 5.3): it may be killed, nothing else may happen."""
 import os
 import shutil
 import signal
@@ -23,15 +23,21 @@ HARMLESS = {"half-header": 9, "other-id": 20, "forged-self": 21, "handshakes": 2
             "log-escapes": 25, "dials": 26, "limits": 27, "exit-wishes": 28, "dial-plans": 29, "never-reads": 30}
 
 
-def take_over(d, n):
-    """From its next start on the daemon has that mapd."""
+# Nothing that a rule forbids, 1800 times a second.
+FLOODS = {"expiry": 1, "expired": 2, "clock": 3, "changes": 4, "errors": 5, "urls": 6, "dials": 7, "handshakes": 8, "streams": 9}
+AUTHD_VIOLATIONS = {"two-results": 1, "bad-outcome": 2, "no-url": 3, "step": 4, "mapds": 5, "hangs-up": 6}
+AUTHD_LIES = {"forged-key": 20, "other-id": 21, "urls": 22, "handshakes": 23, "expired": 24, "no-answer": 25}
+
+
+def take_over(d, n, child="mapd", source="evild.c"):
+    """From its next start on the daemon has that child."""
     lib = os.path.join(d.dir, "libexec")
     os.mkdir(lib, 0o755)
-    for name in ("authd", "resolver"):
+    for name in {"authd", "mapd", "resolver"} - {child}:
         shutil.copy(os.path.join(BIN, name), lib)
     subprocess.run(["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-DEVIL=%d" % n, "-I" + os.path.join(ROOT, "ipc"),
-                    "-I" + os.path.join(ROOT, "common", "base"), "-o", os.path.join(lib, "mapd"),
-                    os.path.join(HERE, "evild.c")], check=True)
+                    "-I" + os.path.join(ROOT, "common", "base"), "-o", os.path.join(lib, child),
+                    os.path.join(HERE, source)], check=True)
     d.conf["libexec-dir"] = lib
 
 
@@ -116,6 +122,93 @@ def test_lies_come_to_nothing(evil, server, name):
     kids = d.tree()
     assert d.stop() == 0
     until(lambda: not any(alive(p) for p in kids), 5)
+
+
+@pytest.mark.rows("PRIV-04", "PERS-05")
+@pytest.mark.parametrize("name", FLOODS)
+def test_floods_that_break_no_rule(make_daemon, server, name):
+    """Root waits for nothing, the disk and the server see little of it, and no watcher is lost."""
+    d = make_daemon(server, start=False, auth_key=GOOD, log_level="info")
+    take_over(d, FLOODS[name], source="evilflood.c")
+    d.start()
+    until(lambda: d.status()["mapStreams"], what="it has begun")
+    w = d.watch()
+    time.sleep(1)
+    used, began, grown, times = cpu(d.pid), time.monotonic(), rss(d.pid), []
+    while time.monotonic() - began < 3:
+        t = time.perf_counter()
+        d.status()
+        times.append(time.perf_counter() - t)
+        time.sleep(0.01)
+    used = (cpu(d.pid) - used) / (time.monotonic() - began)
+    times.sort()
+    print(name, "CPU %.3f" % used, "status %.1f ms, at most %.1f" % (times[len(times) // 2] * 1e3, times[-1] * 1e3))
+    assert times[len(times) // 2] < 0.03 * SLOW
+    # The watcher of the changes is told all it can read: that is work that somebody wants.
+    assert used < (0.5 if name == "changes" else 0.1) * SLOW
+    assert SLOW > 1 or rss(d.pid) - grown < 2 << 20
+    assert not w.closed
+    assert server.log.count("register") < 40 and server.log.count("accept") < 60
+    assert len(d.log().splitlines()) < 100
+    sane(d, server)
+    assert d.stop() == 0
+
+
+@pytest.fixture
+def evil_authd(make_daemon, server):
+    """Synchronized, by a honest mapd; and at the next login that authd."""
+    def make(n):
+        d = make_daemon(server, auth_key=GOOD)
+        d.wait_sync()
+        assert d.stop() == 0
+        take_over(d, n, child="authd", source="evilauth.c")
+        d.start()
+        d.wait_sync()
+        return d
+    return make
+
+
+def undisturbed(d, server, first, w):
+    """Synchronized all the while, with the key that was never another's to change."""
+    s = d.status()
+    for name in ("nodeKey", "machineKey", "serverKey"):
+        assert s[name] == first[name], name
+    assert s["serverKey"] == server.noise_public
+    assert s["synced"] and all(e["status"]["synced"] for e in w.all("status"))
+    assert d.process("mapd")["restarts"] == 0
+    assert SLOW > 1 or rss(d.pid) < 24 << 20
+
+
+@pytest.mark.rows("PRIV-04")
+@pytest.mark.parametrize("name", AUTHD_VIOLATIONS)
+def test_authd_that_breaks_rules(evil_authd, server, name):
+    d = evil_authd(AUTHD_VIOLATIONS[name])
+    first, w = d.status(), d.watch()
+    d.ctl("login")
+    until(lambda: d.process("authd")["restarts"] >= 1, what="it is killed")
+    until(lambda: any(h["code"] == "child-crash" for h in d.status()["health"]))
+    time.sleep(1)
+    assert d.process("authd")["restarts"] < 5
+    undisturbed(d, server, first, w)
+    assert d.stop() == 0
+
+
+@pytest.mark.rows("PRIV-04", "KEY-08", "FUP-03")
+@pytest.mark.parametrize("name", AUTHD_LIES)
+def test_authd_that_lies(evil_authd, server, name):
+    d = evil_authd(AUTHD_LIES[name])
+    first, w = d.status(), d.watch()
+    used = cpu(d.pid)
+    d.ctl("login")
+    time.sleep(3)
+    assert cpu(d.pid) - used < 0.3 * SLOW
+    assert d.status()["goal"] is not None, "nothing that it said was taken for an answer"
+    undisturbed(d, server, first, w)
+    assert len([e for e in w.all("browse")]) < 40
+    assert len(d.log().splitlines()) < 1500
+    t = time.monotonic()
+    assert d.stop() == 0
+    assert time.monotonic() - t < 5 * SLOW
 
 
 def cache_files(d):
