@@ -160,11 +160,12 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 define unit
-$$(BUILD)/tests/unit/$(1)/%: tests/unit/$(1)/%.c $$(AR_$(1):%=$$(BUILD)/lib/%.a)
+UTIL_$(1) := $$(wildcard tests/unit/$(1)/util_*.c)
+$$(BUILD)/tests/unit/$(1)/%: tests/unit/$(1)/%.c $$(UTIL_$(1)) $$(wildcard tests/unit/*.h tests/unit/$(1)/*.h) $$(AR_$(1):%=$$(BUILD)/lib/%.a)
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  LD $$@")
-	$$(Q)$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) $$(PATHDEFS) -Itests/unit -Itests/unit/$(1) $$(INC_$(1)) -MMD -MP -MF $$@.d -o $$@ $$< \
-	  $$(wildcard tests/unit/$(1)/util_*.c) $$(AR_$(1):%=$$(BUILD)/lib/%.a) $$(SYS_$(1)) -lcmocka
+	$$(Q)$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) $$(PATHDEFS) -Itests/unit -Itests/unit/$(1) $$(INC_$(1)) -o $$@ $$< \
+	  $$(UTIL_$(1)) $$(AR_$(1):%=$$(BUILD)/lib/%.a) $$(SYS_$(1)) -lcmocka
 endef
 $(foreach l,$(LIBS_ALL),$(eval $(call unit,$(l))))
 
