@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
 #
-# `make help` lists the targets.  CC, CFLAGS, CPPFLAGS, LDFLAGS, DESTDIR, PREFIX and the *DIR variables are yours to set.
+# `make help` lists the targets.  CC, CFLAGS, CPPFLAGS, LDFLAGS, DESTDIR, PREFIX and the *DIR variables are yours to set;
+# CFLAGS come last, so that -Wno-error there is for those who build with a compiler newer than this.
 
+OS         := $(shell uname -s)
 PREFIX     ?= /usr/local
 SBINDIR    ?= $(PREFIX)/sbin
 BINDIR     ?= $(PREFIX)/bin
@@ -37,16 +39,16 @@ DEPS_TEST  = libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-n
 	binutils procps openssl gdb
 
 # ---- flags -------------------------------------------------------------------------------------------------------------
-OS := $(shell uname -s)
+MACHINE  := $(shell $(CC) -dumpmachine 2>/dev/null)
 IS_CLANG := $(shell $(CC) --version 2>/dev/null | grep -c clang)
-FORTIFY  := $(if $(filter 0,$(IS_CLANG)),3,2)
+# Needs optimisation, and is left to those who say it themselves (dpkg-buildflags does).
+FORTIFY  := $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),$(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,\
+	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(if $(filter 0,$(IS_CLANG)),3,2)))
 WARN   = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wformat=2 -Werror
 ifeq ($(SANITIZE),)
-HARDEN = -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)
+HARDEN = -fPIE -fstack-protector-strong -fstack-clash-protection $(FORTIFY)
 HARDLD = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
-ifeq ($(shell uname -m),x86_64)
-HARDEN += -fcf-protection
-endif
+HARDEN += $(if $(filter x86_64-%,$(MACHINE)),-fcf-protection) $(if $(filter aarch64-%,$(MACHINE)),-mbranch-protection=standard)
 else
 HARDEN = -fPIE -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 HARDLD = -pie -fsanitize=$(SANITIZE)

@@ -41,7 +41,7 @@ int
 ctl_ask(const struct ctl *c, struct source *s, const char *line, size_t n)
 {
 	ssize_t sent;
-	int fd, rc;
+	int fd = -1, rc; /* for -flto, which does not see that ctl_connect() sets it */
 
 	if ((rc = ctl_connect(c, &fd)) != CTL_OK)
 		return rc;
