@@ -11,9 +11,17 @@ BINDIR     ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec
 MANDIR     ?= $(PREFIX)/share/man
 SYSCONFDIR ?= /etc
+ifeq ($(OS),OpenBSD)
+STATEDIR   ?= /var/db/tailnetd
+RUNDIR     ?= /var/run/tailnetd
+EMPTYDIR   ?= /var/empty
+SHA256     ?= sha256
+else
 STATEDIR   ?= /var/lib/tailnetd
 RUNDIR     ?= /run/tailnetd
 EMPTYDIR   ?= /var/lib/tailnetd-empty
+SHA256     ?= sha256sum
+endif
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
@@ -130,7 +138,7 @@ $(BUILD)/.flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(subst ','"'"',$(ALLFLAGS) $(PATHDEFS) $(LDFLAGS))' | cmp -s - $@ || echo '$(CC) $(subst ','"'"',$(ALLFLAGS) $(PATHDEFS) $(LDFLAGS))' >$@
 $(BUILD)/build_id.h: $(SOURCES) $(BUILD)/.flags
-	@id=$$(cat $(SOURCES) $(BUILD)/.flags | sha256sum | cut -c1-32); \
+	@id=$$(cat $(SOURCES) $(BUILD)/.flags | $(SHA256) | cut -c1-32); [ $${#id} = 32 ] || exit 1; \
 	 printf '#define BUILD_ID "%s"\n#define BUILD_OPTIONS "%s"\n' "$$id" \
 	   "$$($(CC) -dumpfullversion -dumpversion | sed 's/^/$(if $(filter 0,$(IS_CLANG)),gcc,clang) /')$(if $(SANITIZE), sanitize=$(SANITIZE))$(if $(SANDBOX_TRACE), sandbox-trace)$(if $(ESCAPE), escape-test)" >$@
 
