@@ -132,9 +132,18 @@ PROGRAMS = tailnetd authd mapd resolver tailnetctl
 # ---- rules -------------------------------------------------------------------------------------------------------------
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 
+# Said before the compiler complains of a header.
+PKGS = libevent_core json-c libsodium libssl libcrypto libnghttp2 libzstd libqrencode libbsd-overlay
+tools-check:
+ifeq ($(OS),Linux)
+	@command -v $(firstword $(CC)) >/dev/null && $(PKG_CONFIG) --exists $(PKGS) 2>/dev/null || \
+	  { echo 'make: a compiler, pkg-config or a library is missing: sudo make deps' >&2; exit 1; }
+endif
+need = @command -v $(1) >/dev/null || { echo 'make: $(1) is missing: sudo make deps' >&2; exit 1; }
+
 SOURCES := $(sort $(foreach l,$(LIBS_ALL),$(wildcard $(DIR_$(l))/*.c $(DIR_$(l))/*.h)))
 # The build id names the sources and the flags: parent and children of different builds refuse each other.
-$(BUILD)/.flags: FORCE
+$(BUILD)/.flags: FORCE | tools-check
 	@mkdir -p $(@D)
 	@echo '$(CC) $(subst ','"'"',$(ALLFLAGS) $(PATHDEFS) $(LDFLAGS))' | cmp -s - $@ || echo '$(CC) $(subst ','"'"',$(ALLFLAGS) $(PATHDEFS) $(LDFLAGS))' >$@
 $(BUILD)/build_id.h: $(SOURCES) $(BUILD)/.flags
@@ -193,6 +202,7 @@ FUZZ_FLAGS = $(if $(COVERAGE),-fsanitize=fuzzer -fprofile-instr-generate -fcover
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined)
 define fuzz
 $$(FUZZ_BUILD)/tests/fuzz/$(1)/%: tests/fuzz/$(1)/%.c $$(foreach a,$$(AR_$(1)),$$(SRC_$$(a))) $$(SOURCES) $$(FUZZ_BUILD)/build_id.h
+	$$(call need,$$(CLANG))
 	@mkdir -p $$(@D)
 	$$(CLANG) $$(STD) -g -O1 $$(COMPATFLAGS) $$(PATHDEFS) -DFUZZING $$(FUZZ_FLAGS) \
 	  $$(INC_$(1)) -I$$(FUZZ_BUILD) -o $$@ $$< $$(foreach a,$$(AR_$(1)),$$(SRC_$$(a))) $$(SYS_$(1))
@@ -267,11 +277,13 @@ arrows: all
 # Every row with its tests; check wants the count only.
 ROWS ?= -v
 rows:
+	$(call need,$(PYTHON))
 	@$(PYTHON) -B tests/rows.py $(ROWS)
 lint: all
 	@tests/lint
 format:
-	$(CLANG_FORMAT) -i $(filter %.c,$(SOURCES)) $(wildcard tests/unit/*/*.c tests/fuzz/*/*.c)
+	$(call need,$(CLANG_FORMAT))
+	@$(CLANG_FORMAT) -i $(filter %.c,$(SOURCES)) $(wildcard tests/unit/*/*.c tests/fuzz/*/*.c)
 
 # ---- installing ----------------------------------------------------------------------------------------------------------
 deps:
@@ -311,7 +323,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows lint format deps deps-check install \
+.PHONY: all tools-check unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows lint format deps deps-check install \
 	install-users users-check clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
