@@ -227,7 +227,7 @@ e2e: all
 
 # What is missing is installed first, then a new make looks for the libraries.
 check: deps-check users-check
-	@$(MAKE) --no-print-directory check-all
+	@$(MAKE) --no-print-directory check-all; rc=$$?; $(MAKE) --no-print-directory give-back; exit $$rc
 check-all:
 	@$(MAKE) --no-print-directory -j$(JOBS) all unit-build
 	@$(MAKE) --no-print-directory arrows lint unit e2e rows ROWS=
@@ -256,8 +256,13 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(AR_mapd:%=$(BUILD)/lib/%.a)
 bench: all $(BENCH_BIN)
 	@TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B tests/bench/run.py $(BENCH)
 
+# What root has built for somebody else (sudo make demo) is theirs: their next make may write there.
+BUILT = $(wildcard build build-* $(BUILD))
+give-back:
+	@[ "$$(id -u)" != 0 ] || [ -z "$(BUILT)" ] || chown -hR --reference=Makefile $(BUILT)
+
 demo: deps-check
-	@$(MAKE) --no-print-directory demo-run
+	@$(MAKE) --no-print-directory demo-run; rc=$$?; $(MAKE) --no-print-directory give-back; exit $$rc
 demo-run: all
 	@TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B tests/e2e/demo.py
 
@@ -323,7 +328,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all tools-check unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows lint format deps deps-check install \
+.PHONY: all tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows lint format deps deps-check install \
 	install-users users-check clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
