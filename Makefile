@@ -204,7 +204,8 @@ define fuzz
 $$(FUZZ_BUILD)/tests/fuzz/$(1)/%: tests/fuzz/$(1)/%.c $$(foreach a,$$(AR_$(1)),$$(SRC_$$(a))) $$(SOURCES) $$(FUZZ_BUILD)/build_id.h
 	$$(call need,$$(CLANG))
 	@mkdir -p $$(@D)
-	$$(CLANG) $$(STD) -g -O1 $$(COMPATFLAGS) $$(PATHDEFS) -DFUZZING $$(FUZZ_FLAGS) \
+	@$$(if $$(V),,echo "  CC $$@")
+	$$(Q)$$(CLANG) $$(STD) -g -O1 $$(COMPATFLAGS) $$(PATHDEFS) -DFUZZING $$(FUZZ_FLAGS) \
 	  $$(INC_$(1)) -I$$(FUZZ_BUILD) -o $$@ $$< $$(foreach a,$$(AR_$(1)),$$(SRC_$$(a))) $$(SYS_$(1))
 endef
 $(foreach l,$(LIBS_ALL),$(eval $(call fuzz,$(l))))
@@ -251,7 +252,8 @@ interop: all
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 $(BUILD)/tests/bench/%: tests/bench/%.c $(AR_mapd:%=$(BUILD)/lib/%.a)
 	@mkdir -p $(@D)
-	$(CC) $(ALLFLAGS) $(HARDLD) $(LDFLAGS) $(INC_mapd) -o $@ $< $(AR_mapd:%=$(BUILD)/lib/%.a) $(SYS_mapd)
+	@$(if $(V),,echo "  CC $@")
+	$(Q)$(CC) $(ALLFLAGS) $(HARDLD) $(LDFLAGS) $(INC_mapd) -o $@ $< $(AR_mapd:%=$(BUILD)/lib/%.a) $(SYS_mapd)
 
 bench: all $(BENCH_BIN)
 	@TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B tests/bench/run.py $(BENCH)
