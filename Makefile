@@ -290,7 +290,7 @@ lint: all
 	@tests/lint
 format:
 	$(call need,$(CLANG_FORMAT))
-	@$(CLANG_FORMAT) -i $(filter %.c,$(SOURCES)) $(wildcard tests/unit/*/*.c tests/fuzz/*/*.c)
+	@$(CLANG_FORMAT) -i $(filter %.c,$(SOURCES)) $(wildcard tests/*/*.c tests/*/*/*.c)
 
 # ---- installing ----------------------------------------------------------------------------------------------------------
 deps:
