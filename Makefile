@@ -323,7 +323,8 @@ install: all
 	install -m 0644 contrib/completions/_tailnetctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_tailnetctl
 
 clean:
-	rm -rf build build-asan build-clang build-fuzz build-fuzzcov build-escape build-trace
+	rm -rf build build-* tests/interop/interop.test
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:
 	@echo 'all check unit e2e e2e-asan e2e-nolandlock interop asan fuzz fuzz-coverage bench escape demo lint format arrows rows deps install install-users clean'
