@@ -10,6 +10,7 @@ SBINDIR    ?= $(PREFIX)/sbin
 BINDIR     ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec
 MANDIR     ?= $(PREFIX)/share/man
+DOCDIR     ?= $(PREFIX)/share/doc/tailnetd
 SYSCONFDIR ?= /etc
 ifeq ($(OS),OpenBSD)
 STATEDIR   ?= /var/db/tailnetd
@@ -303,16 +304,24 @@ users-check:
 	@if [ "$$(id -u)" = 0 ]; then contrib/install-users --quiet; fi
 
 ATPATHS = -e 's,@SBINDIR@,$(SBINDIR),;s,@SYSCONFDIR@,$(SYSCONFDIR),;s,@RUNDIR@,$(RUNDIR),;s,@STATEDIR@,$(STATEDIR),;s,@EMPTYDIR@,$(EMPTYDIR),'
+# The man pages and the sample name the default paths.
+TEXTPATHS = -e 's,/usr/local/libexec/tailnetd,$(LIBEXECDIR)/tailnetd,;s,/etc/tailnetd,$(SYSCONFDIR)/tailnetd,' \
+	-e 's,/var/lib/tailnetd-empty,$(EMPTYDIR),;s,/var/lib/tailnetd$$,$(STATEDIR),;s,/var/lib/tailnetd/,$(STATEDIR)/,' \
+	-e 's, /run/tailnetd/, $(RUNDIR)/,'
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBEXECDIR)/tailnetd $(DESTDIR)$(SYSCONFDIR) \
-	  $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(PREFIX)/share/doc/tailnetd
+	  $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(DOCDIR)/docs
 	install -m 0755 $(BUILD)/bin/tailnetd $(DESTDIR)$(SBINDIR)/tailnetd
 	install -m 0755 $(BUILD)/bin/tailnetctl $(DESTDIR)$(BINDIR)/tailnetctl
 	install -m 0755 $(BUILD)/bin/authd $(BUILD)/bin/mapd $(BUILD)/bin/resolver $(DESTDIR)$(LIBEXECDIR)/tailnetd/
-	install -m 0644 tailnetd/tailnetd.8 tailnetctl/tailnetctl.8 $(DESTDIR)$(MANDIR)/man8/
-	install -m 0644 tailnetd/tailnetd.conf.5 $(DESTDIR)$(MANDIR)/man5/
-	[ -e $(DESTDIR)$(SYSCONFDIR)/tailnetd.conf ] || install -m 0644 contrib/tailnetd.conf $(DESTDIR)$(SYSCONFDIR)/tailnetd.conf
-	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/tailnetd/
+	sed $(TEXTPATHS) tailnetd/tailnetd.8 >$(DESTDIR)$(MANDIR)/man8/tailnetd.8
+	sed $(TEXTPATHS) tailnetctl/tailnetctl.8 >$(DESTDIR)$(MANDIR)/man8/tailnetctl.8
+	sed $(TEXTPATHS) tailnetd/tailnetd.conf.5 >$(DESTDIR)$(MANDIR)/man5/tailnetd.conf.5
+	chmod 0644 $(DESTDIR)$(MANDIR)/man8/tailnetd.8 $(DESTDIR)$(MANDIR)/man8/tailnetctl.8 $(DESTDIR)$(MANDIR)/man5/tailnetd.conf.5
+	[ -e $(DESTDIR)$(SYSCONFDIR)/tailnetd.conf ] || { sed $(TEXTPATHS) contrib/tailnetd.conf >$(DESTDIR)$(SYSCONFDIR)/tailnetd.conf && \
+	  chmod 0644 $(DESTDIR)$(SYSCONFDIR)/tailnetd.conf; }
+	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE $(DESTDIR)$(DOCDIR)/
+	install -m 0644 docs/design.md docs/sandbox.md $(DESTDIR)$(DOCDIR)/docs/
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR)
 	sed $(ATPATHS) contrib/systemd/tailnetd.service >$(DESTDIR)$(UNITDIR)/tailnetd.service
 	sed $(ATPATHS) contrib/tmpfiles.d/tailnetd.conf >$(DESTDIR)$(TMPFILESDIR)/tailnetd.conf
