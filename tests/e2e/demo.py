@@ -23,6 +23,7 @@ MACHINES = [
     (14, "laptop-grace", "macOS", False), (15, "build-01", "linux", True), (16, "build-02", "linux", True),
 ]
 step_no = 0
+STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def say(text):
@@ -90,10 +91,10 @@ def live_change(d, server):
                 break
             text += more
     try:
-        read(1)
+        read(2)  # the status and the map as they are
         server.map().send({"PeersChanged": [machine(17, "build-03", "linux", True)]})
         read(1)
-        server.map().send({"OnlineChange": {"13": False}})
+        server.map().send({"OnlineChange": {"13": False}, "PeerSeenChange": {"13": True}})
         read(1)
     finally:
         w.send_signal(signal.SIGTERM)
@@ -136,29 +137,60 @@ def tour(d, server):
     return code
 
 
+def stop(signum, frame):
+    """Ctrl-C, or the terminal went away: the rest of the tour is left out, what was made is not left behind."""
+    for s in STOP:
+        signal.signal(s, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def set_up(server):
+    t = server.tailnet
+    t.domain = "demo.ts.example"
+    t.default_user.login, t.default_user.display = "ada@example.com", "Ada"
+    t.add_user("grace@example.com", "Grace")
+    t.add_auth_key(KEY)
+    t.peers += [machine(*m) for m in MACHINES]
+
+
+def clean_up(d, server, directory, made):
+    """What could not be removed."""
+    for s in STOP:
+        signal.signal(s, signal.SIG_IGN)
+    step("Leave nothing behind")
+    pids = []
+    if d is not None and d.proc is not None:
+        pids = [d.pid] + d.tree()
+        d.cleanup()
+    if server is not None:
+        server.stop()
+    subprocess.run(["rm", "-rf", directory], check=False)
+    if made:
+        subprocess.run([os.path.join(harness.ROOT, "contrib", "install-users"), "--remove"] + made, check=False)
+    left = [p for p in pids if harness.alive(p)] + ([directory] if os.path.exists(directory) else [])
+    print("   Daemon, files and accounts are gone." if not left else "   STILL THERE: %s" % left)
+    return left
+
+
 def main():
     start = time.monotonic()
+    sys.stdout.reconfigure(line_buffering=True)  # in step with the programs that write there, too
     if not os.path.exists(os.path.join(harness.BIN, "tailnetd")):
         sys.exit("demo: %s/tailnetd is not there: run make" % harness.BIN)
-    made, code = [], 1
+    code, made, server, d = 1, [], None, None
     print("tailnetd demo: everything happens on loopback; the control server is a scripted one from tests/e2e.")
-    if os.getuid() == 0:
-        made = accounts()
-        print("Accounts for the children: " + ("made " + ", ".join(made) + " for the demo" if made else "there already") + ".")
-    else:
-        say("You are not root, so the children cannot have accounts of their own: `sandbox best-effort` is set, and everything "
-            "runs as you. For the real thing: sudo make demo")
+    for s in STOP:
+        signal.signal(s, stop)
     directory = tempfile.mkdtemp(prefix="tailnetd-demo-")
-    server = Server()
-    d = None
-    left = []
     try:
-        t = server.tailnet
-        t.domain = "demo.ts.example"
-        t.default_user.login, t.default_user.display = "ada@example.com", "Ada"
-        t.add_user("grace@example.com", "Grace")
-        t.add_auth_key(KEY)
-        t.peers += [machine(*m) for m in MACHINES]
+        if os.getuid() == 0:
+            made = accounts()
+            print("Accounts for the children: " + ("made %s for the demo" % ", ".join(made) if made else "there already") + ".")
+        else:
+            say("You are not root, so the children cannot have accounts of their own: `sandbox best-effort` is set, and "
+                "everything runs as you. For the real thing: sudo make demo")
+        server = Server()
+        set_up(server)
         d = harness.Daemon(server.url, start=False, directory=directory, hostname="demo-host", login="manual", log_level="info")
         code = tour(d, server)
         server.check()
@@ -167,18 +199,11 @@ def main():
         if d is not None:
             print(d.log(last=40))
         code = 1
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted")
+        code = 1
     finally:
-        step("Leave nothing behind")
-        pids = []
-        if d is not None and d.proc is not None:
-            pids = [d.pid] + d.tree()
-            d.cleanup()
-        server.stop()
-        subprocess.run(["rm", "-rf", directory], check=False)
-        if made:
-            subprocess.run([os.path.join(harness.ROOT, "contrib", "install-users"), "--remove"] + made, check=False)
-        left = [p for p in pids if harness.alive(p)] + ([directory] if os.path.exists(directory) else [])
-        print("   Daemon, files and accounts are gone." if not left else "   STILL THERE: %s" % left)
+        left = clean_up(d, server, directory, made)
         print("\n%.1f seconds." % (time.monotonic() - start))
     return 1 if code or left else 0
 
