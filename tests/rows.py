@@ -5,60 +5,66 @@
 
     tests/rows.py [-v] [--require LIST]...
 
-Rows are those of tests/rows.txt.  A test names its rows in a comment `rows: KEY-01 DEL-02` or in @pytest.mark.rows("KEY-01"); in
-Python a marker need not stand directly above the function.  LIST is a file of rows, a group (KEY) or a row (KEY-01); without it,
-tests/rows.required is the list.  Exit 1 if a required row has no test, or a test names a row that is not there.
+Rows are those of tests/rows.txt.  A test names its rows in @pytest.mark.rows("KEY-01"), or in C and Go in a comment
+`rows: KEY-01 DEL-02` right above its function.  What counts is what runs: Python's tests are those that pytest collects and does not
+skip in any case, those in C stand in a table of cmocka's, those in Go are called Test...  LIST is a file of rows, a group (KEY) or a
+row (KEY-01); without it, tests/rows.required is the list.  Exit 1 if a required row has no test, if something names a row that is not
+there, or names rows without being a test.
 """
+import contextlib
+import glob
+import io
 import os
 import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROW = re.compile(r"\b[A-Z][A-Z0-9]*-\d\d\b")
-COMMENT = re.compile(r"(?:/\*|//|#|\*)\s*rows:(.*)")
-MARK = re.compile(r"mark\.rows\(")
-NAME = {".c": re.compile(r"^(\w+)\(void \*\*|^static void\s+(\w+)\("), ".go": re.compile(r"^func (?:\([^)]*\) )?(\w+)"),
-        ".py": re.compile(r"^\s*def (\w+)")}
+COMMENT = re.compile(r"(?:/\*|//|^ \*) *rows:(.*)")
+FUNCTION = {".c": re.compile(r"^(\w+)\("), ".go": re.compile(r"^func (\w+)\(")}
+TABLE = re.compile(r"\bstruct CMUnitTest \w+\[\] = \{(.*?)\};", re.S)
+TEST = {".c": lambda name, text: any(re.search(r"\b%s\b" % name, t) for t in TABLE.findall(text)),
+        ".go": lambda name, text: name.startswith("Test")}
 
 
-def name_after(lines, i, suffix):
-    """The first function below line i."""
-    for line in lines[i:i + 60]:
-        m = NAME[suffix].match(line)
-        if m:
-            return next(g for g in m.groups() if g)
-    return "line %d" % (i + 1)
+def python_tests():
+    """(row, test) of each."""
+    try:
+        import pytest
+    except ImportError:
+        sys.exit("rows.py: no pytest: sudo make deps")
+    found = set()
+
+    class Collector:
+        @pytest.hookimpl(tryfirst=True)  # before conftest.py marks what needs root
+        def pytest_collection_modifyitems(self, items):
+            for item in items:
+                if item.get_closest_marker("skip") is None:
+                    # The cases of a parametrized test are one test.
+                    where = "%s:%s" % (os.path.relpath(item.path, HERE), item.name.split("[")[0])
+                    found.update((row, where) for m in item.iter_markers("rows") for row in m.args)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", os.path.join(HERE, "e2e")], plugins=[Collector()])
+    if code != 0:
+        sys.exit("rows.py: pytest cannot collect the tests:\n" + said.getvalue())
+    return sorted(found, key=lambda x: x[1])
 
 
-def string_rows(lines, i):
-    """The rows inside the parentheses of a marker that begins in line i."""
-    text = "".join(lines[i:i + 6])
-    text = text[MARK.search(text).end():]
-    return ROW.findall(text.split(")", 1)[0])
-
-
-def table_rows(text):
-    """test_delta.py names its rows in a table: the first string of each case."""
-    return re.findall(r'^    "[\w-]+": \("([A-Z0-9 -]+)",', text, re.M)
-
-
-def scan(path):
-    """Yields (row, test)."""
+def commented_tests(path):
+    """Yields (row, function, whether that is a test)."""
     suffix = os.path.splitext(path)[1]
-    with open(path, encoding="utf-8", errors="replace") as f:
-        lines = f.readlines()
-    short = os.path.relpath(path, HERE)
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    lines = text.splitlines()
     for i, line in enumerate(lines):
         m = COMMENT.search(line)
-        rows = ROW.findall(m.group(1)) if m else []
-        if suffix == ".py" and MARK.search(line):
-            rows = string_rows(lines, i)
-        for r in rows:
-            yield r, "%s:%s" % (short, name_after(lines, i, suffix))
-    if suffix == ".py":
-        for group in table_rows("".join(lines)):
-            for r in ROW.findall(group):
-                yield r, "%s: table" % short
+        if m is None:
+            continue
+        name = next((f.group(1) for f in map(FUNCTION[suffix].match, lines[i + 1:i + 4]) if f), "")
+        where = "%s:%s" % (os.path.relpath(path, HERE), name or i + 1)
+        for row in ROW.findall(m.group(1)):
+            yield row, where, bool(name) and TEST[suffix](name, text)
 
 
 def expand(items, known):
@@ -88,18 +94,17 @@ def main(argv):
             wanted += rest[:stop]
     required = expand(wanted or [os.path.join(HERE, "rows.required")], known)
     tests = {r: [] for r in known}
-    unknown = []
-    for top, dirs, files in os.walk(HERE):
-        dirs[:] = [d for d in dirs if d not in ("__pycache__", "seeds")]
-        for name in sorted(files):
-            path = os.path.join(top, name)
-            if os.path.splitext(name)[1] in NAME and os.path.abspath(path) != os.path.abspath(__file__):
-                for row, test in scan(path):
-                    if row in tests:
-                        if test not in tests[row]:
-                            tests[row].append(test)
-                    else:
-                        unknown.append("%s names %s" % (test, row))
+    wrong = []
+    found = [(row, test, True) for row, test in python_tests()]
+    for path in sorted(glob.glob(os.path.join(HERE, "unit/*/*.c")) + glob.glob(os.path.join(HERE, "interop/**/*.go"), recursive=True)):
+        found += commented_tests(path)
+    for row, test, runs in found:
+        if not runs:
+            wrong.append("%s names %s and is no test" % (test, row))
+        elif row not in tests:
+            wrong.append("%s names %s: no such row" % (test, row))
+        elif test not in tests[row]:
+            tests[row].append(test)
     for row in known:
         if verbose:
             print("%-9s %s" % (row, " ".join(tests[row]) or "-"))
@@ -108,11 +113,11 @@ def main(argv):
     print("rows: %d of %d have a test, %d required" % (len(known) - len(open_rows), len(known), len(required)))
     if open_rows:
         print("rows: no test names " + " ".join(open_rows))
-    for u in unknown:
-        print("rows: no such row: " + u)
+    for w in wrong:
+        print("rows: " + w)
     if missing:
         print("rows: MISSING " + " ".join(missing))
-    return 1 if missing or unknown else 0
+    return 1 if missing or wrong else 0
 
 
 if __name__ == "__main__":
