@@ -24,7 +24,7 @@ import churn  # noqa: E402
 import gobench  # noqa: E402
 import harness  # noqa: E402
 import storm  # noqa: E402
-from controlserver import CA, big_peers, make_peer  # noqa: E402
+from controlserver import CA, big_peers  # noqa: E402
 from measure import Processes, emit, memory, quantile, say  # noqa: E402
 from tailnet import AUTH_KEY, FIRST, BenchServer, flips, label, pairs, send_all, small_peers  # noqa: E402
 
