@@ -90,7 +90,7 @@ int	 scalar_pack(struct pb *out, enum schema_kind kind, const uint8_t *s, size_t
 /* An even number of 32..120 lower-case hex digits as PK_HEX.  1 = done. */
 int	 scalar_hex(struct pb *out, const uint8_t *s, size_t n);
 /*
- * text.c of this room: unescape what stands between quotes and escape it our way (protocol.md A.3: bad UTF-8
+ * recode.c: unescape what stands between quotes and escape it our way (protocol.md A.3: bad UTF-8
  * becomes U+FFFD).
  */
 int	 recode_string(struct pb *out, const uint8_t *s, size_t n);	/* 0, or -1: bad escape */

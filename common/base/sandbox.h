@@ -18,7 +18,7 @@ enum sandbox_layer {			/* bits of the set that sandbox_enter() reports; names: s
 	SBX_RLIMIT	= 1 << 3,	/* "rlimits" */
 	SBX_DUMPABLE	= 1 << 4,	/* "undumpable" */
 	SBX_PDEATHSIG	= 1 << 5,	/* "pdeathsig" */
-	SBX_CAPS	= 1 << 6,	/* "capabilities" bounding set empty (children) or cut (parent) */
+	SBX_CAPS	= 1 << 6,	/* "capabilities" none (children) or the profile's; bounding set cut to the parent's */
 	SBX_LANDLOCK	= 1 << 7,	/* "landlock" */
 	SBX_SECCOMP	= 1 << 8,	/* "seccomp" */
 	SBX_PLEDGE	= 1 << 9,	/* "pledge" */
