@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "keytext.h"
 
 /* A decimal number of at most max; leading zeros only when lax.  Returns past it, NULL if there is none. */
 static const char *
@@ -37,15 +38,6 @@ parse_v4(const char *s, const char *end, uint8_t *addr)
 	return s == end ? 0 : -1;
 }
 
-static int
-hexval(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Move what stands behind "::" to the end. */
 static int
 expand_v6(uint8_t *addr, unsigned have, int gap)
@@ -77,7 +69,7 @@ parse_v6(const char *s, const char *end, uint8_t *addr)
 		if (n == 16)
 			return -1;
 		group = s;
-		for (v = 0, digits = 0; s < end && (h = hexval(*s)) >= 0; s++) {
+		for (v = 0, digits = 0; s < end && (h = hex_value(*s)) >= 0; s++) {
 			v = v << 4 | h;
 			if (++digits > 4)
 				return -1;

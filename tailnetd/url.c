@@ -16,15 +16,6 @@ bad(char *why, size_t whysize, const char *text)
 	return -1;
 }
 
-static int
-hexval(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0'
-	    : c >= 'a' && c <= 'f'  ? c - 'a' + 10
-	    : c >= 'A' && c <= 'F'  ? c - 'A' + 10
-				    : -1;
-}
-
 /* Percent-decodes n bytes; refuses control characters, and what is no UTF-8 (ipc.h). */
 static int
 decode(const char *s, size_t n, char *out, size_t outsize)
@@ -35,9 +26,9 @@ decode(const char *s, size_t n, char *out, size_t outsize)
 		char c = *s;
 
 		if (c == '%') {
-			if (n < 3 || hexval(s[1]) == -1 || hexval(s[2]) == -1)
+			if (n < 3 || hex_value(s[1]) == -1 || hex_value(s[2]) == -1)
 				return -1;
-			c = (char)(hexval(s[1]) << 4 | hexval(s[2]));
+			c = (char)(hex_value(s[1]) << 4 | hex_value(s[2]));
 			s += 2;
 			n -= 2;
 		}

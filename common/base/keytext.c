@@ -91,18 +91,6 @@ hex_encode(const uint8_t *p, size_t n, char *out)
 	*out = '\0';
 }
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 int
 hex_decode(const char *s, size_t digits, uint8_t *out)
 {

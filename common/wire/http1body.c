@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "http1.h"
+#include "keytext.h"
 #include "text.h"
 
 #define CHUNK_LINE_MAX 256 /* a chunk-size line with its extensions, or a trailer line */
@@ -66,18 +67,6 @@ http1_body_init(struct http1_body *b, const struct http1_head *h, const char *me
 	if (content_length(h, cl, &b->left) == -1)
 		return bad(err, errsize, "malformed Content-Length");
 	return 0;
-}
-
-static int
-hex_value(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* The size line after its digits: an extension is skipped. */
