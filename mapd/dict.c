@@ -14,7 +14,6 @@
 #define TEXT_MAX   96                /* longer strings are rarely repeated and cost more to look at */
 
 struct dict {
-	unsigned refs;
 	unsigned n; /* strings; index 0 is none */
 	unsigned domains;
 	uint64_t seed;
@@ -123,7 +122,6 @@ dict_new(void)
 
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return NULL;
-	d->refs = 1;
 	d->n = 1;
 	if (getentropy(&d->seed, sizeof(d->seed)) == -1) {
 		free(d);
@@ -134,24 +132,17 @@ dict_new(void)
 
 		n = strlen(static_names[i]);
 		if (add(d, place(d, s, n, dict_hash(d, s, n)), s, n) != i) {
-			dict_unref(d);
+			dict_free(d);
 			return NULL;
 		}
 	}
 	return d;
 }
 
-struct dict *
-dict_ref(struct dict *d)
-{
-	d->refs++;
-	return d;
-}
-
 void
-dict_unref(struct dict *d)
+dict_free(struct dict *d)
 {
-	if (d == NULL || --d->refs > 0)
+	if (d == NULL)
 		return;
 	pb_free(&d->text);
 	free(d);

@@ -14,8 +14,7 @@
 struct dict;
 
 struct dict *dict_new(void);			/* NULL: out of memory */
-struct dict *dict_ref(struct dict *d);
-void	 dict_unref(struct dict *d);
+void	 dict_free(struct dict *d);			/* NULL is fine */
 
 uint64_t dict_hash(const struct dict *d, const uint8_t *s, size_t n);
 /* Index of a text in its escaped form, 0 = not there. */

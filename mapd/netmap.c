@@ -28,7 +28,7 @@ netmap_free(struct netmap *nm)
 	if (nm == NULL)
 		return;
 	view_unref(nm->cur);
-	dict_unref(nm->names);
+	dict_free(nm->names);
 	free(nm->ids);
 	free(nm);
 }

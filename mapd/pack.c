@@ -44,19 +44,6 @@ pb_free(struct pb *b)
 }
 
 void
-pb_shrink(struct pb *b)
-{
-	uint8_t *p;
-
-	if (b->n == 0) {
-		pb_free(b);
-	} else if ((p = realloc(b->p, b->n)) != NULL) {
-		b->p = p;
-		b->cap = b->n;
-	}
-}
-
-void
 pb_puts(struct pb *b, const char *s)
 {
 	pb_put(b, s, strlen(s));
@@ -144,12 +131,6 @@ pb_str(struct pb *b, const uint8_t *s, size_t n)
 		pb_varint(b, n);
 	}
 	pb_put(b, s, n);
-}
-
-void
-pb_cstr(struct pb *b, const char *s)
-{
-	pb_str(b, (const uint8_t *)s, strlen(s));
 }
 
 void

@@ -59,7 +59,6 @@ struct pb {
 };
 int	 pb_grow(struct pb *b, size_t more);	/* 0 / -1 */
 void	 pb_free(struct pb *b);
-void	 pb_shrink(struct pb *b);		/* capacity = length */
 static inline int
 pb_need(struct pb *b, size_t more)
 {
@@ -87,7 +86,6 @@ void	 pack_hex(char *out, const uint8_t *p, size_t n);		/* 2n lower-case digits,
 size_t	 pack_time_text(char *out, struct wtime t);			/* no NUL; at most TIME_TEXT_MAX */
 void	 pb_i64(struct pb *b, int64_t v);				/* decimal */
 void	 pb_str(struct pb *b, const uint8_t *escaped, size_t n);	/* as packed value */
-void	 pb_cstr(struct pb *b, const char *s);				/* packed; s needs no escaping */
 void	 pb_time(struct pb *b, struct wtime t);				/* packed */
 void	 pb_quote(struct pb *b, const char *s, size_t n);		/* JSON text, quoted and escaped */
 

@@ -39,7 +39,7 @@ peers_unref(struct peers *p)
 	if (p == NULL || --p->refs > 0)
 		return;
 	recset_unref(p->set);
-	dict_unref(p->dict);
+	dict_free(p->dict);
 	hash_free(&p->bykey);
 	hash_free(&p->byaddr);
 	hash_free(&p->byname);

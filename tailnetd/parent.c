@@ -502,6 +502,7 @@ tear_down(struct parent *p)
 	state_free(&p->state);
 	state_close(p->store);
 	buf_free(&p->last_status);
+	notify_free(p->notify);
 }
 
 static void

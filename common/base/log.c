@@ -83,12 +83,6 @@ log_get_level(void)
 }
 
 const char *
-log_procname(void)
-{
-	return logger.name;
-}
-
-const char *
 log_level_name(enum log_level level)
 {
 	return (unsigned)level <= LOG_L_DEBUG ? level_names[level] : "?";

@@ -19,7 +19,6 @@ void	 log_to_syslog(void);
 void	 log_to_sink(log_sink sink, void *arg);		/* children: over ipc */
 void	 log_set_level(enum log_level level);
 enum log_level log_get_level(void);
-const char *log_procname(void);
 const char *log_level_name(enum log_level level);		/* "error" "warn" "info" "debug" */
 int	 log_level_parse(const char *s, enum log_level *out);	/* 0, or -1 unknown */
 

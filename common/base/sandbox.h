@@ -68,8 +68,8 @@ struct sandbox_opts {
 };
 
 /*
- * Enter the profile, in the start order of security.md 4 (chroot, chdir, groups, ids, proof, dumpable, PDEATHSIG,
- * rlimits, no_new_privs, Landlock, seccomp).  Returns the set of layers in force; on failure of a required layer logs
+ * Enter the profile, in the start order of security.md 4 (bounding set, chroot, chdir, groups, ids, proof, dumpable, PDEATHSIG,
+ * capabilities, rlimits, no_new_privs, Landlock, seccomp).  Returns the set of layers in force; on failure of a required layer logs
  * which one and why and returns -1 (the caller exits EXIT_SANDBOX).  Best effort: goes on without it, except
  * that ids once asked for are always dropped.
  */

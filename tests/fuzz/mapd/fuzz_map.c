@@ -266,7 +266,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 	}
 out:
-	dict_unref(d);
+	dict_free(d);
 	ingest_free(g);
 	netmap_free(nm);
 	return 0;

@@ -48,7 +48,6 @@ test_levels_and_errno(void **state)
 	log_debug("d%d", 1);
 	assert_int_equal(s.lines, 3);
 	assert_int_equal(log_get_level(), LOG_L_DEBUG);
-	assert_string_equal(log_procname(), "unit");
 }
 
 static void
