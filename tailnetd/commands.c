@@ -441,6 +441,7 @@ run_server_key(struct cclient *cc, char **args, int n)
 {
 	struct client_event e = { .type = CE_ACCEPT_KEY };
 	enum pin_source source;
+	char key[KEY_SHORT_MAX];
 
 	if (n == 0) {
 		server_key_json(cc->p, &cc->out);
@@ -462,7 +463,7 @@ run_server_key(struct cclient *cc, char **args, int n)
 		cclient_error(cc, "invalid", "expected mkey: and 64 hex digits");
 		return;
 	}
-	log_warnx("server key accepted by uid %u", (unsigned)cc->uid);
+	log_warnx("server key %s accepted by uid %u", key_short(KEY_MACHINE, &e.u.accept, key), (unsigned)cc->uid);
 	parent_event(cc->p, &e);
 	cclient_ok(cc);
 }

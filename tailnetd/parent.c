@@ -183,7 +183,7 @@ check_auth_key(const struct parent *p)
 static int
 open_state(struct parent *p)
 {
-	char err[600];
+	char err[600], key[KEY_SHORT_MAX];
 	enum state_result r;
 
 	if ((p->keys = keyring_new()) == NULL) {
@@ -200,7 +200,8 @@ open_state(struct parent *p)
 		return EXIT_UNUSABLE;
 	}
 	if (r == STATE_FRESH)
-		log_info("this machine is new to %s: machine key made", p->cfg.control_url);
+		log_info("this machine is new to %s: machine key %s made", p->cfg.control_url,
+		    key_short(KEY_MACHINE, keyring_public(p->keys, SLOT_MACHINE), key));
 	if (r == STATE_RECOVERED)
 		(void)health_raise(&p->health, HEALTH_STATE_RECOVERED,
 		    "the state file was damaged; its previous version is in use");

@@ -2,7 +2,9 @@
 # Copyright (c) 2026 The tailnetd authors
 """The server's key (behaviours.md 1)."""
 import json
+import os
 import time
+from base64 import b64encode
 
 import pytest
 from controlserver import HOLD, Reply
@@ -178,6 +180,7 @@ def test_changed_server_key_is_refused_until_accepted(server, make_daemon):
     s = d.wait_sync()
     assert s["serverKey"] == new and not any(h["code"] == "server-key-changed" for h in s["health"])
     assert d.ctl("server-key")["source"] == "accepted"
+    assert "server key mkey [%s] accepted by uid %d" % (b64encode(bytes.fromhex(new[5:])).decode()[:5], os.getuid()) in d.log()
     assert server.log.count("handshake", since=mark)
     # The pin and the node survive a restart.
     node = s["nodeKey"]
