@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The tailnetd authors
 """The process model (behaviours.md 25): keys, sandbox, children that die or lie."""
 import os
+import pwd
 import random
 import signal
 import threading
@@ -115,40 +116,40 @@ def test_auth_key_is_authds_alone_and_not_for_long(server, make_daemon):
     assert not memory_hits(d.pid, [GOOD.encode()])
 
 
+def locked_in(d, name, user):
+    """The kernel's word for what a child is and has."""
+    proc = d.process(name)
+    pid, account = proc["pid"], pwd.getpwnam(user)
+    assert status_field(pid, "Uid").split() == [str(account.pw_uid)] * 4
+    assert status_field(pid, "Gid").split() == [str(account.pw_gid)] * 4
+    assert status_field(pid, "Groups").split() in ([], [str(account.pw_gid)])
+    assert status_field(pid, "NoNewPrivs") == "1"
+    assert status_field(pid, "Seccomp") == "2"
+    assert int(status_field(pid, "CapEff"), 16) == 0 and int(status_field(pid, "CapPrm"), 16) == 0
+    assert os.stat("/proc/%d/root" % pid).st_ino == os.stat(d.conf["chroot-dir"]).st_ino
+    assert os.listdir("/proc/%d/root" % pid) == []
+    with open("/proc/%d/environ" % pid, "rb") as f:
+        assert f.read() == b""
+    assert proc["uid"] == account.pw_uid
+    links = set(open_files(pid)) - set(d.logs if SANITIZED else ())  # reports of the sanitizers
+    assert all(x == "/dev/null" or x.startswith(("socket:", "anon_inode:", "pipe:")) for x in links), links
+    assert set(proc["sandbox"]) == LAYERS, proc
+
+
 @pytest.mark.root
 @pytest.mark.rows("PRIV-02")
 def test_children_are_locked_in(server, make_daemon):
     server.on_register = lambda req: HOLD
     d = make_daemon(server, auth_key=GOOD)
     server.log.wait("register")
-    pids = {"authd": d.child("authd")}
+    locked_in(d, "authd", "_tailnetd_auth")
     server.on_register = None
     d.ctl("login")
     d.wait_sync()
-    procs = d.processes()
-    pids["mapd"] = procs["mapd"]["pid"]
-    import pwd
-    for name, user in (("authd", "_tailnetd_auth"), ("mapd", "_tailnetd_map")):
-        pid = pids[name]
-        if not alive(pid):
-            continue
-        uid = pwd.getpwnam(user).pw_uid
-        assert status_field(pid, "Uid").split() == [str(uid)] * 4
-        assert status_field(pid, "Gid").split() == [str(pwd.getpwnam(user).pw_gid)] * 4
-        assert status_field(pid, "Groups").split() in ([], [str(pwd.getpwnam(user).pw_gid)])
-        assert status_field(pid, "NoNewPrivs") == "1"
-        assert status_field(pid, "Seccomp") == "2"
-        assert int(status_field(pid, "CapEff"), 16) == 0 and int(status_field(pid, "CapPrm"), 16) == 0
-        assert os.stat("/proc/%d/root" % pid).st_ino == os.stat(d.conf["chroot-dir"]).st_ino
-        assert os.listdir("/proc/%d/root" % pid) == []
-        with open("/proc/%d/environ" % pid, "rb") as f:
-            assert f.read() == b""
-        assert procs[name]["uid"] == uid
-        links = set(open_files(pid)) - set(d.logs if SANITIZED else ())  # reports of the sanitizers
-        assert all(x == "/dev/null" or x.startswith(("socket:", "anon_inode:", "pipe:")) for x in links), links
-        assert set(procs[name]["sandbox"]) == LAYERS, procs[name]
-    assert procs["tailnetd"]["pid"] == d.pid and procs["tailnetd"]["uid"] == 0
-    assert set(procs["tailnetd"]["sandbox"]) == LAYERS - {"uid", "chroot", "pdeathsig"}, procs["tailnetd"]
+    locked_in(d, "mapd", "_tailnetd_map")
+    parent = d.process("tailnetd")
+    assert parent["pid"] == d.pid and parent["uid"] == 0
+    assert set(parent["sandbox"]) == LAYERS - {"uid", "chroot", "pdeathsig"}, parent
     # Where a layer cannot be had, `best-effort` goes on without it and says so; else nothing is missing.
     assert any(h["code"] == "sandbox-degraded" for h in d.status()["health"]) == (d.conf["sandbox"] == "best-effort")
 
