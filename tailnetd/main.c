@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/stat.h>
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 #include <json-c/json.h>
 #include <sodium.h>
 
+#include "daemon.h"
 #include "exits.h"
 #include "log.h"
 #include "notify.h"
@@ -45,6 +48,17 @@ check_only(const struct config *c, int print)
 	return EXIT_OK;
 }
 
+/* For a reload: a daemon's directory is the root.  Links stay what they are, for they may lead elsewhere then. */
+static const char *
+from_root(const char *path)
+{
+	char dir[1024], *whole;
+
+	if (path[0] == '/' || getcwd(dir, sizeof(dir)) == NULL || asprintf(&whole, "%s/%s", dir, path) == -1)
+		return path;
+	return whole;
+}
+
 /* The environment may name keys and sockets: nothing below needs it (security.md D11, D14). */
 static void
 empty_environment(void)
@@ -62,6 +76,8 @@ main(int argc, char **argv)
 	int ch, check = 0, verbose = 0;
 	char err[600];
 
+	/* Directories are made with the modes that they are to have (interface.md 2), whatever mask we were started with. */
+	umask(022);
 	p.conf_path = PATH_SYSCONFDIR "/tailnetd.conf";
 	log_init("tailnetd", LOG_L_INFO);
 	sandbox_harden_process();
@@ -93,9 +109,12 @@ main(int argc, char **argv)
 	if ((p.notify = notify_new()) == NULL)
 		fatal(EXIT_STARTUP, "start");
 	empty_environment();
+	p.ready_fd = -1;
 	if (!p.foreground) {
-		log_to_syslog();
-		if (!notify_wanted(p.notify) && daemon(0, 0) == -1)
+		/* What goes wrong at the start is told to whoever starts it by hand, too. */
+		log_to_syslog(!notify_wanted(p.notify));
+		p.conf_path = from_root(p.conf_path);
+		if (!notify_wanted(p.notify) && (p.ready_fd = daemonise()) == -1)
 			fatal(EXIT_STARTUP, "daemon");
 	}
 	return parent_run(&p);

@@ -15,7 +15,8 @@
 #include "timefmt.h"
 
 struct notify {
-	int fd; /* -1: nobody to tell */
+	int fd;     /* -1: nobody to tell */
+	int wanted; /* NOTIFY_SOCKET is set, whatever became of it */
 	uint64_t watchdog_ms;
 };
 
@@ -49,6 +50,7 @@ notify_new(void)
 
 	if (n == NULL)
 		return NULL;
+	n->wanted = path != NULL;
 	n->fd = path != NULL ? open_socket(path) : -1;
 	if (n->fd != -1 && usec != NULL && text_to_i64(usec, strlen(usec), 2000, INT64_MAX / 2, &us) == 0)
 		n->watchdog_ms = (uint64_t)us / 2000;
@@ -70,7 +72,7 @@ notify_free(struct notify *n)
 int
 notify_wanted(const struct notify *n)
 {
-	return n->fd != -1;
+	return n->wanted;
 }
 
 uint64_t

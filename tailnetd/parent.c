@@ -2,6 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -17,6 +18,7 @@
 
 #include "cache.h"
 #include "control.h"
+#include "daemon.h"
 #include "doctor.h"
 #include "exits.h"
 #include "log.h"
@@ -127,6 +129,21 @@ check_privilege(const struct parent *p)
 	return -1;
 }
 
+static int
+is_empty(const char *dir)
+{
+	const struct dirent *e;
+	DIR *d = opendir(dir);
+	int n = 0;
+
+	if (d == NULL)
+		return 0;
+	while ((e = readdir(d)) != NULL)
+		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+	closedir(d);
+	return n == 0;
+}
+
 /* The children's root: empty, root's, nobody can write there. */
 static int
 check_chroot(const struct parent *p)
@@ -140,7 +157,8 @@ check_chroot(const struct parent *p)
 		log_error("chroot-dir %s", dir);
 		return -1;
 	}
-	if (lstat(dir, &st) == -1 || !S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0) {
+	if (lstat(dir, &st) == -1 || !S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0 ||
+	    !is_empty(dir)) {
 		log_errorx("chroot-dir %s must be an empty directory of root's that nobody else can write: chown root, "
 			   "chmod 555",
 		    dir);
@@ -531,6 +549,7 @@ parent_run(struct parent *p)
 	add_signals(p, &s, &ta);
 	control_start(p->control);
 	notify_ready(p->notify);
+	daemon_ready(p->ready_fd);
 	parent_simple_event(p, CE_START, 0);
 	event_base_dispatch(p->base);
 	tear_down(p);

@@ -46,6 +46,7 @@ struct parent {
 	const char	*conf_path;
 	struct config	 cfg;
 	int		 foreground, root;
+	int		 ready_fd;		/* daemon.h */
 	struct ids	 ids;
 	unsigned	 layers;		/* of our own sandbox */
 	struct wtime	 started;

@@ -57,9 +57,9 @@ log_init(const char *name, enum log_level level)
 }
 
 void
-log_to_syslog(void)
+log_to_syslog(int stderr_too)
 {
-	openlog(logger.name, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	openlog(logger.name, LOG_PID | LOG_NDELAY | (stderr_too ? LOG_PERROR : 0), LOG_DAEMON);
 	log_to_sink(sink_syslog, NULL);
 }
 

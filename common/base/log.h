@@ -15,7 +15,7 @@ typedef void (*log_sink)(void *arg, enum log_level level, const char *text);
 
 /* Start logging as process `name` (a string that outlives the process).  Default sink: stderr, `name[pid]: level: text`. */
 void	 log_init(const char *name, enum log_level level);
-void	 log_to_syslog(void);
+void	 log_to_syslog(int stderr_too);
 void	 log_to_sink(log_sink sink, void *arg);		/* children: over ipc */
 void	 log_set_level(enum log_level level);
 enum log_level log_get_level(void);
