@@ -466,8 +466,8 @@ supervise_config(struct supervisor *s)
 	struct child *all[] = { &s->authd, &s->mapd };
 	size_t i;
 
-	for (i = 0; i < 2; i++)
-		if (listens(all[i]))
+	for (i = 0; i < 2; i++) /* also to one that is not ready yet: it has the old one */
+		if (listens(all[i]) || (all[i]->phase == CHILD_STARTING && all[i]->ipc != NULL))
 			send_config(all[i]);
 }
 

@@ -259,6 +259,25 @@ metrics_and_gone(void **state)
 	ps_run(r->s);
 }
 
+/* interface.md 1: a reload is applied whole, also by a child that has the old configuration and is not ready yet. */
+static void
+reload_while_a_child_starts(void **state)
+{
+	struct rig *r = *state;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		(void)sent(r->raw[i], IPC_CONFIG);
+		child_of(r, i)->phase = CHILD_STARTING;
+	}
+	supervise_config(r->s->p.sup);
+	ps_run(r->s);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(sent(r->raw[i], IPC_CONFIG), 1);
+		child_of(r, i)->phase = CHILD_READY;
+	}
+}
+
 int
 main(void)
 {
@@ -270,6 +289,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(many_urls, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(metrics_and_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(reload_while_a_child_starts, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("dispatch", tests, NULL, NULL);
