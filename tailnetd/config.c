@@ -26,7 +26,7 @@ struct reader {
 	unsigned line;
 	char *err;
 	size_t errsize;
-	uint64_t seen; /* bit per keyword of the table */
+	unsigned seen[CONFIG_KEYWORDS_MAX]; /* where each keyword of the table was; 0 = nowhere */
 };
 
 static int complain(const struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -116,9 +116,9 @@ parse_line(struct reader *r, char *line, struct config *c)
 		text_sanitize(words[0], strlen(words[0]), safe, sizeof(safe));
 		return complain(r, "unknown keyword \"%s\"", safe);
 	}
-	if (r->seen & (1ULL << i))
-		return complain(r, "%s is given twice", kw->name);
-	r->seen |= 1ULL << i;
+	if (r->seen[i] != 0)
+		return complain(r, "%s is given twice, first in line %u", kw->name, r->seen[i]);
+	r->seen[i] = r->line;
 	if (n < 2)
 		return complain(r, "%s needs a value: %s", kw->name, kw->expects);
 	if (n > 2 && !kw->list)
@@ -128,12 +128,25 @@ parse_line(struct reader *r, char *line, struct config *c)
 	return 0;
 }
 
+/* A complaint about the whole is one about the line of that keyword, or the last one if it is not there. */
+static void
+go_to(struct reader *r, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; config_keywords[i].name != NULL; i++)
+		if (strcmp(config_keywords[i].name, name) == 0 && r->seen[i] != 0)
+			r->line = r->seen[i];
+	if (r->line == 0)
+		r->line = 1;
+}
+
 int
 config_parse(const char *name, const char *text, size_t n, struct config *out, char *err, size_t errsize)
 {
-	struct reader r = { name, 0, err, errsize, 0 };
+	struct reader r = { name, 0, err, errsize, { 0 } };
 	struct config c;
-	const char *end = text + n;
+	const char *end = text + n, *about;
 	char line[2048], why[300] = "";
 	int rv = -1;
 
@@ -159,8 +172,9 @@ config_parse(const char *name, const char *text, size_t n, struct config *out, c
 			goto out;
 		text += len + (nl != NULL);
 	}
-	if (config_finish(&c, why, sizeof(why)) == -1) {
-		snprintf(err, errsize, "%s: %s", name, why);
+	if (config_finish(&c, &about, why, sizeof(why)) == -1) {
+		go_to(&r, about);
+		complain(&r, "%s", why);
 		goto out;
 	}
 	*out = c;

@@ -438,6 +438,8 @@ const struct keyword config_keywords[] = {
 	{ "map-watchdog", "seconds from 1 to 3600", parse_number, print_number, AT(map_watchdog), NULL, 1, 3600, 0, 0 },
 	{ 0 },
 };
+_Static_assert(sizeof(config_keywords) / sizeof(config_keywords[0]) <= CONFIG_KEYWORDS_MAX,
+    "a reader has a place for each");
 
 void
 config_defaults(struct config *c)
@@ -485,11 +487,12 @@ default_group(struct config *c)
 }
 
 int
-config_finish(struct config *c, char *why, size_t whysize)
+config_finish(struct config *c, const char **about, char *why, size_t whysize)
 {
 	struct ipc_addr a;
 
 	*why = '\0';
+	*about = "control-url";
 	default_group(c);
 	if (c->control_url[0] == '\0') {
 		snprintf(why, whysize, "control-url is missing");
@@ -500,10 +503,13 @@ config_finish(struct config *c, char *why, size_t whysize)
 	choose_ports(c);
 	if (!c->https && !c->host_is_private && key_is_zero(&c->server_key))
 		snprintf(why, whysize, "control-url: http to a public host needs `server-key`, or use https");
-	else if (c->clear_port == 0 && c->tls_port == 0)
+	else if (c->clear_port == 0 && c->tls_port == 0) {
+		*about = "transport";
 		snprintf(why, whysize,
 		    "transport tls: an http control-url on a private host has no TLS port; use https");
-	else if (c->best_effort == 0 && strlen(c->chroot_dir) >= IPC_PATH_MAX)
+	} else if (c->best_effort == 0 && strlen(c->chroot_dir) >= IPC_PATH_MAX) {
+		*about = "chroot-dir";
 		snprintf(why, whysize, "chroot-dir: longer than %d characters", IPC_PATH_MAX - 1);
+	}
 	return *why != '\0' ? -1 : 0;
 }

@@ -20,9 +20,10 @@ struct keyword {
 	int	 restart;	/* a change needs a restart, HUP refuses it */
 };
 extern const struct keyword config_keywords[];	/* ends with name NULL */
+#define CONFIG_KEYWORDS_MAX 64
 
 void	 config_defaults(struct config *c);
-/* What depends on several keywords: ports, the http rule, unsupported combinations.  0, or -1 with a reason. */
-int	 config_finish(struct config *c, char *why, size_t whysize);
+/* What depends on several keywords: ports, the http rule, unsupported combinations.  0, or -1 with a reason about that keyword. */
+int	 config_finish(struct config *c, const char **about, char *why, size_t whysize);
 
 #endif

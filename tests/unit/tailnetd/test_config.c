@@ -185,8 +185,10 @@ test_bad_values(void **unused)
 		snprintf(text, sizeof(text), URL "%s\n", cases[i].line);
 		bad(text, cases[i].want);
 	}
-	bad("", "t.conf: control-url is missing");
-	bad("login auto\n", "control-url is missing");
+	bad("", "t.conf:1: control-url is missing");
+	bad("login auto\n# that is all\n", "t.conf:2: control-url is missing");
+	bad("\ncontrol-url http://8.8.8.8\nlogin auto\n", "t.conf:2: control-url: http to a public host");
+	bad("control-url http://10.0.0.1\n\ntransport tls\nlogin auto\n", "t.conf:3: transport tls: ");
 	snprintf(text, sizeof(text), URL "exit-node %0300d\n", 1);
 	bad(text, "longer than 255 characters");
 	snprintf(text, sizeof(text), URL "exit-node %03000d\n", 1);
