@@ -226,7 +226,7 @@ follow_login(struct login *l)
 		wait = SILENCE_MS;
 		if (l->deadline_ms != 0 && l->deadline_ms - now < SILENCE_MS)
 			wait = (int)(l->deadline_ms - now);
-		if (l->watch.off < l->watch.len)
+		if (source_pending(&l->watch))
 			r = 1;
 		else if ((r = poll(&p, 1, wait)) == -1 && errno != EINTR)
 			return ctl_fail(l->c, CTL_ERROR, "poll: %s", strerror(errno));
@@ -304,6 +304,7 @@ cmd_login(struct ctl *c, int argc, char **argv)
 			l.deadline_ms = time_mono_ms() + (uint64_t)l.a.timeout_s * 1000;
 		else if (l.a.no_wait)
 			l.deadline_ms = time_mono_ms() + NO_WAIT_MS;
+		l.watch.deadline_ms = l.deadline_ms; /* also in the middle of an event */
 		rc = follow_login(&l);
 	}
 	source_close(&l.watch);

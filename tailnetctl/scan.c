@@ -87,6 +87,15 @@ source_fill(struct source *s)
 	return n > 0;
 }
 
+/* The line break behind the last value is nothing to read. */
+int
+source_pending(struct source *s)
+{
+	while (s->off < s->len && strchr(" \n\r\t", s->buf[s->off]) != NULL && s->buf[s->off] != '\0')
+		s->off++;
+	return s->off < s->len;
+}
+
 int
 source_peek(struct source *s)
 {

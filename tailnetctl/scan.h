@@ -28,6 +28,7 @@ struct source {
 void	 source_init(struct source *s, int fd, int timeout_ms);
 void	 source_close(struct source *s);		/* wipes and frees the buffer, closes fd */
 int	 source_fill(struct source *s);		/* 1 = there are bytes, 0 = end, -1 = err is set */
+int	 source_pending(struct source *s);	/* bytes but white space have been read and not yet taken */
 int	 source_peek(struct source *s);		/* next byte, or -1 at the end or on trouble */
 
 int	 scan_space(struct source *s);			/* skip white space; then as source_peek() */
