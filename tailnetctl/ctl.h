@@ -82,6 +82,8 @@ int	 ctl_show_ok(struct ctl *c, struct json_object *o);
 /* --- out.c --- */
 enum color { COLOR_NONE, COLOR_GOOD, COLOR_WARN, COLOR_BAD, COLOR_DIM };
 void	 out_safe(FILE *f, const char *s, size_t n);			/* text_sanitize() of any length */
+/* A piece of JSON text as it came, but for DEL and U+0080 to U+009F, which JSON takes raw and terminals obey.  *half: 0 at first. */
+void	 out_json(FILE *f, const char *s, size_t n, int *half);
 void	 out_color(const struct ctl *c, enum color color, const char *s);	/* s is made safe */
 /* "Label        value" with the label's column fixed; nothing is printed for an empty value. */
 void	 out_field(const struct ctl *c, const char *label, const char *value);

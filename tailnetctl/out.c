@@ -28,6 +28,34 @@ out_safe(FILE *f, const char *s, size_t n)
 	}
 }
 
+void
+out_json(FILE *f, const char *s, size_t n, int *half)
+{
+	const char *end = s + n, *run = s;
+
+	for (; s < end; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (*half) { /* 0xc2 was not printed yet */
+			*half = 0;
+			if (c >= 0x80 && c < 0xa0) {
+				fprintf(f, "\\u%04x", (unsigned)c);
+				run = s + 1;
+				continue;
+			}
+			fputc(0xc2, f);
+		}
+		if (c == 0x7f || c == 0xc2) {
+			fwrite(run, 1, (size_t)(s - run), f);
+			run = s + 1;
+			*half = c == 0xc2;
+			if (c == 0x7f)
+				fputs("\\u007f", f);
+		}
+	}
+	fwrite(run, 1, (size_t)(end - run), f);
+}
+
 static const char *
 color_code(enum color color)
 {

@@ -159,13 +159,15 @@ ctl_relay(const struct ctl *c, struct source *s)
 {
 	struct buf head;
 	size_t n;
-	int rc = CTL_OK, any = 0;
+	int rc = CTL_OK, any = 0, half = 0;
 
 	buf_init(&head, SNIFF);
 	while (source_fill(s) == 1) {
 		n = s->len - s->off;
 		buf_put(&head, s->buf + s->off, n < SNIFF - buf_len(&head) ? n : SNIFF - buf_len(&head));
-		if (!c->quiet && fwrite(s->buf + s->off, 1, n, c->out) != n)
+		if (!c->quiet)
+			out_json(c->out, s->buf + s->off, n, &half);
+		if (ferror(c->out))
 			break;
 		s->off = s->len;
 		any = 1;

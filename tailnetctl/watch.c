@@ -129,13 +129,16 @@ static int
 follow_json(struct follower *f, struct source *s)
 {
 	struct ctl *c = f->c;
+	int half = 0;
 
 	/* The first bytes tell an error from events. */
 	if (source_fill(s) == 1 && is_error_text(s))
 		return f->retrying ? CTL_SYNC : ctl_relay(c, s);
 	while (source_fill(s) == 1) {
 		f->seen = 1;
-		if (!c->quiet && (fwrite(s->buf + s->off, 1, s->len - s->off, c->out) == 0 || fflush(c->out) != 0))
+		if (!c->quiet)
+			out_json(c->out, s->buf + s->off, s->len - s->off, &half);
+		if (!c->quiet && fflush(c->out) != 0)
 			return CTL_ERROR;
 		s->off = s->len;
 	}

@@ -110,6 +110,31 @@ test_spans(void **state)
 	assert_string_equal(date_text(INT64_MAX, out), "?");
 }
 
+/* JSON as it comes, in two pieces cut anywhere: what a terminal would obey is escaped, the rest is as it was. */
+static void
+test_json_is_made_safe(void **state)
+{
+	static const char in[] =
+	    "{\"a\":\"x\x7f\xc2\x9by\xc2\x80\xc2\xa0\xc2\xbf\xc3\x9b\xe2\x82\x9b\xc2\x9f\x7f\xc2\xa9\"}\n";
+	static const char want[] =
+	    "{\"a\":\"x\\u007f\\u009by\\u0080\xc2\xa0\xc2\xbf\xc3\x9b\xe2\x82\x9b\\u009f\\u007f\xc2\xa9\"}\n";
+	size_t cut, size, n = sizeof(in) - 1;
+
+	(void)state;
+	for (cut = 0; cut <= n; cut++) {
+		char *text = NULL;
+		FILE *f = open_memstream(&text, &size);
+		int half = 0;
+
+		out_json(f, in, cut, &half);
+		out_json(f, in + cut, n - cut, &half);
+		fclose(f);
+		assert_int_equal(half, 0);
+		assert_string_equal(text, want);
+		free(text);
+	}
+}
+
 static void
 test_table(void **state)
 {
@@ -330,6 +355,7 @@ main(void)
 		cmocka_unit_test(test_command_table),
 		cmocka_unit_test(test_request_line),
 		cmocka_unit_test(test_spans),
+		cmocka_unit_test(test_json_is_made_safe),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_table_cuts_and_prints_in_blocks),
 		cmocka_unit_test(test_status_exit),
