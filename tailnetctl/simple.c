@@ -247,22 +247,48 @@ doctor_line(struct ctl *c, struct json_object *o)
 	return ok ? CTL_OK : CTL_ERROR;
 }
 
+/* Shown as it came, as a line, or not at all: the exit code is the same. */
+static int
+doctor_value(struct ctl *c, const struct buf *text)
+{
+	struct json_object *o = NULL, *e;
+	struct source mem;
+	int rc = CTL_OK, half = 0;
+
+	source_init(&mem, -1, -1);
+	mem.buf = (char *)buf_ptr(text);
+	mem.len = buf_len(text);
+	if (c->json && !c->quiet) {
+		out_json(c->out, mem.buf, mem.len, &half);
+		fputc('\n', c->out);
+		fflush(c->out);
+	}
+	if (scan_json(&mem, &o) != 1)
+		rc = ctl_lost(c, &mem);
+	else if (json_get_obj(o, "error", &e) == 1)
+		rc = c->json ? ctl_error_code(jstr(e, "code")) : ctl_answer_error(c, o);
+	else if (c->json || c->quiet)
+		rc = jbool(o, "ok") ? CTL_OK : CTL_ERROR;
+	else
+		rc = doctor_line(c, o);
+	json_object_put(o);
+	return rc;
+}
+
 static int
 doctor_lines(struct ctl *c, struct source *s)
 {
-	struct json_object *o, *e;
-	int r, rc = CTL_OK, any = 0;
+	struct buf text;
+	int r, one, rc = CTL_OK, any = 0;
 
-	while ((r = scan_json(s, &o)) == 1) {
-		if (json_get_obj(o, "error", &e) == 1)
-			rc = ctl_answer_error(c, o);
-		else if (c->quiet)
-			rc = jbool(o, "ok") ? rc : CTL_ERROR;
-		else if (doctor_line(c, o) != CTL_OK)
-			rc = CTL_ERROR;
-		json_object_put(o);
+	buf_init(&text, SCAN_VALUE_MAX);
+	while ((r = scan_value(s, &text)) == 1) {
+		if ((one = doctor_value(c, &text)) != CTL_OK)
+			rc = one;
+		buf_reset(&text);
 		any = 1;
 	}
+	buf_free(&text);
 	return r == -1 || !any ? ctl_lost(c, s) : rc;
 }
 
@@ -277,7 +303,7 @@ cmd_doctor(struct ctl *c, int argc, char **argv)
 		return ctl_usage(c, "doctor");
 	if ((rc = ctl_ask_words(c, &s, "doctor", 0, NULL)) != CTL_OK)
 		return rc;
-	rc = c->json && !c->quiet ? ctl_relay(c, &s) : doctor_lines(c, &s);
+	rc = doctor_lines(c, &s);
 	source_close(&s);
 	return rc;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
 """The command doctor (interface.md 8): every step one by one, and nothing else changes by it."""
+import json
 import os
 import signal
 import socket
@@ -173,8 +174,13 @@ def test_tailnetctl(server, daemon):
     server.on_key = lambda req: Reply(500, b"x")
     r = daemon.tailnetctl("doctor")
     assert r.returncode == 1 and r.stdout.splitlines()[-1].startswith("FAILED")
-    assert daemon.tailnetctl("-q", "doctor").returncode == 1
-    assert daemon.tailnetctl("-j", "doctor").stdout.count('"name"') == 4
+    q, j = daemon.tailnetctl("-q", "doctor"), daemon.tailnetctl("-j", "doctor")
+    assert (q.returncode, q.stdout, q.stderr) == (1, "", "")
+    assert j.returncode == 1 and j.stderr == "" and [json.loads(x)["ok"] for x in j.stdout.splitlines()] == [True] * 3 + [False]
+    daemon.ctl("pause")  # an error of the daemon's
+    for flags, out in (([], False), (["-q"], False), (["-j"], True)):
+        r = daemon.tailnetctl(*flags, "doctor")
+        assert r.returncode == 1 and ("paused" in r.stdout) == out, (flags, r)
 
 
 @pytest.mark.rows("PAU-01")
