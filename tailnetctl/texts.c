@@ -89,17 +89,19 @@ text_print(struct ctl *c, struct source *s)
 	return text_answer(c, s, c->out, tail);
 }
 
+/* empty_ok: no answer at all is one.  Elsewhere the daemon has died, and `wg syncconf` is not to hear that there are no peers. */
 static int
-text_command(struct ctl *c, const char *verb, int argc, char **argv)
+text_command(struct ctl *c, const char *verb, int argc, char **argv, int empty_ok)
 {
 	struct source s;
 	int rc;
 
 	if ((rc = ctl_ask_words(c, &s, verb, argc, argv)) != CTL_OK)
 		return rc;
-	if (c->json || c->quiet)
-		/* A text may be empty: no peers, no lines. */
-		rc = source_fill(&s) == 0 ? CTL_OK : ctl_relay(c, &s);
+	if (source_fill(&s) == 0)
+		rc = empty_ok ? CTL_OK : ctl_lost(c, &s);
+	else if (c->json || c->quiet)
+		rc = ctl_relay(c, &s);
 	else
 		rc = text_print(c, &s);
 	source_close(&s);
@@ -117,7 +119,7 @@ cmd_wgconf(struct ctl *c, int argc, char **argv)
 		return ctl_usage(c, "wgconf");
 	if (argc == 1 && word_match(argv[0], words, 1, sizeof(words[0]), "argument", err, sizeof(err)) != 0)
 		return ctl_fail(c, CTL_USAGE, "%s", err);
-	return text_command(c, "wgconf", argc, args);
+	return text_command(c, "wgconf", argc, args, 0);
 }
 
 int
@@ -125,7 +127,7 @@ cmd_hosts(struct ctl *c, int argc, char **argv)
 {
 	if (argc != 0)
 		return ctl_usage(c, "hosts");
-	return text_command(c, "hosts", argc, argv);
+	return text_command(c, "hosts", argc, argv, 1);
 }
 
 /* The old file stays until the whole of the new one is on the disk. */
@@ -166,7 +168,7 @@ cmd_metrics(struct ctl *c, int argc, char **argv)
 	int rc;
 
 	if (argc == 0)
-		return text_command(c, "metrics", 0, NULL);
+		return text_command(c, "metrics", 0, NULL, 0);
 	if (argc != 2 || strcmp(argv[0], "-o") != 0)
 		return ctl_usage(c, "metrics");
 	if ((rc = ctl_ask_words(c, &s, "metrics", 0, NULL)) != CTL_OK)

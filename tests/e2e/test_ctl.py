@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
 """tailnetctl against the daemon (interface.md 8): what is waited for and for how long, and what reaches a terminal."""
+import contextlib
 import json
 import os
 import pty
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -123,14 +126,38 @@ def test_on_a_terminal(server, make_daemon):
     assert events[1]["netmap"]["Domain"] == odd
 
 
+def test_no_answer(tmp_path):
+    """A daemon that dies has not said that there is nothing: only hosts and peers may be empty."""
+    path = str(tmp_path / "sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(5)
+
+        def hang_up():
+            with contextlib.suppress(OSError):
+                while True:
+                    c, _ = listener.accept()
+                    c.recv(4096)
+                    c.close()
+        threading.Thread(target=hang_up, daemon=True).start()
+        for verb, want in (("wgconf", 1), ("metrics", 1), ("status", 1), ("netmap", 1), ("pause", 1), ("doctor", 1), ("wait", 3),
+                           ("watch", 3), ("hosts", 0), ("peers", 0)):
+            for flags in ([], ["-j"], ["-q"]):
+                p = subprocess.run([os.path.join(BIN, "tailnetctl"), "-s", path] + flags + [verb], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=20)
+                assert p.returncode == want, (flags, verb, p)
+                assert bool(p.stderr) == (want != 0 and "-q" not in flags), (flags, verb, p)
+        listener.shutdown(socket.SHUT_RDWR)
+
+
 def test_watch_netmap_comes_back(server, daemon):
     """Over the end of mapd, and says so; it gives up when the daemon does not come back."""
     p = begin(daemon, "watch", "netmap")
-    until(lambda: "netmap" in p.stdout.readline())
+    until(lambda: "  netmap  " in p.stdout.readline())
     daemon.kill("mapd")
-    daemon.wait_sync()
+    until(lambda: "  netmap  " in p.stdout.readline())  # it is back, and has the map
     server.map().send({"Domain": "again."})
-    until(lambda: "delta" in p.stdout.readline() or None)
+    until(lambda: "  delta  " in p.stdout.readline())
     assert daemon.stop() == 0
     code, _, err = end(p, timeout=60)
     assert code == 3 and err.count("connecting again") >= 2 and "does not come back" in err
