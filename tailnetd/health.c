@@ -4,6 +4,10 @@
 #include <string.h>
 
 #include "health.h"
+#include "log.h"
+#include "timefmt.h"
+
+#define TOLD_MS 60000
 
 static const struct {
 	const char *name, *severity;
@@ -38,6 +42,21 @@ health_raise(struct health *h, enum health_code c, const char *text)
 		return 0;
 	h->h[c].on = 1;
 	snprintf(h->h[c].text, sizeof(h->h[c].text), "%s", text);
+	return 1;
+}
+
+/* A server can have it come and go as fast as it likes: the log hears of it once a minute. */
+int
+health_tell(struct health *h, enum health_code c, const char *text)
+{
+	uint64_t now = time_mono_ms();
+
+	if (!health_raise(h, c, text))
+		return 0;
+	if (h->h[c].told_ms == 0 || now - h->h[c].told_ms >= TOLD_MS) {
+		h->h[c].told_ms = now;
+		log_warnx("%s: %s", health_name(c), text);
+	}
 	return 1;
 }
 

@@ -294,7 +294,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	t->s->tick_boot = boot;
 	supervise_look(t->p->sup);
 	if (time_wall().sec < BUILD_SECOND
-		? health_raise(&t->p->health, HEALTH_CLOCK_WRONG, "the clock is earlier than this program's release")
+		? health_tell(&t->p->health, HEALTH_CLOCK_WRONG, "the clock is earlier than this program's release")
 		: health_clear(&t->p->health, HEALTH_CLOCK_WRONG))
 		status_changed(t->p);
 }
@@ -443,7 +443,7 @@ enter_sandbox(struct parent *p)
 		return -1;
 	p->layers = (unsigned)layers;
 	if (p->cfg.best_effort)
-		(void)health_raise(&p->health, HEALTH_SANDBOX_DEGRADED,
+		(void)health_tell(&p->health, HEALTH_SANDBOX_DEGRADED,
 		    p->root ? "sandbox best-effort: a layer that is missing is not fatal"
 			    : "sandbox best-effort without root: no separate users and no chroot");
 	return 0;

@@ -164,13 +164,16 @@ def test_expired_self_is_not_for_approval(server, make_daemon):
     d = make_daemon(server, auth_key=GOOD, on_expiry="wait")
     d.wait_sync()
     node = server.node()
-    node.extra = {"Expired": True, "MachineAuthorized": False, "KeyExpiry": stamp(-3600)}
-    server.map().send({"Node": node.json(server.tailnet.domain)})
-    s = d.wait(lambda s: s["keyExpired"])
-    assert s["state"] == "state:not-authenticated"
-    node.extra = {"KeyExpiry": ZERO_TIME}
-    server.map().send({"Node": node.json(server.tailnet.domain)})
-    d.wait(lambda s: s["state"] == "state:synchronized" and not s["keyExpired"])
+    for _ in range(3):
+        node.extra = {"Expired": True, "MachineAuthorized": False, "KeyExpiry": stamp(-3600)}
+        server.map().send({"Node": node.json(server.tailnet.domain)})
+        s = d.wait(lambda s: s["keyExpired"])
+        assert s["state"] == "state:not-authenticated"
+        node.extra = {"KeyExpiry": ZERO_TIME}
+        server.map().send({"Node": node.json(server.tailnet.domain)})
+        d.wait(lambda s: s["state"] == "state:synchronized" and not s["keyExpired"])
+    # The log has it, too, but a server that goes on like this does not fill it.
+    assert d.log().count(" warn: node-key-expired: ") == 1 and "machine-not-approved" not in d.log()
 
 
 @pytest.mark.rows("PAU-01", "PAU-02")

@@ -173,6 +173,7 @@ def test_changed_server_key_is_refused_until_accepted(server, make_daemon):
     assert s["serverKey"] == old and not s["synced"]
     info = d.ctl("server-key")
     assert (info["serverKey"], info["offered"], info["source"]) == (old, new, "first-use")
+    assert d.log().count(" warn: server-key-changed: ") == 1
     mark = server.log.mark()
     with pytest.raises(CtlError):
         d.ctl("server-key accept nodekey:" + "1" * 64)

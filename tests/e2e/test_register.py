@@ -210,7 +210,7 @@ def test_approval_comes_by_the_map(server, make_daemon):
     server.tailnet.machine_auth = True
     d = make_daemon(server, auth_key=GOOD)
     s = d.wait_sync()
-    assert s["loggedIn"] and s["machineAuthorized"] is False
+    assert s["loggedIn"] and s["machineAuthorized"] is False and " warn: machine-not-approved: " in d.log()
     node = server.node()
     node.authorized = True
     server.map().send({"Node": node.json(server.tailnet.domain)})
