@@ -137,6 +137,8 @@ struct json_object *event_status(struct event *e);			/* NULL unless a status eve
 /* --- answers made readable, from any source: exit code --- */
 void	 status_print(struct ctl *c, struct json_object *st);
 int	 peers_print(struct ctl *c, struct source *s);
+void	 node_name(struct json_object *node, char *out, size_t outsize);	/* without the dot at the end; "-" for none */
+void	 node_addresses(struct json_object *node, const char *sep, char *out, size_t outsize);	/* without the lengths */
 int	 netmap_print(struct ctl *c, struct source *s);
 int	 events_print(struct ctl *c, struct source *s);
 int	 text_print(struct ctl *c, struct source *s);

@@ -40,7 +40,7 @@ array_has(struct json_object *a, const char *s)
 	return 0;
 }
 
-static void
+void
 node_addresses(struct json_object *node, const char *sep, char *out, size_t outsize)
 {
 	struct json_object *a, *v;
@@ -81,7 +81,7 @@ node_routes(struct json_object *node, const char *sep, char *out, size_t outsize
 	}
 }
 
-static void
+void
 node_name(struct json_object *node, char *out, size_t outsize)
 {
 	size_t n = strlcpy(out, jstr(node, "Name"), outsize);

@@ -65,11 +65,12 @@ static void
 show_machine(struct ctl *c, struct json_object *st)
 {
 	struct json_object *self, *user;
-	char text[600], list[400];
+	char text[600], name[150], list[400];
 
 	if (json_get_obj(st, "self", &self) == 1) {
-		jlist(self, "Addresses", "  ", list, sizeof(list));
-		snprintf(text, sizeof(text), "%.150s  %.400s", jstr(self, "Name"), list);
+		node_name(self, name, sizeof(name));
+		node_addresses(self, "  ", list, sizeof(list));
+		snprintf(text, sizeof(text), "%s  %s", name, list);
 		out_field(c, "This node", text);
 	}
 	if (json_get_obj(st, "user", &user) == 1) {

@@ -18,12 +18,13 @@
 	"{\"v\":1,\"state\":\"state:synchronized\",\"loggedIn\":true,\"synced\":true,\"netmapSource\":\"live\"," \
 	"\"peers\":2,\"url\":\"\"" more "}"
 #define EVENT(name, more) "{\"v\":1,\"seq\":1,\"time\":\"2026-11-23T15:00:00Z\",\"event\":\"" name "\"" more "}\n"
+#define SELF              ",\"self\":{\"Name\":\"n\\u001b[2Jx.\",\"Addresses\":[\"100.64.0.1/32\",\"fd7a::1/128\"]}"
 #define WORKING           "\"status\":{\"state\":\"state:authenticating\",\"loggedIn\":false,\"goal\":{}"
 
 static const struct {
 	const char *request, *answer;
 } script[] = {
-	{ "status\n", STATUS(",\"self\":{\"Name\":\"n\\u001b[2Jx\"}") "\n" },
+	{ "status\n", STATUS(SELF) "\n" },
 	{ "peers\n",
 	    "{\"ID\":1,\"Name\":\"one.\",\"Addresses\":[\"100.64.0.1/"
 	    "32\"],\"Online\":true}\n{\"ID\":2,\"Name\":\"two.\",\"LastSeen\":\"2026-01-01T00:00:00Z\"}\n" },
@@ -166,11 +167,11 @@ test_status(void **state)
 	(void)state;
 	assert_int_equal(run("stat", 0), CTL_OK);
 	assert_non_null(strstr(fx.out, "synchronized, 2 peers\n"));
-	assert_non_null(strstr(fx.out, "n\\x1b[2Jx"));
+	assert_non_null(strstr(fx.out, "This node     n\\x1b[2Jx  100.64.0.1  fd7a::1\n"));
 	assert_null(strchr(fx.out, '\x1b'));
 	assert_int_equal(run("status|--check", 0), CTL_OK);
 	assert_int_equal(run("status|--check", 1), CTL_OK);
-	assert_string_equal(fx.out, STATUS(",\"self\":{\"Name\":\"n\\u001b[2Jx\"}") "\n");
+	assert_string_equal(fx.out, STATUS(SELF) "\n");
 	assert_int_equal(run("status|--bogus", 0), CTL_USAGE);
 	assert_int_equal(run("status|x|y", 0), CTL_USAGE);
 }
