@@ -544,8 +544,11 @@ parent_run(struct parent *p)
 	signal(SIGPIPE, SIG_IGN);
 	p->started = time_wall();
 	p->started_ms = time_mono_ms();
-	if ((rv = set_up(p)) != EXIT_OK)
+	if ((rv = set_up(p)) != EXIT_OK) {
+		if (p->control != NULL)
+			control_free(p->control); /* nobody is going to answer there */
 		return rv;
+	}
 	add_signals(p, &s, &ta);
 	control_start(p->control);
 	notify_ready(p->notify);
