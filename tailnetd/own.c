@@ -41,6 +41,7 @@ collect_endpoints(struct parent *p, struct ipc_map_params *m)
 	unsigned i;
 	int n;
 
+	pick_port(p); /* `wgconf` has it, also where no endpoint is reported */
 	if (p->endpoints_set) {
 		memcpy(m->ep, p->set_ep, sizeof(m->ep));
 		m->n = p->nset_ep;
@@ -48,7 +49,6 @@ collect_endpoints(struct parent *p, struct ipc_map_params *m)
 		memcpy(m->ep, p->cfg.endpoints, sizeof(m->ep));
 		m->n = p->cfg.nendpoints;
 	} else if (p->cfg.endpoints_mode == EP_AUTO) {
-		pick_port(p);
 		n = endpoints_collect(own_listen_port(p), m->ep);
 		m->n = n > 0 ? (uint32_t)n : 0;
 	}

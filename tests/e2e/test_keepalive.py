@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The tailnetd authors
 """Keep-alives, the watchdog, lite updates (behaviours.md 15 and 16)."""
 import asyncio
+import re
 import struct
 import time
 
@@ -231,6 +232,29 @@ def test_changes_before_login(server, make_daemon):
     j = server.log.wait("lite").json
     assert j["Hostinfo"]["DeviceModel"] == "early" and j["Endpoints"] == ["192.0.2.3:9"]
     assert server.log.all("register")[0].json["Hostinfo"]["DeviceModel"] == "early"
+
+
+@pytest.mark.parametrize("endpoints", ["auto", "none", "192.0.2.1:9"])
+def test_listen_port_0(server, make_daemon, endpoints):
+    """One is picked, once, and told wherever a port is told; another one in the configuration is only that."""
+    d = make_daemon(server, auth_key=GOOD, listen_port=0, endpoints=endpoints)
+    d.wait_sync()
+
+    def port():
+        return int(re.search(r"^ListenPort = (\d+)$", d.text("wgconf"), re.M).group(1))
+    picked = port()
+    assert 1024 <= picked <= 65535 and "listen-port %d\n" % picked in d.state_text()
+    if endpoints == "auto":
+        assert all(e.endswith(":%d" % picked) for e in d.status()["endpoints"])
+    for configured in (0, 41700, 0):
+        d.conf["listen-port"] = configured
+        d.restart()
+        d.wait_sync()
+        assert port() == (configured or picked)
+    d.ctl("logout")
+    d.ctl("login auth-key=" + GOOD)
+    d.wait_sync()
+    assert port() == picked
 
 
 @pytest.mark.rows("LITE-05")
