@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <ctype.h>
 #include <grp.h>
 #include <stdio.h>
@@ -510,6 +513,10 @@ config_finish(struct config *c, const char **about, char *why, size_t whysize)
 	} else if (c->best_effort == 0 && strlen(c->chroot_dir) >= IPC_PATH_MAX) {
 		*about = "chroot-dir";
 		snprintf(why, whysize, "chroot-dir: longer than %d characters", IPC_PATH_MAX - 1);
+	} else if (strlen(c->control_socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+		*about = "control-socket";
+		snprintf(why, whysize, "control-socket: a socket's path has at most %zu characters",
+		    sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
 	}
 	return *why != '\0' ? -1 : 0;
 }

@@ -188,6 +188,10 @@ test_bad_values(void **unused)
 	bad("", "t.conf:1: control-url is missing");
 	bad("login auto\n# that is all\n", "t.conf:2: control-url is missing");
 	bad("\ncontrol-url http://8.8.8.8\nlogin auto\n", "t.conf:2: control-url: http to a public host");
+	snprintf(text, sizeof(text), URL "control-socket /%0106d\n", 0);
+	good(text);
+	snprintf(text, sizeof(text), URL "control-socket /%0107d\n", 0);
+	bad(text, "t.conf:2: control-socket: a socket's path has at most 107 characters");
 	bad("control-url http://10.0.0.1\n\ntransport tls\nlogin auto\n", "t.conf:3: transport tls: ");
 	snprintf(text, sizeof(text), URL "exit-node %0300d\n", 1);
 	bad(text, "longer than 255 characters");
