@@ -269,6 +269,7 @@ parent_event(struct parent *p, const struct client_event *e)
 	cache_update(p);
 	doctor_look(p->doctor);
 	derive_health(p);
+	tell_log(p);
 	status_changed(p);
 }
 

@@ -7,6 +7,7 @@
 
 #include "dispatch.h"
 #include "parent.h"
+#include "text.h"
 
 /* What authd is asked and what it answers: one operation at a time, one result for each (ipc/msgs.h). */
 
@@ -63,6 +64,23 @@ dispatch_reg_result_ok(const struct ipc_reg_result *r)
 	    (r->outcome != IPC_REG_URL || r->url_len > 0);
 }
 
+/* A server may say in its error what it was sent: everybody in the control group reads that, and the log does. */
+static void
+hide_auth_keys(struct parent *p, char *text)
+{
+	static const enum client_authkey which[] = { AUTHKEY_CONFIGURED, AUTHKEY_GIVEN };
+	char key[IPC_AUTHKEY_MAX + 1], ignored[400];
+	size_t len, i;
+
+	for (i = 0; *text != '\0' && i < sizeof(which) / sizeof(which[0]); i++) {
+		if (which[i] == AUTHKEY_CONFIGURED ? p->cfg.auth_key_file[0] == '\0' : p->auth_key == NULL)
+			continue;
+		if (parent_auth_key(p, which[i], key, sizeof(key), &len, ignored, sizeof(ignored)) == 0)
+			text_hide(text, key, len);
+		sodium_memzero(key, sizeof(key));
+	}
+}
+
 int
 dispatch_reg_result(void *arg, const struct ipc_msg *m)
 {
@@ -79,6 +97,7 @@ dispatch_reg_result(void *arg, const struct ipc_msg *m)
 	IPC_STR(r, profile_pic, pic);
 	IPC_STR(r, url, url);
 	IPC_STR(r, err, err);
+	hide_auth_keys(c->p, err);
 	if (r->outcome == IPC_REG_URL && !dispatch_url_ok(c->p, url))
 		return -1;
 	e.u.reg.outcome = (enum ipc_reg_outcome)r->outcome;

@@ -87,6 +87,13 @@ struct parent {
 	struct endpoints_watch *ep_watch;
 
 	struct health	 health;
+	struct {				/* what the log has heard (tell.c) */
+		enum client_state state;
+		int	 paused;
+		struct bucket rate;
+		uint64_t err_ms;
+		char	 err[IPC_ERR_MAX + 1];
+	} told;
 	struct control	*control;
 	struct watchers	*watchers;
 	struct doctor	*doctor;
@@ -112,6 +119,9 @@ void	 client_config_from(const struct parent *p, struct client_config *cc);
 void	 parent_wipe_auth_key(struct parent *p);
 /* The auth key for a register: explicit or from the file.  0, or -1 with a reason. */
 int	 parent_auth_key(struct parent *p, enum client_authkey which, char *out, size_t outsize, size_t *len, char *err, size_t errsize);
+
+/* tell.c: what happened, for the log */
+void	 tell_log(struct parent *p);
 
 /* own.c: our own state as it is reported to the server */
 void	 own_refresh(struct parent *p);			/* collect again; push what changed */

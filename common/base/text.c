@@ -100,6 +100,21 @@ text_sanitize(const char *s, size_t n, char *out, size_t outsize)
 	return o;
 }
 
+#define HIDE_MIN 8
+
+void
+text_hide(char *text, const char *secret, size_t n)
+{
+	size_t min = n < HIDE_MIN ? n : HIDE_MIN, len;
+
+	for (; *text != '\0'; text += len < min || len == 0 ? 1 : len) {
+		for (len = 0; len < n && text[len] == secret[len]; len++)
+			;
+		if (len >= min)
+			memset(text, '*', len);
+	}
+}
+
 int
 text_to_i64(const char *s, size_t n, int64_t min, int64_t max, int64_t *out)
 {

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <string.h>
+
+#include "log.h"
+#include "parent.h"
+
+/*
+ * What an operator finds in the log afterwards: each change of the state, and what went wrong (interface.md 9).  A server can have
+ * both as often as it likes, so there is a rate; what was left out is made up for by the next change that is told.
+ */
+#define RATE    1
+#define BURST   10
+#define ERR_MS  10000         /* between two errors */
+#define SAME_MS (10u * 60000) /* until the same one is told again */
+
+static void
+tell_state(struct parent *p)
+{
+	enum client_state state = client_state(&p->client);
+	uint64_t now = time_mono_ms();
+
+	if (state == p->told.state && p->client.paused == p->told.paused)
+		return;
+	if (p->told.rate.rate == 0)
+		bucket_init(&p->told.rate, RATE, BURST, now);
+	if (!bucket_take(&p->told.rate, now))
+		return;
+	log_info("%s -> %s%s", client_state_name(p->told.state), client_state_name(state),
+	    p->client.paused ? ", paused" : "");
+	p->told.state = state;
+	p->told.paused = p->client.paused;
+}
+
+static void
+tell_error(struct parent *p)
+{
+	const char *err;
+	int source = client_error(&p->client, &err);
+	uint64_t now = time_mono_ms(), since = now - p->told.err_ms;
+
+	if (source == -1 || source == SRC_STATE) /* a save that fails is told where it fails */
+		return;
+	if (p->told.err_ms != 0 && since < (strcmp(err, p->told.err) == 0 ? SAME_MS : ERR_MS))
+		return;
+	log_warnx("%s: %s", client_src_name((enum client_src)source), err);
+	strlcpy(p->told.err, err, sizeof(p->told.err));
+	p->told.err_ms = now;
+}
+
+void
+tell_log(struct parent *p)
+{
+	tell_error(p);
+	tell_state(p);
+}
