@@ -213,13 +213,15 @@ prepare_peers(struct apply *a, struct wtime now)
 static int64_t
 clock_delta(const struct apply *a, struct wtime now)
 {
+	struct netmap *nm = a->nm;
 	struct wtime t;
 	int64_t delta;
 
-	if (a->nm->origin != NULL)
-		return a->nm->clock_delta; /* that was the time when it came */
-	if (a->st->field[VF_CONTROLTIME] == NULL || !pk_time(a->st->field[VF_CONTROLTIME]->p, a->nm->names, &t))
-		return a->nm->clock_delta;
+	if (nm->origin != NULL)
+		return nm->clock_delta; /* that was the time when it came */
+	if (a->st->field[VF_CONTROLTIME] == NULL || !pk_time(a->st->field[VF_CONTROLTIME]->p, nm->names, &t))
+		return a->first && !a->st->keepalive && !nm->clock_said ? 0 : nm->clock_delta; /* MAP-06 */
+	nm->clock_said = 1;
 	delta = t.sec - now.sec;
 	return delta > CLOCK_SLACK || delta < -CLOCK_SLACK ? delta : 0;
 }

@@ -27,10 +27,16 @@ netmap_next_expiry(const struct netmap *nm, struct wtime now)
 		return INT64_MAX;
 	if (nm->rescan)
 		return now.sec;
-	if ((t = nm->cur->peers->next_expiry) == INT64_MAX)
-		return INT64_MAX;
+	if ((t = nm->cur->peers->next_expiry) == INT64_MAX) /* a clock that is set back takes marks away */
+		return nm->cur->peers->marked > 0 ? now.sec + PAST_BY : INT64_MAX;
 	t = t - nm->clock_delta + LATE_BY;
 	return t > now.sec ? t : now.sec + PAST_BY;
+}
+
+int
+netmap_expiry_due(const struct netmap *nm, struct wtime now)
+{
+	return nm->cur != NULL && (nm->rescan || nm->cur->peers->next_expiry <= now.sec + nm->clock_delta);
 }
 
 static int

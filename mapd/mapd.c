@@ -17,7 +17,7 @@
 #include "tls.h"
 
 #define EVENT_MAX      (512u * 1024)
-#define EXPIRY_RECHECK 3600 /* s: timers stay short whatever the expiry says (EXP-07) */
+#define EXPIRY_RECHECK 30 /* s: timers stay short whatever the expiry says (EXP-07), and the clock may be set (ERR-06) */
 #define CLOCK_NEAR     60   /* s */
 
 /* --- the session --- */
@@ -141,22 +141,29 @@ mapd_clock_check(struct mapd *m)
 {
 	int64_t by = clock_off() - m->clock_off;
 
-	if (by > CLOCK_NEAR || by < -CLOCK_NEAR)
-		netmap_clock_set(m->netmap);
+	if (by <= CLOCK_NEAR && by >= -CLOCK_NEAR)
+		return;
+	netmap_clock_set(m->netmap);
+	m->clock_off += by;
 }
 
+/* An earlier time is never put off: with a change every second the timer would not fire at all. */
 static void
 arm_expiry(struct mapd *m)
 {
 	struct wtime now = time_wall();
 	int64_t at = netmap_next_expiry(m->netmap, now), wait;
 	struct timeval tv = { 0, 0 };
+	uint64_t ms;
 
-	evtimer_del(m->expiry);
 	if (at == INT64_MAX)
-		return;
+		return; /* one that is armed finds nothing to do */
 	wait = at > now.sec ? at - now.sec : 1;
 	tv.tv_sec = (time_t)(wait < EXPIRY_RECHECK ? wait : EXPIRY_RECHECK);
+	ms = time_mono_ms() + (uint64_t)tv.tv_sec * 1000;
+	if (m->expiry_ms != 0 && m->expiry_ms <= ms)
+		return;
+	m->expiry_ms = ms;
 	evtimer_add(m->expiry, &tv);
 }
 
@@ -166,6 +173,12 @@ mapd_changed(struct mapd *m, const struct netmap_change *ch)
 	query_changed(m->query, ch);
 	report_change(m->report, ch);
 	cache_changed(m->cache, ch);
+	arm_expiry(m);
+}
+
+void
+mapd_unchanged(struct mapd *m)
+{
 	arm_expiry(m);
 }
 
@@ -184,11 +197,13 @@ expiry_due(int fd, short what, void *arg)
 {
 	struct mapd *m = arg;
 	struct netmap_change ch;
+	struct wtime now = time_wall();
 
 	(void)fd;
 	(void)what;
+	m->expiry_ms = 0;
 	mapd_clock_check(m);
-	if (netmap_expire(m->netmap, time_wall(), &ch) == 1)
+	if (netmap_expiry_due(m->netmap, now) && netmap_expire(m->netmap, now, &ch) == 1)
 		mapd_changed(m, &ch);
 	else
 		arm_expiry(m);

@@ -46,7 +46,8 @@ struct mapd {
 	struct pubkey		 node_key, machine_key;
 	struct ipc_map_params	 params;
 	struct event		*expiry;	/* netmap_next_expiry() */
-	int64_t			 clock_off;	/* seconds between our two clocks, when the server last told its own */
+	uint64_t		 expiry_ms;	/* when it fires; 0 = it is not armed */
+	int64_t			 clock_off;	/* seconds between our two clocks, when the server last told its own or the first was set */
 	struct buf		 event_text;	/* EVENT, chunk by chunk */
 	uint32_t		 event_total;
 };
@@ -64,6 +65,8 @@ void	 mapd_clock_told(struct mapd *m);
 void	 mapd_clock_check(struct mapd *m);
 /* After every change of the netmap: tell readers and parent, arm the expiry timer. */
 void	 mapd_changed(struct mapd *m, const struct netmap_change *ch);
+/* After a message that changed nothing: it may have said what time it is (E.12). */
+void	 mapd_unchanged(struct mapd *m);
 void	 mapd_drop_netmap(struct mapd *m);		/* forget it, and tell */
 /* To the parent, which tells every child when the candidates are to be tried (DIAL_TIMES). */
 void	 mapd_dial_plan(struct mapd *m, const struct ipc_dial_plan *plan);

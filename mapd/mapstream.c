@@ -246,6 +246,8 @@ apply(struct mapstream *s)
 	count(s, keepalive, rv == 1 && ch.full, bytes);
 	if (rv == 1)
 		mapd_changed(s->m, &ch);
+	else
+		mapd_unchanged(s->m);
 	if (!keepalive && !s->live) {
 		s->live = 1;
 		mapd_stream_report(s->m, IPC_STREAM_LIVE, 200, 0, "");

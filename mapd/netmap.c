@@ -132,7 +132,7 @@ netmap_session_begin(struct netmap *nm, const struct pubkey *node_key, const str
 	nm->in_session = 1;
 	nm->node_key = *node_key;
 	nm->machine_key = *machine_key;
-	nm->clock_delta = 0;
+	nm->clock_said = 0;
 	if (nm->source == IPC_SRC_LIVE)
 		nm->source = IPC_SRC_STALE;
 }
@@ -154,6 +154,7 @@ netmap_drop(struct netmap *nm)
 	nm->source = IPC_SRC_NONE;
 	nm->fresh = 1;
 	nm->clock_delta = 0;
+	nm->clock_said = 0;
 	nm->rescan = 0;
 	mem_trim();
 }
@@ -191,7 +192,7 @@ netmap_clock_delta(const struct netmap *nm)
 void
 netmap_clock_set(struct netmap *nm)
 {
-	nm->rescan |= nm->clock_delta != 0;
+	nm->rescan = 1;
 	nm->clock_delta = 0;
 }
 

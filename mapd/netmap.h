@@ -61,6 +61,7 @@ void	 netmap_clock_set(struct netmap *nm);	/* the local clock was set: the diffe
  * longer hold (E.12, EXP-08). 1 = the map changed (*ch filled), 0 = no change, -1 = out of memory.
  */
 int64_t	 netmap_next_expiry(const struct netmap *nm, struct wtime now);
+int	 netmap_expiry_due(const struct netmap *nm, struct wtime now);	/* netmap_expire() has something to look at */
 int	 netmap_expire(struct netmap *nm, struct wtime now, struct netmap_change *ch);
 
 #endif

@@ -219,6 +219,7 @@ static void
 count_in(struct peers *p, const struct node *n)
 {
 	p->online += (size_t)is_online(n);
+	p->marked += (n->state & NODE_OUR_MARK) != 0;
 	p->had_unsigned |= (n->state & NODE_UNSIGNED) != 0;
 	if ((n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO && !node_expired(n) &&
 	    n->key_expiry < p->next_expiry)
@@ -229,6 +230,7 @@ static void
 count_out(struct peers *p, const struct node *n)
 {
 	p->online -= (size_t)is_online(n);
+	p->marked -= (n->state & NODE_OUR_MARK) != 0;
 	if ((n->state & NODE_EXPIRY) && n->key_expiry == p->next_expiry)
 		p->stale_expiry = 1;
 }

@@ -20,6 +20,7 @@ struct peers {
 	struct hash	 bykey, byaddr, byname;	/* name: without the trailing dot, lower case */
 	size_t		 twins_key, twins_addr, twins_name;
 	size_t		 online;
+	size_t		 marked;		/* bear our mark (E.12) */
 	int		 had_unsigned;		/* there is or was a peer with UnsignedPeerAPIOnly */
 	int64_t		 next_expiry;		/* no living peer that is not marked expires before; INT64_MAX = none */
 	int		 stale_expiry;		/* next_expiry may be too early */

@@ -81,6 +81,7 @@ struct netmap {
 	int		 in_session;
 	struct pubkey	 node_key, machine_key;	/* of the session */
 	int64_t		 clock_delta;
+	int		 clock_said;		/* by this stream; before that it is what the one before said */
 	const struct netmap_origin *origin;	/* a cached map is being put back; else NULL */
 	int		 rescan;		/* marks must be looked at again */
 	int64_t		*ids;			/* of the last netmap_change */

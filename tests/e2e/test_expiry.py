@@ -159,6 +159,32 @@ def test_expired_peers_of_the_server(server, daemon):
     assert not a.get("Endpoints") and not a.get("HomeDERP")
 
 
+@pytest.mark.rows("EXP-08", "KA-05")
+def test_a_keepalive_says_what_time_it_is(server, daemon):
+    """Nothing else has to come for the peers to be judged by it."""
+    m = server.map()
+    m.send({"Peers": [make_peer(5, KeyExpiry=stamp(600))], "Domain": "a."})
+    daemon.wait_netmap(lambda n: n["Domain"] == "a." and not n["Peers"][0].get("Expired"))
+    for skew, expired in ((3600, True), (0, None)):
+        m.send({"KeepAlive": True, "ControlTime": stamp(skew)})
+        daemon.wait_netmap(lambda n, e=expired: n["Peers"][0].get("Expired") is e, timeout=5 * SLOW)
+
+
+@pytest.mark.rows("EXP-08")
+def test_expiry_in_a_busy_tailnet(server, daemon):
+    """Changes of other peers, one after the other without a pause, do not put it off."""
+    m = server.map()
+    m.send({"Peers": [make_peer(5, KeyExpiry=stamp(2)), make_peer(6)], "Domain": "a."})
+    daemon.wait_netmap(lambda n: n["Domain"] == "a.")
+    end = time.monotonic() + 25 * SLOW
+    online = False
+    while not daemon.ctl("peer 5").get("Expired"):
+        assert time.monotonic() < end
+        online = not online
+        m.send({"OnlineChange": {"6": online}})
+        time.sleep(0.1)
+
+
 @pytest.mark.rows("EXP-01", "EXP-08")
 def test_expired_self_is_not_for_approval(server, make_daemon):
     d = make_daemon(server, auth_key=GOOD, on_expiry="wait")

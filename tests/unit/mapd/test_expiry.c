@@ -141,9 +141,68 @@ test_server_clock(void **state)
 	assert_int_equal(netmap_expire(m->nm, at(T0), &ch), 1);
 	mt_peer(m, 2, "Expired", "true");
 	(void)netmap_next_expiry(m->nm, at(T0));
-	/* a new stream starts with no correction */
+	mt_free(m);
+}
+
+/* rows: EXP-06 MAP-06 */
+static void
+test_clock_and_streams(void **state)
+{
+	struct map_test *m = mt_new();
+	struct netmap_change ch;
+
+	(void)state;
+	mt_ok(m,
+	    "{" NODE_SELF ",'ControlTime':'2027-01-15T09:00:00Z','Peers':[" PEER("2", "2", "22",
+		EXPIRES("2027-01-15T08:30:00Z")) "]}");
+	mt_peer(m, 2, "Expired", "true");
+	/* while the old map is shown it is judged by the clock that it came with, however long the server is away */
 	mt_session(m);
+	mt_session(m);
+	assert_int_equal(netmap_clock_delta(m->nm), 3600);
+	assert_int_equal(netmap_expire(m->nm, at(T0 + 30), &ch), 0);
+	mt_peer(m, 2, "Expired", "true");
+	/* a new stream starts with no correction but that of its own keep-alives */
+	assert_int_equal(mt_msg(m, "{'KeepAlive':true,'ControlTime':'2027-01-15T10:00:00Z'}"), 0);
+	mt_ok(m, "{" NODE_SELF "}");
+	assert_int_equal(netmap_clock_delta(m->nm), 7200);
+	mt_session(m);
+	assert_int_equal(mt_msg(m, "{'KeepAlive':true}"), 0);
+	assert_int_equal(netmap_clock_delta(m->nm), 7200);
+	mt_ok(m, "{" NODE_SELF ",'Peers':[" PEER("2", "2", "22", EXPIRES("2027-01-15T08:30:00Z")) "]}");
 	assert_int_equal(netmap_clock_delta(m->nm), 0);
+	mt_peer(m, 2, "Expired", NULL);
+	mt_free(m);
+}
+
+/* rows: EXP-08 ERR-06 */
+static void
+test_what_there_is_to_look_at(void **state)
+{
+	struct map_test *m = mt_new();
+	struct netmap_change ch;
+
+	(void)state;
+	mt_ok(m, "{" NODE_SELF ",'Peers':[" PEER("2", "2", "22", "") "]}");
+	assert_true(netmap_next_expiry(m->nm, at(T0)) == INT64_MAX);
+	assert_false(netmap_expiry_due(m->nm, at(T0)));
+	mt_ok(m, "{'PeersChanged':[" PEER("2", "2", "22", EXPIRES("2027-01-15T08:30:00Z")) "]}");
+	assert_false(netmap_expiry_due(m->nm, at(T0 + 1799)));
+	assert_true(netmap_expiry_due(m->nm, at(T0 + 1800)));
+	assert_int_equal(netmap_expire(m->nm, at(T0 + 1800), &ch), 1);
+	mt_peer(m, 2, "Expired", "true");
+	assert_false(netmap_expiry_due(m->nm, at(T0 + 1801)));
+	/* all are marked: still worth a look, for the clock may be set back */
+	assert_int_equal(netmap_next_expiry(m->nm, at(T0 + 1801)), T0 + 1801 + 30);
+	netmap_clock_set(m->nm);
+	assert_true(netmap_expiry_due(m->nm, at(T0)));
+	assert_int_equal(netmap_expire(m->nm, at(T0), &ch), 1);
+	mt_peer(m, 2, "Expired", NULL);
+	assert_false(netmap_expiry_due(m->nm, at(T0)));
+	assert_int_equal(netmap_next_expiry(m->nm, at(T0)), T0 + 1800 + 10);
+	assert_int_equal(netmap_expire(m->nm, at(T0 + 1800), &ch), 1);
+	mt_ok(m, "{'PeersRemoved':[2]}");
+	assert_true(netmap_next_expiry(m->nm, at(T0)) == INT64_MAX);
 	mt_free(m);
 }
 
@@ -178,6 +237,8 @@ main(void)
 		cmocka_unit_test(test_peer_expires),
 		cmocka_unit_test(test_expired_self),
 		cmocka_unit_test(test_server_clock),
+		cmocka_unit_test(test_clock_and_streams),
+		cmocka_unit_test(test_what_there_is_to_look_at),
 		cmocka_unit_test(test_local_clock_is_set),
 	};
 
