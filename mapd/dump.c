@@ -7,6 +7,7 @@
 #include "dict.h"
 #include "dump.h"
 #include "filter.h"
+#include "textset.h"
 
 enum { HEAD, PEERS, MIDDLE, FILTER, EFFECTIVE_HEAD, EFFECTIVE, PROFILES_HEAD, PROFILES, TAIL, DONE };
 
@@ -170,8 +171,9 @@ static const struct {
 	[VF_CONTROLTIME] = { "ControlTime", "\"\"" },
 };
 
-void
-dump_field(struct pb *out, const struct netmap *nm, const struct view *v, enum view_field f)
+/* One member of the netmap object, `"DNS":{..}`. */
+static void
+put_field(struct pb *out, const struct netmap *nm, const struct view *v, enum view_field f)
 {
 	put_name(out, fields[f].name);
 	if (v->field[f] == NULL)
@@ -203,10 +205,11 @@ head(struct dump *d, struct pb *out)
 	pb_byte(out, ',');
 	put_time(out, "Expiry", expiry, never);
 	pb_byte(out, ',');
-	dump_field(out, d->nm, v, VF_SELF);
+	put_field(out, d->nm, v, VF_SELF);
 	if (self != NULL) {
 		idset_add(d, self->user);
-		idset_add(d, node_sharer(self, d->nm->names));
+		if (self->state & NODE_SHARED)
+			idset_add(d, node_sharer(self, d->nm->names));
 	}
 	pb_puts(out, ",\"Peers\":[");
 }
@@ -244,9 +247,9 @@ static void
 middle(struct dump *d, struct pb *out)
 {
 	pb_puts(out, "],");
-	dump_field(out, d->nm, d->snap.view, VF_DNS);
+	put_field(out, d->nm, d->snap.view, VF_DNS);
 	pb_byte(out, ',');
-	dump_field(out, d->nm, d->snap.view, VF_DERP);
+	put_field(out, d->nm, d->snap.view, VF_DERP);
 	pb_puts(out, ",\"PacketFilterRules\":[");
 	d->any = 0;
 }
@@ -353,44 +356,45 @@ health_message(struct pb *out, const struct netmap *nm, const uint8_t *v)
 	pb_puts(out, ",\"Severity\":\"medium\"}");
 }
 
+/* The stored list in the form of messages, each text once.  -1: out of memory. */
 static int
-said_before(const struct netmap *nm, const uint8_t *list, const uint8_t *v)
+health_messages(struct pb *out, const struct netmap *nm, const uint8_t *list)
 {
-	const uint8_t *p = pk_first(list), *e;
+	struct textset said = { 0 };
+	const uint8_t *p, *e;
+	const char *comma = "";
+	int r = 0;
 
-	(void)nm;
-	while (pk_element(&p, &e) && e < v)
-		if (pv_equal(pv_at(e), pv_at(v)))
-			return 1;
-	return 0;
+	for (p = pk_first(list); r != -1 && pk_element(&p, &e);) {
+		if (*e == PK_NULL || (r = textset_add(&said, nm->names, e, pv_at(e).n)) != 1)
+			continue;
+		pb_puts(out, comma);
+		comma = ",";
+		health_message(out, nm, e);
+	}
+	textset_free(&said);
+	return r == -1 ? -1 : 0;
 }
 
-void
-dump_health_messages(struct pb *out, const struct netmap *nm, const struct view *v)
+/* Value of DisplayMessages: while there are none, Health takes their place (protocol.md E.5). */
+static void
+messages(struct dump *d, struct pb *out)
 {
+	const struct view *v = d->snap.view;
 	const struct blobmap *m = v->display;
-	const uint8_t *list = v->field[VF_HEALTH] == NULL ? NULL : v->field[VF_HEALTH]->p, *p, *e;
+	const uint8_t *list = v->field[VF_HEALTH] == NULL ? NULL : v->field[VF_HEALTH]->p;
 	size_t i;
-	int any = 0;
 
 	pb_byte(out, '{');
-	for (i = 0; m != NULL && i < m->n; i++, any = 1) {
-		if (any)
+	for (i = 0; m != NULL && i < m->n; i++) {
+		if (i > 0)
 			pb_byte(out, ',');
 		pb_quote(out, (const char *)m->e[i].name->p, m->e[i].name->n);
 		pb_byte(out, ':');
-		(void)pk_print(out, m->e[i].value->p, nm->names);
+		(void)pk_print(out, m->e[i].value->p, d->nm->names);
 	}
-	if (!any && list != NULL && *list == PK_ARR) {
-		for (p = pk_first(list); pk_element(&p, &e);) {
-			if (*e == PK_NULL || said_before(nm, list, e))
-				continue;
-			if (any)
-				pb_byte(out, ',');
-			health_message(out, nm, e);
-			any = 1;
-		}
-	}
+	if (i == 0 && list != NULL && *list == PK_ARR && health_messages(out, d->nm, list) == -1)
+		d->failed = 1;
 	pb_byte(out, '}');
 }
 
@@ -404,13 +408,13 @@ tail(struct dump *d, struct pb *out)
 	pb_byte(out, '}');
 	for (i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
 		pb_byte(out, ',');
-		dump_field(out, d->nm, d->snap.view, first[i]);
+		put_field(out, d->nm, d->snap.view, first[i]);
 	}
 	pb_puts(out, ",\"DisplayMessages\":");
-	dump_health_messages(out, d->nm, d->snap.view);
+	messages(d, out);
 	for (i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
 		pb_byte(out, ',');
-		dump_field(out, d->nm, d->snap.view, rest[i]);
+		put_field(out, d->nm, d->snap.view, rest[i]);
 	}
 	pb_byte(out, '}');
 }

@@ -39,8 +39,5 @@ int	 dump_more(struct dump *d, struct pb *out, size_t about);
 void	 dump_end(struct dump *d);
 
 const char *source_name(enum ipc_source s);		/* "none" "cached" "stale" "live" */
-/* Single members of the netmap object, `"DNS":{..}`, for delta events. */
-void	 dump_field(struct pb *out, const struct netmap *nm, const struct view *v, enum view_field f);
-void	 dump_health_messages(struct pb *out, const struct netmap *nm, const struct view *v);	/* value of DisplayMessages */
 
 #endif

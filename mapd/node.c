@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "node.h"
+#include "textset.h"
 
 /* What is being put together. */
 struct draft {
@@ -132,37 +133,51 @@ fix_routes(struct draft *dr)
 		set_state(&dr->head, NODE_ROUTES_OWN, 1);
 }
 
-/* E.7 fixing 4: Capabilities of the self node as members of CapMap. */
+/* Names of the members of an object into a set. */
+static void
+collect_names(struct textset *known, struct pb *out, const uint8_t *obj, const struct dict *d)
+{
+	const uint8_t *p = pk_first(obj), *v;
+	struct pv name;
+	unsigned nm;
+
+	while (!out->oom && pk_member(&p, &nm, &name, &v)) {
+		if (nm != 0)
+			name.p = dict_text(d, nm, &name.n);
+		if (textset_add(known, d, name.p, name.n) == -1)
+			out->oom = 1;
+	}
+}
+
+/* E.7 fixing 4: Capabilities of the self node as members of CapMap, each once. */
 static void
 fold_capabilities(struct pb *out, const uint8_t *capmap, const uint8_t *caps, const struct dict *d)
 {
+	struct textset known = { 0 };
 	const uint8_t *p, *v;
-	struct pv t, name;
-	unsigned nm;
 	char tmp[PK_TMP];
-	int known;
+	struct pv t;
 
 	pk_name_put(out, NM_CapMap);
 	if (capmap != NULL && *capmap == PK_OBJ) {
 		pb_put(out, capmap, pv_at(capmap).n - 1);
+		collect_names(&known, out, capmap, d);
 	} else
 		pb_byte(out, PK_OBJ);
-	for (p = pk_first(caps); pk_element(&p, &v);) {
-		const uint8_t *q = capmap == NULL ? NULL : pk_first(capmap), *mv;
-
-		if (out->oom || !pk_text(v, d, tmp, &t))
+	for (p = pk_first(caps); !out->oom && pk_element(&p, &v);) {
+		if (!pk_text(v, d, tmp, &t))
 			continue;
-		for (known = 0; !known && q != NULL && pk_member(&q, &nm, &name, &mv);) {
-			if (nm != 0)
-				name.p = dict_text(d, nm, &name.n);
-			known = pv_equal(name, t);
-		}
-		if (!known) {
+		switch (textset_add(&known, d, t.p, t.n)) {
+		case 1:
 			pk_name_text(out, t.p, t.n);
 			pb_byte(out, PK_NULL);
+			break;
+		case -1: out->oom = 1; break;
+		default: break;
 		}
 	}
 	pb_byte(out, PK_END);
+	textset_free(&known);
 }
 
 struct node *

@@ -6,7 +6,8 @@
 
 #include "peers.h"
 
-#define NAME_MAX_LEN 256 /* longer names are cut: DNS has none */
+#define NAME_MAX_LEN  256 /* longer names are cut: DNS has none */
+#define ADDRS_INDEXED 16  /* of one peer; a tailnet gives it two. What comes behind is found by looking at all */
 
 struct peers *
 peers_new(void)
@@ -181,12 +182,16 @@ index_addrs(struct peers *p, const struct node *n, uint32_t slot, int add)
 {
 	const uint8_t *a = node_get(n, NM_Addresses), *v;
 	uint8_t addr[16];
-	unsigned family, bits;
+	unsigned family, bits, count = 0;
 	uint32_t h;
 
 	if (a == NULL || *a != PK_ARR)
 		return;
 	for (a = pk_first(a); pk_element(&a, &v);) {
+		if (count++ >= ADDRS_INDEXED) {
+			p->twins_addr += add ? 1 : (size_t)-1;
+			continue;
+		}
 		if (!pk_addr(v, p->dict, addr, &family, &bits))
 			continue;
 		h = hash_addr(p, addr, family);
@@ -203,8 +208,9 @@ static size_t
 naddrs(const struct node *n)
 {
 	const uint8_t *a = node_get(n, NM_Addresses);
+	size_t count = a == NULL || *a != PK_ARR ? 0 : pk_count(a);
 
-	return a == NULL || *a != PK_ARR ? 0 : pk_count(a);
+	return count < ADDRS_INDEXED ? count : ADDRS_INDEXED;
 }
 
 /* --- counters --- */

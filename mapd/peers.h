@@ -10,8 +10,8 @@
 
 /*
  * The peers of one map stream: a recset of nodes, their dictionary, and the ways to find one.  A hostile server
- * may give many peers the same key, address or name: the first is indexed, the others are counted and found by
- * looking at all.
+ * may give many peers the same key, address or name, or one peer many addresses: the first is indexed, the others are
+ * counted and found by looking at all.
  */
 struct peers {
 	unsigned	 refs;
