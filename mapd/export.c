@@ -80,7 +80,26 @@ find_peer(const struct netmap *nm, const char *what)
 
 /* --- hosts(5) --- */
 
-/* "ADDRESS name short", the short name only for our own tailnet. */
+/*
+ * The first label alone, for a name of our own tailnet.  Never one that hosts(5) files give the host itself: a peer called
+ * localhost would have what is meant for nobody but us.
+ */
+static int
+short_name_ok(const char *name, const char *dot, const char *suffix)
+{
+	static const char *const taken[] = { "localhost", "ip6-localhost", "ip6-loopback", "broadcasthost" };
+	size_t i, n;
+
+	if (dot == NULL || strcmp(dot + 1, suffix) != 0)
+		return 0;
+	n = (size_t)(dot - name);
+	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (strlen(taken[i]) == n && memcmp(name, taken[i], n) == 0)
+			return 0;
+	return 1;
+}
+
+/* "ADDRESS name short" */
 static void
 host_lines(struct exporter *x, const struct node *n, const struct dict *d, struct pb *out)
 {
@@ -101,7 +120,7 @@ host_lines(struct exporter *x, const struct node *n, const struct dict *d, struc
 		pb_puts(out, ip);
 		pb_byte(out, '\t');
 		pb_puts(out, name);
-		if (dot != NULL && strcmp(dot + 1, x->suffix) == 0) {
+		if (short_name_ok(name, dot, x->suffix)) {
 			pb_byte(out, ' ');
 			pb_put(out, name, (size_t)(dot - name));
 		}

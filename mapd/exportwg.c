@@ -5,13 +5,15 @@
 
 #include "addr.h"
 #include "exportwg.h"
+#include "text.h"
+#include "textset.h"
 
 /*
  * wg setconf format.  Two passes over the snapshot: who gets which prefix (a prefix given twice goes to one peer
  * only, as in WireGuard itself, but to a fixed one), then the peers.  Rules: protocol.md K.2 and its last
  * paragraph.
  */
-#define SCAN_PEERS 2000 /* looked at in one go */
+#define SCAN_WORK 8000 /* peers and their prefixes that are looked at in one go */
 
 struct prefix {
 	uint8_t addr[16];
@@ -29,31 +31,85 @@ is_tailscale_ip(const struct prefix *p)
 	return addr_prefix_contains(ula, 48, p->addr);
 }
 
+/* A list of prefixes of one peer; a long one is looked at as a set. */
+struct prefixes {
+	const uint8_t *list; /* NULL: none */
+	const struct dict *d;
+	int is_set;
+	struct textset set;
+};
+
+#define FEW         16
+#define PREFIX_TEXT 18
+
 static int
-in_list(const uint8_t *list, const struct dict *d, const struct prefix *want)
+same_prefix(const struct prefix *a, const struct prefix *b)
+{
+	return a->family == b->family && a->bits == b->bits && memcmp(a->addr, b->addr, 16) == 0;
+}
+
+static void
+prefix_text(const struct prefix *p, uint8_t text[PREFIX_TEXT])
+{
+	memcpy(text, p->addr, 16);
+	text[16] = (uint8_t)p->family;
+	text[17] = (uint8_t)p->bits;
+}
+
+/* 0, or -1: out of memory. */
+static int
+prefixes_init(struct prefixes *l, const uint8_t *list, const struct dict *d)
 {
 	const uint8_t *p, *v;
-	struct prefix have;
+	uint8_t text[PREFIX_TEXT];
+	struct prefix pf;
 
+	memset(l, 0, sizeof(*l));
 	if (list == NULL || *list != PK_ARR)
 		return 0;
-	for (p = pk_first(list); pk_element(&p, &v);)
-		if (pk_addr(v, d, have.addr, &have.family, &have.bits) && have.family == want->family &&
-		    have.bits == want->bits && memcmp(have.addr, want->addr, 16) == 0)
+	l->list = list;
+	l->d = d;
+	if (pk_count(list) <= FEW)
+		return 0;
+	l->is_set = 1;
+	for (p = pk_first(list); pk_element(&p, &v);) {
+		if (!pk_addr(v, d, pf.addr, &pf.family, &pf.bits))
+			continue;
+		prefix_text(&pf, text);
+		if (textset_add(&l->set, d, text, sizeof(text)) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+in_list(const struct prefixes *l, const struct prefix *want)
+{
+	const uint8_t *p, *v;
+	uint8_t text[PREFIX_TEXT];
+	struct prefix have;
+
+	if (l->list == NULL)
+		return 0;
+	if (l->is_set) {
+		prefix_text(want, text);
+		return textset_has(&l->set, l->d, text, sizeof(text));
+	}
+	for (p = pk_first(l->list); pk_element(&p, &v);)
+		if (pk_addr(v, l->d, have.addr, &have.family, &have.bits) && same_prefix(&have, want))
 			return 1;
 	return 0;
 }
 
 /* May this peer have this prefix at all? */
 static int
-accepted(const struct exporter *x, const struct node *n, const struct dict *d, const struct prefix *p)
+accepted(const struct exporter *x, const struct node *n, const struct prefixes *own, const struct prefix *p)
 {
 	if (!addr_prefix_masked(p->addr, p->family, p->bits))
 		return 0;
 	if (p->bits == 0)
 		return x->has_exit && x->exit_id == n->r.id;
-	if (p->bits == (p->family == 4 ? 32u : 128u) &&
-	    (is_tailscale_ip(p) || in_list(node_get(n, NM_Addresses), d, p)))
+	if (p->bits == (p->family == 4 ? 32u : 128u) && (is_tailscale_ip(p) || in_list(own, p)))
 		return 1;
 	return x->accept_routes;
 }
@@ -61,7 +117,10 @@ accepted(const struct exporter *x, const struct node *n, const struct dict *d, c
 static int
 usable(const struct node *n)
 {
-	return !node_expired(n) && ((n->state & (NODE_DISCO | NODE_WG_ONLY)) || n->home_derp != 0);
+	static const uint8_t zero[KEY_LEN];
+
+	return memcmp(n->key, zero, KEY_LEN) != 0 && !node_expired(n) &&
+	    ((n->state & (NODE_DISCO | NODE_WG_ONLY)) || n->home_derp != 0);
 }
 
 /* --- claims --- */
@@ -130,19 +189,25 @@ claim(struct exporter *x, const struct node *n, const struct prefix *p, int prim
 	return 0;
 }
 
+/* Prefixes looked at, -1: out of memory. */
 static int
 claim_all(struct exporter *x, const struct node *n, const struct dict *d)
 {
-	const uint8_t *routes = node_routes(n), *primary = node_get(n, NM_PrimaryRoutes), *p, *v;
+	const uint8_t *routes = node_routes(n), *p, *v;
+	struct prefixes own, primary;
 	struct prefix pf;
+	int r = 0, bad;
 
 	if (!usable(n) || routes == NULL || *routes != PK_ARR)
 		return 0;
-	for (p = pk_first(routes); pk_element(&p, &v);)
-		if (pk_addr(v, d, pf.addr, &pf.family, &pf.bits) && accepted(x, n, d, &pf) &&
-		    claim(x, n, &pf, in_list(primary, d, &pf)) == -1)
-			return -1;
-	return 0;
+	bad = prefixes_init(&own, node_get(n, NM_Addresses), d);
+	bad |= prefixes_init(&primary, node_get(n, NM_PrimaryRoutes), d);
+	for (p = pk_first(routes); !bad && pk_element(&p, &v); r++)
+		if (pk_addr(v, d, pf.addr, &pf.family, &pf.bits) && accepted(x, n, &own, &pf))
+			bad = claim(x, n, &pf, in_list(&primary, &pf));
+	textset_free(&own.set);
+	textset_free(&primary.set);
+	return bad ? -1 : r;
 }
 
 /* 1 = not at the end yet. */
@@ -152,16 +217,20 @@ scan(struct exporter *x)
 	struct peers *p = x->snap.view->peers;
 	struct recset_iter it = x->begun ? recset_after(p->set, x->last) : recset_first(p->set);
 	const struct node *n;
-	int i;
+	size_t work;
+	int r;
 
 	if (x->size == 0 && grow(x) == -1)
 		x->failed = 1;
-	for (i = 0; i < SCAN_PEERS && !x->failed; i++) {
+	for (work = 0; work < SCAN_WORK && !x->failed; work += 1 + (size_t)r) {
 		if ((n = peers_next(p, &it, x->snap.peers_at)) == NULL) {
 			x->begun = 0;
 			return 0;
 		}
-		x->failed |= claim_all(x, n, p->dict) == -1;
+		if ((r = claim_all(x, n, p->dict)) == -1) {
+			x->failed = 1;
+			break;
+		}
 		x->begun = 1;
 		x->last = n->r.id;
 	}
@@ -206,14 +275,17 @@ allowed_ips(struct exporter *x, const struct node *n, const struct dict *d, stru
 {
 	const uint8_t *p = node_routes(n), *v;
 	char text[ADDR_TEXT_MAX];
+	struct prefixes own;
 	struct prefix pf;
 	struct claim *c;
 	size_t count = 0;
 
 	if (p == NULL || *p != PK_ARR)
 		return 0;
-	for (p = pk_first(p); pk_element(&p, &v);) {
-		if (!pk_addr(v, d, pf.addr, &pf.family, &pf.bits) || !accepted(x, n, d, &pf))
+	if (prefixes_init(&own, node_get(n, NM_Addresses), d) == -1)
+		x->failed = 1;
+	for (p = pk_first(p); !x->failed && pk_element(&p, &v);) {
+		if (!pk_addr(v, d, pf.addr, &pf.family, &pf.bits) || !accepted(x, n, &own, &pf))
 			continue;
 		c = &x->claims[place(x, &pf)];
 		if (!c->used || c->done || c->owner != n->r.id)
@@ -224,6 +296,7 @@ allowed_ips(struct exporter *x, const struct node *n, const struct dict *d, stru
 		pb_puts(out, text);
 		c->done = 1;
 	}
+	textset_free(&own.set);
 	return count;
 }
 
@@ -231,11 +304,13 @@ static void
 print_peer(struct exporter *x, const struct node *n, const struct dict *d, struct pb *out)
 {
 	char text[300], name[260], ep[ADDR_TEXT_MAX], b64[48];
-	size_t from = out->n, len = node_text(n, d, NM_Name, text, sizeof(text));
-	int has_ep = first_endpoint(n, d, ep);
+	size_t from = out->n, len;
+	int has_ep;
 
 	if (!usable(n) || b64_encode(n->key, KEY_LEN, b64, sizeof(b64)) < 0)
 		return;
+	len = node_text(n, d, NM_Name, text, sizeof(text));
+	has_ep = first_endpoint(n, d, ep);
 	pb_puts(out, "\n# ");
 	if (dns_name(text, len, name) > 0)
 		pb_puts(out, name);
@@ -262,37 +337,44 @@ wgconf_more(struct exporter *x, struct pb *out, size_t about)
 	struct peers *p = x->snap.view->peers;
 	struct recset_iter it;
 	const struct node *n;
+	const uint8_t *routes;
+	size_t work;
 
 	if (!x->scanned) {
 		x->scanned = !scan(x);
 		return 1;
 	}
 	it = x->begun ? recset_after(p->set, x->last) : recset_first(p->set);
-	while (out->n < about) {
+	for (work = 0; out->n < about && work < SCAN_WORK; work++) {
 		if ((n = peers_next(p, &it, x->snap.peers_at)) == NULL)
 			return 0;
 		print_peer(x, n, p->dict, out);
+		if ((routes = node_routes(n)) != NULL && *routes == PK_ARR)
+			work += pk_count(routes);
 		x->begun = 1;
 		x->last = n->r.id;
 	}
 	return 1;
 }
 
+/* StableID, name or address (interface.md 2).  A number is never taken for the other kind of id, nor a key for a name. */
 static const struct node *
 find_exit(const struct exporter *x, const char *what)
 {
 	struct peers *p = x->snap.view->peers;
 	struct recset_iter it = recset_first(p->set);
-	const struct node *n = find_peer(x->nm, what);
+	const struct node *n;
 	char id[IPC_NAME_MAX + 1];
+	struct pubkey key;
+	int64_t number;
+	size_t len = strlen(what);
 
-	while (n == NULL && (n = peers_next(p, &it, x->snap.peers_at)) != NULL) {
-		(void)node_text(n, p->dict, NM_StableID, id, sizeof(id));
-		if (strcmp(id, what) == 0)
-			break;
-		n = NULL;
-	}
-	return n;
+	while ((n = peers_next(p, &it, x->snap.peers_at)) != NULL)
+		if (node_text(n, p->dict, NM_StableID, id, sizeof(id)) == len && memcmp(id, what, len) == 0)
+			return n;
+	if (text_to_i64(what, len, INT64_MIN, INT64_MAX, &number) == 0 || key_parse(KEY_NODE, what, len, &key) == 0)
+		return NULL;
+	return find_peer(x->nm, what);
 }
 
 int

@@ -87,6 +87,16 @@ take_seen(struct node *n, const uint8_t *v, const struct dict *d)
 	return *v != PK_TIME && *v != PK_TIMEN;
 }
 
+/* The zero key means none (protocol.md A.2). */
+static int
+disco_state(struct node *n, const uint8_t *v)
+{
+	static const uint8_t zero[KEY_LEN];
+
+	set_state(n, NODE_DISCO, memcmp(v + 1, zero, KEY_LEN) != 0);
+	return 1;
+}
+
 static int
 online_state(struct node *n, const uint8_t *v)
 {
@@ -117,7 +127,7 @@ take_member(struct draft *dr, unsigned name, const uint8_t *v, const struct dict
 	case NM_AllowedIPs: dr->routes = v; return 1;
 	case NM_UnsignedPeerAPIOnly: set_state(n, NODE_UNSIGNED, *v == PK_TRUE); return 1;
 	case NM_IsWireGuardOnly: set_state(n, NODE_WG_ONLY, *v == PK_TRUE); return 1;
-	case NM_DiscoKey: set_state(n, NODE_DISCO, 1); return 1;
+	case NM_DiscoKey: return disco_state(n, v);
 	case NM_Sharer: set_state(n, NODE_SHARED, 1); return 1;
 	default: return 1;
 	}
@@ -285,7 +295,7 @@ merge_member(struct merge *m, unsigned name, const uint8_t *at, const uint8_t *v
 	if (patch_replaces(name, v)) {
 		merge_put(m, name, at, end);
 		if (name == NM_DiscoKey)
-			set_state(n, NODE_DISCO, 1);
+			(void)disco_state(n, v);
 		return;
 	}
 	switch (name) {

@@ -123,6 +123,7 @@ work(struct client *c)
 static int
 fill(struct client *c)
 {
+	size_t before;
 	int r;
 
 	if (c->off > 0) {
@@ -131,6 +132,7 @@ fill(struct client *c)
 		c->off = 0;
 	}
 	while (c->out.n < LOW_WATER) {
+		before = c->out.n;
 		if (c->work != WORK_NONE)
 			r = work(c);
 		else if (c->watch)
@@ -141,7 +143,7 @@ fill(struct client *c)
 			return -1;
 		if (r == 0)
 			break;
-		if (c->work == WORK_EXPORT && c->out.n == 0)
+		if (c->work == WORK_EXPORT && c->out.n == before)
 			break; /* scanning: let others have their turn */
 	}
 	return 0;

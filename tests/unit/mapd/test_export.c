@@ -114,11 +114,118 @@ test_exit_node(void **state)
 		assert_non_null(strstr(have, "AllowedIPs = 100.64.1.2/32\n"));
 		free(have);
 	}
-	o.exit_node = "nobody";
+	/* a NodeID is no name (interface.md 2), least of all one that is another's StableID */
+	mt_ok(m,
+	    "{'PeersChanged':[" NODE("4", "44", "'100.64.1.4/32'",
+		DISCO ",'StableID':'2','AllowedIPs':['100.64.1.4/32','::/0']") "]}");
+	o.exit_node = "2";
 	have = wgconf(m, &o);
-	assert_null(strstr(have, "/0"));
-	assert_non_null(strstr(have, "# the configured exit-node is not among the peers"));
+	assert_non_null(strstr(have, "AllowedIPs = 100.64.1.4/32, ::/0\n"));
+	assert_non_null(strstr(have, "AllowedIPs = 100.64.1.2/32\n"));
 	free(have);
+	for (i = 0; i < 3; i++) {
+		o.exit_node = (const char *const[]){ "nobody", "3", KEY_OF("33") }[i];
+		have = wgconf(m, &o);
+		assert_null(strstr(have, "/0"));
+		assert_non_null(strstr(have, "# the configured exit-node is not among the peers"));
+		free(have);
+	}
+	mt_free(m);
+}
+
+/* K.2: whom WireGuard could never reach.  The zero key means none (protocol.md A.2). */
+static void
+test_unusable_peers(void **state)
+{
+	static const char *const more[] = { ",'DiscoKey':'" DISCO_OF("00") "'", ",'DiscoKey':null", "",
+		DISCO ",'Expired':true", ",'HomeDERP':3,'Key':'" KEY_OF("00") "'" };
+	struct map_test *m;
+	char text[900], *have;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		m = mt_new();
+		snprintf(text, sizeof(text), "{" NODE_SELF ",'Peers':[" NODE("2", "22", "'100.64.1.2/32'", "%s") "]}",
+		    more[i]);
+		mt_ok(m, text);
+		expect_conf(m, &plain, "[Interface]\nListenPort = 41641\n");
+		mt_free(m);
+	}
+	/* a patch may bring a key, and the one that means none */
+	m = mt_new();
+	mt_ok(m, "{" NODE_SELF ",'Peers':[" NODE("2", "22", "'100.64.1.2/32'", "") "]}");
+	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':2,'DiscoKey':'" DISCO_OF("dd") "'}]}");
+	have = wgconf(m, &plain);
+	assert_non_null(strstr(have, K22));
+	free(have);
+	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':2,'DiscoKey':'" DISCO_OF("00") "'}]}");
+	expect_conf(m, &plain, "[Interface]\nListenPort = 41641\n");
+	mt_free(m);
+}
+
+/* 300 peers, all with the same 1000 addresses and, twice each, the same 250 routes, of which the last one has 100 as primary. */
+static void
+long_lists(struct pb *b)
+{
+	int i, k;
+
+	pb_puts(b, "{\"Node\":{\"ID\":1,\"Key\":\"" SELF_KEY "\"},\"Peers\":[");
+	for (k = 0; k < 300; k++) {
+		pb_printf(b, "%s{\"ID\":%d,\"Key\":\"nodekey:%064x\",\"HomeDERP\":1,\"Addresses\":[",
+		    k ? "," : "", k + 2, k + 1);
+		for (i = 0; i < 1000; i++)
+			pb_printf(b, "%s\"10.0.%d.%d/32\"", i ? "," : "", i / 250, i % 250);
+		pb_puts(b, "],\"PrimaryRoutes\":[");
+		for (i = 0; k == 299 && i < 100; i++)
+			pb_printf(b, "%s\"10.1.%d.0/24\"", i ? "," : "", i);
+		pb_puts(b, "],\"AllowedIPs\":[");
+		for (i = 0; i < 500; i++)
+			pb_printf(b, "\"10.0.%d.%d/32\",", i / 250 + k % 3, i % 250);
+		for (i = 0; i < 500; i++)
+			pb_printf(b, "%s\"10.1.%d.0/24\"", i ? "," : "", i % 250);
+		pb_puts(b, "]}");
+	}
+	pb_puts(b, "]}");
+}
+
+/* The same rules for long lists, and no more time than they are long. */
+static void
+test_long_lists(void **state)
+{
+	struct map_test *m = mt_new();
+	struct wgconf_options o = plain;
+	struct pb b = { 0 };
+	char *have, *p;
+	int n;
+
+	(void)state;
+	long_lists(&b);
+	assert_int_equal(mt_raw(m, (char *)b.p, b.n, 100000), 1);
+	pb_free(&b);
+	have = wgconf(m, &o);
+	for (n = 0, p = have; (p = strstr(p, "/32")) != NULL; p++)
+		n++;
+	assert_int_equal(n, 1000);
+	assert_null(strstr(have, "/24"));
+	free(have);
+	o.accept_routes = 1;
+	have = wgconf(m, &o);
+	assert_non_null(p = strstr(have, "# peer 301: "));
+	assert_non_null(strstr(p, "AllowedIPs = 10.1.0.0/24, "));
+	assert_non_null(strstr(p, ", 10.1.99.0/24\n"));
+	*p = '\0';
+	assert_non_null(strstr(have, "10.1.100.0/24, "));
+	assert_null(strstr(have, "10.1.99.0/24"));
+	free(have);
+	/* one of many addresses finds its peer, too, and not any more when that is gone */
+	assert_int_equal(find_peer(m->nm, "10.0.3.249")->r.id, 2);
+	mt_ok(m, "{'PeersRemoved':[2]}");
+	assert_int_equal(find_peer(m->nm, "10.0.0.0")->r.id, 3);
+	assert_int_equal(find_peer(m->nm, "10.0.3.249")->r.id, 3);
+	mt_ok(m, "{'Peers':[" PEER("7", "7", "77", "") "]}");
+	assert_null(find_peer(m->nm, "10.0.3.249"));
+	assert_null(find_peer(m->nm, "10.0.0.0"));
 	mt_free(m);
 }
 
@@ -155,6 +262,34 @@ test_hosts(void **state)
 	    "100.64.1.3\tshared.other.ts.net\n100.64.1.4\tsingle\n");
 	free(have);
 	mt_free(m);
+}
+
+/* What the host itself is called in every hosts(5) no peer is called, not even as the short form of its name. */
+static void
+test_hosts_of_the_host(void **state)
+{
+	static const char *const names[][2] = { { "localhost", "localhost" }, { "LocalHost", "localhost" },
+		{ "ip6-localhost", "ip6-localhost" }, { "ip6-loopback", "ip6-loopback" },
+		{ "broadcasthost", "broadcasthost" } };
+	char text[700], want[300], *have;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct map_test *m = mt_new();
+
+		snprintf(text, sizeof(text),
+		    "{" NODE_SELF ",'Peers':[{'ID':2,'Name':'%s.tail1.ts.net.','Key':'" KEY_OF(
+			"22") "','Addresses':['100.64.1.2/32']}]}",
+		    names[i][0]);
+		mt_ok(m, text);
+		snprintf(want, sizeof(want), "100.64.0.1\tme.tail1.ts.net me\n100.64.1.2\t%s.tail1.ts.net\n",
+		    names[i][1]);
+		have = hosts(m);
+		assert_string_equal(have, want);
+		free(have);
+		mt_free(m);
+	}
 }
 
 /* A server cannot write lines of its own into what other programs read. */
@@ -194,7 +329,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wgconf),
 		cmocka_unit_test(test_exit_node),
+		cmocka_unit_test(test_unusable_peers),
+		cmocka_unit_test(test_long_lists),
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_hosts_of_the_host),
 		cmocka_unit_test(test_injection),
 	};
 
