@@ -81,7 +81,7 @@ derp_merge(const struct blob *old, const struct blob *new)
 		put_member(&out, NM_omitDefaultRegions, present(is, NM_omitDefaultRegions));
 		put_regions(&out, regions);
 	} else {
-		put_member(&out, NM_omitDefaultRegions, present(was, NM_omitDefaultRegions));
+		put_member(&out, NM_omitDefaultRegions, present(was == NULL ? is : was, NM_omitDefaultRegions));
 		put_member(&out, NM_Regions, present(was, NM_Regions));
 	}
 	pb_byte(&out, PK_END);

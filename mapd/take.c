@@ -21,19 +21,36 @@ take_type(const struct ingest *g)
 	return g->name == NM_NONE ? TY_ANY : (enum type_id)schema_types[TY_MAPRESPONSE].members[g->name];
 }
 
-/* A member came twice: the last wins. */
 static void
-forget_list(struct ingest *g)
+drop_blob(struct blob **b)
 {
+	blob_unref(*b);
+	*b = NULL;
+}
+
+/* A member came twice: the last wins, also when it is null. */
+static void
+forget_member(struct ingest *g)
+{
+	struct stage *st = &g->st;
+
 	switch (g->name) {
-	case NM_Peers: nodelist_clear(&g->st.peers); break;
-	case NM_PeersChanged: nodelist_clear(&g->st.changed); break;
-	case NM_PeersChangedPatch: nodelist_clear(&g->st.patches); break;
-	case NM_UserProfiles: nodelist_clear(&g->st.profiles); break;
+	case NM_Peers: nodelist_clear(&st->peers); break;
+	case NM_PeersChanged: nodelist_clear(&st->changed); break;
+	case NM_PeersChangedPatch: nodelist_clear(&st->patches); break;
+	case NM_UserProfiles: nodelist_clear(&st->profiles); break;
+	case NM_PeersRemoved: st->nremoved = 0; break;
+	case NM_PeerSeenChange: st->nseen = 0; break;
+	case NM_OnlineChange: st->nonline = 0; break;
 	case NM_PacketFilter:
-		blob_unref(g->st.base_rules);
-		g->st.base_rules = NULL;
+		drop_blob(&st->base_rules);
 		g->rules.n = 0;
+		break;
+	case NM_PacketFilters: drop_blob(&st->chunks); break;
+	case NM_DisplayMessages: drop_blob(&st->display); break;
+	case NM_Node:
+		drop_blob(&st->field[VF_SELF]);
+		g->side.pub.has_node = 0;
 		break;
 	default: break;
 	}
@@ -63,7 +80,7 @@ take_list_begin(struct ingest *g)
 {
 	struct dict *d;
 
-	forget_list(g);
+	forget_member(g);
 	if ((d = list_dict(g)) == NULL)
 		return ingest_refuse(g, "out of memory");
 	g->ps.dict = d;
@@ -237,9 +254,8 @@ take_value(struct ingest *g)
 
 	if (g->name == NM_NONE)
 		return 0;
-	if (*v == PK_NULL) { /* absent, also when it was there before: the last wins */
-		if (take_is_list(g->name))
-			forget_list(g);
+	if (*v == PK_NULL) {
+		forget_member(g);
 		return f == VF_COUNT ? 0 : set_blob(g, &g->st.field[f], NULL, 0);
 	}
 	if ((r = side_member(&g->side, g->name, v, g->nm->names)) != 0)

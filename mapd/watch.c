@@ -164,7 +164,8 @@ field_names(struct pb *b, uint32_t fields)
 		{ IPC_F_FILTER, "PacketFilterRules" }, { IPC_F_PROFILES, "UserProfiles" }, { IPC_F_DOMAIN, "Domain" },
 		{ IPC_F_SSH, "SSHPolicy" }, { IPC_F_COLLECT, "CollectServices" }, { IPC_F_HEALTH, "Health" },
 		{ IPC_F_MESSAGES, "DisplayMessages" }, { IPC_F_TKA, "TKAInfo" }, { IPC_F_AUDIT, "DomainAuditLogID" },
-		{ IPC_F_CONTROLTIME, "ControlTime" }, { IPC_F_CLIENTVERSION, "ClientVersion" } };
+		{ IPC_F_CONTROLTIME, "ControlTime" }, { IPC_F_CLIENTVERSION, "ClientVersion" },
+		{ IPC_F_AUTOUPDATE, "DefaultAutoUpdate" } };
 	size_t i;
 	int any = 0;
 

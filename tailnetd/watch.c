@@ -215,7 +215,7 @@ put_fields(struct buf *b, uint32_t fields)
 {
 	static const char *const names[] = { "SelfNode", "DNS", "DERPMap", "PacketFilterRules", "UserProfiles",
 		"Domain", "SSHPolicy", "CollectServices", "Health", "DisplayMessages", "TKAInfo", "DomainAuditLogID",
-		"ControlTime", "ClientVersion" };
+		"ControlTime", "ClientVersion", "DefaultAutoUpdate" };
 	const char *comma = "";
 	size_t i;
 

@@ -60,6 +60,10 @@ test_derp(void **state)
 
 	(void)state;
 	mt_expect(m, "DERPMap", "null");
+	mt_ok(m, "{'DERPMap':{'omitDefaultRegions':true}}"); /* there is nothing before it that could be kept */
+	mt_expect(m, "DERPMap", "{'omitDefaultRegions':true}");
+	mt_free(m);
+	m = with("");
 	mt_ok(m,
 	    "{'DERPMap':{'HomeParams':{'RegionScore':{'1':0.5}},'Regions':{'1':" REGION("1") ",'2':null,'900':" REGION(
 		"900") "},'omitDefaultRegions':true}}");
@@ -667,6 +671,10 @@ test_passed_through(void **state)
 	mt_expect(m, "ClientVersion", "{'LatestVersion':'1.99','Notify':true}");
 	mt_expect(m, "ControlTime", "'2027-01-15T08:00:01Z'");
 	mt_expect(m, "DefaultAutoUpdate", "true");
+	mt_ok(m, "{'DefaultAutoUpdate':false}");
+	mt_change(m, "", "", IPC_F_AUTOUPDATE);
+	mt_ok(m, "{'ClientVersion':{'RunningLatest':true}}");
+	mt_change(m, "", "", IPC_F_CLIENTVERSION);
 	mt_ok(m, "{'ControlTime':'2027-01-15T08:00:02.5Z'}");
 	mt_change(m, "", "", IPC_F_CONTROLTIME);
 	mt_expect(m, "ControlTime", "'2027-01-15T08:00:02.5Z'");
@@ -802,6 +810,32 @@ test_names(void **state)
 	mt_free(m);
 }
 
+/* The last of repeated names wins, also when it is null: then the member is absent. */
+static void
+test_null_comes_last(void **state)
+{
+	static const char *const members[] = { "'Peers':[]", "'PeersChanged':[" PEER("9", "9", "99", "") "]",
+		"'PeersRemoved':[2]", "'PeersChangedPatch':[{'NodeID':2,'DERPRegion':7}]",
+		"'PeerSeenChange':{'2':true}", "'OnlineChange':{'2':true}", "'DNSConfig':{'Proxied':true}",
+		"'DERPMap':{'Regions':{}}", "'Domain':'x'", "'PacketFilter':[{}]",
+		"'PacketFilters':{'*':null,'a':[{}]}", "'UserProfiles':[{'ID':77}]", "'Health':['x']",
+		"'DisplayMessages':{'a':{}}", "'SSHPolicy':{}", "'TKAInfo':{}", "'CollectServices':true",
+		"'DomainDataPlaneAuditLogID':'x'", "'ClientVersion':{}", "'DefaultAutoUpdate':true",
+		"'ControlTime':'2027-01-15T08:00:01Z'", "'Node':{'ID':7}" };
+	struct map_test *m = with("'Peers':[" PEER("2", "2", "22", "") "],'PacketFilter':[]");
+	char text[700];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		snprintf(text, sizeof(text), "{%s,%.*s:null}", members[i], (int)strcspn(members[i], ":"), members[i]);
+		mt_same(m, text);
+	}
+	mt_session(m);
+	mt_refused(m, "{" NODE_SELF ",'Node':null}", "no Node");
+	mt_free(m);
+}
+
 /* rows: ERR-03 */
 static void
 test_long_lists(void **state)
@@ -862,6 +896,7 @@ main(void)
 		cmocka_unit_test(test_side),
 		cmocka_unit_test(test_debug),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_null_comes_last),
 		cmocka_unit_test(test_long_lists),
 	};
 
