@@ -38,6 +38,7 @@ struct client {
 	struct event	*readable, *writable;
 	struct pb	 out;			/* from off on still to be written */
 	size_t		 off;
+	uint8_t		 last;			/* byte written, 0 = none yet */
 	enum client_work work;
 	struct dump	 dump;
 	struct exporter	 exp;

@@ -16,9 +16,10 @@
 #include "timefmt.h"
 #include "tls.h"
 
-#define EVENT_MAX      (512u * 1024)
-#define EXPIRY_RECHECK 30 /* s: timers stay short whatever the expiry says (EXP-07), and the clock may be set (ERR-06) */
-#define CLOCK_NEAR     60   /* s */
+#define EVENT_MAX (512u * 1024)
+#define EXPIRY_RECHECK \
+	30            /* s: timers stay short whatever the expiry says (EXP-07), and the clock may be set (ERR-06) */
+#define CLOCK_NEAR 60 /* s */
 
 /* --- the session --- */
 

@@ -164,6 +164,8 @@ drain(struct client *c)
 		c->off += (size_t)n;
 		c->progress_ms = time_mono_ms();
 	}
+	if (c->out.n > 0)
+		c->last = c->out.p[c->out.n - 1];
 	c->off = c->out.n = 0;
 	return 0;
 }
@@ -278,6 +280,25 @@ answer_error(struct client *c, const char *code, const char *text)
 	pb_printf(&c->out, "{\"error\":{\"code\":\"%s\",\"message\":", code);
 	pb_quote(&c->out, text, strlen(text));
 	pb_puts(&c->out, "}}\n");
+}
+
+/*
+ * The answer cannot be finished.  What is out already may well end behind a line: the last line says that it is not all
+ * (for `wg setconf` it is a line that it refuses).
+ */
+static void
+break_off(struct client *c, const char *code, const char *text)
+{
+	uint8_t last = c->out.n > c->off ? c->out.p[c->out.n - 1] : c->last;
+
+	end_work(c);
+	if (c->watch)
+		watch_free(c);
+	c->watch = 0;
+	if (last != 0 && last != '\n')
+		pb_byte(&c->out, '\n');
+	answer_error(c, code, text);
+	(void)client_push(c);
 }
 
 static void
@@ -549,7 +570,7 @@ query_changed(struct query *q, const struct netmap_change *ch)
 	TAILQ_FOREACH_SAFE(c, &q->clients, link, next) {
 		/* Only one map older than the present one is kept for readers. */
 		if (c->work != WORK_NONE && q->generation - c->generation > 1)
-			client_close(c);
+			break_off(c, "timeout", "incomplete: the network map was replaced twice while this was read");
 		else if (c->watch)
 			watch_change(c, ch, t);
 	}
@@ -563,7 +584,7 @@ query_dropped(struct query *q)
 
 	TAILQ_FOREACH_SAFE(c, &q->clients, link, next) {
 		if (c->work != WORK_NONE)
-			client_close(c);
+			break_off(c, "no-netmap", "incomplete: the network map is gone");
 		else if (c->watch)
 			watch_dropped(c);
 	}

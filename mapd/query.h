@@ -12,7 +12,8 @@
 /*
  * Answers to control clients whose descriptors the parent handed over (interface.md 3, 5, 6, 7; security.md D4):
  * non-blocking, streamed from an immutable view of the netmap, at most QUERY_QUEUE_MAX bytes queued per client.  A
- * reader that stands still is dropped (netmap, peers) or loses deltas and is told so (watch netmap).
+ * reader that stands still is dropped (netmap, peers) or loses deltas and is told so (watch netmap).  An answer that has
+ * to be broken off ends with a line that is an error object.
  */
 struct event_base;
 struct query;

@@ -73,7 +73,13 @@ int	 ctl_answer(const struct ctl *c, struct source *s, struct json_object **o);
 int	 ctl_error_code(const char *code);					/* "denied" -> CTL_DENIED (pure) */
 int	 ctl_answer_error(const struct ctl *c, struct json_object *o);	/* 0, or the exit code of {"error":..}; complaint made */
 int	 ctl_lost(const struct ctl *c, const struct source *s);		/* complaint about an answer that ended early */
-/* The rest of the answer to c->out as it is (nowhere with -q); an error object as first value gives its exit code. */
+int	 ctl_cut_off(const struct ctl *c);				/* complaint about one that ends within a line */
+/* The exit code that a line stands for, CTL_OK unless it is an error object.  With c the complaint is made. */
+int	 ctl_error_line(const struct ctl *c, char *line, size_t n);
+/*
+ * The rest of the answer to c->out as it is (nowhere with -q); an error object as the last line (an answer may be one, and
+ * one that could not be finished ends with one) gives its exit code.
+ */
 int	 ctl_relay(const struct ctl *c, struct source *s);
 /* Ask and: -j relay, else one value to show().  What most commands do. */
 int	 ctl_simple(struct ctl *c, const char *verb, int argc, char **argv, int (*show)(struct ctl *, struct json_object *));

@@ -137,16 +137,18 @@ peers_print(struct ctl *c, struct source *s)
 {
 	struct json_object *o;
 	struct table t;
-	int r, rc = CTL_OK, first = 1;
+	int r, rc = CTL_OK, any = 0;
 
 	table_init(&t, c->out, peer_heads, PEER_COLS, 0);
 	while (rc == CTL_OK && (r = scan_json(s, &o)) == 1) {
-		if (!first || (rc = ctl_answer_error(c, o)) == CTL_OK)
+		/* The last line may be an error: not all could be shown.  A node that is called so has an ID. */
+		if (json_get(o, "ID", NULL) != NULL || (rc = ctl_answer_error(c, o)) == CTL_OK) {
 			peer_row(c, &t, o);
-		first = 0;
+			any = 1;
+		}
 		json_object_put(o);
 	}
-	if (rc != CTL_OK)
+	if (rc != CTL_OK && !any)
 		t.cells = 0;
 	if (table_end(&t) == -1)
 		rc = ctl_fail(c, CTL_ERROR, "out of memory");

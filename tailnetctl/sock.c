@@ -8,7 +8,7 @@
 
 #include "ctl.h"
 
-#define SNIFF 8192 /* as much of a relayed answer is looked at for an error object */
+#define SNIFF 8192 /* as much of the last line of a relayed answer is looked at for an error object */
 
 int
 ctl_connect(const struct ctl *c, int *fd)
@@ -122,6 +122,12 @@ ctl_lost(const struct ctl *c, const struct source *s)
 }
 
 int
+ctl_cut_off(const struct ctl *c)
+{
+	return ctl_fail(c, CTL_ERROR, "tailnetd's answer ends in the middle");
+}
+
+int
 ctl_answer(const struct ctl *c, struct source *s, struct json_object **o)
 {
 	int rc;
@@ -135,36 +141,61 @@ ctl_answer(const struct ctl *c, struct source *s, struct json_object **o)
 	return rc;
 }
 
-/* The exit code that the beginning of an answer stands for.  Says nothing: the answer itself has been shown. */
-static int
-sniff_error(struct buf *head)
+int
+ctl_error_line(const struct ctl *c, char *line, size_t n)
 {
 	struct source s;
 	struct json_object *o = NULL, *e;
 	int rc = CTL_OK;
 
-	if (buf_len(head) < 9 || memcmp(buf_ptr(head), "{\"error\":", 9) != 0)
+	if (n < 9 || memcmp(line, "{\"error\":", 9) != 0)
 		return CTL_OK;
 	source_init(&s, -1, -1);
-	s.buf = (char *)buf_ptr(head);
-	s.len = buf_len(head);
+	s.buf = line;
+	s.len = n;
 	if (scan_json(&s, &o) == 1 && json_get_obj(o, "error", &e) == 1)
-		rc = ctl_error_code(jstr(e, "code"));
+		rc = c != NULL ? ctl_answer_error(c, o) : ctl_error_code(jstr(e, "code"));
 	json_object_put(o);
 	return rc;
 }
 
+/* line becomes the beginning of the last line that is not empty, as far as it has come. */
+static void
+keep_line(struct buf *line, int *ended, const char *p, size_t n)
+{
+	const char *nl;
+	size_t len, room;
+
+	for (; n > 0; p += len, n -= len) {
+		if (*p == '\n') {
+			*ended = 1;
+			len = 1;
+			continue;
+		}
+		nl = memchr(p, '\n', n);
+		len = nl != NULL ? (size_t)(nl - p) : n;
+		if (*ended)
+			buf_reset(line);
+		*ended = 0;
+		room = SNIFF - buf_len(line);
+		buf_put(line, p, len < room ? len : room);
+	}
+}
+
+/* An answer that could not be finished ends with an error object (see mapd/query.c), or within a line. */
 int
 ctl_relay(const struct ctl *c, struct source *s)
 {
-	struct buf head;
+	struct buf line;
 	size_t n;
-	int rc = CTL_OK, any = 0, half = 0;
+	int rc = CTL_OK, any = 0, ended = 0, half = 0;
 
-	buf_init(&head, SNIFF);
+	buf_init(&line, SNIFF);
+	if (buf_reserve(&line, SNIFF) == NULL) /* in one place: it may be a secret */
+		return ctl_fail(c, CTL_ERROR, "out of memory");
 	while (source_fill(s) == 1) {
 		n = s->len - s->off;
-		buf_put(&head, s->buf + s->off, n < SNIFF - buf_len(&head) ? n : SNIFF - buf_len(&head));
+		keep_line(&line, &ended, s->buf + s->off, n);
 		if (!c->quiet)
 			out_json(c->out, s->buf + s->off, n, &half);
 		if (ferror(c->out))
@@ -174,9 +205,12 @@ ctl_relay(const struct ctl *c, struct source *s)
 	}
 	if (s->err != 0 || !any)
 		rc = ctl_lost(c, s);
+	else if (!ended)
+		rc = ctl_cut_off(c);
 	else
-		rc = sniff_error(&head);
-	buf_free(&head);
+		rc = ctl_error_line(NULL, (char *)buf_ptr(&line), buf_len(&line));
+	explicit_bzero(line.mem, line.cap); /* `wgconf private` */
+	buf_free(&line);
 	return rc;
 }
 

@@ -10,7 +10,7 @@
 
 /* The commands whose answer is text: wgconf, hosts, metrics. */
 #define LINE_KEPT 16384
-#define TAIL_KEPT 16
+#define TAIL_KEPT 1024
 
 /* Lines with control characters escaped; a line of more than LINE_KEPT bytes is handled in pieces. */
 static void
@@ -27,10 +27,11 @@ put_line(FILE *f, const char *s, size_t n)
 	out_safe(f, s, n);
 }
 
-/* Everything that is left of s, made safe, to f; the last bytes of it into tail. */
-static void
+/* Everything that is left of s, made safe, to f; the last line of it into tail.  -1: it ends within a line. */
+static int
 copy_text(struct source *s, FILE *f, char tail[TAIL_KEPT + 1])
 {
+	int cut;
 	struct buf line;
 	size_t n, len;
 	const char *nl;
@@ -54,21 +55,20 @@ copy_text(struct source *s, FILE *f, char tail[TAIL_KEPT + 1])
 		snprintf(tail, TAIL_KEPT + 1, "%.*s", (int)len, len > 0 ? (char *)buf_ptr(&line) : "");
 		buf_reset(&line);
 	}
-	if (buf_len(&line) > 0) {
+	if ((cut = buf_len(&line) > 0))
 		put_line(f, (char *)buf_ptr(&line), buf_len(&line));
-		tail[0] = '\0';
-	}
 	if (line.mem != NULL)
 		explicit_bzero(line.mem, line.cap); /* `wgconf private` */
 	buf_free(&line);
+	return cut ? -1 : 0;
 }
 
-/* No text that we print begins with a brace: an object is an error. */
+/* No text that we print begins with a brace: an object is an error.  One may follow where the text could not be finished. */
 static int
 text_answer(struct ctl *c, struct source *s, FILE *f, char tail[TAIL_KEPT + 1])
 {
 	struct json_object *o = NULL;
-	int rc;
+	int rc, cut;
 
 	tail[0] = '\0';
 	if (source_peek(s) == '{') {
@@ -77,8 +77,10 @@ text_answer(struct ctl *c, struct source *s, FILE *f, char tail[TAIL_KEPT + 1])
 		json_object_put(o);
 		return rc;
 	}
-	copy_text(s, f, tail);
-	return s->err != 0 ? ctl_lost(c, s) : CTL_OK;
+	cut = copy_text(s, f, tail);
+	if (s->err != 0)
+		return ctl_lost(c, s);
+	return cut ? ctl_cut_off(c) : ctl_error_line(c, tail, strlen(tail));
 }
 
 int

@@ -129,6 +129,7 @@ static int
 follow_json(struct follower *f, struct source *s)
 {
 	struct ctl *c = f->c;
+	char last = '\n';
 	int half = 0;
 
 	/* The first bytes tell an error from events. */
@@ -136,12 +137,16 @@ follow_json(struct follower *f, struct source *s)
 		return f->retrying ? CTL_SYNC : ctl_relay(c, s);
 	while (source_fill(s) == 1) {
 		f->seen = 1;
+		last = s->buf[s->len - 1];
 		if (!c->quiet)
 			out_json(c->out, s->buf + s->off, s->len - s->off, &half);
 		if (!c->quiet && fflush(c->out) != 0)
 			return CTL_ERROR;
 		s->off = s->len;
 	}
+	/* Closed in the middle of a map: what comes over the next connection begins a line of its own. */
+	if (last != '\n' && !c->quiet)
+		fputc('\n', c->out);
 	return s->err != 0 ? ctl_lost(c, s) : CTL_OK;
 }
 
@@ -164,6 +169,8 @@ follow(struct follower *f, struct source *s)
 		if (ferror(c->out))
 			rc = CTL_ERROR;
 	}
+	if (rc == CTL_OK && r == -1 && s->err == EPROTO && f->seen && f->argc > 0)
+		return CTL_OK; /* `watch netmap`: closed in the middle of a map */
 	return rc == CTL_OK && r == -1 ? ctl_lost(c, s) : rc;
 }
 

@@ -172,8 +172,8 @@ long_lists(struct pb *b)
 
 	pb_puts(b, "{\"Node\":{\"ID\":1,\"Key\":\"" SELF_KEY "\"},\"Peers\":[");
 	for (k = 0; k < 300; k++) {
-		pb_printf(b, "%s{\"ID\":%d,\"Key\":\"nodekey:%064x\",\"HomeDERP\":1,\"Addresses\":[",
-		    k ? "," : "", k + 2, k + 1);
+		pb_printf(b, "%s{\"ID\":%d,\"Key\":\"nodekey:%064x\",\"HomeDERP\":1,\"Addresses\":[", k ? "," : "",
+		    k + 2, k + 1);
 		for (i = 0; i < 1000; i++)
 			pb_printf(b, "%s\"10.0.%d.%d/32\"", i ? "," : "", i / 250, i % 250);
 		pb_puts(b, "],\"PrimaryRoutes\":[");

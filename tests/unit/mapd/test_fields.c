@@ -455,8 +455,8 @@ test_self_capabilities(void **state)
 	    "'00112233445566778899aabbccddeeff','ID'],'CapMap':null}}");
 	mt_change(m, "", "", IPC_F_SELF);
 	text = mt_dump(m);
-	assert_non_null(strstr(text,
-	    "\"CapMap\":{\"z\":null,\"ID\":null,\"00112233445566778899aabbccddeeff\":null,\"\":null}"));
+	assert_non_null(
+	    strstr(text, "\"CapMap\":{\"z\":null,\"ID\":null,\"00112233445566778899aabbccddeeff\":null,\"\":null}"));
 	free(text);
 	/* a peer's are left alone */
 	mt_ok(m, "{'PeersChanged':[" NODE4(",'Capabilities':['z']") "]}");

@@ -411,36 +411,108 @@ test_snapshot_readers(void **state)
 	fixture_free(f);
 }
 
-/* Maps older than the last but one are not kept for anyone; a reader that takes nothing for a minute is dropped. */
+static void
+many_peers(struct pb *b)
+{
+	int i;
+
+	pb_puts(b, "{\"Node\":{\"ID\":1,\"Key\":\"" SELF_KEY "\"},\"Peers\":[");
+	for (i = 0; i < 20000; i++)
+		pb_printf(b,
+		    "%s{\"ID\":%d,\"Name\":\"p%d.x.\",\"Key\":\"nodekey:%064x\",\"HomeDERP\":1,"
+		    "\"Addresses\":[\"100.64.%d.%d/32\"]}",
+		    i ? "," : "", i + 2, i, i + 1, i >> 8, i & 255);
+	pb_puts(b, "]}");
+}
+
+static void
+renew(struct fixture *f, const struct pb *b)
+{
+	assert_int_equal(mt_raw(f->m, (char *)b->p, b->n, 100000), 1);
+	query_changed(f->q, &f->m->ch);
+	turn(f);
+}
+
+/* All that fd has to say but its last line, which is an error object; to be freed. */
+static char *
+broken_off(struct fixture *f, int fd, const char *code)
+{
+	int ended;
+	char *s = take(f, fd, 64u << 20, &ended), *last, want[64];
+	struct json_object *o;
+
+	assert_int_equal(ended, 1);
+	assert_true(strlen(s) > 10000);
+	assert_int_equal(s[strlen(s) - 1], '\n');
+	s[strlen(s) - 1] = '\0';
+	assert_non_null(last = strrchr(s, '\n'));
+	*last++ = '\0';
+	assert_non_null(o = json_tokener_parse(last));
+	json_object_put(o);
+	snprintf(want, sizeof(want), "{\"error\":{\"code\":\"%s\",", code);
+	assert_memory_equal(last, want, strlen(want));
+	close(fd);
+	return s;
+}
+
+/*
+ * Maps older than the last but one are not kept for anyone.  The answer that ends early says so: a list of peers or a
+ * WireGuard configuration that merely stops would be taken for the whole.
+ */
+static void
+test_broken_off_answers(void **state)
+{
+	static const enum ipc_query_verb verbs[] = { IPC_Q_NETMAP, IPC_Q_PEERS, IPC_Q_WGCONF, IPC_Q_HOSTS,
+		IPC_Q_WATCH_NETMAP };
+	struct fixture *f = fixture(NULL);
+	struct pb b = { 0 };
+	int fd[5], i, gone;
+	char *s;
+
+	(void)state;
+	many_peers(&b);
+	for (gone = 0; gone < 2; gone++) {
+		renew(f, &b);
+		for (i = 0; i < 5; i++)
+			fd[i] = ask(f, (uint32_t)i + 1, verbs[i], "");
+		query_event(f->q, 5, "\"event\":\"status\"", 16);
+		turn(f);
+		renew(f, &b); /* once is nothing to them */
+		assert_int_equal(query_clients(f->q), 5);
+		if (gone) {
+			netmap_session_end(f->m->nm);
+			netmap_drop(f->m->nm);
+			query_dropped(f->q);
+		} else
+			renew(f, &b);
+		for (i = 0; i < 5; i++) {
+			s = broken_off(f, fd[i], gone ? "no-netmap" : "timeout");
+			if (verbs[i] == IPC_Q_PEERS)
+				assert_int_equal(s[strlen(s) - 1], '}'); /* nothing but whole lines */
+			free(s);
+		}
+		assert_int_equal(query_clients(f->q), 0);
+	}
+	pb_free(&b);
+	fixture_free(f);
+}
+
+/* A reader that takes nothing for a minute is dropped. */
 static void
 test_stuck_readers(void **state)
 {
 	struct fixture *f = fixture(NULL);
 	struct pb b = { 0 };
-	int one = -1, two = -1, i, ended;
 	struct client *c;
-	char *s;
+	int two;
 
 	(void)state;
-	pb_puts(&b, "{\"Node\":{\"ID\":1,\"Key\":\"" SELF_KEY "\"},\"Peers\":[");
-	for (i = 0; i < 20000; i++)
-		pb_printf(&b, "%s{\"ID\":%d,\"Name\":\"p%d.x.\",\"Key\":\"nodekey:%064x\"}", i ? "," : "", i + 2, i,
-		    i + 1);
-	pb_puts(&b, "]}");
-	for (i = 0; i < 3; i++) {
-		if (i == 1)
-			one = ask(f, 1, IPC_Q_NETMAP, "");
-		if (i == 2)
-			two = ask(f, 1, IPC_Q_PEERS, "");
-		turn(f);
-		assert_int_equal(mt_raw(f->m, (char *)b.p, b.n, 100000), 1);
-		query_changed(f->q, &f->m->ch);
-	}
+	many_peers(&b);
+	renew(f, &b);
+	two = ask(f, 1, IPC_Q_PEERS, "");
+	turn(f);
+	renew(f, &b);
 	assert_int_equal(query_clients(f->q), 1);
-	s = take(f, one, 64u << 20, &ended);
-	assert_int_equal(ended, 1);
-	assert_true(strlen(s) < b.n);
-	free(s);
 	c = TAILQ_FIRST(&f->q->clients);
 	c->progress_ms -= (QUERY_STALL_SECONDS - 1) * 1000;
 	event_active(f->q->tick, EV_TIMEOUT, 1);
@@ -450,7 +522,6 @@ test_stuck_readers(void **state)
 	event_active(f->q->tick, EV_TIMEOUT, 1);
 	turn(f);
 	assert_int_equal(query_clients(f->q), 0);
-	close(one);
 	close(two);
 	pb_free(&b);
 	fixture_free(f);
@@ -555,6 +626,7 @@ main(void)
 		cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_slow_watcher),
 		cmocka_unit_test(test_snapshot_readers),
+		cmocka_unit_test(test_broken_off_answers),
 		cmocka_unit_test(test_stuck_readers),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_places_for_each),

@@ -29,6 +29,10 @@ static const struct {
 	    "{\"ID\":1,\"Name\":\"one.\",\"Addresses\":[\"100.64.0.1/"
 	    "32\"],\"Online\":true}\n{\"ID\":2,\"Name\":\"two.\",\"LastSeen\":\"2026-01-01T00:00:00Z\"}\n" },
 	{ "peers limit=0\n", "" },
+	{ "peers limit=3\n",
+	    "{\"ID\":1,\"Name\":\"one.\",\"error\":{\"code\":\"x\"}}\n"
+	    "{\"error\":{\"code\":\"timeout\",\"message\":\"incomplete\"}}\n" },
+	{ "peers limit=4\n", "{\"ID\":1,\"Name\":\"one.\"}\n{\"ID\":2,\"Na" },
 	{ "peers limit=-1\n", "{\"error\":{\"code\":\"usage\",\"message\":\"limit\"}}\n" },
 	{ "netmap\n", "{\"error\":{\"code\":\"no-netmap\",\"message\":\"none\"}}\n" },
 	{ "pause\n", "{\"error\":{\"code\":\"denied\",\"message\":\"no\\u0007\"}}\n" },
@@ -191,6 +195,36 @@ test_peers(void **state)
 	assert_int_equal(run("peers|limit=-1", 1), CTL_USAGE);
 }
 
+/* An answer that is not all there is never success, whatever could be shown of it. */
+static void
+test_unfinished(void **state)
+{
+	static const char *const texts[] = { "a\nb\n{\"error\":{\"code\":\"timeout\",\"message\":\"incomplete\"}}\n",
+		"a\nb", "a\nb\n" };
+	static const int want[] = { CTL_TIMEOUT, CTL_ERROR, CTL_OK };
+	struct source s;
+	size_t i;
+	int json;
+
+	(void)state;
+	for (json = 0; json < 2; json++) {
+		assert_int_equal(run("peers|limit=3", json), CTL_TIMEOUT);
+		assert_non_null(strstr(fx.out, "one"));
+		assert_int_equal(run("peers|limit=4", json), CTL_ERROR);
+	}
+	for (i = 0; i < 3; i++) {
+		free(fx.out);
+		fx.c.out = open_memstream(&fx.out, &fx.outlen);
+		source_init(&s, -1, -1);
+		s.buf = strdup(texts[i]);
+		s.len = strlen(texts[i]);
+		assert_int_equal(text_print(&fx.c, &s), want[i]);
+		source_close(&s);
+		fclose(fx.c.out);
+		assert_memory_equal(fx.out, "a\nb", 3);
+	}
+}
+
 static void
 test_errors(void **state)
 {
@@ -343,6 +377,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_unfinished),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_metrics_file_is_replaced_whole),
