@@ -266,10 +266,11 @@ pk_cstr(const uint8_t *p, const struct dict *d, char *out, size_t outsize)
 		}
 		out[n++] = c;
 	}
-	while (n > 0 && s < end && n + 1 == outsize && ((uint8_t)out[n - 1] & 0xc0) == 0x80)
-		n--; /* no half character at a cut; its first byte goes below */
-	if (s < end && n > 0 && ((uint8_t)out[n - 1] & 0xc0) == 0xc0)
-		n--;
+	if (s < end && (*s & 0xc0) == 0x80) { /* no half character at a cut */
+		while (n > 0 && ((uint8_t)out[n - 1] & 0xc0) == 0x80)
+			n--;
+		n -= n > 0;
+	}
 	out[n] = '\0';
 	return (long)n;
 }

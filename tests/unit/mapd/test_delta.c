@@ -112,6 +112,12 @@ test_nothing(void **state)
 	mt_same(m,
 	    "{'Peers':[],'PeersChanged':[],'PeersRemoved':[],'PeersChangedPatch':[],'PeerSeenChange':{},'OnlineChange':"
 	    "{}}");
+	/* the time of the map is that of the last message that was not nothing */
+	m->now.sec += 60;
+	mt_same(m, "{}");
+	mt_expect(m, "ReceivedAt", "'2027-01-15T08:00:00Z'");
+	mt_ok(m, "{'Domain':'d'}");
+	mt_expect(m, "ReceivedAt", "'2027-01-15T08:01:00Z'");
 	mt_free(m);
 }
 
@@ -151,8 +157,29 @@ test_seen(void **state)
 	mt_peer(m, 2, "LastSeen", "'2026-01-01T02:00:00+02:00'");
 	mt_ok(m, "{'PeerSeenChange':{'2':true}}");
 	mt_peer(m, 2, "LastSeen", "'2026-02-02T02:40:00Z'");
+	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':2,'LastSeen':'2026-01-01T02:00:00+03:00'}]}");
+	mt_peer(m, 2, "LastSeen", "'2026-01-01T02:00:00+03:00'");
+	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':2,'LastSeen':'2026-01-01T02:00:00+04:00'}]}");
+	mt_peer(m, 2, "LastSeen", "'2026-01-01T02:00:00+04:00'");
 	mt_ok(m, "{'PeerSeenChange':{'2':false}}");
 	mt_peer(m, 2, "LastSeen", NULL);
+	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':2,'LastSeen':'2026-01-01T02:00:00+05:00'}]}");
+	mt_peer(m, 2, "LastSeen", "'2026-01-01T02:00:00+05:00'");
+	/* nothing is left of another form: what looks the same is the same */
+	mt_ok(m,
+	    "{'PeersChanged':[" PEER("50", "50", "50",
+		",'LastSeen':'2026-01-01T02:00:00+02:00','KeyExpiry':'2040-01-01T00:00:00.5Z'") "]}");
+	mt_ok(m,
+	    "{'PeersChangedPatch':[{'NodeID':50,'LastSeen':'2026-01-01T00:00:00Z','KeyExpiry':'2041-01-01T00:00:00Z'}]"
+	    "}");
+	mt_same(m,
+	    "{'PeersChanged':[" PEER("50", "50", "50",
+		",'LastSeen':'2026-01-01T00:00:00Z','KeyExpiry':'2041-01-01T00:00:00Z'") "]}");
+	/* a fraction makes another time */
+	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':2,'LastSeen':'2026-01-01T02:00:00.1Z'}]}");
+	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':2,'LastSeen':'2026-01-01T02:00:00.2Z'}]}");
+	mt_peer(m, 2, "LastSeen", "'2026-01-01T02:00:00.2Z'");
+	mt_same(m, "{'PeersChangedPatch':[{'NodeID':2,'LastSeen':'2026-01-01T02:00:00.2Z'}]}");
 	mt_free(m);
 }
 
@@ -274,6 +301,8 @@ test_patch_expiry_and_cap(void **state)
 	assert_true(netmap_next_expiry(m->nm, m->now) > m->now.sec);
 	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':3,'KeyExpiry':'2040-01-01T00:00:00.5Z'}]}");
 	mt_peer(m, 3, "KeyExpiry", "'2040-01-01T00:00:00.5Z'");
+	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':3,'KeyExpiry':'2040-01-01T00:00:00.25Z'}]}");
+	mt_peer(m, 3, "KeyExpiry", "'2040-01-01T00:00:00.25Z'");
 	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':3,'KeyExpiry':'2041-01-01T00:00:00Z'}]}");
 	mt_peer(m, 3, "KeyExpiry", "'2041-01-01T00:00:00Z'");
 	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':2,'Cap':90}]}");

@@ -124,8 +124,10 @@ test_server_clock(void **state)
 	assert_int_equal(netmap_expire(m->nm, at(T0), &ch), 1);
 	mt_peer(m, 2, "Expired", "true");
 	/* back again, and the mark goes */
+	assert_false(netmap_expiry_due(m->nm, at(T0)));
 	assert_int_equal(mt_msg(m, "{'ControlTime':'2027-01-15T08:00:00Z'}"), 1);
 	assert_int_equal(netmap_clock_delta(m->nm), 0);
+	assert_true(netmap_expiry_due(m->nm, at(T0)));
 	assert_int_equal(netmap_expire(m->nm, at(T0), &ch), 1);
 	mt_peer(m, 2, "Expired", NULL);
 	/* a server that lives in 2020 (testcontrol does) expires nobody, whatever it says */
@@ -156,6 +158,8 @@ test_clock_and_streams(void **state)
 	    "{" NODE_SELF ",'ControlTime':'2027-01-15T09:00:00Z','Peers':[" PEER("2", "2", "22",
 		EXPIRES("2027-01-15T08:30:00Z")) "]}");
 	mt_peer(m, 2, "Expired", "true");
+	mt_ok(m, "{'PeersChanged':[" PEER("3", "3", "33", EXPIRES("2027-01-15T10:00:00Z")) "]}");
+	assert_int_equal(netmap_next_expiry(m->nm, at(T0)), T0 + 3600 + 10); /* by the local clock */
 	/* while the old map is shown it is judged by the clock that it came with, however long the server is away */
 	mt_session(m);
 	mt_session(m);

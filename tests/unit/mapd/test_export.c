@@ -164,6 +164,42 @@ test_unusable_peers(void **state)
 	mt_free(m);
 }
 
+/* K.2: which prefixes are a peer's own. */
+static void
+test_own_prefixes(void **state)
+{
+	static const struct {
+		const char *prefix;
+		int own;
+	} t[] = { { "100.64.0.0/32", 1 }, { "100.127.255.255/32", 1 }, { "100.128.0.0/32", 0 },
+		{ "100.115.91.255/32", 1 }, { "100.115.92.0/32", 0 }, { "100.115.93.255/32", 0 },
+		{ "100.115.94.0/32", 1 }, { "100.64.0.0/31", 0 }, { "fd7a:115c:a1e0:ffff::1/128", 1 },
+		{ "fd7a:115c:a1e1::1/128", 0 }, { "fd7a:115c:a1e0::/127", 0 }, { "192.0.2.1/32", 1 },
+		{ "192.0.2.2/32", 0 } };
+	char text[900], *have;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct map_test *m = mt_new();
+
+		snprintf(text, sizeof(text),
+		    "{" NODE_SELF
+		    ",'Peers':[" NODE("2", "22", "'192.0.2.1/32'", DISCO ",'AllowedIPs':['%s','%s']") "]}",
+		    t[i].prefix, t[i].prefix);
+		mt_ok(m, text);
+		have = wgconf(m, &plain);
+		snprintf(text, sizeof(text), "AllowedIPs = %s\n", t[i].prefix);
+		if ((strstr(have, text) != NULL) != t[i].own || (strstr(have, "AllowedIPs") != NULL) != t[i].own)
+			fail_msg("%s: %s", t[i].prefix, have);
+		free(have);
+		have = wgconf(m, &routes);
+		assert_non_null(strstr(have, text));
+		free(have);
+		mt_free(m);
+	}
+}
+
 /* 300 peers, all with the same 1000 addresses and, twice each, the same 250 routes, of which the last one has 100 as primary. */
 static void
 long_lists(struct pb *b)
@@ -217,6 +253,10 @@ test_long_lists(void **state)
 	*p = '\0';
 	assert_non_null(strstr(have, "10.1.100.0/24, "));
 	assert_null(strstr(have, "10.1.99.0/24"));
+	*p = '#';
+	for (n = 0, p = have; (p = strstr(p, "/24")) != NULL; p++)
+		n++;
+	assert_int_equal(n, 250);
 	free(have);
 	/* one of many addresses finds its peer, too, and not any more when that is gone */
 	assert_int_equal(find_peer(m->nm, "10.0.3.249")->r.id, 2);
@@ -330,6 +370,7 @@ main(void)
 		cmocka_unit_test(test_wgconf),
 		cmocka_unit_test(test_exit_node),
 		cmocka_unit_test(test_unusable_peers),
+		cmocka_unit_test(test_own_prefixes),
 		cmocka_unit_test(test_long_lists),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_hosts_of_the_host),

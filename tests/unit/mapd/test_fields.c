@@ -222,6 +222,11 @@ test_filter_and_unsigned_peer(void **state)
 	mt_expect(m, "EffectiveFilter", "{'DenyAll':true,'Reason':'a rule lets an unsigned peer in','Rules':[]}");
 	mt_ok(m, "{'PeersRemoved':[5]}");
 	mt_expect(m, "EffectiveFilter.DenyAll", "false");
+	/* everybody is the unsigned peer, too */
+	mt_ok(m, "{'PacketFilters':{'star':[{'SrcIPs':['cap:c','*'],'DstPorts':[{'IP':'10.0.0.1'}]}]}}");
+	mt_expect(m, "EffectiveFilter.Reason", "'a rule lets an unsigned peer in'");
+	mt_ok(m, "{'PeersRemoved':[4]}");
+	mt_expect(m, "EffectiveFilter.DenyAll", "false");
 	mt_free(m);
 }
 
@@ -244,6 +249,16 @@ test_profiles(void **state)
 	mt_ok(m, "{'UserProfiles':[{'ID':40,'LoginName':'new'}]}");
 	mt_expect(m, "UserProfiles.40.LoginName", "'new'");
 	mt_same(m, "{'UserProfiles':[{'ID':40,'LoginName':'new'}]}");
+	/* of two in one message the last counts, also when it is what was there before */
+	mt_ok(m, "{'UserProfiles':[{'ID':40,'LoginName':'other'},{'ID':40,'LoginName':'new'}]}");
+	mt_expect(m, "UserProfiles.40.LoginName", "'new'");
+	mt_ok(m, "{'UserProfiles':[{'ID':40,'LoginName':'new'},{'ID':40,'LoginName':'other'}]}");
+	mt_expect(m, "UserProfiles.40.LoginName", "'other'");
+	mt_ok(m, "{'UserProfiles':[{'ID':40,'LoginName':'new'}]}");
+	/* ours is for the parent, too */
+	assert_int_equal(m->ch.self_changed, 1);
+	mt_ok(m, "{'Domain':'x'}");
+	assert_int_equal(m->ch.self_changed, 0);
 	mt_same(m, "{'UserProfiles':[]}");
 	mt_ok(m, "{'PeersRemoved':[4]}");
 	mt_expect(m, "UserProfiles.40", NULL);
@@ -308,6 +323,7 @@ test_health(void **state)
 static void
 test_display_messages(void **state)
 {
+	char *dump;
 	struct map_test *m =
 	    with("'Health':['x'],'DisplayMessages':{'a':{'Title':'A','Text':'t','Severity':'high'},'b':{'Title':'B'}}");
 
@@ -322,6 +338,10 @@ test_display_messages(void **state)
 	mt_same(m, "{'DisplayMessages':null}");
 	mt_ok(m, "{'DisplayMessages':{'d':{'Title':'D'},'*':null}}");
 	mt_expect(m, "DisplayMessages", "{'d':{'Title':'D'}}");
+	mt_ok(m, "{'DisplayMessages':{'e\\u001f\\u007f\\n\\u0022\\u0000':{},'*':null}}");
+	dump = mt_dump(m);
+	assert_non_null(strstr(dump, "\"DisplayMessages\":{\"e\\u001f\\u007f\\u000a\\\"\\u0000\":{}}"));
+	free(dump);
 	mt_ok(m, "{'DisplayMessages':{'*':null}}");
 	/* now the old kind shows again */
 	mt_expect(m, "DisplayMessages.health-2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881.Text",
@@ -416,7 +436,9 @@ test_legacy_derp(void **state)
 	} t[] = { { "'DERP':'127.3.3.40:12'", "12" }, { "'DERP':'127.3.3.40:12','HomeDERP':5", "5" },
 		{ "'DERP':'127.3.3.41:12'", NULL }, { "'DERP':'127.3.3.40:x'", NULL }, { "'DERP':'127.3.3.40:'", NULL },
 		{ "'DERP':''", NULL }, { "'DERP':'127.3.3.40:12\\u0000'", NULL },
-		{ "'DERP':'\\u0031\\u0032\\u0037.3.3.40:7','HomeDERP':0", "7" } };
+		{ "'DERP':'\\u0031\\u0032\\u0037.3.3.40:7','HomeDERP':0", "7" }, { "'DERP':'127.3.3.40: 7'", NULL },
+		{ "'DERP':'127.3.3.40:+7'", "7" }, { "'DERP':'127.3.3.40:7 '", NULL },
+		{ "'DERP':'127.3.3.40:+'", NULL } };
 	char text[512];
 	size_t i;
 
@@ -463,6 +485,65 @@ test_self_capabilities(void **state)
 	mt_peer(m, 4, "CapMap", NULL);
 	mt_peer(m, 4, "Capabilities", "['z']");
 	mt_free(m);
+}
+
+/* What has a short form inside is shown as it was sent, whatever form of it that was. */
+static void
+test_texts_stay_as_sent(void **state)
+{
+	static const char *const more[][2] = { { "Created", "'2026-01-02T03:04:05.50Z'" },
+		{ "Created", "'2026-01-02T03:04:05.000Z'" }, { "Created", "'2026-01-02T03:04:05+00:00'" },
+		{ "Created", "'9999-12-31T23:59:59.999999999Z'" }, { "Created", "'0001-01-01T00:00:00Z'" },
+		{ "KeyExpiry", "'2040-01-02T03:04:05.50Z'" }, { "LastSeen", "'2026-01-02T03:04:05.10Z'" },
+		{ "Addresses", "['FD7A::1/128','fd7a:0:0::1/128','::1.2.3.4/128','::ffff:1.2.3.4/96','0.0.0.0/0','']" },
+		{ "Endpoints", "['[::FFFF:1.2.3.4]:1','1.2.3.4:080','[fe80::1%eth0]:5','[::]:0','1.2.3.4:65535','']" },
+		{ "StableID", "'00112233445566778899AABBCCDDEEFF'" },
+		{ "StableID", "'00112233445566778899aabbccddeeff'" },
+		{ "StableID", "'00112233445566778899aabbccddeef'" }, { "KeySignature", "'AB=='" },
+		{ "Hostinfo", "{'TPM':{'FirmwareVersion':18446744073709551615},'Location':{'Latitude':1.50}}" },
+		{ "X", "[0,95,96,127,128,16383,16384,9223372036854775807,9223372036854775808,-1,-0,1e3,0.10]" } };
+	struct map_test *m = with("");
+	char text[900], *want, *have;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		snprintf(text, sizeof(text),
+		    "{'Domain':'%zu','PeersChanged':[{'ID':4,'Key':'" KEY_OF("44") "','%s':%s}]}", i, more[i][0],
+		    more[i][1]);
+		mt_ok(m, text);
+		snprintf(text, sizeof(text), "'%s':%s", more[i][0], more[i][1]);
+		want = mt_quotes(text);
+		have = mt_dump(m);
+		if (strstr(have, want) == NULL)
+			fail_msg("no %s in %s", want, have);
+		free(want);
+		free(have);
+	}
+	mt_free(m);
+}
+
+/* A cut falls between characters. */
+static void
+test_cut_texts(void **state)
+{
+	static const char text[] = "a\xc3\xa9\xe2\x98\x83\xf0\x9f\x98\x80"; /* of 1, 2, 3 and 4 bytes */
+	static const long whole[] = { 0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10 };
+	struct pb b = { 0 };
+	char out[16];
+	size_t size;
+	long n;
+
+	(void)state;
+	pb_str(&b, (const uint8_t *)text, sizeof(text) - 1);
+	for (size = 1; size <= sizeof(whole) / sizeof(whole[0]); size++) {
+		memset(out, 'x', sizeof(out));
+		n = pk_cstr(b.p, NULL, out, size);
+		assert_int_equal(n, whole[size - 1]);
+		assert_memory_equal(out, text, (size_t)n);
+		assert_int_equal(out[n], '\0');
+	}
+	pb_free(&b);
 }
 
 /* rows: FLD-15 */
@@ -889,6 +970,8 @@ main(void)
 		cmocka_unit_test(test_unsigned_peer),
 		cmocka_unit_test(test_legacy_derp),
 		cmocka_unit_test(test_self_capabilities),
+		cmocka_unit_test(test_texts_stay_as_sent),
+		cmocka_unit_test(test_cut_texts),
 		cmocka_unit_test(test_odd_strings),
 		cmocka_unit_test(test_odd_strings_of_our_own),
 		cmocka_unit_test(test_wrong_types),

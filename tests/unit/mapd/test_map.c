@@ -77,6 +77,7 @@ test_full(void **state)
 static void
 test_first_needs_node(void **state)
 {
+	static const struct pubkey key = { { 7 } };
 	struct map_test *m = mt_new();
 
 	(void)state;
@@ -93,6 +94,12 @@ test_first_needs_node(void **state)
 	assert_int_equal(netmap_source(m->nm), IPC_SRC_STALE);
 	mt_refused(m, "{'Domain':'x'}", "has no Node");
 	mt_expect(m, "Source", "'stale'");
+	/* so it is when a stream begins that nobody has ended the one before for */
+	mt_ok(m, "{" NODE_SELF "}");
+	mt_expect(m, "Source", "'live'");
+	netmap_session_begin(m->nm, &key, &key);
+	mt_expect(m, "Source", "'stale'");
+	mt_refused(m, "{'Domain':'x'}", "has no Node");
 	mt_free(m);
 }
 
@@ -112,8 +119,12 @@ test_new_stream(void **state)
 	mt_expect(m, "Source", "'stale'");
 	mt_expect(m, "Domain", "'e.com'");
 	assert_true(netmap_seq(m->nm) == seq);
-	assert_int_equal(mt_msg(m, "{'KeepAlive':true}"), 0);
+	assert_int_equal(mt_msg(m,
+			     "{'KeepAlive':true,'ClientVersion':{'Notify':true},'ControlTime':'2027-01-15T08:00:30Z'}"),
+	    0);
 	mt_expect(m, "Source", "'stale'");
+	mt_expect(m, "ClientVersion", "null");
+	mt_expect(m, "ControlTime", "'2027-01-15T08:00:00Z'");
 	/* nothing of it leaks into the new one */
 	mt_ok(m, "{" NODE_SELF ",'PeersChanged':[" PEER("7", "7", "77", "") "],'OnlineChange':{'30':true,'7':true}}");
 	assert_int_equal(m->ch.full, 1);
@@ -143,6 +154,32 @@ test_new_stream(void **state)
 	netmap_seq_base(m->nm, 100);
 	mt_ok(m, "{'Domain':'x'}");
 	assert_true(netmap_seq(m->nm) == 101);
+	mt_free(m);
+}
+
+/* Deltas in the first message of a stream find what it has itself (protocol.md E.6). */
+/* rows: MAP-06 DEL-14 */
+static void
+test_first_message_of_deltas(void **state)
+{
+	static const char *const more[][3] = { { "'OnlineChange':{'7':true}", "Online", "true" },
+		{ "'PeerSeenChange':{'7':true}", "LastSeen", "'2027-01-15T08:00:00Z'" },
+		{ "'PeersChangedPatch':[{'NodeID':7,'DERPRegion':9}]", "HomeDERP", "9" },
+		{ "'PeersRemoved':[7]", "Name", "'p7.tail1.ts.net.'" } };
+	struct map_test *m = mt_new();
+	char text[900];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		mt_session(m);
+		snprintf(text, sizeof(text), "{%s,'PeersChanged':[%s,%s]," NODE_SELF "}", more[i][0],
+		    PEER("7", "7", "77", ""), PEER("-8", "8", "88", ""));
+		mt_ok(m, text);
+		assert_int_equal(m->ch.full, 1);
+		mt_ids(m, "-8 7");
+		mt_peer(m, 7, more[i][1], more[i][2]);
+	}
 	mt_free(m);
 }
 
@@ -438,6 +475,7 @@ main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_first_needs_node),
 		cmocka_unit_test(test_new_stream),
+		cmocka_unit_test(test_first_message_of_deltas),
 		cmocka_unit_test(test_stream_ends_in_a_message),
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_limits),

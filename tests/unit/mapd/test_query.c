@@ -358,6 +358,91 @@ test_slow_watcher(void **state)
 	fixture_free(f);
 }
 
+static void
+many_peers(struct pb *b)
+{
+	int i;
+
+	pb_puts(b, "{\"Node\":{\"ID\":1,\"Key\":\"" SELF_KEY "\"},\"Peers\":[");
+	for (i = 0; i < 20000; i++)
+		pb_printf(b,
+		    "%s{\"ID\":%d,\"Name\":\"p%d.x.\",\"Key\":\"nodekey:%064x\",\"HomeDERP\":1,"
+		    "\"Addresses\":[\"100.64.%d.%d/32\"]}",
+		    i ? "," : "", i + 2, i, i + 1, i >> 8, i & 255);
+	pb_puts(b, "]}");
+}
+
+static void
+renew(struct fixture *f, const struct pb *b)
+{
+	assert_int_equal(mt_raw(f->m, (char *)b->p, b->n, 100000), 1);
+	query_changed(f->q, &f->m->ch);
+	turn(f);
+}
+
+/* Deltas alone fill the queue no further than anything else does. */
+static void
+test_slow_watcher_without_notices(void **state)
+{
+	struct fixture *f = fixture(TWO);
+	int fd = ask(f, 1, IPC_Q_WATCH_NETMAP, ""), ended, i;
+	char *s, *p, text[700];
+	size_t most = 0;
+	struct client *c;
+
+	(void)state;
+	query_event(f->q, 1, "\"event\":\"status\"", 16);
+	c = TAILQ_FIRST(&f->q->clients);
+	for (i = 0; i < 10000; i++) {
+		snprintf(text, sizeof(text), "{'PeersChangedPatch':[{'NodeID':2,'CapMap':{'filler':['%0500d']}}]}", i);
+		change(f, text);
+		if (c->queued_bytes + c->out.n > most)
+			most = c->queued_bytes + c->out.n;
+	}
+	assert_in_range(most, QUERY_QUEUE_MAX / 2, QUERY_QUEUE_MAX + (32u << 10));
+	s = take(f, fd, 64u << 20, &ended);
+	assert_non_null(p = strstr(s, "\"event\":\"lagged\""));
+	assert_non_null(strstr(p, "\"netmapSeq\":10001,"));
+	free(s);
+	close(fd);
+	fixture_free(f);
+}
+
+/* What happens while a whole map is owed is in that map: nothing of it was lost. */
+static void
+test_owed_map(void **state)
+{
+	static const char head[] = "\"event\":\"big\",\"x\":\"";
+	struct fixture *f = fixture(NULL);
+	struct pb b = { 0 };
+	char *s, *p, *notice = calloc(1, QUERY_QUEUE_MAX);
+	int fd, ended, i;
+
+	(void)state;
+	many_peers(&b);
+	renew(f, &b);
+	fd = ask(f, 1, IPC_Q_WATCH_NETMAP, "");
+	query_event(f->q, 1, "\"event\":\"status\"", 16);
+	turn(f);
+	renew(f, &b); /* while the first is being written */
+	for (i = 0; i < 5; i++)
+		change(f, i % 2 ? "{'OnlineChange':{'5':true}}" : "{'OnlineChange':{'5':false}}");
+	/* so much that deltas would be dropped now, if there were any */
+	memset(notice, 'x', QUERY_QUEUE_MAX - 1000);
+	memcpy(notice, head, strlen(head));
+	notice[QUERY_QUEUE_MAX - 1001] = '"';
+	query_event(f->q, 1, notice, QUERY_QUEUE_MAX - 1000);
+	s = take(f, fd, 64u << 20, &ended);
+	assert_non_null(p = strstr(s, "\"event\":\"lagged\",\"dropped\":0}"));
+	assert_non_null(strstr(p, "\"netmapSeq\":7,"));
+	check_events(s, 1, "status netmap big lagged netmap");
+	free(s);
+	free(notice);
+	pb_free(&b);
+	close(fd);
+	fixture_free(f);
+}
+
 /* A big map, and readers that take their time: each sees one moment's map, whole, while deltas go on. */
 static void
 test_snapshot_readers(void **state)
@@ -409,28 +494,6 @@ test_snapshot_readers(void **state)
 	/* with the last reader gone nothing old is kept */
 	assert_true(recset_bytes(f->m->nm->cur->peers->set) < 6u << 20);
 	fixture_free(f);
-}
-
-static void
-many_peers(struct pb *b)
-{
-	int i;
-
-	pb_puts(b, "{\"Node\":{\"ID\":1,\"Key\":\"" SELF_KEY "\"},\"Peers\":[");
-	for (i = 0; i < 20000; i++)
-		pb_printf(b,
-		    "%s{\"ID\":%d,\"Name\":\"p%d.x.\",\"Key\":\"nodekey:%064x\",\"HomeDERP\":1,"
-		    "\"Addresses\":[\"100.64.%d.%d/32\"]}",
-		    i ? "," : "", i + 2, i, i + 1, i >> 8, i & 255);
-	pb_puts(b, "]}");
-}
-
-static void
-renew(struct fixture *f, const struct pb *b)
-{
-	assert_int_equal(mt_raw(f->m, (char *)b->p, b->n, 100000), 1);
-	query_changed(f->q, &f->m->ch);
-	turn(f);
 }
 
 /* All that fd has to say but its last line, which is an error object; to be freed. */
@@ -625,6 +688,8 @@ main(void)
 		cmocka_unit_test(test_half_closed),
 		cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_slow_watcher),
+		cmocka_unit_test(test_slow_watcher_without_notices),
+		cmocka_unit_test(test_owed_map),
 		cmocka_unit_test(test_snapshot_readers),
 		cmocka_unit_test(test_broken_off_answers),
 		cmocka_unit_test(test_stuck_readers),

@@ -158,6 +158,40 @@ mt_peers(struct map_test *m)
 	return whole(&d);
 }
 
+/* Members of all objects: as they stand in the text ... */
+static size_t
+names_in_text(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++) {
+		if (*s != '"')
+			continue;
+		for (s++; *s != '"'; s++)
+			s += *s == '\\';
+		n += s[1] == ':';
+	}
+	return n;
+}
+
+/* ... and as a parser sees them, for which the last of two of one name counts. */
+static size_t
+names_in_value(struct json_object *o)
+{
+	size_t i, n = 0;
+
+	if (json_object_is_type(o, json_type_array))
+		for (i = 0; i < json_object_array_length(o); i++)
+			n += names_in_value(json_object_array_get_idx(o, i));
+	if (json_object_is_type(o, json_type_object)) {
+		json_object_object_foreach(o, name, v) {
+			(void)name;
+			n += 1 + names_in_value(v);
+		}
+	}
+	return n;
+}
+
 struct json_object *
 mt_json(struct map_test *m)
 {
@@ -167,6 +201,8 @@ mt_json(struct map_test *m)
 	assert_non_null(s);
 	if ((o = json_tokener_parse(s)) == NULL)
 		fail_msg("not JSON: %s", s);
+	if (names_in_text(s) != names_in_value(o))
+		fail_msg("a name stands twice in one object: %s", s);
 	free(s);
 	return o;
 }
