@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"tailscale.com/tailcfg"
@@ -20,7 +22,7 @@ import (
 // where the Go client is known to differ from the rule.
 type model struct {
 	self     *tailcfg.Node
-	peers    map[tailcfg.NodeID]*tailcfg.Node
+	peers    map[tailcfg.NodeID]*peer
 	dns      *tailcfg.DNSConfig
 	derp     *tailcfg.DERPMap
 	chunks   map[string][]tailcfg.FilterRule
@@ -33,22 +35,54 @@ type model struct {
 	messages map[tailcfg.DisplayMessageID]tailcfg.DisplayMessage
 	tka      *tailcfg.TKAInfo
 
+	controlTime   string
+	clientVersion *tailcfg.ClientVersion
+	autoUpdate    *bool
+
 	// seenNow has when the message came in for peers whose LastSeen is "now"; zero for those who never were.
 	seenNow map[tailcfg.NodeID]time.Time
-	// goDiffers marks peers for which the Go client turned a replacement into a patch that cannot express it
-	// (protocol.md E.6 [!]); cleared when a full list or an unpatched replacement mends it.
-	goDiffers map[tailcfg.NodeID]bool
+	// goDiffers has why Go's client may see a peer in another way; "" for all others. A full list mends most of it.
+	goDiffers map[tailcfg.NodeID]string
+}
+
+// The known defects of Go's client. By protocol.md E.6 [!] a replacement of a known peer is turned into a patch when few
+// fields differ; and it has a rule about disco keys that it may have learnt from the peer itself, which we do not.
+const (
+	lostInPatch = "a replacement turned into a patch that cannot express it"
+	lateAsPatch = "a replacement turned into a patch, which is applied behind the rest of its message"
+	oldDisco    = "a disco key that is held to be older than the one it has"
+)
+
+// A peer is a node with a member that nobody knows.
+type peer struct {
+	tailcfg.Node
+	Future json.RawMessage
+}
+
+// A response is a message with such peers.
+type response struct {
+	tailcfg.MapResponse
+	Peers        []*peer
+	PeersChanged []*peer
+}
+
+func decode(text []byte) *response {
+	r := new(response)
+	if err := json.Unmarshal(text, r); err != nil {
+		panic(fmt.Sprintf("%v: %s", err, text))
+	}
+	return r
 }
 
 func newModel() *model {
 	return &model{
-		peers:     map[tailcfg.NodeID]*tailcfg.Node{},
+		peers:     map[tailcfg.NodeID]*peer{},
 		chunks:    map[string][]tailcfg.FilterRule{},
 		profiles:  map[tailcfg.UserID]tailcfg.UserProfile{},
 		messages:  map[tailcfg.DisplayMessageID]tailcfg.DisplayMessage{},
 		dns:       &tailcfg.DNSConfig{},
 		seenNow:   map[tailcfg.NodeID]time.Time{},
-		goDiffers: map[tailcfg.NodeID]bool{},
+		goDiffers: map[tailcfg.NodeID]string{},
 	}
 }
 
@@ -64,7 +98,10 @@ func clone[T any](v T) (out T) {
 }
 
 func fixNode(n *tailcfg.Node, self bool) *tailcfg.Node {
-	n.LegacyDERPString = "" // the generator sends none: e2e has that rule
+	if region, ok := strings.CutPrefix(n.LegacyDERPString, "127.3.3.40:"); ok && n.HomeDERP == 0 {
+		n.HomeDERP, _ = strconv.Atoi(region)
+	}
+	n.LegacyDERPString = ""
 	if n.AllowedIPs == nil || n.UnsignedPeerAPIOnly {
 		n.AllowedIPs = slices.Clone(n.Addresses)
 	}
@@ -81,9 +118,29 @@ func fixNode(n *tailcfg.Node, self bool) *tailcfg.Node {
 	return n
 }
 
-func (m *model) apply(sent *tailcfg.MapResponse) {
-	r := clone(sent)
+// keepAlive brings the time and the client version, and nothing before there is a map (KA-05).
+func (m *model) keepAlive(text []byte, live bool) {
+	if live {
+		m.applyTold(decode(text))
+	}
+}
+
+func (m *model) applyTold(r *response) {
+	if r.ControlTime != nil && !r.ControlTime.IsZero() {
+		m.controlTime = r.ControlTime.Format(time.RFC3339Nano)
+	}
+	if r.ClientVersion != nil {
+		m.clientVersion = r.ClientVersion
+	}
+}
+
+func (m *model) apply(text []byte) {
+	r := decode(text)
 	m.applyPeers(r)
+	m.applyTold(r)
+	if v, ok := r.DeprecatedDefaultAutoUpdate.Get(); ok {
+		m.autoUpdate = &v
+	}
 	if r.Node != nil {
 		m.self = fixNode(r.Node, true)
 	}
@@ -155,15 +212,18 @@ func (m *model) applyDERP(d *tailcfg.DERPMap) {
 	m.derp = d
 }
 
-func (m *model) applyPeers(r *tailcfg.MapResponse) {
+func (m *model) applyPeers(r *response) {
+	old, oldSeen, differed := maps.Clone(m.peers), maps.Clone(m.seenNow), maps.Clone(m.goDiffers)
 	if len(r.Peers) > 0 {
-		old, oldSeen, differed := maps.Clone(m.peers), maps.Clone(m.seenNow), maps.Clone(m.goDiffers)
 		clear(m.peers)
 		clear(m.seenNow)
 		clear(m.goDiffers)
 		for _, p := range r.Peers {
-			m.goDiffers[p.ID] = staleDisco(old[p.ID], !oldSeen[p.ID].IsZero() || differed[p.ID], p)
-			m.peers[p.ID] = fixNode(p, false)
+			if staleDisco(old[p.ID], !oldSeen[p.ID].IsZero() || differed[p.ID] != "", &p.Node) {
+				m.goDiffers[p.ID] = oldDisco
+			}
+			fixNode(&p.Node, false)
+			m.peers[p.ID] = p
 		}
 		return
 	}
@@ -172,10 +232,9 @@ func (m *model) applyPeers(r *tailcfg.MapResponse) {
 		delete(m.peers, id)
 	}
 	for _, p := range r.PeersChanged {
-		p = fixNode(p, false)
-		lost := m.peers[p.ID] != nil && patchLoses(m.peers[p.ID], p)
+		fixNode(&p.Node, false)
 		m.forget(p.ID)
-		m.goDiffers[p.ID] = lost
+		m.goDiffers[p.ID] = replaced(r, old[p.ID], !oldSeen[p.ID].IsZero(), p, differed[p.ID])
 		m.peers[p.ID] = p
 	}
 	for id, seen := range r.PeerSeenChange {
@@ -197,6 +256,38 @@ func (m *model) applyPeers(r *tailcfg.MapResponse) {
 	}
 }
 
+// replaced says why Go's client may not have what a replacement brought, "" if it has.
+func replaced(r *response, was *peer, seenNow bool, now *peer, differed string) string {
+	switch {
+	case was == nil:
+		return "" // an addition stays what it is
+	case differed != "":
+		return differed
+	case seenNow || patchLoses(was, now):
+		return lostInPatch
+	}
+	ops := 0
+	for _, p := range r.PeersChanged {
+		ops += b2i(p.ID == now.ID)
+	}
+	for _, c := range r.PeersChangedPatch {
+		ops += b2i(c.NodeID == now.ID)
+	}
+	_, seen := r.PeerSeenChange[now.ID]
+	_, online := r.OnlineChange[now.ID]
+	if ops > 1 || seen || online || slices.Contains(r.PeersRemoved, now.ID) {
+		return lateAsPatch
+	}
+	return ""
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 func (m *model) forget(id tailcfg.NodeID) {
 	delete(m.seenNow, id)
 	delete(m.goDiffers, id)
@@ -206,6 +297,9 @@ func (m *model) patch(c *tailcfg.PeerChange) {
 	p := m.peers[c.NodeID]
 	if p == nil {
 		return
+	}
+	if c.DiscoKey != nil && c.Online != nil && !*c.Online && c.LastSeen != nil && m.goDiffers[c.NodeID] == "" {
+		m.goDiffers[c.NodeID] = oldDisco
 	}
 	p.HomeDERP = cmp.Or(c.DERPRegion, p.HomeDERP)
 	p.Cap = cmp.Or(c.Cap, p.Cap)
@@ -237,21 +331,22 @@ func (m *model) patch(c *tailcfg.PeerChange) {
 }
 
 // patchLoses reports whether replacing was by now, expressed as a PeerChange, loses something: fields that become empty,
-// and tri-states that become or cease to be unknown (protocol.md E.6 [!]).
-func patchLoses(was, now *tailcfg.Node) bool {
+// tri-states that become or cease to be unknown, and fields that are not compared (protocol.md E.6 [!]).
+func patchLoses(was, now *peer) bool {
 	return len(was.Endpoints) > 0 && len(now.Endpoints) == 0 ||
 		len(was.KeySignature) > 0 && len(now.KeySignature) == 0 ||
 		was.HomeDERP != 0 && now.HomeDERP == 0 ||
 		was.Cap != 0 && now.Cap == 0 ||
 		(was.Online == nil) != (now.Online == nil) ||
 		(was.LastSeen == nil) != (now.LastSeen == nil) ||
-		// A replacement sent as a patch is applied behind PeerSeenChange and OnlineChange of the same message.
-		len(was.CapMap) == len(now.CapMap) && len(now.CapMap) == 0 && (was.CapMap == nil) != (now.CapMap == nil)
+		len(was.CapMap) == len(now.CapMap) && len(now.CapMap) == 0 && (was.CapMap == nil) != (now.CapMap == nil) ||
+		!slices.Equal(was.Capabilities, now.Capabilities) || was.DataPlaneAuditLogID != now.DataPlaneAuditLogID ||
+		was.DiscoKey != now.DiscoKey && now.Online != nil && !*now.Online
 }
 
 // staleDisco reports whether the Go client may keep the disco key it has: it may have learnt it from the peer itself
 // (protocol.md E.6, the staleness rule). We learn no keys in-band, so for us what the server says counts.
-func staleDisco(was *tailcfg.Node, mayHaveSeen bool, now *tailcfg.Node) bool {
+func staleDisco(was *peer, mayHaveSeen bool, now *tailcfg.Node) bool {
 	return was != nil && (was.LastSeen != nil || mayHaveSeen) && !now.DiscoKey.IsZero() && was.DiscoKey != now.DiscoKey &&
 		(now.Online == nil || !*now.Online)
 }
@@ -279,11 +374,9 @@ func (m *model) shownMessages() map[tailcfg.DisplayMessageID]tailcfg.DisplayMess
 // canonNode is the form in which nodes are compared: what the client computes for display is left out, and an instant
 // that only says "just now" is turned into a flag.
 func canonNode(n *tailcfg.Node, seenNow time.Time) string {
-	c := clone(n)
+	c := *n
 	c.ComputedName, c.ComputedNameWithHost = "", ""
-	if len(c.CapMap) == 0 {
-		c.CapMap = nil
-	}
+	c.CapMap = maps.Clone(n.CapMap)
 	for k, v := range c.CapMap {
 		if len(v) == 0 {
 			c.CapMap[k] = nil // null and [] both say no more than that the capability is there
@@ -302,7 +395,11 @@ func canonNode(n *tailcfg.Node, seenNow time.Time) string {
 		}
 		c.LastSeen = nil
 	}
-	return canon(c) + suffix
+	if len(c.CapMap) == 0 { // nothing raw in it
+		c.CapMap = nil
+		return string(marshal(&c)) + suffix
+	}
+	return canon(&c) + suffix
 }
 
 func canon(v any) string {
