@@ -456,7 +456,7 @@ func differential(t *testing.T, seed uint64, j *judgement) {
 			ours, theirs = f.await("the daemon", ourKey), f.await("Go's client", g.key())
 			m = newModel()
 		}
-		if gen.chance(5) { // whatever else is in it (KA-05)
+		if gen.chance(5 + 20*b2i(first)) { // whatever else is in it (KA-05)
 			junk := gen.dress(gen.next(i, false))
 			junk.members["KeepAlive"] = json.RawMessage("true")
 			junk.order = append(junk.order, "KeepAlive")

@@ -202,12 +202,12 @@ func (g *generator) next(i int, first bool) *tailcfg.MapResponse {
 		r.Node = g.selfNode()
 	}
 	switch {
-	case first && g.chance(15): // the deltas of a first message meet nobody
-		g.deltas(r, g.limit/4)
+	case first && g.chance(25): // the deltas of a first message meet nobody but what it adds itself
+		g.add(r, g.limit/4)
 	case first || g.chance(3):
 		g.fullPeers(r)
 	default:
-		g.deltas(r, 1)
+		g.deltas(r)
 	}
 	g.fields(r, i, first)
 	return r
@@ -222,7 +222,7 @@ func (g *generator) fullPeers(r *tailcfg.MapResponse) {
 		r.Peers = append(r.Peers, g.node(id))
 	}
 	if g.chance(30) { // a full list precludes them (DEL-03)
-		g.deltas(r, 3)
+		g.deltas(r)
 	}
 	g.ids = ids
 }
@@ -236,22 +236,13 @@ func (g *generator) selfNode() *tailcfg.Node {
 	return &n
 }
 
-// deltas works on peers that are there, adds up to most new ones and names some that nobody knows.
-func (g *generator) deltas(r *tailcfg.MapResponse, most int) {
+// deltas works on peers that are there, adds new ones and names some that nobody knows.
+func (g *generator) deltas(r *tailcfg.MapResponse) {
 	removed := map[tailcfg.NodeID]bool{}
 	for _, id := range g.some(12) {
 		g.op(r, id, removed)
 		if g.chance(15) { // in one message in this order: removed, changed, seen, online, patches (DEL-14)
 			g.op(r, id, removed)
-		}
-	}
-	if most > 0 && g.chance(30) && len(g.ids) < g.limit {
-		for _, id := range g.fresh(1 + g.IntN(most)) {
-			r.PeersChanged = append(r.PeersChanged, g.node(id))
-			defer func() { g.ids = append(g.ids, id) }()
-			if g.chance(15) {
-				g.op(r, id, map[tailcfg.NodeID]bool{})
-			}
 		}
 	}
 	if g.chance(10) { // ids that nobody knows
@@ -263,6 +254,23 @@ func (g *generator) deltas(r *tailcfg.MapResponse, most int) {
 		delete(removed, n.ID) // it is there again
 	}
 	g.ids = slices.DeleteFunc(g.ids, func(id tailcfg.NodeID) bool { return removed[id] })
+	if g.chance(30) && len(g.ids) < g.limit {
+		g.add(r, 1)
+	}
+}
+
+// add adds up to most peers and does more to some of them in the same message.
+func (g *generator) add(r *tailcfg.MapResponse, most int) {
+	if most < 1 {
+		return
+	}
+	for _, id := range g.fresh(1 + g.IntN(most)) {
+		r.PeersChanged = append(r.PeersChanged, g.node(id))
+		g.ids = append(g.ids, id)
+		if g.chance(20) {
+			g.op(r, id, map[tailcfg.NodeID]bool{}) // also its removal comes before its addition
+		}
+	}
 }
 
 func (g *generator) op(r *tailcfg.MapResponse, id tailcfg.NodeID, removed map[tailcfg.NodeID]bool) {
@@ -329,7 +337,7 @@ func (g *generator) fields(r *tailcfg.MapResponse, i int, first bool) {
 	if g.chance(15) {
 		r.PacketFilters = map[string][]tailcfg.FilterRule{}
 		for range 1 + g.IntN(3) {
-			r.PacketFilters[pick(g, "*", "base", "a", "z", "B", "é")] = maybe(g, 60, g.rules())
+			r.PacketFilters[pick(g, "*", "base", "b", "bas", "z", "B", "é")] = maybe(g, 60, g.rules())
 		}
 	}
 	for range g.IntN(2) * g.IntN(4) {

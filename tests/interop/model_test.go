@@ -86,17 +86,6 @@ func newModel() *model {
 	}
 }
 
-func clone[T any](v T) (out T) {
-	b, err := json.Marshal(v)
-	if err == nil {
-		err = json.Unmarshal(b, &out)
-	}
-	if err != nil {
-		panic(fmt.Sprintf("clone %T: %v", v, err))
-	}
-	return out
-}
-
 func fixNode(n *tailcfg.Node, self bool) *tailcfg.Node {
 	if region, ok := strings.CutPrefix(n.LegacyDERPString, "127.3.3.40:"); ok && n.HomeDERP == 0 {
 		n.HomeDERP, _ = strconv.Atoi(region)

@@ -64,7 +64,7 @@ func (g *generator) dress(r *tailcfg.MapResponse) *wire {
 		w.members["Health"] = marshal(r.Health)
 	}
 	if len(r.PeersChangedPatch) > 0 {
-		w.members["PeersChangedPatch"] = patches(r.PeersChangedPatch)
+		w.members["PeersChangedPatch"] = g.dressPatches(r.PeersChangedPatch)
 	}
 	for _, list := range []string{"Peers", "PeersChanged"} {
 		if w.members[list] != nil && g.chance(20) {
@@ -90,7 +90,8 @@ func (g *generator) dress(r *tailcfg.MapResponse) *wire {
 	return w
 }
 
-func patches(l []*tailcfg.PeerChange) json.RawMessage {
+// dressPatches writes empty lists, which count, and zeros and nulls, which do not.
+func (g *generator) dressPatches(l []*tailcfg.PeerChange) json.RawMessage {
 	var out []map[string]json.RawMessage
 	for _, p := range l {
 		m := members(p)
@@ -99,6 +100,14 @@ func patches(l []*tailcfg.PeerChange) json.RawMessage {
 		}
 		if p.CapMap != nil {
 			m["CapMap"] = marshal(p.CapMap)
+		}
+		for _, name := range []string{"DERPRegion", "Cap", "Key", "DiscoKey", "Online", "LastSeen", "KeyExpiry", "KeySignature", "Endpoints", "CapMap"} {
+			if _, ok := m[name]; !ok && g.chance(5) {
+				m[name] = json.RawMessage("null")
+				if name == "DERPRegion" || name == "Cap" {
+					m[name] = json.RawMessage("0")
+				}
+			}
 		}
 		out = append(out, m)
 	}
