@@ -25,17 +25,20 @@
 #define URLS_SEEN      16
 #define URLS_RATE      2 /* a second that are shown, and so many at once */
 #define WISH_MS        1000
+#define PROGRESS_MS    10000 /* security.md D15: a frame that has begun brings so many bytes ... */
+#define PROGRESS_BYTES 1024  /* ... in any such span, or its end */
 
 struct mapstream {
 	struct mapd *m;
 	struct request *request;
 	struct ingest *ingest;
 	struct mapframe *frame;
-	struct event *watchdog, *sleep, *settle;
-	struct buf pending; /* came during a sleep */
-	struct buf error;   /* beginning of an error answer */
-	int status;         /* 0: no response head yet */
-	int live;           /* a message with Node was applied */
+	struct event *watchdog, *sleep, *settle, *progress;
+	struct buf pending;  /* came during a sleep */
+	struct buf error;    /* beginning of an error answer */
+	uint64_t wire, mark; /* bytes of the answer's body fed so far; when progress was last looked at */
+	int status;          /* 0: no response head yet */
+	int live;            /* a message with Node was applied */
 	int sleeping;
 	int ended; /* the request is over, err and suspect say how; CLOSED follows when the sleep is over */
 	int suspect;
@@ -75,6 +78,7 @@ reset(struct mapstream *s)
 	evtimer_del(s->watchdog);
 	evtimer_del(s->sleep);
 	evtimer_del(s->settle);
+	evtimer_del(s->progress);
 	ingest_free(s->ingest);
 	s->ingest = NULL;
 	mapframe_free(s->frame);
@@ -97,6 +101,7 @@ end_soon(struct mapstream *s)
 	s->request = NULL;
 	s->ended = 1;
 	evtimer_del(s->watchdog);
+	evtimer_del(s->progress);
 	if (!s->sleeping)
 		arm(s->settle, 0);
 }
@@ -300,6 +305,28 @@ message(struct mapstream *s)
 	return 0;
 }
 
+static void
+watch_progress(struct mapstream *s)
+{
+	s->mark = s->wire;
+	arm(s->progress, PROGRESS_MS);
+}
+
+static void
+progress_due(int fd, short what, void *arg)
+{
+	struct mapstream *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (s->wire - s->mark >= PROGRESS_BYTES) {
+		watch_progress(s);
+		return;
+	}
+	refuse(s, "map stream", "a map frame does not come forward");
+	tell_limit(s, s->err);
+}
+
 /* Takes bytes of the answer's body until they are used up or a sleep begins; returns how many.  -1: the stream is over. */
 static ssize_t
 feed(struct mapstream *s, const uint8_t *p, size_t n)
@@ -315,9 +342,14 @@ feed(struct mapstream *s, const uint8_t *p, size_t n)
 			return -1;
 		}
 		done += used;
+		s->wire += used;
+		if (rv == 1)
+			evtimer_del(s->progress);
 		if (rv == 1 && message(s) == -1)
 			return -1;
 	}
+	if (mapframe_inside(s->frame) && !evtimer_pending(s->progress, NULL))
+		watch_progress(s);
 	return (ssize_t)done;
 }
 
@@ -537,7 +569,8 @@ mapstream_new(struct mapd *m)
 	s->watchdog = evtimer_new(m->base, watchdog_fired, s);
 	s->sleep = evtimer_new(m->base, woke_up, s);
 	s->settle = evtimer_new(m->base, settle, s);
-	if (s->watchdog != NULL && s->sleep != NULL && s->settle != NULL)
+	s->progress = evtimer_new(m->base, progress_due, s);
+	if (s->watchdog != NULL && s->sleep != NULL && s->settle != NULL && s->progress != NULL)
 		return s;
 	mapstream_free(s);
 	return NULL;
@@ -548,7 +581,7 @@ mapstream_free(struct mapstream *s)
 {
 	if (s == NULL)
 		return;
-	if (s->watchdog != NULL && s->sleep != NULL && s->settle != NULL)
+	if (s->watchdog != NULL && s->sleep != NULL && s->settle != NULL && s->progress != NULL)
 		reset(s);
 	if (s->watchdog != NULL)
 		event_free(s->watchdog);
@@ -556,5 +589,7 @@ mapstream_free(struct mapstream *s)
 		event_free(s->sleep);
 	if (s->settle != NULL)
 		event_free(s->settle);
+	if (s->progress != NULL)
+		event_free(s->progress);
 	free(s);
 }

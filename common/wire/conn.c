@@ -101,6 +101,7 @@ conn_new(struct event_base *base, const struct conn_spec *spec, const struct con
 	c->id = spec->id;
 	c->kind = spec->kind;
 	c->candidate = spec->candidate;
+	c->tls_ms = spec->tls_ms;
 	c->port = port_of(c->cfg, c->kind);
 	conn_set_ops(c, ops, arg);
 	early_init(&c->early);
@@ -218,6 +219,7 @@ conn_dialled(struct conn *c, int fd, const char *errtext)
 		.via_proxy = c->cfg->via_proxy,
 		.proxy_auth = c->cfg->proxy_auth,
 		.tls = c->kind == WIRE_DIAL_TLS,
+		.tls_ms = c->tls_ms,
 	};
 	char text[400];
 

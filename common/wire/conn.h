@@ -33,6 +33,7 @@ struct conn_spec {
 	uint32_t	 id;
 	enum wire_dial	 kind;
 	uint32_t	 candidate;
+	unsigned	 tls_ms;	/* as in stream_spec */
 };
 
 struct conn *conn_new(struct event_base *base, const struct conn_spec *spec, const struct conn_ops *ops, void *arg);

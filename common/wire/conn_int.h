@@ -22,7 +22,7 @@ struct conn {
 	void		*arg;
 	uint32_t	 id, candidate;
 	enum wire_dial	 kind;
-	unsigned	 port;
+	unsigned	 port, tls_ms;
 	enum state	 state;
 	struct stream	*stream;
 	struct event	*later;

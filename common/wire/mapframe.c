@@ -284,6 +284,12 @@ mapframe_feed(struct mapframe *m, const uint8_t *p, size_t n)
 }
 
 int
+mapframe_inside(const struct mapframe *m)
+{
+	return m->have > 0;
+}
+
+int
 mapframe_eof(struct mapframe *m)
 {
 	if (m->error[0] != '\0')

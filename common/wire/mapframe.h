@@ -38,6 +38,7 @@ int	 mapframe_feed(struct mapframe *m, const uint8_t *p, size_t n);
 /* The same, but stops behind the end of a frame (a reader may have to sleep there): 1 = one has ended; *used of n were taken. */
 int	 mapframe_feed_one(struct mapframe *m, const uint8_t *p, size_t n, size_t *used);
 int	 mapframe_eof(struct mapframe *m);		/* the stream ended: -1 if inside a frame */
+int	 mapframe_inside(const struct mapframe *m);	/* a frame has begun and not ended */
 int	 mapframe_over_limit(const struct mapframe *m);	/* the error is that a limit of D15 was passed */
 const char *mapframe_error(const struct mapframe *m);	/* one line; "" while all is well */
 

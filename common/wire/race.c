@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "race.h"
+#include "stream.h"
 #include "timefmt.h"
 
 /* A host attempt: DNS (candidate 0) or one dial-plan candidate, by clear text and TLS. */
@@ -39,6 +40,7 @@ const struct race_times race_times_default = {
 	.clear_delay = 2000,
 	.recent = 120000,
 	.deadline = 10000,
+	.tls = STREAM_TLS_MS,
 	.plan_min = 5000,
 	.plan_extra = 5000,
 	.plan_max = 60000,
@@ -178,6 +180,7 @@ run_try(struct run *run, enum wire_dial kind)
 		.id = (*r->spec.next_id)++,
 		.kind = kind,
 		.candidate = run->candidate,
+		.tls_ms = r->spec.times->tls,
 	};
 	int slot = run->tries[0] != NULL;
 

@@ -20,6 +20,7 @@ struct race_times {			/* milliseconds; race_times_default unless a test says oth
 	unsigned	clear_delay;	/* clear text joins a preferred TLS attempt (DIAL-07) */
 	unsigned	recent;		/* a dial begun less than this ago: TLS is preferred */
 	unsigned	deadline;	/* without a plan */
+	unsigned	tls;		/* for one TLS handshake */
 	unsigned	plan_min, plan_extra, plan_max;
 };
 extern const struct race_times race_times_default;

@@ -20,11 +20,12 @@ enum phase { PH_CONNECT, PH_TLS, PH_OPEN, PH_BROKEN };
 
 struct stream {
 	int fd;
-	struct event *rd, *wr, *later;
+	struct event *rd, *wr, *later, *limit;
 	struct stream_ops ops;
 	void *arg;
 	enum phase phase;
 	int want_tls;
+	unsigned tls_ms;
 	struct tls *tls;
 	struct buf out;  /* for the descriptor */
 	struct buf head; /* answer to CONNECT */
@@ -39,6 +40,7 @@ struct stream {
 static void on_readable(int fd, short what, void *arg);
 static void on_writable(int fd, short what, void *arg);
 static void on_later(int fd, short what, void *arg);
+static void on_limit(int fd, short what, void *arg);
 
 static void
 release(struct stream *s)
@@ -79,6 +81,7 @@ static void __attribute__((format(printf, 3, 4))) broken(struct stream *s, int w
 	s->phase = PH_BROKEN;
 	event_del(s->rd);
 	event_del(s->wr);
+	event_del(s->limit);
 	event_active(s->later, EV_TIMEOUT, 0);
 }
 
@@ -160,6 +163,7 @@ open_up(struct stream *s)
 {
 	s->phase = PH_OPEN;
 	s->step[0] = '\0';
+	event_del(s->limit);
 	s->ops.ready(s->arg);
 }
 
@@ -202,10 +206,25 @@ tls_step(struct stream *s, const uint8_t *p, size_t n)
 }
 
 static void
+on_limit(int fd, short what, void *arg)
+{
+	struct stream *s = arg;
+
+	(void)fd;
+	(void)what;
+	enter(s);
+	broken(s, 0, "%s failed: not finished within %u s", s->step, s->tls_ms / 1000);
+	leave(s);
+}
+
+static void
 begin_tls(struct stream *s)
 {
+	struct timeval tv = { s->tls_ms / 1000, (long)(s->tls_ms % 1000) * 1000 };
+
 	s->phase = PH_TLS;
 	set_step(s, "TLS handshake with");
+	event_add(s->limit, &tv);
 	tls_step(s, NULL, 0);
 }
 
@@ -342,6 +361,7 @@ prepare(struct stream *s, const struct stream_spec *spec)
 	memcpy(s->where, buf_ptr(&where), buf_len(&where));
 	buf_free(&where);
 	s->want_tls = spec->tls;
+	s->tls_ms = spec->tls_ms != 0 ? spec->tls_ms : STREAM_TLS_MS;
 	if (spec->tls && (s->tls = tls_new(spec->trust, spec->host)) == NULL)
 		return -1;
 	s->phase = spec->via_proxy ? PH_CONNECT : PH_TLS;
@@ -368,7 +388,8 @@ stream_new(struct event_base *base, const struct stream_spec *spec, const struct
 	s->rd = event_new(base, s->fd, EV_READ | EV_PERSIST, on_readable, s);
 	s->wr = event_new(base, s->fd, EV_WRITE, on_writable, s);
 	s->later = event_new(base, -1, 0, on_later, s);
-	if (s->rd == NULL || s->wr == NULL || s->later == NULL || prepare(s, spec) == -1) {
+	s->limit = event_new(base, -1, 0, on_limit, s);
+	if (s->rd == NULL || s->wr == NULL || s->later == NULL || s->limit == NULL || prepare(s, spec) == -1) {
 		stream_close(s);
 		return NULL;
 	}
@@ -392,8 +413,8 @@ stream_close(struct stream *s)
 			(void)ignored;
 		}
 	}
-	struct event **evs[] = { &s->rd, &s->wr, &s->later };
-	for (size_t i = 0; i < 3; i++)
+	struct event **evs[] = { &s->rd, &s->wr, &s->later, &s->limit };
+	for (size_t i = 0; i < sizeof(evs) / sizeof(evs[0]); i++)
 		if (*evs[i] != NULL)
 			event_free(*evs[i]);
 	/* shutdown: the peer sees the end even if somebody still holds a copy of the descriptor. */

@@ -19,6 +19,7 @@ struct trust;
 
 #define STREAM_OUT_MAX	(256u * 1024)	/* more unsent bytes than this is an error */
 #define STREAM_OUT_FULL	(64u * 1024)	/* stream_full() */
+#define STREAM_TLS_MS	15000		/* for the TLS handshake (security.md D15) */
 
 struct stream_ops {
 	void	(*ready)(void *arg);		/* proxy and TLS are done: write what you like */
@@ -37,6 +38,7 @@ struct stream_spec {
 	const char	*proxy_auth;
 	int		 tls;
 	const struct trust *trust;		/* tls: NULL = camouflage */
+	unsigned	 tls_ms;		/* 0: STREAM_TLS_MS */
 };
 
 /* NULL: out of memory, fd is closed.  The first callback comes from the event loop. */

@@ -70,6 +70,7 @@ test_defaults(void **state)
 	assert_int_equal(race_times_default.tls_delay, 500);
 	assert_int_equal(race_times_default.recent, 120000);
 	assert_int_equal(race_times_default.deadline, 10000);
+	assert_int_equal(race_times_default.tls, 15000);
 	assert_int_equal(race_times_default.plan_min, 5000);
 	assert_int_equal(race_times_default.plan_extra, 5000);
 	assert_int_equal(race_times_default.plan_max, 60000);
@@ -377,6 +378,43 @@ test_plan_first_success_wins(void **state)
 	tp_free(&p);
 }
 
+/* A plan may give a candidate a minute; its TLS handshake has 15 s of it (security.md D15). */
+/* rows: DIAL-08 */
+static void
+test_tls_handshake_has_its_own_limit(void **state)
+{
+	static const struct wire_candidate minute = { 0, 60000 };
+	struct race_times t = race_times_default;
+	struct tparent p;
+	struct treq r;
+
+	(void)state;
+	for (int slow = 0; slow < 2; slow++) {
+		tp_init(&p, "control.example");
+		p.cfg.clear_port = 0;
+		p.cfg.tls_port = 443;
+		p.plan[WIRE_DIAL_TLS] = (struct ts_plan){ .tls = slow ? NULL : cert, .silent = slow, .on_request = ok };
+		tp_session(&p);
+		t.tls = 150;
+		session_set_times(p.s, &t);
+		session_set_plan(p.s, &minute, 1);
+		tp_mark(&p);
+		tr_post(&r, p.s, "/a", "{}", 2, NULL, NULL);
+		assert_true(tp_wait(&p, &r.done, 1, 8000));
+		assert_int_equal(r.err, slow ? REQ_TRANSPORT : REQ_OK);
+		if (slow) { /* the candidate, then DNS */
+			assert_int_equal(p.ndials, 2);
+			assert_non_null(strstr(p.why, "TLS handshake with control.example:443 failed: not finished"));
+			assert_in_range(dialled_after(&p, 1), 140, 4000);
+		} else { /* what is open has no such limit */
+			tp_run(&p, 300);
+			assert_int_equal(p.downs, 0);
+		}
+		tr_free(&r);
+		tp_free(&p);
+	}
+}
+
 /* rows: DIAL-09 */
 static void
 test_plan_falls_back_to_dns(void **state)
@@ -442,6 +480,7 @@ main(void)
 		cmocka_unit_test(test_tls_needs_no_good_certificate),
 		cmocka_unit_test(test_through_a_proxy),
 		cmocka_unit_test(test_plan_first_success_wins),
+		cmocka_unit_test(test_tls_handshake_has_its_own_limit),
 		cmocka_unit_test(test_plan_falls_back_to_dns),
 		cmocka_unit_test(test_plan_deadline),
 	};
