@@ -82,7 +82,6 @@ static void __attribute__((format(printf, 3, 4))) finish(struct fetch *f, int st
 
 	if (f->over)
 		return;
-	hang_up(f);
 	f->over = 1;
 	f->out_status = status;
 	f->why[0] = '\0';
@@ -91,6 +90,7 @@ static void __attribute__((format(printf, 3, 4))) finish(struct fetch *f, int st
 		vsnprintf(f->why, sizeof(f->why), fmt, ap);
 		va_end(ap);
 	}
+	hang_up(f); /* only now: texts of the stream may be among the arguments */
 	event_active(f->later, EV_TIMEOUT, 0);
 }
 
@@ -153,7 +153,7 @@ on_deadline(int fd, short what, void *arg)
 	else if (f->stream == NULL)
 		finish(f, 0, "connection to %s: no connection within %u s", f->where, f->timeout_ms / 1000);
 	else
-		finish(f, 0, "%s %s: no answer within %u s", step[0] ? step : "request to", step[0] ? "" : f->where,
+		finish(f, 0, "%s%s: no answer within %u s", step[0] ? step : "request to ", step[0] ? "" : f->where,
 		    f->timeout_ms / 1000);
 }
 

@@ -315,6 +315,35 @@ test_cut_tls(void **state)
 	SSL_CTX_free(ctx);
 }
 
+/* A server that takes the connection and says nothing: what the fetch was busy with is told, in one piece. */
+/* rows: KEY-04 */
+static void
+test_silence_in_the_handshake(void **state)
+{
+	char *pem, err[200];
+	SSL_CTX *ctx = ts_tls_context("DNS:control.example", 10, &pem);
+	struct trust *trust = trust_from(pem, strlen(pem), err);
+	struct tparent p;
+
+	(void)state;
+	for (int proxy = 0; proxy < 2; proxy++) {
+		tp_init(&p, "control.example");
+		p.cfg.https = 1;
+		p.cfg.via_proxy = proxy;
+		p.plan[WIRE_DIAL_URL] = (struct ts_plan){ .silent = 1 };
+		tp_fetch(&p, trust, "/key", 1100);
+		assert_true(tp_wait(&p, &p.fetched, 1, 5000));
+		assert_int_equal(p.status, 0);
+		assert_string_equal(p.err,
+		    proxy ? "proxy CONNECT to control.example:8080: no answer within 1 s"
+			  : "TLS handshake with control.example:8080: no answer within 1 s");
+		tp_free(&p);
+	}
+	trust_free(trust);
+	free(pem);
+	SSL_CTX_free(ctx);
+}
+
 /* Newer trust anchors come while a fetch uses the old ones, also for the connection after a redirect. */
 /* rows: KEY-05 PING-01 */
 static void
@@ -426,6 +455,7 @@ main(void)
 		cmocka_unit_test(test_redirects),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_cut_tls),
+		cmocka_unit_test(test_silence_in_the_handshake),
 		cmocka_unit_test(test_trust_is_replaced_meanwhile),
 		cmocka_unit_test(test_trust_files),
 		cmocka_unit_test(test_key_body),
