@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "session_int.h"
 #include "tls.h"
 #include "util_parent.h"
 #include "util_request.h"
@@ -537,67 +536,6 @@ test_free_and_cancel_in_callbacks(void **state)
 	}
 }
 
-static void
-free_at_the_deadline(struct tparent *p)
-{
-	assert_int_equal(p->ncancels, 1); /* what the owner is asked for is asked before it may be gone */
-	session_free(p->s);
-	p->s = NULL;
-}
-
-/* rows: DIAL-08 */
-static void
-test_free_at_the_deadline(void **state)
-{
-	struct race_times times = race_times_default;
-	struct tparent p;
-	struct treq r;
-
-	(void)state;
-	times.deadline = 30;
-	tp_init(&p, "192.0.2.7");
-	p.way[WIRE_DIAL_CLEAR] = TP_IGNORE;
-	p.on_down = free_at_the_deadline;
-	tp_session(&p);
-	session_set_times(p.s, &times);
-	tr_post(&r, p.s, "/a", "x", 1, NULL, NULL);
-	assert_true(tp_wait(&p, &p.downs, 1, 10000));
-	assert_int_equal(r.done, 1);
-	assert_non_null(strstr(p.why, "no connection within"));
-	assert_int_equal(p.ncancels, 1);
-	tr_free(&r);
-	tp_free(&p);
-}
-
-/* session_free() calls nothing back, not even with what was held back for a stream that goes on just now. */
-static void
-test_free_calls_nothing_back(void **state)
-{
-	struct tparent p;
-	struct treq map;
-	unsigned pieces;
-
-	(void)state;
-	tp_init(&p, "192.0.2.7");
-	p.plan[WIRE_DIAL_CLEAR].on_request = hold;
-	tp_session(&p);
-	tr_post(&map, p.s, "/machine/map", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &map.pieces, 1, 10000));
-	request_pause(map.r, 1);
-	ts_more(tp_server(&p, 0), 1, "more", 4, 1);
-	tp_run(&p, 20);
-	pieces = map.pieces;
-	request_pause(map.r, 0);
-	session_free(p.s);
-	p.s = NULL;
-	assert_int_equal(map.pieces, pieces);
-	assert_int_equal(map.done, 0);
-	tp_run(&p, 5);
-	assert_true(tp_server(&p, 0)->got_goaway);
-	tr_free(&map);
-	tp_free(&p);
-}
-
 /* rows: DIAL-08 */
 static void
 test_free_closes_for_real(void **state)
@@ -661,8 +599,6 @@ main(void)
 		cmocka_unit_test(test_head_and_bad_requests),
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_free_and_cancel_in_callbacks),
-		cmocka_unit_test(test_free_at_the_deadline),
-		cmocka_unit_test(test_free_calls_nothing_back),
 		cmocka_unit_test(test_free_closes_for_real),
 	};
 

@@ -28,6 +28,15 @@ static void on_writable(int fd, short what, void *arg);
 
 /* --- out --- */
 
+static void
+hang_up(struct tserver *t)
+{
+	event_del(t->rd);
+	event_del(t->wr);
+	close(t->fd);
+	t->fd = -1;
+}
+
 void
 ts_flush(struct tserver *t)
 {
@@ -51,13 +60,20 @@ ts_flush(struct tserver *t)
 		buf_reset(&t->out);
 	}
 	while (buf_len(&t->wire) > 0) {
+		if (t->plan.cut > 0 && t->written == t->plan.cut - 1) {
+			hang_up(t);
+			return;
+		}
 		n = buf_len(&t->wire);
+		if (t->plan.cut > 0 && n > t->plan.cut - 1 - t->written)
+			n = t->plan.cut - 1 - t->written;
 		if (t->plan.chunk > 0 && n > t->plan.chunk)
 			n = t->plan.chunk;
 		w = send(t->fd, buf_ptr(&t->wire), n, MSG_NOSIGNAL);
-		if (w > 0)
+		if (w > 0) {
 			buf_consume(&t->wire, (size_t)w);
-		else if (errno != EAGAIN) {
+			t->written += (size_t)w;
+		} else if (errno != EAGAIN) {
 			t->eof = 1;
 			return;
 		}
@@ -474,10 +490,8 @@ ts_close(struct tserver *t)
 		SSL_shutdown(t->ssl);
 		ts_flush(t);
 	}
-	event_del(t->rd);
-	event_del(t->wr);
-	close(t->fd);
-	t->fd = -1;
+	if (t->fd != -1)
+		hang_up(t);
 }
 
 void

@@ -45,6 +45,7 @@ struct ts_plan {			/* how a connection behaves; zero = well */
 	int		 wait_preface;	/* sends no HTTP/2 before the client's preface has come */
 	int		 raw;		/* no nghttp2: ts_send_plain() only */
 	size_t		 chunk;		/* write that many bytes per turn; 0 = all at once */
+	size_t		 cut;		/* 1 + bytes on the wire after which the connection is dropped */
 	uint32_t	 max_streams;	/* SETTINGS_MAX_CONCURRENT_STREAMS; 0 = 100 */
 	SSL_CTX		*tls;
 	int		 proxy;		/* answers a CONNECT first */
@@ -68,6 +69,7 @@ struct tserver {
 	nghttp2_session	*ng;
 	struct ts_request *open[64];	/* by stream id / 2 */
 	unsigned	 requests, records;
+	size_t		 written;
 	size_t		 max_record;
 	int		 eof;		/* the client is gone */
 	int		 stop_reading;
