@@ -202,7 +202,7 @@ FUZZ_SECONDS ?= 10
 FUZZ_FLAGS = $(if $(COVERAGE),-fsanitize=fuzzer -fprofile-instr-generate -fcoverage-mapping,\
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined)
 define fuzz
-$$(FUZZ_BUILD)/tests/fuzz/$(1)/%: tests/fuzz/$(1)/%.c $$(foreach a,$$(AR_$(1)),$$(SRC_$$(a))) $$(SOURCES) $$(FUZZ_BUILD)/build_id.h
+$$(FUZZ_BUILD)/tests/fuzz/$(1)/%: tests/fuzz/$(1)/%.c $$(wildcard tests/fuzz/$(1)/*.h) $$(foreach a,$$(AR_$(1)),$$(SRC_$$(a))) $$(SOURCES) $$(FUZZ_BUILD)/build_id.h
 	$$(call need,$$(CLANG))
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  CC $$@")
