@@ -72,6 +72,8 @@ on_cancel(void *arg, uint32_t id)
 {
 	struct world *w = arg;
 
+	if (w->s == NULL)
+		abort();
 	for (unsigned i = 0; i < PEERS; i++)
 		if (w->asks[i].id == id)
 			w->asks[i].kind = 0;
