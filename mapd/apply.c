@@ -239,7 +239,7 @@ tell_ids(struct netmap *nm, const struct delta *d, struct netmap_change *ch)
 
 	ch->changed = nm->ids;
 	ch->nchanged = r;
-	ch->removed = nm->ids + r;
+	ch->removed = d->removals == 0 ? NULL : nm->ids + r; /* there may be no ids at all */
 	ch->nremoved = d->removals;
 	for (i = 0; i < d->n; i++) {
 		if (d->p[i].node != NULL)
