@@ -428,6 +428,8 @@ on_done(void *arg, enum request_err err, const char *why)
 		set_error(s, "map stream lost", why != NULL ? why : "connection closed");
 	else if (s->status == 0)
 		set_error(s, "map request", why != NULL ? why : "no answer");
+	if (err == REQ_LIMIT)
+		tell_limit(s, s->err);
 	end_soon(s);
 }
 

@@ -49,6 +49,7 @@ enum wire_dial conn_kind(const struct conn *c);
 void	 conn_kick(struct conn *c);			/* something is to be sent: from the event loop */
 const char *conn_step(const struct conn *c);		/* what it is busy with, for people */
 const char *conn_remark(const struct conn *c);		/* see stream_remark() */
+int	 conn_over_limit(const struct conn *c);		/* it ended because the server passed a limit of security.md D15 */
 
 void	 conn_dialled(struct conn *c, int fd, const char *errtext);
 void	 conn_hs_init(struct conn *c, const uint8_t msg[101]);

@@ -122,6 +122,12 @@ conn_kick(struct conn *c)
 		event_active(c->later, EV_TIMEOUT, 0);
 }
 
+int
+conn_over_limit(const struct conn *c)
+{
+	return c->early.limit || (c->rec != NULL && c->rec->limit) || (c->h2 != NULL && h2_over_limit(c->h2));
+}
+
 /* --- Noise works --- */
 
 /* After an HTTP/2 error the rest is read and ignored: the keys are still needed for our GOAWAY. */

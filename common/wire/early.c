@@ -40,7 +40,7 @@ feed_header(struct early *e, const uint8_t *p, size_t n, size_t *used, const cha
 	if (e->have < EARLY_HDR_LEN)
 		return 0;
 	e->want = (size_t)e->hdr[5] << 24 | (size_t)e->hdr[6] << 16 | (size_t)e->hdr[7] << 8 | e->hdr[8];
-	if (e->want > EARLY_MAX)
+	if ((e->limit = e->want > EARLY_MAX))
 		return fail(err, "early payload larger than 16 KiB");
 	if ((e->body = malloc(e->want + 1)) == NULL)
 		return fail(err, "out of memory");

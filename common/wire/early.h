@@ -18,6 +18,7 @@ struct early {
 	size_t		 have;		/* bytes of hdr */
 	uint8_t		*body;
 	size_t		 want, got;	/* of the body */
+	int		 limit;		/* refused because of its length */
 };
 
 void	 early_init(struct early *e);

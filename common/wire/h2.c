@@ -82,6 +82,7 @@ on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name, size
 		return 0;
 	st->head_bytes += nlen + vlen + 32; /* RFC 9113 6.5.2 */
 	if (st->head_bytes > H2_HEADER_LIST_MAX) {
+		h->limit = 1;
 		h2_set_error(h, "the server sends too large HTTP/2 headers");
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	}
@@ -435,6 +436,12 @@ unsigned
 h2_active(const struct h2 *h)
 {
 	return h->active;
+}
+
+int
+h2_over_limit(const struct h2 *h)
+{
+	return h->limit || h->guard.limit;
 }
 
 const char *

@@ -46,6 +46,7 @@ int	 h2_draining(const struct h2 *h);	/* GOAWAY came (or an error): no new reque
 int	 h2_over(const struct h2 *h);		/* nothing more can happen: close it */
 unsigned h2_active(const struct h2 *h);		/* requests that still have their closed() before them */
 const char *h2_error(const struct h2 *h);	/* one line; "" while all is well */
+int	 h2_over_limit(const struct h2 *h);	/* the error is that a limit of security.md D15 was passed */
 
 /*
  * Opens a stream.  body: malloc'ed, now h2's, wiped and freed as soon as it was given to out(); it replaces spec->body.

@@ -48,6 +48,7 @@ struct h2 {
 	int		 broken;		/* nghttp2 gave up: nothing but deletion is allowed */
 	int		 full;
 	int		 resumed;		/* a stream goes on after a pause: its bytes are due */
+	int		 limit;			/* the error is that the headers are too large */
 	int		 in_call, freed;
 	char		 error[200];
 };

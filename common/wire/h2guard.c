@@ -21,11 +21,18 @@ h2guard_free(struct h2guard *g)
 	g->ring = NULL;
 }
 
+static const char *
+over(struct h2guard *g, const char *why)
+{
+	g->limit = 1;
+	return why;
+}
+
 const char *
 h2guard_count(struct h2guard *g, uint64_t now_ms)
 {
 	if (g->count == H2_BUDGET && now_ms - g->ring[g->at] < H2_BUDGET_MS)
-		return "the server sends too many HTTP/2 control frames";
+		return over(g, "the server sends too many HTTP/2 control frames");
 	g->ring[g->at] = now_ms;
 	g->at = (g->at + 1) % H2_BUDGET;
 	if (g->count < H2_BUDGET)
@@ -44,11 +51,11 @@ check_frame(struct h2guard *g, uint64_t now_ms)
 	case NGHTTP2_DATA: return g->left > 0 ? NULL : h2guard_count(g, now_ms);
 	case NGHTTP2_HEADERS: return NULL;
 	case NGHTTP2_CONTINUATION:
-		return g->continuations > H2_MAX_CONTINUATION ? "too many HTTP/2 CONTINUATION frames" : NULL;
+		return g->continuations > H2_MAX_CONTINUATION ? over(g, "too many HTTP/2 CONTINUATION frames") : NULL;
 	case NGHTTP2_PUSH_PROMISE: return "the server pushes, which was switched off";
 	case NGHTTP2_SETTINGS:
 		if (g->left > H2_MAX_SETTINGS * 6)
-			return "too many HTTP/2 SETTINGS entries";
+			return over(g, "too many HTTP/2 SETTINGS entries");
 		return h2guard_count(g, now_ms);
 	default: return h2guard_count(g, now_ms);
 	}

@@ -17,6 +17,7 @@ struct h2guard {
 	unsigned	 continuations;
 	uint64_t	*ring;		/* times of the last H2_BUDGET control frames */
 	unsigned	 at, count;
+	int		 limit;		/* what was wrong is that a budget was used up */
 };
 
 int	 h2guard_init(struct h2guard *g);	/* -1: out of memory */

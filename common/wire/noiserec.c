@@ -57,8 +57,11 @@ open_frame(struct noiserec *n, const uint8_t *frame, size_t size, size_t *plen)
 	*plen = (size_t)mlen;
 	if (mlen != 0)
 		n->empty = 0;
-	else if (++n->empty > NOISE_MAX_EMPTY)
-		return die(n, "too many empty records");
+	else if (++n->empty > NOISE_MAX_EMPTY) {
+		die(n, "too many empty records");
+		n->limit = 1;
+		return -1;
+	}
 	return 0;
 }
 

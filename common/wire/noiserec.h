@@ -29,6 +29,7 @@ struct noiserec {
 	uint8_t		 frame[NOISE_FRAME_MAX];
 	uint8_t		 plain[NOISE_PLAIN_MAX];
 	const char	*error;			/* static text; NULL while alive */
+	int		 limit;			/* the error is that a limit of D15 was passed */
 };
 
 void	 noiserec_init(struct noiserec *n, const uint8_t tx[NOISE_KEY_LEN], const uint8_t rx[NOISE_KEY_LEN]);

@@ -89,7 +89,7 @@ static void
 end_conn(struct session *s, struct conn *c, const char *why)
 {
 	drop_slot(s, c);
-	h2_fail_all(conn_h2(c), REQ_TRANSPORT, why);
+	h2_fail_all(conn_h2(c), conn_over_limit(c) ? REQ_LIMIT : REQ_TRANSPORT, why);
 	conn_close(c);
 }
 

@@ -65,7 +65,8 @@ void	 session_hs_keys(struct session *s, uint32_t id, const uint8_t tx[32], cons
 void	 session_hs_fail(struct session *s, uint32_t id, const char *reason);
 
 /* --- requests --- */
-enum request_err { REQ_OK, REQ_TRANSPORT, REQ_RESET, REQ_TOO_LARGE, REQ_TIMEOUT, REQ_GOAWAY /* not processed: safe to repeat */ };
+enum request_err { REQ_OK, REQ_TRANSPORT, REQ_RESET, REQ_TOO_LARGE, REQ_TIMEOUT, REQ_GOAWAY /* not processed: safe to repeat */,
+	REQ_LIMIT /* as REQ_TRANSPORT: the server passed a limit of the connection (security.md D15) */ };
 struct request_ops {
 	void	(*head)(void *arg, int status);			/* final status only; headers via request_header() */
 	int	(*data)(void *arg, const uint8_t *p, size_t n);	/* -1: stop, reset the stream; no done(), r is gone */

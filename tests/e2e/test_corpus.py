@@ -315,7 +315,7 @@ def test_streams_that_are_ended(server, watched, name):
     do(m)
     s = watched.error(*words)
     assert s["errSource"] == "map" and time.monotonic() - t < 20 * SLOW
-    if limit and int(name[:2]) > 60:
+    if limit:
         watched.limit()
     assert server.map(after=m, timeout=60) is not m
     watched.recovers(memory=160 * MIB if "million" in name else 64 * MIB)

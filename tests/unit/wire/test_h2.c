@@ -224,6 +224,7 @@ violation(struct peer *x, const char *text)
 		fail_msg("goes on: %s (%s)", text, h2_error(x->h));
 	if (strstr(h2_error(x->h), text) == NULL)
 		fail_msg("\"%s\" instead of \"%s\"", h2_error(x->h), text);
+	assert_int_equal(h2_over_limit(x->h), strncmp(text, "too ", 4) == 0);
 	frame(&x->to, NGHTTP2_PING, 0, 0, "12345678", 8);
 	assert_int_equal(deliver(x), -1); /* dead: never fed again */
 	assert_false(h2_can_open(x->h));
@@ -303,7 +304,7 @@ test_header_bombs(void **state)
 	frame(&x.to, NGHTTP2_HEADERS, 0, 1, OK200, 1);
 	for (int i = 0; i < 9; i++)
 		frame(&x.to, NGHTTP2_CONTINUATION, 0, 1, "", 0);
-	violation(&x, "CONTINUATION");
+	violation(&x, "too many HTTP/2 CONTINUATION frames");
 	/* Interim answers without end. */
 	start(&x);
 	for (int i = 0; i < 120; i++)

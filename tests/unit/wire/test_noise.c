@@ -344,6 +344,7 @@ test_empty_records(void **state)
 	noiserec_seal(&s, NULL, 0, &b);
 	assert_int_equal(noiserec_feed(&c, buf_ptr(&b), buf_len(&b), to_sink, &got), -1);
 	assert_dead(&c);
+	assert_true(c.limit);
 	buf_free(&b);
 	buf_free(&got.b);
 }
