@@ -206,6 +206,24 @@ check_shown(struct netmap *nm, const char *s)
 	(void)netmap_self(nm, &self);
 }
 
+/* Every wish is within its bounds and safe for C. */
+static void
+check_side(const struct ingest_side *s)
+{
+	static const struct ipc_dial_plan none;
+	const struct ipc_dial_plan *plan = s->dial_plan != NULL ? s->dial_plan : &none;
+
+	check(s->sleep_ms <= 300000, "sleep");
+	check(plan->n <= IPC_MAX_PLAN, "dial plan");
+	for (uint32_t i = 0; i < plan->n; i++)
+		check(plan->e[i].delay_ms <= 60000 && plan->e[i].timeout_ms <= 60000, "times of the plan");
+	for (const char *c = s->browse; c != NULL && *c != '\0'; c++)
+		check((uint8_t)*c >= 0x20 && *c != 0x7f, "URL to show");
+	for (const char *c = s->ping != NULL ? s->ping->url : NULL; c != NULL && *c != '\0'; c++)
+		check((uint8_t)*c >= 0x20 && *c != 0x7f, "URL to ping");
+	check(s->ping == NULL || s->ping->payload_len == 0 || s->ping->payload != NULL, "payload");
+}
+
 static void
 one_message(struct netmap *nm, struct ingest *g, const uint8_t *s, size_t n, size_t piece)
 {
@@ -220,10 +238,13 @@ one_message(struct netmap *nm, struct ingest *g, const uint8_t *s, size_t n, siz
 		part = n < piece ? n : piece;
 		r = ingest_data(g, s, part);
 	}
-	if (r == 0 && ingest_end(g) == 0)
+	if (r == 0 && ingest_end(g) == 0) {
+		check_side(ingest_side(g));
 		changed = ingest_apply(g, now, &ch);
-	else
+	} else
 		check(ingest_error(g)[0] != '\0', "an error has a text");
+	check(changed == -1 || !ingest_over_limit(g), "a limit that was passed refuses");
+	check(changed == -1 || ingest_dropped(g) < (1u << 22), "what was left out is counted");
 	after = shown(nm);
 	if (changed == -1)
 		check(strcmp(before, after) == 0, "a refused message changes nothing");
@@ -250,6 +271,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1)
 		goto out;
 	piece = data[0] == 0 ? SIZE_MAX : data[0];
+	*ingest_limits(g) = (struct ingest_limits){ .max_peers = 300, .max_member = 60000, .max_bytes = 1u << 20 };
 	netmap_session_begin(nm, &k, &k);
 	for (data++, size--; size > 0; data += n, size -= n) {
 		end = memchr(data, 0x1e, size);

@@ -8,7 +8,7 @@
 
 /*
  * The input is a script: records sealed by the peer, damaged or not, and raw bytes, in pieces of any size.  What comes out
- * must be what was sealed, in order, up to the first damage.
+ * must be what was sealed, in order, up to the first damage.  0xff in front: the counters are about to run out.
  */
 struct out {
 	struct buf b;
@@ -41,6 +41,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	noiserec_init(&client, k1, k2);
 	noiserec_init(&server, k2, k1);
+	if (size > 0 && data[0] == 0xff)
+		client.nrx = server.ntx = UINT64_MAX - 4;
 	buf_init(&wire, 1 << 22);
 	buf_init(&expect, 1 << 22);
 	buf_init(&got.b, 1 << 22);
@@ -50,13 +52,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		switch (data[at] & 3) {
 		case 0:
 		case 1:
-			noiserec_seal(&server, plain, n, &wire);
-			if (!damaged)
+			if (noiserec_seal(&server, plain, n, &wire) == -1)
+				damaged = 1; /* no counters left */
+			else if (!damaged)
 				buf_put(&expect, plain, n);
 			break;
 		case 2:
-			if (buf_len(&wire) > n) { /* what was sealed last is suspect from here on */
-				noiserec_seal(&server, plain, 7, &wire);
+			if (buf_len(&wire) > n && noiserec_seal(&server, plain, 7, &wire) == 0) {
+				/* what was sealed last is suspect from here on */
 				wire.mem[wire.end - 1 - n % 20] ^= (uint8_t)(data[at + 3] | 1);
 				damaged = 1;
 			}

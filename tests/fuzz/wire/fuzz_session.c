@@ -393,6 +393,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.cfg.clear_port = how & 1 ? 0 : 80;
 	w.cfg.tls_port = how & 2 ? 0 : 443;
 	w.cfg.via_proxy = how >> 2 & 1;
+	if (how & 16)
+		strcpy(w.cfg.proxy_auth, "user:pass");
 	for (unsigned i = 0; i < PEERS; i++)
 		w.peers[i].fd = -1;
 	make_session(&w);
