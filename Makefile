@@ -216,11 +216,11 @@ $(FUZZ_BUILD)/build_id.h: $(SOURCES)
 fuzz-build: $(FUZZ_BIN)
 fuzz: fuzz-build
 	@tests/run-fuzz $(FUZZ_SECONDS) $(FUZZ_BIN)
-# How much of the files they aim at the parent's targets reach with their seeds; fails under 95 %.
+# How much of the files they aim at the targets reach with their seeds; fails under what security.md 5.7 wants.
 fuzz-coverage:
 	@$(MAKE) --no-print-directory -j$(JOBS) COVERAGE=1 fuzz-coverage-build
 	@tests/fuzz-coverage build-fuzzcov
-fuzz-coverage-build: $(filter %/fuzz_ipc %/fuzz_config %/fuzz_control %/fuzz_dispatch %/fuzz_state %/fuzz_statefile,$(FUZZ_BIN))
+fuzz-coverage-build: $(filter-out %/fuzz_session %/fuzz_fetch %/fuzz_cache %/fuzz_c2n %/fuzz_json,$(FUZZ_BIN))
 
 # ---- the rest of the tests ----------------------------------------------------------------------------------------------
 E2E_JOBS ?= 6

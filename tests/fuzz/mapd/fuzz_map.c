@@ -271,7 +271,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1)
 		goto out;
 	piece = data[0] == 0 ? SIZE_MAX : data[0];
-	*ingest_limits(g) = (struct ingest_limits){ .max_peers = 300, .max_member = 60000, .max_bytes = 1u << 20 };
+	*ingest_limits(g) = (struct ingest_limits){ .max_peers = 40, .max_member = 8000, .max_bytes = 100000 };
 	netmap_session_begin(nm, &k, &k);
 	for (data++, size--; size > 0; data += n, size -= n) {
 		end = memchr(data, 0x1e, size);

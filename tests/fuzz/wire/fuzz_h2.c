@@ -77,23 +77,39 @@ on_done(void *arg, enum request_err err, const char *why)
 	s->x->st[s->i] = NULL;
 }
 
-static int
+/* After any bytes: an error has its text, and what is over takes nothing more. */
+static void
+check(const struct h2 *h, int failed, int was_over)
+{
+	if (((failed && !was_over) || h2_over_limit(h)) && h2_error(h)[0] == '\0')
+		abort();
+	if ((h2_over(h) || h2_draining(h) || h2_server_full(h)) && h2_can_open(h))
+		abort();
+	if (failed && (!h2_over(h) || !h2_draining(h)))
+		abort();
+}
+
+static void
 feed(struct ctx *x, const uint8_t *data, size_t size)
 {
 	uint64_t now = 1;
 	size_t piece;
+	int failed, over;
 
 	for (size_t at = 0; at < size; at += piece) {
 		piece = (size_t)x->mood * 3 + 1 < size - at ? (size_t)x->mood * 3 + 1 : size - at;
-		if (h2_recv(x->h, data + at, piece, now++) == -1)
-			return -1;
+		over = h2_over(x->h);
+		failed = h2_recv(x->h, data + at, piece, now++) == -1;
+		check(x->h, failed, over);
+		if (failed)
+			return;
 		if (x->mood & 16)
 			for (int i = 0; i < 4; i++)
 				if (x->st[i] != NULL && !x->done[i])
 					h2_pause(x->st[i], 0);
-		h2_send(x->h);
+		for (int i = 0; i < 9 && h2_wants_send(x->h); i++)
+			h2_send(x->h);
 	}
-	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -103,6 +119,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct request_ops ops = { on_head, on_data, on_done };
 	static const uint8_t settings[] = { 0, 0, 0, 4, 0, 0, 0, 0, 0 };
+	static const uint8_t one[] = { 0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1 }; /* MAX_CONCURRENT_STREAMS */
 	struct request_spec spec = { .method = "POST",
 		.path = "/",
 		.authority = "h",
@@ -114,13 +131,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1)
 		return 0;
 	x.mood = data[0];
+	if (x.mood & 32)
+		spec.max_answer = 100;
 	x.h = h2_new(out, &x);
-	h2_recv(x.h, settings, sizeof(settings), 1);
+	h2_recv(x.h, x.mood & 128 ? one : settings, x.mood & 128 ? sizeof(one) : sizeof(settings), 1);
 	for (int i = 0; i < 4; i++) {
 		slots[i] = (struct slot){ &x, i };
 		x.st[i] = h2_open(x.h, &spec, calloc(1, 3), &ops, &slots[i]);
+		x.done[i] = x.st[i] == NULL; /* no room: never begun */
 	}
-	h2_send(x.h);
+	if ((x.st[1] == NULL) != (x.mood >> 7))
+		abort();
+	if (!(x.mood & 64))
+		h2_send(x.h);
 	if (x.mood & 8) { /* freed on the way, perhaps */
 		h2_recv(x.h, data + 1, size - 1, 2);
 		if (!x.freed)
@@ -129,11 +152,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	feed(&x, data + 1, size - 1);
 	h2_send(x.h);
+	if (x.mood & 64)
+		h2_goaway(x.h);
+	h2_send(x.h);
 	h2_fail_all(x.h, REQ_TRANSPORT, "the end");
 	for (int i = 0; i < 4; i++)
 		if (x.done[i] != 1)
 			abort();
-	if (h2_active(x.h) != 0)
+	if (h2_active(x.h) != 0 || !h2_over(x.h))
 		abort();
 	h2_free(x.h);
 	return 0;

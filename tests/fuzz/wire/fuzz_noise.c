@@ -8,10 +8,12 @@
 
 /*
  * The input is a script: records sealed by the peer, damaged or not, and raw bytes, in pieces of any size.  What comes out
- * must be what was sealed, in order, up to the first damage.  0xff in front: the counters are about to run out.
+ * must be what was sealed, in order, up to the first damage.  The first byte: 0xff = the counters are about to run out, 0xfe = the
+ * reader stops.
  */
 struct out {
 	struct buf b;
+	int stops;
 };
 
 static int
@@ -21,7 +23,7 @@ take(void *arg, const uint8_t *p, size_t n)
 
 	if (n == 0 || n > NOISE_PLAIN_MAX)
 		abort();
-	return buf_put(&o->b, p, n);
+	return o->stops && buf_len(&o->b) > 0 ? 1 : buf_put(&o->b, p, n);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,21 +43,23 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	noiserec_init(&client, k1, k2);
 	noiserec_init(&server, k2, k1);
-	if (size > 0 && data[0] == 0xff)
+	if (size == 0)
+		return 0;
+	if (data[0] == 0xff)
 		client.nrx = server.ntx = UINT64_MAX - 4;
+	got.stops = data[0] == 0xfe;
 	buf_init(&wire, 1 << 22);
 	buf_init(&expect, 1 << 22);
 	buf_init(&got.b, 1 << 22);
-	for (at = 0; at + 4 <= size && buf_len(&wire) < (1 << 20); at += 4) {
+	for (at = 1; at + 4 <= size && buf_len(&wire) < (1 << 20); at += 4) {
 		n = ((size_t)data[at + 1] << 8 | data[at + 2]) % sizeof(plain);
 		memset(plain, data[at + 3], n);
 		switch (data[at] & 3) {
 		case 0:
 		case 1:
-			if (noiserec_seal(&server, plain, n, &wire) == -1)
-				damaged = 1; /* no counters left */
-			else if (!damaged)
+			if (!damaged) /* if it does not go out whole: what did go out is the beginning of it */
 				buf_put(&expect, plain, n);
+			damaged |= noiserec_seal(&server, plain, n, &wire) == -1;
 			break;
 		case 2:
 			if (buf_len(&wire) > n && noiserec_seal(&server, plain, 7, &wire) == 0) {
@@ -65,18 +69,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			}
 			break;
 		default:
-			buf_put(&wire, data + at, 4);
+			buf_put(&wire, data + at + 1, 3);
 			damaged = 1;
 			break;
 		}
 	}
 	for (n = 0; rc == 0 && n < buf_len(&wire); n += piece) {
-		piece = size > 0 ? (size_t)data[n % size] * 17 + 1 : 1;
+		piece = (size_t)data[n % size] * 17 + 1;
 		if (piece > buf_len(&wire) - n)
 			piece = buf_len(&wire) - n;
 		rc = noiserec_feed(&client, buf_ptr(&wire) + n, piece, take, &got);
 	}
 	if (rc == -1 && client.error == NULL)
+		abort();
+	if (!damaged && rc == 0 && noiserec_partial(&client))
 		abort();
 	if (!damaged && rc == 0 && buf_len(&got.b) != buf_len(&expect))
 		abort();
