@@ -172,7 +172,7 @@ struct client {
 	enum client_authkey op_authkey;
 	int		 auth_wait;		/* CT_AUTH is armed */
 	struct backoff	 auth_backoff, save_backoff;
-	struct backoff	 url_backoff;		/* of follow-ups that the server ends at once */
+	int		 hurried;		/* the server has ended a follow-up at once: it gets no credit for an answer */
 	struct backoff	 expiry_backoff;	/* of logins by expiry that follow one another */
 	uint64_t	 calm_ms;		/* the last login was done, or expiry began one; 0 = none */
 	uint64_t	 asked_ms;		/* the last register went out */

@@ -185,7 +185,7 @@ auth_stop(struct client *c)
 	c->auth_wait = 0;
 	client_disarm(c, CT_AUTH);
 	backoff_reset(&c->auth_backoff);
-	backoff_reset(&c->url_backoff);
+	c->hurried = 0;
 }
 
 /*
@@ -224,7 +224,7 @@ auth_end_goal(struct client *c)
 		client_act(c, CA_FORGET_KEY, IPC_ID_NONE);
 	memset(&c->goal, 0, sizeof(c->goal));
 	backoff_reset(&c->auth_backoff);
-	backoff_reset(&c->url_backoff);
+	c->hurried = 0;
 }
 
 /* --- login --- */
@@ -299,6 +299,12 @@ accepted(struct client *c, const struct client_event *e)
 	login_done(c);
 }
 
+static int
+was_held(const struct client *c)
+{
+	return c->now_ms - c->asked_ms >= HELD_MS;
+}
+
 /*
  * A follow-up has ended without a login, and the next request is due: at once when the server held it, else after a pause that
  * grows.  A server that gives the same URL, or every time another one, or calls the key expired is not asked in a loop (FUP-03, BACK-03).
@@ -306,12 +312,11 @@ accepted(struct client *c, const struct client_event *e)
 static void
 ask_again(struct client *c)
 {
-	if (c->now_ms - c->asked_ms >= HELD_MS) {
-		backoff_reset(&c->url_backoff);
+	c->hurried = !was_held(c);
+	if (c->hurried)
+		back_off(c);
+	else
 		auth_go(c);
-	} else {
-		wait_ms(c, client_delay(c, &c->url_backoff));
-	}
 }
 
 static void
@@ -330,13 +335,12 @@ visit(struct client *c, const char *url)
 		client_save(c, SAVE_PLAIN);
 	}
 	c->candidate_open = c->from_disk = 0;
-	backoff_reset(&c->auth_backoff);
 	if (!same) {
 		strlcpy(c->goal.url, url, sizeof(c->goal.url));
 		client_act(c, CA_BROWSE, IPC_ID_NONE);
 		map_go(c); /* a connection prepared for the map would wait for too long */
 	}
-	if (first && c->url_backoff.n == 0)
+	if (first && !c->hurried)
 		auth_go(c);
 	else
 		ask_again(c);
@@ -366,6 +370,8 @@ login_answer(struct client *c, const struct client_event *e)
 {
 	unsigned ms = e->u.reg.retry_after_ms;
 
+	if (c->goal.url[0] != '\0' && was_held(c))
+		backoff_reset(&c->auth_backoff);
 	switch (e->u.reg.outcome) {
 	case IPC_REG_OK: accepted(c, e); return;
 	case IPC_REG_URL: visit(c, e->u.reg.url); return;

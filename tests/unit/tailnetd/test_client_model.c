@@ -7,10 +7,12 @@
 /*
  * client.c against a world that does what it likes: commands, answers, lost answers, crashes of children and of the whole machine, a
  * disk that fails, a clock that jumps.  The invariants of the life-cycle are looked at before every action and after every step; from
- * time to time the world becomes kind, and then the last command must have won.
+ * time to time the world becomes kind, and then the last command must have won.  And against a server that answers at once whatever
+ * makes trouble, to a client that is left alone: it may not be asked more than 30 times in 30 s.
  */
-#define RUNS     24
+#define RUNS     60
 #define STEPS    20000
+#define BAD_RUNS 2000
 #define MAX_KEYS 400000
 #define NLATE    8
 
@@ -32,10 +34,17 @@ struct world {
 	unsigned nlate;
 	enum mapd mapd;
 	uint32_t mapd_id;
+	int stream_key; /* of the stream */
 	int live, stopping, killed;
-	enum wish wish;   /* what the last command wants; nothing: a failure made it void */
-	unsigned logouts; /* not answered yet */
-	unsigned streams, commits, crashes, settled;
+	enum wish wish;          /* what the last command wants; nothing: a failure made it void */
+	int wants_pause;         /* and whether it is to be quiet */
+	int unwanted_key;        /* `login interactive` wants another one; 0: no such wish */
+	int have_given;          /* the parent holds an auth key of CE_LOGIN */
+	unsigned logouts;        /* not answered yet */
+	char url[40];            /* the last one that was told */
+	int disk_node, mem_node; /* before this step */
+	unsigned finished;
+	unsigned streams, commits, crashes, settled, keys, registers;
 };
 
 static uint32_t
@@ -66,6 +75,15 @@ before_register(struct world *w, const struct client_action *a)
 
 	MUST(w, w->flight == FLIGHT_NONE);
 	MUST(w, key != 0);
+	w->registers++;
+	MUST(w, !key_is_zero(client_pin(&s->c, NULL)));
+	if (a->u.reg.op != IPC_REG_LOGOUT) {
+		MUST(w, s->c.p.want_running); /* logged out means that somebody must ask */
+		/* on-expiry wait: nothing is sent, but for what the server has taken already */
+		MUST(w, !s->c.goal.by_expiry || !s->c.cfg.expiry_wait || w->accepted[key]);
+		MUST(w, (a->u.reg.authkey == AUTHKEY_GIVEN) <= w->have_given);
+		MUST(w, !s->c.expired || candidate || a->u.reg.op == IPC_REG_FOLLOWUP); /* EXP-05 */
+	}
 	if (a->u.reg.op == IPC_REG_LOGOUT)
 		MUST(w, !candidate && s->c.goal.kind == GOAL_LOGOUT && a->u.reg.authkey == AUTHKEY_NONE);
 	else
@@ -95,6 +113,8 @@ before_map_start(struct world *w, const struct client_action *a)
 		MUST(w, w->mapd == MAPD_NONE || (w->mapd == MAPD_PREPARED && w->mapd_id == a->id));
 		MUST(w, s->c.logged_in && s->mem.node != 0 && w->accepted[s->mem.node]);
 		MUST(w, s->disk.node == s->mem.node);
+		MUST(w, !key_is_zero(client_pin(&s->c, NULL)));
+		w->stream_key = s->mem.node;
 		w->mapd = MAPD_STREAM;
 		w->streams++;
 	}
@@ -110,6 +130,7 @@ before(struct sim *s, const struct client_action *a)
 	switch (a->type) {
 	case CA_KEY_FETCH:
 		MUST(w, w->flight == FLIGHT_NONE && (!s->c.paused || s->c.goal.kind == GOAL_LOGOUT));
+		w->keys++;
 		w->flight = FLIGHT_KEY;
 		w->flight_id = a->id;
 		break;
@@ -130,7 +151,11 @@ before(struct sim *s, const struct client_action *a)
 		}
 		break;
 	case CA_LOGIN_FINISHED: MUST(w, s->mem.node != 0 && w->accepted[s->mem.node]); break;
-	case CA_BROWSE: MUST(w, s->c.goal.url[0] != '\0'); break;
+	case CA_BROWSE: /* each URL once */
+		MUST(w, s->c.goal.url[0] != '\0' && strcmp(s->c.goal.url, w->url) != 0);
+		strlcpy(w->url, s->c.goal.url, sizeof(w->url));
+		break;
+	case CA_FORGET_KEY: w->have_given = 0; break;
 	case CA_LOGOUT_DONE:
 		MUST(w, w->logouts > 0);
 		w->logouts = 0;
@@ -144,8 +169,7 @@ before(struct sim *s, const struct client_action *a)
 	case CA_GENERATE:
 	case CA_DROP_CANDIDATE:
 	case CA_TIMER:
-	case CA_TIMER_OFF:
-	case CA_FORGET_KEY: break;
+	case CA_TIMER_OFF: break;
 	}
 }
 
@@ -163,6 +187,16 @@ check_keys(struct world *w)
 	MUST(w, s->c.have_node == (s->mem.node != 0));
 	MUST(w, s->c.have_candidate == (s->mem.cand != 0));
 	MUST(w, !s->c.logged_in || s->c.have_node);
+	/* A rotation keeps the key before it, and is told; nothing else changes the key. */
+	if (s->disk.node != 0 && s->disk.node != w->disk_node) {
+		MUST(w, s->disk.old == w->mem_node);
+		MUST(w, s->nfinished > w->finished);
+	}
+	w->disk_node = s->disk.node;
+	w->mem_node = s->mem.node; /* not the same when a logout could not be saved */
+	w->finished = s->nfinished;
+	/* The auth key of a login is nowhere when nothing wants it any more. */
+	MUST(w, !w->have_given || s->c.goal.with_key || s->c.next.with_key);
 }
 
 static void
@@ -180,12 +214,16 @@ check_alive(struct world *w)
 		MUST(w, c->op != OP_NONE && t[CT_LOGOUT] != 0);
 	if (saving || c->err[SRC_STATE][0] != '\0')
 		MUST(w, t[CT_SAVE] != 0);
-	if (c->logged_in && !c->paused && c->map == MAP_NONE)
+	if (c->logged_in && !c->paused && key_is_zero(client_pin(c, NULL)))
+		MUST(w, c->op == OP_KEY || t[CT_AUTH] != 0 || saving);
+	else if (c->logged_in && !c->paused && c->map == MAP_NONE)
 		MUST(w, t[CT_MAP] != 0);
 	if (c->map == MAP_STOPPING)
 		MUST(w, t[CT_MAP_STOP] != 0);
-	if (c->have_node && !time_is_none(c->p.expiry) && !c->expired)
+	if (c->have_node && !time_is_none(c->p.expiry))
 		MUST(w, t[CT_EXPIRY] != 0 && t[CT_EXPIRY] <= w->s->ms + 31000);
+	/* What is shown and not told is told in the end. */
+	MUST(w, c->goal.url[0] == '\0' || strcmp(c->goal.url, w->url) == 0);
 }
 
 static void
@@ -199,13 +237,16 @@ check(struct world *w)
 	MUST(w, !c->synced || (w->live && w->mapd == MAPD_STREAM && w->mapd_id == c->map_id && !w->stopping));
 	MUST(w, (c->map == MAP_NONE) == (w->mapd == MAPD_NONE));
 	MUST(w, c->map != MAP_STREAM || c->logged_in);
+	MUST(w, w->mapd != MAPD_STREAM || w->stopping || w->stream_key == w->s->mem.node); /* ROT-04 */
+	MUST(w, c->paused == w->wants_pause);
 	/* A pause is quiet. */
 	if (c->paused && c->goal.kind != GOAL_LOGOUT)
 		MUST(w, w->flight == FLIGHT_NONE && (w->mapd == MAPD_NONE || w->stopping));
 	MUST(w, (w->logouts > 0) == (c->goal.kind == GOAL_LOGOUT));
 	MUST(w, client_state(c) != CS_SYNCHRONIZED || client_logged_in(c));
-	if (c->goal.kind == GOAL_NONE)
-		MUST(w, c->goal.url[0] == '\0');
+	MUST(w, c->goal.kind == GOAL_LOGIN || c->goal.url[0] == '\0');
+	if (c->goal.url[0] == '\0')
+		w->url[0] = '\0'; /* the next attempt may get it again */
 }
 
 /* --- what the world does --- */
@@ -214,10 +255,12 @@ static void
 answer_register(struct world *w, enum ipc_reg_outcome o)
 {
 	struct client_event e = { .type = CE_REG, .id = w->flight_id };
+	int won = o == IPC_REG_OK && w->flight_op != IPC_REG_LOGOUT;
+	unsigned finished = w->s->nfinished;
 	char url[40];
 
 	snprintf(url, sizeof(url), "https://c/%u", pick(w, 3));
-	if (o == IPC_REG_OK && w->flight_op != IPC_REG_LOGOUT)
+	if (won)
 		w->accepted[w->flight_key] = 1;
 	if (o == IPC_REG_TRANSPORT && w->flight_op != IPC_REG_LOGOUT && pick(w, 3) == 0)
 		w->accepted[w->flight_key] = 1; /* the answer was lost, not the request */
@@ -229,6 +272,8 @@ answer_register(struct world *w, enum ipc_reg_outcome o)
 	e.u.reg.user = (struct client_user){ pick(w, 3), "who", "Who", "" };
 	w->flight = FLIGHT_NONE;
 	sim_event(w->s, &e);
+	/* A login that is done is told, once; one that is not on the disk is not done. */
+	MUST(w, w->s->nfinished == finished + (unsigned)(won && w->s->disk.node == w->flight_key));
 }
 
 static void
@@ -343,6 +388,11 @@ crash(struct world *w)
 	w->mapd = MAPD_NONE;
 	w->live = w->stopping = w->killed = 0;
 	w->logouts = 0;
+	w->have_given = w->unwanted_key = 0;
+	w->url[0] = '\0';
+	w->wants_pause =
+	    s->disk_profile.paused || s->cfg.start_paused; /* PERS-02; what the disk did not take is lost */
+	w->disk_node = w->mem_node = s->disk.node;
 	w->crashes++;
 	sim_boot(s);
 	if (s->c.expired && s->cfg.expiry_wait && w->wish == WISH_LOGIN)
@@ -362,10 +412,23 @@ reconfigure(struct world *w)
 	cfg->expiry_wait = (int)pick(w, 2);
 	cfg->ephemeral = (int)pick(w, 2);
 	cfg->manual = pick(w, 5) == 0;
+	cfg->start_paused = pick(w, 6) == 0;
 	cfg->have_auth_key = (int)pick(w, 2);
 	cfg->server_key = sim_server_key(pick(w, 6) == 0 ? 1 + (int)pick(w, 2) : 0);
 	e.u.config = *cfg;
 	sim_event(w->s, &e);
+}
+
+static void
+log_in(struct world *w)
+{
+	int flags = (int)pick(w, 8);
+
+	w->wish = WISH_LOGIN;
+	w->have_given = (flags & WITH_KEY) != 0; /* as the parent does it */
+	w->unwanted_key = flags & INTERACTIVE ? w->s->disk.node : 0;
+	w->url[0] = '\0';
+	sim_login(w->s, flags);
 }
 
 static void
@@ -375,18 +438,22 @@ command(struct world *w)
 
 	switch (pick(w, 8)) {
 	case 0:
-	case 1:
-		w->wish = WISH_LOGIN;
-		sim_login(w->s, (int)pick(w, 8));
-		break;
+	case 1: log_in(w); break;
 	case 2:
 		w->wish = WISH_LOGOUT;
+		w->unwanted_key = 0;
 		w->logouts++;
 		sim_logout(w->s, (int)pick(w, 2));
 		break;
-	case 3: sim_simple(w->s, CE_PAUSE); break;
+	case 3:
+		w->wants_pause = 1;
+		sim_simple(w->s, CE_PAUSE);
+		break;
 	case 4:
-	case 5: sim_simple(w->s, CE_UNPAUSE); break;
+	case 5:
+		w->wants_pause = 0;
+		sim_simple(w->s, CE_UNPAUSE);
+		break;
 	case 6: sim_simple(w->s, CE_RECONNECT); break;
 	default: accept.u.accept = sim_server_key(1 + (int)pick(w, 2)); sim_event(w->s, &accept);
 	}
@@ -481,6 +548,9 @@ settle(struct world *w)
 	MUST(w, quiet(w));
 	MUST(w, w->logouts == 0);
 	MUST(w, s->mem.node == s->disk.node && s->mem.old == s->disk.old);
+	MUST(w, s->disk_profile.paused == c->p.paused && c->paused >= c->p.paused);
+	if (w->wish == WISH_LOGIN && c->goal.kind == GOAL_NONE && w->unwanted_key != 0)
+		MUST(w, s->disk.node != w->unwanted_key);
 	if (w->wish == WISH_LOGIN) {
 		MUST(w, c->p.want_running && s->disk_profile.want_running);
 		MUST(w, c->paused || c->logged_in);
@@ -492,6 +562,28 @@ settle(struct world *w)
 	if (c->goal.kind == GOAL_NONE && c->logged_in && !c->expired && !c->paused)
 		MUST(w, client_state(c) == CS_SYNCHRONIZED);
 	w->settled++;
+}
+
+/* The key is expired exactly when somebody says so or its time is over, by the clock as it is now. */
+static void
+look_at_the_clock(struct world *w)
+{
+	const struct sim *s = w->s;
+	const struct client *c = &s->c;
+	struct wtime now = s->wall;
+	int past;
+
+	sim_advance(w->s, 31000);
+	check(w);
+	now = client_corrected(c, s->wall);
+	if (!c->have_node || c->goal.kind == GOAL_LOGOUT)
+		return;
+	now.sec--; /* timers have slack */
+	past = c->self_expired || (!time_is_none(c->p.expiry) && time_cmp(c->p.expiry, now) <= 0);
+	MUST(w, !past || c->expired);
+	now.sec += 31;
+	past = c->self_expired || (!time_is_none(c->p.expiry) && time_cmp(c->p.expiry, now) <= 0);
+	MUST(w, past || !c->expired);
 }
 
 /* rows: INT-04 OUT-05 ROT-04 ROT-05 PERS-02 PERS-05 PERS-06 PAU-01 PAU-03 BACK-04 EXP-03 ERR-06 STAT-02 PRIV-03 */
@@ -510,11 +602,14 @@ invariants(void **state)
 		w.s->hook_arg = &w;
 		w.s->seed = w.run;
 		w.s->cfg.have_auth_key = (int)(w.run & 1);
+		w.s->cfg.server_key = sim_server_key(w.run % 3 == 0 ? 1 : 0);
 		sim_boot(w.s);
 		for (w.step = 0; w.step < STEPS; w.step++) {
 			one_step(&w);
 			if (pick(&w, 60) == 0)
 				settle(&w);
+			if (pick(&w, 60) == 0)
+				look_at_the_clock(&w);
 		}
 		streams += w.streams;
 		commits += w.commits;
@@ -529,10 +624,80 @@ invariants(void **state)
 	assert_true(streams > 1000 && commits > 500 && crashes > 500 && settled > 2000);
 }
 
+/* What a server may do in answer to a request; the client is left alone with it. */
+static void
+bad_answer(struct world *w, uint32_t kinds)
+{
+	static const enum ipc_reg_outcome outcomes[] = { IPC_REG_OK, IPC_REG_URL, IPC_REG_KEY_EXPIRED, IPC_REG_REFUSED,
+		IPC_REG_HTTP, IPC_REG_BAD_ANSWER, IPC_REG_TRANSPORT, IPC_REG_RATE_LIMITED };
+	uint32_t kind;
+
+	do
+		kind = pick(w, 8);
+	while ((kinds & (1u << kind)) == 0); /* each run has a few of them */
+	if (w->flight == FLIGHT_KEY)
+		answer_key(w, kinds & 0x100 ? 0 : 1 + (int)pick(w, 2));
+	else if (w->flight == FLIGHT_REG)
+		answer_register(w, outcomes[kind]);
+}
+
+static void
+bad_stream(struct world *w, uint32_t kinds)
+{
+	if (w->stopping || (w->mapd == MAPD_PREPARED && kinds & 0x200) || (w->live && kinds & 0x400))
+		close_stream(w, (int)pick(w, 2));
+	else if (w->mapd == MAPD_STREAM && !w->live && kinds & 0x800)
+		close_stream(w, 1);
+	else if (w->live && kinds & 0x1000 && pick(w, 3) == 0)
+		self(w);
+	else
+		stream_goes_on(w);
+}
+
+/* rows: BACK-01 BACK-03 FUP-03 EXP-03 REG-06 KEY-08 */
+static void
+bad_servers(void **state)
+{
+	struct world w = { 0 };
+	unsigned most = 0;
+
+	(void)state;
+	assert_non_null(w.accepted = calloc(MAX_KEYS, 1));
+	for (w.run = 0; w.run < BAD_RUNS; w.run++) {
+		uint32_t kinds;
+		uint64_t end;
+
+		memset(w.accepted, 0, 2000);
+		w = (struct world){ .accepted = w.accepted, .run = w.run, .seed = w.run * 7919 + 3, .s = sim_new() };
+		w.s->hook = before;
+		w.s->hook_arg = &w;
+		w.s->seed = w.run;
+		w.s->cfg.have_auth_key = (int)(w.run & 1);
+		kinds = pick(&w, 1u << 13) | 1u << pick(&w, 8);
+		sim_boot(w.s);
+		log_in(&w);
+		w.registers = w.streams = w.keys = 0;
+		for (end = w.s->ms + 30000; w.s->ms < end; w.step++) {
+			bad_answer(&w, kinds);
+			bad_stream(&w, kinds);
+			check(&w);
+			sim_advance(w.s, 1 + pick(&w, 10));
+		}
+		if (w.registers > 30 || w.streams > 30 || w.keys > 30)
+			fail_msg("run %u, kinds %#x: %u registers, %u streams, %u keys in 30 s", w.run, kinds,
+			    w.registers, w.streams, w.keys);
+		most = w.registers > most ? w.registers : most;
+		free(w.s);
+	}
+	free(w.accepted);
+	print_message("at most %u registers in 30 s\n", most);
+	assert_true(most > 10); /* it was a bad server */
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(invariants) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(invariants), cmocka_unit_test(bad_servers) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
