@@ -87,6 +87,8 @@ key_failure_backs_off(void **state)
 	assert_int_equal(s->nkey, 7);
 	assert_string_equal(sim_err(s), "");
 	assert_int_equal(s->nreg + s->nstart, 0);
+	sim_key(s, s->key_id, 0, "server too old");
+	assert_in_range(s->timer_ms[CT_AUTH], 5, 15); /* and begins the pauses anew */
 	free(s);
 }
 
@@ -205,6 +207,103 @@ auth_key_goes_with_a_key_that_is_on_disk(void **state)
 	assert_int_equal(s->disk.node, 1);
 	assert_int_equal(s->disk.cand, 0);
 	assert_int_equal(s->nforget, 0);
+	free(s);
+}
+
+/* Whatever comes between: a one-off key may have been spent for that candidate, and nobody else gets anything for it. */
+/* rows: ROT-05 REG-05 */
+static void
+candidate_that_may_be_taken_is_tried_again(void **state)
+{
+	enum { PAUSED, RECONNECTED, LOST, HTTP, LIMITED, CHILD_GONE, KEY_ACCEPTED, WAYS };
+	struct client_event accept = { .type = CE_ACCEPT_KEY };
+	int way, cand;
+
+	(void)state;
+	for (way = 0; way < WAYS; way++) {
+		struct sim *s = sim_new();
+
+		s->cfg.server_key = sim_server_key(way == KEY_ACCEPTED ? 0 : 3);
+		s->disk_profile.server_key = sim_server_key(3);
+		sim_boot(s);
+		sim_login(s, WITH_KEY);
+		cand = s->reg_keys.cand;
+		assert_true(s->nreg == 1 && cand != 0 && s->disk.cand == cand);
+		switch (way) {
+		case PAUSED:
+			sim_simple(s, CE_PAUSE);
+			sim_simple(s, CE_UNPAUSE);
+			break;
+		case RECONNECTED: sim_simple(s, CE_RECONNECT); break;
+		case LOST: sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "lost"); break;
+		case HTTP: sim_reg(s, s->reg.id, IPC_REG_HTTP, "", "500"); break;
+		case LIMITED: sim_reg(s, s->reg.id, IPC_REG_RATE_LIMITED, "", "429"); break;
+		case CHILD_GONE: sim_simple(s, CE_AUTHD_GONE); break;
+		case KEY_ACCEPTED:
+			accept.u.accept = sim_server_key(4);
+			sim_event(s, &accept);
+			break;
+		}
+		sim_advance(s, 1001);
+		assert_int_equal(s->nreg, 2);
+		assert_int_equal(s->reg_keys.cand, cand);
+		assert_int_equal(s->reg.u.reg.authkey, AUTHKEY_GIVEN);
+		sim_ok(s);
+		assert_int_equal(s->disk.node, cand);
+		free(s);
+	}
+}
+
+/* A rotation that was taken, but is not on the disk yet, survives a pause. */
+/* rows: ROT-05 PERS-06 */
+static void
+commit_that_waits_survives_a_pause(void **state)
+{
+	struct sim *s = sim_synced();
+	int cand;
+
+	(void)state;
+	sim_login(s, INTERACTIVE | WITH_KEY);
+	cand = s->reg_keys.cand;
+	s->disk_full = 1;
+	sim_ok(s);
+	sim_simple(s, CE_PAUSE);
+	s->disk_full = 0;
+	sim_advance(s, 60000);
+	sim_closed(s, "");
+	sim_simple(s, CE_UNPAUSE);
+	assert_int_equal(s->reg_keys.cand, cand);
+	sim_ok(s);
+	assert_int_equal(s->disk.node, cand);
+	free(s);
+}
+
+/* rows: PAU-02 */
+static void
+connection_for_the_map_is_prepared_once(void **state)
+{
+	struct sim *s = sim_synced();
+	unsigned starts;
+
+	(void)state;
+	sim_boot(s); /* warm start: with the node key */
+	assert_true(s->map.u.map.prepare && !s->map.u.map.candidate);
+	starts = s->nstart;
+	sim_closed(s, "connection refused");
+	assert_string_equal(sim_err(s), ""); /* nobody has asked for it */
+	assert_int_equal(s->nstart, starts);
+	sim_reg(s, s->reg.id, IPC_REG_HTTP, "", "500");
+	sim_advance(s, 20);
+	assert_int_equal(s->nstart, starts); /* this login may take its time */
+	sim_login(s, 0);
+	assert_int_equal(s->nstart, starts + 1); /* the next may succeed at once */
+	sim_reg(s, s->reg.id, IPC_REG_HTTP, "", "500");
+	assert_int_equal(s->nstop, 1);
+	sim_closed(s, "");
+	sim_advance(s, 20);
+	assert_int_equal(s->nstart, starts + 1);
+	sim_login(s, INTERACTIVE | WITH_KEY); /* with the key that is to be */
+	assert_true(s->map.u.map.prepare && s->map.u.map.candidate);
 	free(s);
 }
 
@@ -671,6 +770,7 @@ logout_clears_all_but_the_machine(void **state)
 		sim_advance(s, 120000);
 		STATES(s, CS_NOT_AUTHENTICATED);
 		assert_int_equal(s->nreg, n);
+		assert_int_equal(s->timer[CT_MAP], 0);
 		sim_login(s, 0);
 		assert_true(s->reg.u.reg.candidate && s->reg_keys.node == 0); /* a new key, no old one */
 		free(s);
@@ -1616,6 +1716,9 @@ main(void)
 		cmocka_unit_test(expired_at_the_server_regenerates_once),
 		cmocka_unit_test(profile_follows_the_answers),
 		cmocka_unit_test(auth_key_goes_with_a_key_that_is_on_disk),
+		cmocka_unit_test(candidate_that_may_be_taken_is_tried_again),
+		cmocka_unit_test(commit_that_waits_survives_a_pause),
+		cmocka_unit_test(connection_for_the_map_is_prepared_once),
 		cmocka_unit_test(auth_key_is_forgotten),
 		cmocka_unit_test(candidate_of_an_earlier_life_does_not_hide_the_current_key),
 		cmocka_unit_test(login_by_url),

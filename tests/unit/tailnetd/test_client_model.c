@@ -44,6 +44,7 @@ struct world {
 	char url[40];            /* the last one that was told */
 	int disk_node, mem_node; /* before this step */
 	unsigned finished;
+	uint32_t last_id; /* ids only grow: an answer finds its own request, or none */
 	unsigned streams, commits, crashes, settled, keys, registers;
 };
 
@@ -68,6 +69,13 @@ broken(struct world *w, const char *what)
 /* --- before an action --- */
 
 static void
+new_id(struct world *w, uint32_t id)
+{
+	MUST(w, id != IPC_ID_NONE && id > w->last_id);
+	w->last_id = id;
+}
+
+static void
 before_register(struct world *w, const struct client_action *a)
 {
 	const struct sim *s = w->s;
@@ -75,6 +83,7 @@ before_register(struct world *w, const struct client_action *a)
 
 	MUST(w, w->flight == FLIGHT_NONE);
 	MUST(w, key != 0);
+	new_id(w, a->id);
 	w->registers++;
 	MUST(w, !key_is_zero(client_pin(&s->c, NULL)));
 	if (a->u.reg.op != IPC_REG_LOGOUT) {
@@ -105,8 +114,11 @@ before_map_start(struct world *w, const struct client_action *a)
 	const struct sim *s = w->s;
 
 	MUST(w, !s->c.paused && !w->stopping);
+	if (w->mapd == MAPD_NONE)
+		new_id(w, a->id);
 	if (a->u.map.prepare) {
 		MUST(w, w->mapd == MAPD_NONE && !s->c.logged_in);
+		MUST(w, a->u.map.candidate == s->c.goal.candidate);
 		w->mapd = MAPD_PREPARED;
 	} else {
 		/* At most one stream, and only with a key that the server took and the disk holds. */
@@ -114,6 +126,7 @@ before_map_start(struct world *w, const struct client_action *a)
 		MUST(w, s->c.logged_in && s->mem.node != 0 && w->accepted[s->mem.node]);
 		MUST(w, s->disk.node == s->mem.node);
 		MUST(w, !key_is_zero(client_pin(&s->c, NULL)));
+		MUST(w, !a->u.map.candidate);
 		w->stream_key = s->mem.node;
 		w->mapd = MAPD_STREAM;
 		w->streams++;
@@ -130,6 +143,7 @@ before(struct sim *s, const struct client_action *a)
 	switch (a->type) {
 	case CA_KEY_FETCH:
 		MUST(w, w->flight == FLIGHT_NONE && (!s->c.paused || s->c.goal.kind == GOAL_LOGOUT));
+		new_id(w, a->id);
 		w->keys++;
 		w->flight = FLIGHT_KEY;
 		w->flight_id = a->id;
@@ -145,6 +159,7 @@ before(struct sim *s, const struct client_action *a)
 	case CA_MAP_START: before_map_start(w, a); break;
 	case CA_MAP_STOP: w->stopping = w->mapd != MAPD_NONE; break;
 	case CA_SAVE:
+		new_id(w, a->id);
 		if (a->u.save == SAVE_COMMIT) {
 			MUST(w, s->mem.cand != 0 && w->accepted[s->mem.cand]);
 			w->commits++;
@@ -322,6 +337,34 @@ late_answer(struct world *w)
 	MUST(w, w->s->nlog == 0);
 }
 
+/* So is what comes of a stream that is over, or never was. */
+static void
+late_stream(struct world *w)
+{
+	static const enum client_ev kinds[] = { CE_CONNECTED, CE_OPEN, CE_LIVE, CE_CLOSED, CE_SELF, CE_LITE };
+	struct client_event e = { .type = kinds[pick(w, 6)] };
+	struct client was;
+
+	e.id = w->mapd == MAPD_NONE && pick(w, 2) ? w->mapd_id
+	    : pick(w, 2)                          ? w->mapd_id - 1 - pick(w, 5)
+						  : pick(w, UINT32_MAX);
+	if (w->mapd != MAPD_NONE && e.id == w->mapd_id)
+		return;
+	if (e.type == CE_SELF)
+		e.u.self.user = (struct client_user){ 7, "late", "Late", "" };
+	else if (e.type == CE_LITE)
+		e.u.result.err = "late";
+	else
+		e.u.closed.err = "late";
+	was = w->s->c;
+	sim_event(w->s, &e);
+	was.now_ms = w->s->c.now_ms;
+	was.now = w->s->c.now;
+	was.out = w->s->c.out;
+	MUST(w, memcmp(&was, &w->s->c, sizeof(was)) == 0);
+	MUST(w, w->s->nlog == 0);
+}
+
 static void
 close_stream(struct world *w, int suspect)
 {
@@ -393,6 +436,7 @@ crash(struct world *w)
 	w->wants_pause =
 	    s->disk_profile.paused || s->cfg.start_paused; /* PERS-02; what the disk did not take is lost */
 	w->disk_node = w->mem_node = s->disk.node;
+	w->last_id = 0;
 	w->crashes++;
 	sim_boot(s);
 	if (s->c.expired && s->cfg.expiry_wait && w->wish == WISH_LOGIN)
@@ -494,8 +538,10 @@ one_step(struct world *w)
 		command(w);
 	else if (r < 40)
 		auth_answers(w);
-	else if (r < 45)
+	else if (r < 43)
 		late_answer(w);
+	else if (r < 45)
+		late_stream(w);
 	else if (r < 65)
 		stream_goes_on(w);
 	else if (r < 70)
