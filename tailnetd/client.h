@@ -190,8 +190,8 @@ struct client {
 
 	enum client_map	 map;
 	uint32_t	 map_id;
-	int		 map_open, synced, map_wait, prepare_failed, restart_map;
-	uint64_t	 open_ms, live_ms;
+	int		 synced, map_wait, prepare_failed, restart_map;
+	uint64_t	 live_ms;
 	uint64_t	 map_streams;		/* opened in this life */
 	struct backoff	 map_backoff;
 

@@ -48,7 +48,7 @@ start(struct client *c, int prepare)
 	a->u.map.prepare = prepare;
 	a->u.map.candidate = prepare && c->goal.candidate;
 	c->map = prepare ? MAP_PREPARED : MAP_STREAM;
-	c->map_open = c->synced = c->restart_map = 0;
+	c->synced = c->restart_map = 0;
 }
 
 static void
@@ -56,7 +56,7 @@ stop(struct client *c, int drop)
 {
 	client_act(c, CA_MAP_STOP, c->map_id)->u.stop.drop = drop;
 	c->map = MAP_STOPPING;
-	c->synced = c->map_open = 0;
+	c->synced = 0;
 	client_arm(c, CT_MAP_STOP, STOP_MS);
 }
 
@@ -117,7 +117,7 @@ static void
 over(struct client *c)
 {
 	c->map = MAP_NONE;
-	c->synced = c->map_open = c->restart_map = 0;
+	c->synced = c->restart_map = 0;
 	client_disarm(c, CT_MAP_STOP);
 }
 
@@ -154,8 +154,6 @@ map_on_stream(struct client *c, const struct client_event *e)
 	if (e->type == CE_CONNECTED) {
 		auth_key_ok(c);
 	} else if (c->map == MAP_STREAM && e->type == CE_OPEN) {
-		c->map_open = 1;
-		c->open_ms = c->now_ms;
 		c->map_streams++;
 	} else if (c->map == MAP_STREAM && e->type == CE_LIVE && !c->synced) {
 		c->synced = 1;

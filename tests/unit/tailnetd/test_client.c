@@ -617,6 +617,11 @@ followups_that_end_at_once_are_no_loop(void **state)
 		sim_url(s, "https://c/z");
 		sim_advance(s, 20);
 		assert_int_equal(s->nreg, n + 2); /* the pauses begin anew */
+		sim_url(s, "https://c/y");
+		sim_login(s, 0); /* a command gives credit again */
+		n = s->nreg;
+		sim_url(s, "https://c/x");
+		assert_int_equal(s->nreg, n + 1);
 		free(s);
 	}
 }
@@ -933,6 +938,39 @@ no_expiry_and_far_expiry(void **state)
 	assert_in_range(s->timer_ms[CT_EXPIRY], 1, 30000);
 	sim_advance(s, 3600 * 1000);
 	assert_true(client_logged_in(&s->c));
+	free(s);
+}
+
+/* rows: EXP-01 REG-10 PERS-02 */
+static void
+what_the_map_tells_of_ourselves_is_kept(void **state)
+{
+	struct sim *s = sim_synced();
+	struct client_event e = { .type = CE_SELF, .id = s->map.id };
+
+	(void)state;
+	sim_self(s, later, 0, 1);
+	sim_advance(s, 2000);
+	sim_self(s, (struct wtime){ later.sec - 86400, 0 }, 0, 1); /* sooner, too */
+	assert_true(s->disk_profile.expiry.sec == later.sec - 86400);
+	sim_advance(s, 2000);
+	sim_self(s, TIME_NONE, 0, 1);
+	assert_true(time_is_none(s->disk_profile.expiry));
+	e.u.self.expiry = TIME_NONE;
+	e.u.self.authorized = 1;
+	e.u.self.user = (struct client_user){ 0, "", "", "" };
+	sim_advance(s, 2000);
+	sim_event(s, &e); /* a server that sends no profile takes none away */
+	assert_true(s->c.p.user_id == 7 && strcmp(s->c.p.login_name, "anna@example.com") == 0);
+	e.u.self.user = (struct client_user){ 7, "", "", "" };
+	sim_event(s, &e);
+	assert_string_equal(s->c.p.login_name, "anna@example.com");
+	e.u.self.user = (struct client_user){ 0, "nobody", "", "" };
+	sim_event(s, &e);
+	assert_int_equal(s->c.p.user_id, 7);
+	e.u.self.user = (struct client_user){ 7, "anna@example.com", "Anna C", "" };
+	sim_event(s, &e);
+	assert_string_equal(s->disk_profile.display_name, "Anna C");
 	free(s);
 }
 
@@ -1550,6 +1588,13 @@ suspicion_during_a_login(void **state)
 	sim_key(s, s->key_id, 5, "");
 	assert_false(key_is_zero(&s->c.offered));
 	assert_int_equal(s->reg.u.reg.op, IPC_REG_LOGIN); /* goes on with the old pin */
+	e.id = s->reg.id;
+	sim_event(s, &e);
+	sim_advance(s, 100);
+	assert_int_equal(s->nkey, keys + 1); /* not again so soon */
+	sim_login(s, 0);
+	assert_int_equal(s->nkey, keys + 2); /* unless somebody asks */
+	sim_key(s, s->key_id, 5, "");
 	sim_ok(s);
 	assert_true(key_is_zero(&s->c.offered)); /* which works after all */
 	free(s);
@@ -1744,6 +1789,7 @@ main(void)
 		cmocka_unit_test(logout_is_reported_after_the_disk),
 		cmocka_unit_test(logged_out_survives_a_restart),
 		cmocka_unit_test(no_expiry_and_far_expiry),
+		cmocka_unit_test(what_the_map_tells_of_ourselves_is_kept),
 		cmocka_unit_test(expiry_by_a_local_timer),
 		cmocka_unit_test(expiry_that_waits),
 		cmocka_unit_test(extension_drops_the_login),
