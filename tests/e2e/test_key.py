@@ -76,6 +76,20 @@ def test_bad_key_answers(server, make_daemon, answer, words):
     d.wait_sync()
 
 
+@pytest.mark.rows("KEY-04")
+@pytest.mark.parametrize("chunked", [False, True])
+def test_good_key_of_any_size(server, make_daemon, chunked):
+    """64 KiB are read; in one byte more there is no key, whatever it says."""
+    good = json.dumps({"publicKey": server.noise_public}).encode()
+    size = [65537]
+    server.on_key = lambda req: Reply(200, good + b" " * (size[0] - len(good)), chunked=chunked)
+    d = make_daemon(server, auth_key=GOOD)
+    d.wait_err("key")
+    assert not server.log.all("http", path="/ts2021")
+    size[0] = 65536
+    d.wait_sync()
+
+
 @pytest.mark.rows("KEY-04", "SHUT-01")
 def test_endless_key_body_costs_no_memory(server, make_daemon):
     server.on_key = lambda req: Reply(200, endless=b"{" * 65536)
