@@ -238,6 +238,7 @@ on_reconnect(struct client *c)
 	c->next_check_ms = 0;
 	if (c->paused)
 		return;
+	map_drop_prepared(c);
 	if (c->goal.kind != GOAL_LOGOUT && c->op != OP_COMMIT && c->op != OP_WRITE_AHEAD) {
 		auth_stop(c);
 		auth_go(c);

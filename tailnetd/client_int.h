@@ -43,6 +43,7 @@ void	 auth_erased(struct client *c, int saved, const char *err);
 /* client_map.c */
 void	 map_go(struct client *c);
 void	 map_restart(struct client *c);
+void	 map_drop_prepared(struct client *c);		/* it was made with what is no more */
 void	 map_drop(struct client *c);			/* logout: the netmap is forgotten, too */
 void	 map_on_stream(struct client *c, const struct client_event *e);
 void	 map_on_gone(struct client *c);

@@ -32,7 +32,7 @@ want_prepared(const struct client *c)
 {
 	if (c->logged_in || c->paused || c->prepare_failed || c->goal.kind != GOAL_LOGIN || c->goal.url[0] != '\0')
 		return 0;
-	if (c->op != OP_REGISTER && c->op != OP_COMMIT)
+	if ((c->op != OP_REGISTER && c->op != OP_COMMIT) || key_is_zero(client_pin(c, NULL)))
 		return 0;
 	return c->goal.attempts <= 1 && (!c->goal.candidate || c->op_authkey != AUTHKEY_NONE);
 }
@@ -97,6 +97,13 @@ map_restart(struct client *c)
 	backoff_reset(&c->map_backoff);
 	c->restart_map = c->map == MAP_STREAM;
 	map_go(c);
+}
+
+void
+map_drop_prepared(struct client *c)
+{
+	if (c->map == MAP_PREPARED)
+		stop(c, 0);
 }
 
 void

@@ -250,8 +250,33 @@ candidate_that_may_be_taken_is_tried_again(void **state)
 		assert_int_equal(s->reg.u.reg.authkey, AUTHKEY_GIVEN);
 		sim_ok(s);
 		assert_int_equal(s->disk.node, cand);
+		assert_string_equal(sim_err(s), "");
 		free(s);
 	}
+}
+
+/* rows: INT-01 REG-12 */
+static void
+auth_key_that_leads_to_a_url(void **state)
+{
+	struct sim *s = sim_new();
+	int cand;
+
+	(void)state;
+	s->cfg.server_key = sim_server_key(3);
+	sim_boot(s);
+	sim_login(s, WITH_KEY);
+	cand = s->reg_keys.cand;
+	assert_int_equal(s->disk.cand, cand);
+	sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "lost");
+	sim_advance(s, 20);
+	sim_url(s, "https://c/a"); /* so nobody has taken it: a candidate like any other */
+	assert_string_equal(sim_err(s), "");
+	assert_true(s->disk.cand == 0 && !s->disk_profile.candidate);
+	assert_int_equal(s->reg_keys.cand, cand);
+	sim_ok(s);
+	assert_int_equal(s->disk.node, cand);
+	free(s);
 }
 
 /* A rotation that was taken, but is not on the disk yet, survives a pause. */
@@ -971,6 +996,14 @@ what_the_map_tells_of_ourselves_is_kept(void **state)
 	e.u.self.user = (struct client_user){ 7, "anna@example.com", "Anna C", "" };
 	sim_event(s, &e);
 	assert_string_equal(s->disk_profile.display_name, "Anna C");
+	sim_advance(s, 2000);
+	e.u.self.user = (struct client_user){ 8, "anna@example.com", "Anna C", "" };
+	sim_event(s, &e);
+	assert_int_equal(s->disk_profile.user_id, 8);
+	sim_advance(s, 2000);
+	e.u.self.user = (struct client_user){ 8, "anna.b@example.com", "Anna C", "" };
+	sim_event(s, &e);
+	assert_string_equal(s->disk_profile.login_name, "anna.b@example.com");
 	free(s);
 }
 
@@ -983,6 +1016,7 @@ expiry_by_a_local_timer(void **state)
 	unsigned n = s->nreg;
 
 	(void)state;
+	assert_in_range(s->timer_ms[CT_EXPIRY], 2990, 3100); /* not in little steps */
 	sim_advance(s, 2900);
 	assert_true(client_logged_in(&s->c));
 	sim_advance(s, 300);
@@ -1028,8 +1062,12 @@ extension_drops_the_login(void **state)
 	sim_advance(s, 4000);
 	sim_url(s, "https://c/a");
 	assert_int_equal(client_state(&s->c), CS_URL_VISIT_REQUIRED);
+	sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "lost");
+	assert_string_equal(sim_err(s), "lost");
+	sim_advance(s, 20);
 	sim_self(s, later, 0, 1);
 	assert_int_equal(client_state(&s->c), CS_SYNCHRONIZED);
+	assert_string_equal(sim_err(s), "");
 	assert_int_equal(s->cancelled, s->reg.id);
 	assert_int_equal(s->mem.cand, 0);
 	assert_int_equal(s->disk.node, node);
@@ -1657,6 +1695,34 @@ configured_key_that_is_taken_away(void **state)
 	free(s);
 }
 
+/* rows: KEY-01 PERS-06 */
+static void
+configured_key_that_is_taken_away_while_the_disk_is_full(void **state)
+{
+	struct sim *s = sim_new();
+	struct client_event e = { .type = CE_CONFIG };
+
+	(void)state;
+	s->cfg.server_key = sim_server_key(3);
+	sim_boot(s);
+	sim_login(s, WITH_KEY);
+	s->disk_full = 1;
+	sim_ok(s); /* taken, but not saved */
+	e.u.config = s->cfg;
+	e.u.config.server_key = sim_server_key(0);
+	sim_event(s, &e);
+	assert_int_equal(s->c.map, MAP_STOPPING); /* what was prepared, was so with that key */
+	sim_closed(s, "");
+	s->disk_full = 0;
+	sim_advance(s, 1000);
+	assert_true(s->c.logged_in);
+	assert_int_equal(s->nkey, 1);
+	assert_int_equal(s->c.map, MAP_NONE);
+	sim_key(s, s->key_id, 4, "");
+	assert_int_equal(s->c.map, MAP_STREAM);
+	free(s);
+}
+
 /* rows: KEY-08 OUT-05 */
 static void
 accepted_during_a_fetch(void **state)
@@ -1762,6 +1828,7 @@ main(void)
 		cmocka_unit_test(profile_follows_the_answers),
 		cmocka_unit_test(auth_key_goes_with_a_key_that_is_on_disk),
 		cmocka_unit_test(candidate_that_may_be_taken_is_tried_again),
+		cmocka_unit_test(auth_key_that_leads_to_a_url),
 		cmocka_unit_test(commit_that_waits_survives_a_pause),
 		cmocka_unit_test(connection_for_the_map_is_prepared_once),
 		cmocka_unit_test(auth_key_is_forgotten),
@@ -1816,6 +1883,7 @@ main(void)
 		cmocka_unit_test(suspicion_during_a_login),
 		cmocka_unit_test(configured_key_is_never_asked_for),
 		cmocka_unit_test(configured_key_that_is_taken_away),
+		cmocka_unit_test(configured_key_that_is_taken_away_while_the_disk_is_full),
 		cmocka_unit_test(accepted_during_a_fetch),
 		cmocka_unit_test(manual_login),
 		cmocka_unit_test(ephemeral_goes_with_the_first_request_only),

@@ -34,7 +34,8 @@ struct world {
 	unsigned nlate;
 	enum mapd mapd;
 	uint32_t mapd_id;
-	int stream_key; /* of the stream */
+	int stream_key;                     /* of the stream */
+	struct pubkey conn_pin, flight_pin; /* the server key that these connections were made with */
 	int live, stopping, killed;
 	enum wish wish;          /* what the last command wants; nothing: a failure made it void */
 	int wants_pause;         /* and whether it is to be quiet */
@@ -104,6 +105,7 @@ before_register(struct world *w, const struct client_action *a)
 		MUST(w, candidate);
 	w->flight = FLIGHT_REG;
 	w->flight_id = a->id;
+	w->flight_pin = *client_pin(&s->c, NULL);
 	w->flight_key = key;
 	w->flight_op = a->u.reg.op;
 }
@@ -113,9 +115,11 @@ before_map_start(struct world *w, const struct client_action *a)
 {
 	const struct sim *s = w->s;
 
-	MUST(w, !s->c.paused && !w->stopping);
-	if (w->mapd == MAPD_NONE)
+	MUST(w, !s->c.paused && !w->stopping && !key_is_zero(client_pin(&s->c, NULL)));
+	if (w->mapd == MAPD_NONE) {
 		new_id(w, a->id);
+		w->conn_pin = *client_pin(&s->c, NULL);
+	}
 	if (a->u.map.prepare) {
 		MUST(w, w->mapd == MAPD_NONE && !s->c.logged_in);
 		MUST(w, a->u.map.candidate == s->c.goal.candidate);
@@ -125,7 +129,6 @@ before_map_start(struct world *w, const struct client_action *a)
 		MUST(w, w->mapd == MAPD_NONE || (w->mapd == MAPD_PREPARED && w->mapd_id == a->id));
 		MUST(w, s->c.logged_in && s->mem.node != 0 && w->accepted[s->mem.node]);
 		MUST(w, s->disk.node == s->mem.node);
-		MUST(w, !key_is_zero(client_pin(&s->c, NULL)));
 		MUST(w, !a->u.map.candidate);
 		w->stream_key = s->mem.node;
 		w->mapd = MAPD_STREAM;
@@ -253,6 +256,10 @@ check(struct world *w)
 	MUST(w, (c->map == MAP_NONE) == (w->mapd == MAPD_NONE));
 	MUST(w, c->map != MAP_STREAM || c->logged_in);
 	MUST(w, w->mapd != MAPD_STREAM || w->stopping || w->stream_key == w->s->mem.node); /* ROT-04 */
+	/* Another server key means other connections; but a logout is left to itself. */
+	MUST(w, w->mapd == MAPD_NONE || w->stopping || key_equal(&w->conn_pin, client_pin(c, NULL)));
+	if (w->flight == FLIGHT_REG && c->goal.kind == GOAL_LOGIN)
+		MUST(w, key_equal(&w->flight_pin, client_pin(c, NULL)));
 	MUST(w, c->paused == w->wants_pause);
 	/* A pause is quiet. */
 	if (c->paused && c->goal.kind != GOAL_LOGOUT)
