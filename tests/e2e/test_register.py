@@ -133,6 +133,26 @@ def test_restart_without_the_key(server, make_daemon, deleted):
     assert len(server.tailnet.nodes) == 1 and s["err"] == ""
 
 
+def test_map_connection_is_made_while_we_register(server, daemon):
+    """Round trips saved: mapd has shaken hands when the answer comes, and sends its request on that connection."""
+    assert daemon.stop() == 0
+    gate = server.gate()
+
+    async def hold(req):
+        await gate.wait()
+        return None
+    server.on_register = hold
+    mark = server.log.mark()
+    daemon.start()
+    reg = server.log.wait("register", since=mark)
+    until(lambda: len(server.log.all("settings-ack", since=mark)) == 2, what="the other connection, up to HTTP/2")
+    assert not server.log.all("map", since=mark) and not server.log.all("lite", since=mark)
+    gate.open()
+    m = server.log.wait("map", since=mark)
+    assert m.conn != reg.conn and server.log.count("accept", since=mark) == 2
+    daemon.wait_sync()
+
+
 @pytest.mark.rows("REG-06")
 def test_expired_key_gets_a_new_one(server, daemon):
     old = daemon.status()["nodeKey"]

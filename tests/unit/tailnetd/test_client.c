@@ -1535,6 +1535,14 @@ errors_by_source(void **state)
 	e.u.result.ok = 1;
 	sim_event(s, &e);
 	assert_string_equal(sim_err(s), "no"); /* another source's success */
+	sim_closed(s, "connection lost"); /* the latest is shown */
+	assert_int_equal(client_error(&s->c, &text), SRC_MAP);
+	assert_string_equal(text, "connection lost");
+	sim_advance(s, 20);
+	sim_reg(s, s->reg.id, IPC_REG_REFUSED, "", "no, again");
+	assert_int_equal(client_error(&s->c, &text), SRC_AUTH);
+	sim_live(s);
+	assert_string_equal(sim_err(s), "no, again");
 	sim_simple(s, CE_PAUSE);
 	assert_string_equal(sim_err(s), "");
 	free(s);
