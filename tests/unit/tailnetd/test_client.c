@@ -68,6 +68,7 @@ pinned_key_is_not_fetched(void **state)
 static void
 key_failure_backs_off(void **state)
 {
+	struct client_event none = { .type = CE_KEY, .u.key = { .ok = 1, .err = "" } };
 	struct sim *s = sim_new();
 	unsigned i;
 
@@ -89,6 +90,15 @@ key_failure_backs_off(void **state)
 	assert_int_equal(s->nreg + s->nstart, 0);
 	sim_key(s, s->key_id, 0, "server too old");
 	assert_in_range(s->timer_ms[CT_AUTH], 5, 15); /* and begins the pauses anew */
+	sim_advance(s, 20);
+	none.id = s->key_id;
+	sim_event(s, &none); /* an answer without a key is no key */
+	assert_true(sim_err(s)[0] != '\0' && s->nreg == 0 && s->disk_profile.pin_source == PIN_NONE);
+	sim_advance(s, 100);
+	sim_key(s, s->key_id, 9, "");
+	assert_string_equal(sim_err(s), "");
+	assert_int_equal(s->disk_profile.pin_source, PIN_FIRST_USE);
+	assert_true(time_cmp(s->disk_profile.pin_since, s->wall) == 0);
 	free(s);
 }
 
@@ -1535,7 +1545,7 @@ errors_by_source(void **state)
 	e.u.result.ok = 1;
 	sim_event(s, &e);
 	assert_string_equal(sim_err(s), "no"); /* another source's success */
-	sim_closed(s, "connection lost"); /* the latest is shown */
+	sim_closed(s, "connection lost");      /* the latest is shown */
 	assert_int_equal(client_error(&s->c, &text), SRC_MAP);
 	assert_string_equal(text, "connection lost");
 	sim_advance(s, 20);
