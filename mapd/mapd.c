@@ -89,8 +89,9 @@ mapd_drop_session(struct mapd *m)
 void
 mapd_dial_plan(struct mapd *m, const struct ipc_dial_plan *plan)
 {
-	if (memcmp(plan, &m->plan, sizeof(*plan)) == 0)
+	if (m->have_plan && memcmp(plan, &m->plan, sizeof(*plan)) == 0)
 		return;
+	m->have_plan = 1;
 	m->plan = *plan;
 	report_dial_plan(m->report);
 }
@@ -249,7 +250,7 @@ on_map_start(void *ctx, const struct ipc_msg *msg)
 		session_connect(m->session);
 	if (s->prepare_only)
 		return 0;
-	memset(&m->plan, 0, sizeof(m->plan)); /* what the parent holds may be of another server: told once per stream */
+	m->have_plan = 0; /* what the parent holds may be another one: told once per stream, also that there is none */
 	netmap_session_begin(m->netmap, &m->node_key, &m->machine_key);
 	/* The update goes first: a server that allows one stream at a time would never get it behind the poll. */
 	lite_stream_started(m->lite);

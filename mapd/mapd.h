@@ -39,6 +39,7 @@ struct mapd {
 	struct session		*session;	/* NULL: none */
 	struct pubkey		 session_key;	/* node key that was used on it; zero = none yet */
 	struct ipc_dial_plan	 plan;		/* as last received */
+	int			 have_plan;	/* in this stream */
 
 	enum mapd_want		 want;
 	uint32_t		 id;		/* of the map session: the id of MAP_START */
