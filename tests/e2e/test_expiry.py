@@ -210,6 +210,8 @@ def test_pause_and_unpause(server, daemon):
     mark = server.log.mark()
     t = time.monotonic()
     daemon.ctl("pause")
+    s = daemon.status()
+    assert (s["netmapSource"], s["synced"]) == ("stale", False), "at once, not when mapd has stopped"
     server.log.wait("closed", conn=m.conn.id, timeout=5)
     assert time.monotonic() - t < 1.5 * SLOW
     s = w.status(lambda s: s["paused"])

@@ -205,6 +205,7 @@ def test_auth_key_is_gone_100_ms_after_use(server, make_daemon, source):
     time.sleep(0.1 * SLOW)
     authd = d.process("authd")["pid"]
     assert authd and memory_hits(authd, patterns) == 0
+    assert not memory_hits(d.pid, patterns, concealed=False), "the parent has handed it on"
     gate.open()
     server.on_register = None
     d.wait_sync()

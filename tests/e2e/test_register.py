@@ -4,10 +4,11 @@
 import json
 import os
 import re
+import signal
 import time
 
 import pytest
-from controlserver import HOLD, ZERO_TIME, Reply
+from controlserver import HOLD, ZERO_TIME, Reply, make_peer
 from controlserver.model import parse_time
 from harness import CtlError, fds, peak, until
 
@@ -356,26 +357,32 @@ def test_logout_of_an_ephemeral_node(server, make_daemon):
 
 
 @pytest.mark.rows("OUT-02")
-@pytest.mark.parametrize("answer", [{"NodeKeyExpired": True}, {}, None])
+@pytest.mark.parametrize("answer", [{"NodeKeyExpired": True}, {}, None, {"AuthURL": "https://login.example.test/a/x"}])
 def test_answers_to_logout(server, daemon, answer):
+    """Also when the server has forgotten the node, and asks for a visit."""
     server.on_register = lambda req: Reply(200, b"null") if answer is None else answer
+    w = daemon.watch()
     mark = server.log.mark()
     assert daemon.ctl("logout") == {"ok": True}
-    daemon.wait_state("not-authenticated")
+    assert daemon.wait_state("not-authenticated")["url"] == ""
     time.sleep(0.3)
-    assert server.log.count("register", since=mark) == 1
+    assert server.log.count("register", since=mark) == 1 and not w.all("browse")
 
 
 @pytest.mark.rows("OUT-01")
 def test_logout_leaves_no_node_key_on_disk(server, daemon):
-    machine, node = daemon.private_keys()
+    daemon.ctl("login interactive auth-key=" + GOOD)  # so that there is an old key, too
+    daemon.wait(lambda s: s["synced"] and s["oldNodeKey"])
+    machine, *nodes = daemon.private_keys()
     daemon.ctl("logout")
+    assert daemon.status()["oldNodeKey"] == ""
     texts = {}
     for name in os.listdir(daemon.state_dir):
         with open(os.path.join(daemon.state_dir, name)) as f:
             texts[name] = f.read()
     assert machine.hex() in texts["state"]
-    assert not [name for name in texts if node.hex() in texts[name]]
+    assert len(nodes) == 2
+    assert not [name for name in texts if any(node.hex() in texts[name] for node in nodes)]
 
 
 @pytest.mark.rows("OUT-03")
@@ -405,6 +412,39 @@ def test_logout_ends_stream_and_map(server, daemon):
     states = [e["status"]["state"] for e in w.all("status", since=mark)]
     assert states.count("state:not-authenticated") == 1
     assert not any(e["status"]["err"] for e in w.all("status", since=mark))
+
+
+@pytest.mark.rows("OUT-03", "STAT-02")
+def test_late_news_of_a_map_that_is_gone(server, daemon):
+    """The server's answer to the logout and a change of the map lie there together: whichever the parent reads first, nothing of the map
+    is told or shown after the logout."""
+    for i in range(4):
+        gate, m, w = server.gate(), server.map(), daemon.watch()
+
+        async def hold(req, gate=gate):
+            await gate.wait()
+            return {"NodeKeyExpired": True}
+        server.on_register = hold
+        mark = server.log.mark()
+        with daemon.connect() as s:
+            s.sendall(b"logout\n")
+            server.log.wait("register", since=mark)
+            os.kill(daemon.pid, signal.SIGSTOP)
+            m.send({"Peers": [make_peer(5 + i)]})
+            gate.open()
+            time.sleep(0.3)  # authd and mapd have said it
+            os.kill(daemon.pid, signal.SIGCONT)
+            assert b'"ok":true' in s.recv(4096)
+        time.sleep(0.2)
+        events = w.all()
+        out = next(n for n, e in enumerate(events) if e["event"] == "status" and not e["status"]["loggedIn"])
+        for e in events[out:]:
+            assert e["event"] == "status", e
+            assert (e["status"]["netmapSource"], e["status"]["peers"], e["status"]["self"]) == ("none", 0, None)
+        server.on_register = None
+        daemon.ctl("login auth-key=" + GOOD)
+        daemon.wait_sync()
+        w.close()
 
 
 @pytest.mark.rows("OUT-04")

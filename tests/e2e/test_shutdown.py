@@ -93,13 +93,24 @@ def synchronized(server, d):
     d.wait_sync()
 
 
+def mapd_hangs(server, d):
+    d.start()
+    d.wait_sync()
+    d.kill("mapd", signal.SIGSTOP)
+
+
+def authd_hangs(server, d):
+    in_register(server, d)
+    d.kill("authd", signal.SIGSTOP)
+
+
 def idle(server, d):
     d.conf["login"] = "manual"
     d.start()
 
 
 STATES = [in_key_fetch, in_upgrade, in_handshake, in_register, in_followup, in_backoff, in_429, paused, in_map_request,
-          in_message, in_sleep, synchronized, idle]
+          in_message, in_sleep, synchronized, mapd_hangs, authd_hangs, idle]
 
 
 @pytest.mark.rows("SHUT-01", "SHUT-02", "SHUT-03")

@@ -156,10 +156,11 @@ def test_idle_is_silent(server, daemon):
 
 
 @pytest.mark.rows("STAT-04")
-def test_a_slow_watcher(server, daemon):
+@pytest.mark.parametrize("verb", ["watch", "watch netmap"])
+def test_a_slow_watcher(server, daemon, verb):
     """It holds nobody up, is told what it missed, and loses no status event."""
     slow = daemon.connect()
-    slow.sendall(b"watch netmap\n")
+    slow.sendall(verb.encode() + b"\n")
     time.sleep(0.2)
     good = daemon.watch()
     m = server.map()
@@ -188,6 +189,9 @@ def test_a_slow_watcher(server, daemon):
     assert any(e["event"] == "netmap" and e["full"] for e in events[i:])
     told = [e["status"] for e in events if e["event"] == "status"]
     assert any(s["paused"] for s in told) and told[-1]["synced"]
+    if verb == "watch":  # of the parent, which has written every change into both
+        assert [(s["state"], s["paused"]) for s in told] == [(e["status"]["state"], e["status"]["paused"]) for e in
+                                                             [good.all("status")[0]] + good.all("status", since=mark)]
     assert nm["Seq"] > 10000
 
 
