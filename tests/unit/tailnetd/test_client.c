@@ -359,6 +359,9 @@ auth_key_is_forgotten(void **state)
 	sim_login(s, WITH_KEY); /* waits for the logout */
 	sim_logout(s, 0);
 	assert_int_equal(s->nforget, 4);
+	sim_login(s, WITH_KEY);
+	sim_login(s, 0); /* takes its place */
+	assert_int_equal(s->nforget, 5);
 	free(s);
 }
 
@@ -400,6 +403,7 @@ at_url(void)
 	sim_key(s, s->key_id, 9, "");
 	sim_url(s, "https://c/a");
 	assert_int_equal(client_state(&s->c), CS_URL_VISIT_REQUIRED);
+	assert_true(client_cant_continue(&s->c));
 	return s;
 }
 
@@ -794,6 +798,8 @@ logout_clears_all_but_the_machine(void **state)
 	for (i = 0; i < 2; i++) {
 		struct sim *s = sim_synced();
 
+		sim_self(s, later, 0, 0);
+		assert_false(client_cant_continue(&s->c));
 		sim_logout(s, 0);
 		assert_int_equal(s->reg.u.reg.op, IPC_REG_LOGOUT);
 		assert_int_equal(s->reg.u.reg.candidate, 0);
@@ -811,7 +817,10 @@ logout_clears_all_but_the_machine(void **state)
 		STATES(s, CS_NOT_AUTHENTICATED);
 		assert_int_equal(s->nreg, n);
 		assert_int_equal(s->timer[CT_MAP], 0);
+		assert_true(time_is_none(s->disk_profile.expiry) && s->disk_profile.login_name[0] == '\0');
+		assert_true(s->c.authorized && client_cant_continue(&s->c));
 		sim_login(s, 0);
+		assert_false(client_cant_continue(&s->c));
 		assert_true(s->reg.u.reg.candidate && s->reg_keys.node == 0); /* a new key, no old one */
 		free(s);
 	}
