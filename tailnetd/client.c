@@ -254,8 +254,6 @@ on_accept_key(struct client *c, const struct pubkey *k)
 	c->p.pin_since = c->now;
 	memset(&c->offered, 0, sizeof(c->offered));
 	c->suspect = 0;
-	client_clear_err(c, SRC_AUTH);
-	client_clear_err(c, SRC_MAP);
 	client_save(c, SAVE_PLAIN);
 	on_reconnect(c);
 }

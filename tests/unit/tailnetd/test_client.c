@@ -715,6 +715,11 @@ nothing_depends_on_a_key_that_is_not_saved(void **state)
 	s->disk_full = 0;
 	sim_advance(s, 10000);
 	assert_int_equal(s->nfinished, 2);
+	s->disk_full = 1; /* once more: the pauses begin anew */
+	sim_simple(s, CE_PAUSE);
+	assert_in_range(s->timer_ms[CT_SAVE], 5, 15);
+	s->disk_full = 0;
+	sim_simple(s, CE_UNPAUSE);
 	assert_int_equal(s->disk.old, before.node);
 	assert_true(time_is_none(s->disk_profile.expiry));
 	assert_int_equal(s->nstop, stops + 1);
@@ -1547,6 +1552,11 @@ errors_by_source(void **state)
 	(void)state;
 	sim_event(s, &e);
 	assert_int_equal(client_error(&s->c, &text), SRC_UPDATE);
+	e.u.result.ok = 1;
+	sim_event(s, &e);
+	assert_string_equal(sim_err(s), "");
+	e.u.result.ok = 0;
+	sim_event(s, &e);
 	sim_login(s, 0);
 	assert_string_equal(sim_err(s), ""); /* until the next login */
 	sim_reg(s, s->reg.id, IPC_REG_REFUSED, "", "no");
@@ -1563,6 +1573,10 @@ errors_by_source(void **state)
 	sim_live(s);
 	assert_string_equal(sim_err(s), "no, again");
 	sim_simple(s, CE_PAUSE);
+	assert_string_equal(sim_err(s), "");
+	sim_simple(s, CE_UNPAUSE);
+	sim_reg(s, s->reg.id, IPC_REG_REFUSED, "", "no");
+	sim_logout(s, 0);
 	assert_string_equal(sim_err(s), "");
 	free(s);
 }
@@ -1605,8 +1619,30 @@ changed_server_key_is_refused_until_accepted(void **state)
 	sim_event(s, &accept);
 	assert_int_equal(s->nstart, starts + 1);
 	assert_true(key_is_zero(&s->c.offered));
+	assert_string_equal(sim_err(s), "101, then EOF"); /* until it works (interface.md 4) */
 	assert_int_equal(s->disk_profile.pin_source, PIN_ACCEPTED);
 	assert_true(key_equal(&s->disk_profile.server_key, &new));
+	sim_live(s);
+	assert_string_equal(sim_err(s), "");
+	free(s);
+}
+
+/* rows: KEY-08 */
+static void
+changed_server_key_is_configured(void **state)
+{
+	struct sim *s = sim_synced();
+	struct client_event e = { .type = CE_CONFIG };
+
+	(void)state;
+	suspicious_close(s);
+	sim_key(s, s->key_id, 5, "");
+	assert_false(key_is_zero(&s->c.offered));
+	e.u.config = s->cfg;
+	e.u.config.server_key = sim_server_key(5);
+	sim_event(s, &e);
+	assert_true(key_is_zero(&s->c.offered) && !s->c.suspect);
+	assert_int_equal(s->c.map, MAP_STREAM);
 	free(s);
 }
 
@@ -1813,6 +1849,43 @@ ephemeral_goes_with_the_first_request_only(void **state)
 	free(s);
 }
 
+/* rows: REG-05 PERS-02 */
+static void
+reload_brings_an_auth_key(void **state)
+{
+	enum { NEW, MANUAL, LOGGED_OUT, LOGGED_IN, CASES };
+	int k;
+
+	(void)state;
+	for (k = 0; k < CASES; k++) {
+		struct sim *s = k == LOGGED_IN || k == LOGGED_OUT ? sim_synced() : sim_new();
+		struct client_event e = { .type = CE_CONFIG };
+		unsigned n;
+
+		s->cfg.server_key = sim_server_key(3);
+		s->cfg.manual = k == MANUAL;
+		if (k == LOGGED_OUT) {
+			sim_logout(s, 0);
+			sim_ok(s);
+			sim_closed(s, "");
+		} else if (k != LOGGED_IN) {
+			sim_boot(s);
+		}
+		n = s->nreg;
+		e.u.config = s->cfg;
+		e.u.config.have_auth_key = 1;
+		sim_event(s, &e);
+		assert_int_equal(s->nreg, n + (k == NEW)); /* nobody else waits for it, or wants it */
+		if (k == NEW)
+			assert_int_equal(s->reg.u.reg.authkey, AUTHKEY_CONFIGURED);
+		sim_advance(s, 60000);
+		assert_int_equal(s->nreg, n + (k == NEW));
+		sim_event(s, &e); /* and not once more */
+		assert_int_equal(s->nreg, n + (k == NEW));
+		free(s);
+	}
+}
+
 /* rows: EXP-04 */
 static void
 reload_changes_on_expiry(void **state)
@@ -1906,6 +1979,7 @@ main(void)
 		cmocka_unit_test(children_come_and_go),
 		cmocka_unit_test(errors_by_source),
 		cmocka_unit_test(changed_server_key_is_refused_until_accepted),
+		cmocka_unit_test(changed_server_key_is_configured),
 		cmocka_unit_test(false_alarm),
 		cmocka_unit_test(suspicion_during_a_login),
 		cmocka_unit_test(configured_key_is_never_asked_for),
@@ -1914,6 +1988,7 @@ main(void)
 		cmocka_unit_test(accepted_during_a_fetch),
 		cmocka_unit_test(manual_login),
 		cmocka_unit_test(ephemeral_goes_with_the_first_request_only),
+		cmocka_unit_test(reload_brings_an_auth_key),
 		cmocka_unit_test(reload_changes_on_expiry),
 	};
 
