@@ -236,7 +236,7 @@ def test_connection_lost_during_the_wait(server, make_daemon):
     assert d.wait_sync()["nodeKey"] == b.json["NodeKey"]
 
 
-@pytest.mark.rows("FUP-05")
+@pytest.mark.rows("FUP-05", "INT-01")
 def test_pause_during_the_wait(server, make_daemon):
     d, url = ask(server, make_daemon)
     conn = server.log.all("register")[1].conn
@@ -247,6 +247,7 @@ def test_pause_during_the_wait(server, make_daemon):
     mark = server.log.mark()
     time.sleep(0.5)
     assert not server.log.all("accept", since=mark)
+    assert "paused 1" in d.state_text() and d.state_text().count("privkey:") == 1, "saved, and without the candidate"
     d.ctl("unpause")
     e = server.log.wait("register", since=mark)
     assert e.json["Followup"] == url and d.status()["url"] == url
