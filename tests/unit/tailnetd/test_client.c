@@ -1886,6 +1886,38 @@ reload_brings_an_auth_key(void **state)
 	}
 }
 
+/* A reload that changes nothing of it neither begins a login nor ends one. */
+/* rows: EXP-04 INT-01 */
+static void
+reload_without_news(void **state)
+{
+	struct sim *s = expiring(0);
+	struct client_event e = { .type = CE_CONFIG };
+	unsigned n;
+
+	(void)state;
+	sim_advance(s, 4000);
+	sim_url(s, "https://c/a");
+	n = s->nreg;
+	e.u.config = s->cfg;
+	sim_event(s, &e);
+	assert_string_equal(s->c.goal.url, "https://c/a");
+	assert_int_equal(s->nreg, n);
+	free(s);
+
+	s = sim_synced();
+	s->cfg.have_auth_key = 1;
+	sim_boot(s);
+	sim_logout(s, 0);
+	sim_reg(s, s->reg.id, IPC_REG_HTTP, "", "500"); /* and so neither logged in nor out */
+	n = s->nreg;
+	e.u.config = s->cfg;
+	sim_event(s, &e);
+	sim_advance(s, 60000);
+	assert_int_equal(s->nreg, n);
+	free(s);
+}
+
 /* rows: EXP-04 */
 static void
 reload_changes_on_expiry(void **state)
@@ -1989,6 +2021,7 @@ main(void)
 		cmocka_unit_test(manual_login),
 		cmocka_unit_test(ephemeral_goes_with_the_first_request_only),
 		cmocka_unit_test(reload_brings_an_auth_key),
+		cmocka_unit_test(reload_without_news),
 		cmocka_unit_test(reload_changes_on_expiry),
 	};
 
