@@ -354,4 +354,47 @@ sim_err(const struct sim *s)
 	return text;
 }
 
+/* --- what several tests begin with or look at --- */
+
+static SIM_USED const struct wtime soon = { 1800000003, 0 }, later = { 1800000000 + 90 * 86400, 0 };
+
+static SIM_USED void
+expect_states(const struct sim *s, const enum client_state *want, unsigned n)
+{
+	unsigned i;
+
+	assert_int_equal(s->nstates, n);
+	for (i = 0; i < n; i++)
+		assert_string_equal(client_state_name(s->states[i]), client_state_name(want[i]));
+}
+#define STATES(s, ...) \
+	expect_states(s, (const enum client_state[]){ __VA_ARGS__ }, \
+	    sizeof((const enum client_state[]){ __VA_ARGS__ }) / sizeof(enum client_state))
+
+static SIM_USED struct sim *
+at_url(void)
+{
+	struct sim *s = sim_new();
+
+	sim_boot(s);
+	sim_login(s, 0);
+	sim_key(s, s->key_id, 9, "");
+	sim_url(s, "https://c/a");
+	assert_int_equal(client_state(&s->c), CS_URL_VISIT_REQUIRED);
+	assert_true(client_cant_continue(&s->c));
+	return s;
+}
+
+
+static SIM_USED struct sim *
+expiring(int wait)
+{
+	struct sim *s = sim_synced();
+
+	s->c.cfg.expiry_wait = s->cfg.expiry_wait = wait;
+	sim_self(s, soon, 0, 1);
+	assert_true(time_cmp(s->disk_profile.expiry, soon) == 0);
+	return s;
+}
+
 #endif
