@@ -135,7 +135,9 @@ walk_deltas(struct parent *p, const char *at, size_t left)
 		if (ids > left || r.seq <= p->netmap.seq || r.seq > limit)
 			return -1; /* Seq only ever grows (interface.md 5) */
 		p->netmap.seq = r.seq;
-		watch_delta(p, &r, (const uint8_t *)at, (const uint8_t *)at + (size_t)r.nchanged * sizeof(int64_t));
+		if (p->netmap.source != IPC_SRC_NONE) /* of a map that is gone nobody hears (OUT-03) */
+			watch_delta(p, &r, (const uint8_t *)at,
+			    (const uint8_t *)at + (size_t)r.nchanged * sizeof(int64_t));
 		at += ids;
 		left -= ids;
 	}
