@@ -264,7 +264,17 @@ operate(struct run *r, const uint8_t *op, const uint8_t *fill, size_t n)
 		for (k = 0; k < (n >= 200 ? 300 : 1); k++)
 			command(r, op[1], op[2]);
 		break;
-	case 1: /* it dies and another one comes */
+	case 1: /* it dies and another one comes; or it hangs up first, and the parent does what it does of its own accord */
+		if (op[1] % 2 != 0) {
+			shutdown(r->raw[i], SHUT_RDWR);
+			ps_run(r->s);
+			supervise_config(r->s->p.sup);
+			supervise_ping(r->s->p.sup);
+			supervise_look(r->s->p.sup);
+			own_refresh(&r->s->p);
+			if (op[1] % 4 != 1)
+				break;
+		}
 		ps_detach(child_of(r, i), r->raw[i]);
 		r->raw[i] = ps_attach(r->s, child_of(r, i));
 		break;
