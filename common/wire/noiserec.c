@@ -41,18 +41,27 @@ noiserec_wipe(struct noiserec *n)
 	n->error = "closed";
 }
 
+/*
+ * What the cipher had in registers it may have left below our frame, half a key as a rule: keys must go with their connection
+ * (security.md D1), and the stack stays.
+ */
+#define STACK_RESIDUE 4096
+
 /* Opens one whole frame of `size` bytes; plaintext to n->plain, its length to *plen. */
 static int
 open_frame(struct noiserec *n, const uint8_t *frame, size_t size, size_t *plen)
 {
 	uint8_t nonce[12];
 	unsigned long long mlen = 0;
+	int rv;
 
 	if (n->nrx == UINT64_MAX)
 		return die(n, "receive counter exhausted");
 	make_nonce(n->nrx++, nonce);
-	if (crypto_aead_chacha20poly1305_ietf_decrypt(n->plain, &mlen, NULL, frame + NOISE_HDR_LEN,
-		size - NOISE_HDR_LEN, NULL, 0, nonce, n->rx) != 0)
+	rv = crypto_aead_chacha20poly1305_ietf_decrypt(n->plain, &mlen, NULL, frame + NOISE_HDR_LEN,
+	    size - NOISE_HDR_LEN, NULL, 0, nonce, n->rx);
+	sodium_stackzero(STACK_RESIDUE);
+	if (rv != 0)
 		return die(n, "a record does not decrypt");
 	*plen = (size_t)mlen;
 	if (mlen != 0)
@@ -168,6 +177,7 @@ seal_one(struct noiserec *n, const uint8_t *p, size_t len, struct buf *to)
 	f[1] = (uint8_t)((len + NOISE_TAG_LEN) >> 8);
 	f[2] = (uint8_t)(len + NOISE_TAG_LEN);
 	crypto_aead_chacha20poly1305_ietf_encrypt(f + NOISE_HDR_LEN, &clen, p, len, NULL, 0, NULL, nonce, n->tx);
+	sodium_stackzero(STACK_RESIDUE);
 	buf_commit(to, NOISE_FRAME_MIN + len);
 	return 0;
 }

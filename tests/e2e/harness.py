@@ -501,8 +501,10 @@ def cpu_all(pid):
 
 
 def forms(key):
-    """How a secret could lie in memory: raw, hex, base64 at each of the three alignments."""
+    """How a secret could lie in memory: raw, hex, base64 at each of the three alignments; of a key also either half of it."""
     out = [key, key.hex().encode(), key.hex().upper().encode()]
+    for half in (key[:16], key[16:]) if len(key) == 32 else ():
+        out += [half, half.hex().encode(), half.hex().upper().encode()]
     for shift in range(3):
         text = base64.b64encode(bytes(shift) + key)
         # Only the characters that depend on the key alone.

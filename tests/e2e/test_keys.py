@@ -186,6 +186,57 @@ def test_no_key_anywhere_in_a_whole_life(server, make_daemon):
     assert not any(p in server.log.text().encode() for p in patterns)
 
 
+def session_keys(server, closed):
+    """Of the connections that are closed, or open."""
+    return {k for c, hs in list(server.handshakes) if c.closed == closed for k in (hs.c2s, hs.s2c)}
+
+
+@pytest.mark.rows("PRIV-01")
+def test_secrets_of_the_handshakes(server, make_daemon):
+    """security.md 5.2, D1: no child ever has one of the shared secrets, and the keys of a connection go with it."""
+    d = make_daemon(server, auth_key=GOOD, login="manual")
+    scan = Scanner(d.pid)
+
+    def learn():
+        values = {v for _, hs in list(server.handshakes) for v in hs.secrets.values()}
+        scan.patterns = [p for v in values for p in (v, v[:16], v[16:])]  # nobody would write them as text
+    gate = server.gate()
+
+    async def hold(req):
+        await gate.wait()
+        return None
+    for i in range(2):
+        server.on_register = hold
+        gate = server.gate()
+        n = len(server.log.all("register"))
+        d.ctl("login")
+        server.log.wait("register", n=n + 1)
+        learn()
+        scan.wait("authd")
+        authd, old = d.process("authd")["pid"], len(server.handshakes)
+        if not i:
+            held = session_keys(server, False)
+            assert any(memory_hits(authd, [k]) for k in held), "the method finds those of a connection in use"
+        gate.open()
+        server.on_register = None
+        d.wait_sync()
+        until(lambda: session_keys(server, True), what="authd's connection is closed")
+        d.ctl("reconnect")
+        until(lambda: len(server.handshakes) > old, what="mapd has another connection")
+        d.wait_sync()
+        learn()
+        time.sleep(0.1 * SLOW)
+        for name in ("authd", "mapd"):
+            pid = d.process(name)["pid"]
+            gone = session_keys(server, True)
+            assert not pid or not memory_hits(pid, [p for k in gone for p in (k, k[:16], k[16:])]), name
+        scan.wait("mapd")
+    scan.wait("tailnetd")
+    assert scan.end() == set()
+    assert len(server.handshakes) >= 4 and {"authd", "mapd", "tailnetd"} <= set(scan.seen)
+    assert all(len(hs.secrets) == 4 for _, hs in server.handshakes)
+
+
 @pytest.mark.rows("PRIV-01", "REG-12")
 @pytest.mark.parametrize("source", ["command", "file"])
 def test_auth_key_is_gone_100_ms_after_use(server, make_daemon, source):

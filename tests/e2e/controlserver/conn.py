@@ -318,6 +318,7 @@ class Conn:
             self.out(self._head_101())
             await self._sink()
             return
+        s.handshakes.append((self, hs))
         self.sender, self.receiver = noise.Sender(hs.s2c), noise.Receiver(hs.c2s)
         if f.cork:
             self.cork()

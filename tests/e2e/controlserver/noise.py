@@ -102,6 +102,7 @@ class Responder:
         self.ephemeral = ephemeral or new_private()
         self.version = None
         self.client = None  # the client's machine key, once proven
+        self.secrets = {}  # es, ss, ee, se: what only the two ends may ever know
 
     def read(self, msg):
         if len(msg) != INIT_LEN:
@@ -113,17 +114,21 @@ class Responder:
         s.mix_hash(public(self.static))
         self.re = msg[5:37]
         s.mix_hash(self.re)
-        s.mix_key(dh(self.static, self.re))
+        s.mix_key(self.shared("es", self.static, self.re))
         self.client = s.decrypt(msg[37:85])
-        s.mix_key(dh(self.static, self.client))
+        s.mix_key(self.shared("ss", self.static, self.client))
         s.decrypt(msg[85:101])
+
+    def shared(self, name, private, pub):
+        self.secrets[name] = dh(private, pub)
+        return self.secrets[name]
 
     def write(self):
         s = self.sym
         e = public(self.ephemeral)
         s.mix_hash(e)
-        s.mix_key(dh(self.ephemeral, self.re))
-        s.mix_key(dh(self.ephemeral, self.client))
+        s.mix_key(self.shared("ee", self.ephemeral, self.re))
+        s.mix_key(self.shared("se", self.ephemeral, self.client))
         tag = s.encrypt(b"")
         self.c2s, self.s2c = s.split()
         return struct.pack(">BH", 2, 48) + e + tag

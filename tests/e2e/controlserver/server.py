@@ -142,6 +142,7 @@ class Server:
         self.log = Log()
         self.faults = Faults()
         self.noise_key = noise.new_private()
+        self.handshakes = []  # (connection, noise.Responder) of those that came through
         self.legacy_key = None
         self.head_101 = HEAD_101
         self.settings = {}
