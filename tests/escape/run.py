@@ -3,9 +3,11 @@
 # Copyright (c) 2026 The tailnetd authors
 """The escape suite (security.md 5.1): every operation, in a fresh process, inside each child's sandbox.
 
-Fails if one succeeds with all layers on.  Then single layers are left out, to show what each of them stops.
+Fails if one succeeds with all layers on.  Then single layers are left out, to show what each of them stops; fails if one does
+not stop what it is for.
   run.py [--markdown]     TAILNETD_BUILD names the build (make ESCAPE=1), with tests/escape/escape in it
 """
+import ctypes
 import os
 import pathlib
 import shutil
@@ -30,6 +32,16 @@ LEFT_OUT = [
     ("seccomp only", "uid,chroot,rlimits,undumpable,pdeathsig,capabilities,landlock"),
     ("landlock only", "uid,chroot,rlimits,undumpable,pdeathsig,seccomp"),
 ]
+# Several layers stop most of it, so a hole in one of them shows only where the others are left out: with these columns nothing gets
+# through ...
+TIGHT = {"all layers", "no landlock", "no uid", "no chroot", "no rlimits", "no capabilities", "seccomp only"}
+# ... and with these not what that layer is there for.  Landlock's as of version 6 (TCP since 4, abstract sockets since 6).
+STOPPED = {
+    "landlock only": {1, 2, 3, 4, 5, 7, 11, 12, 13, 18, 24, 25, 31, 37, 39, 77, 78},
+    "uid, chroot, rlimits": {1, 2, 3, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18, 20, 21, 30, 52, 60, 77, 78},
+    "uid only": {1, 2, 16, 17, 18, 20, 21, 33, 34, 50, 53, 62, 63},
+}
+LANDLOCK_NEEDED = 6
 
 
 def attempt(program, profile, left_out):
@@ -77,6 +89,26 @@ def without_landlock(program):
     for line in refused + bad:
         print("  ", *line)
     return len(refused) + len(bad)
+
+
+def landlock_version():
+    libc = ctypes.CDLL(None, use_errno=True)
+    return libc.syscall(444, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+
+
+def judge_column(head, results):
+    """What got through although this choice of layers is to stop it."""
+    if head in TIGHT:
+        bad = escaped(results)
+    elif head == "landlock only" and landlock_version() < LANDLOCK_NEEDED:
+        bad = []
+    else:
+        bad = [n for n in escaped(results) if n in STOPPED.get(head, ())]
+    for n in bad:
+        print(f"  {head}: ESCAPED: {n} {results[n][0]}")
+    for line in broken(results):
+        print(f"  {head}: BROKEN: {line}")
+    return len(bad) + len(broken(results))
 
 
 def static_program():
@@ -146,6 +178,7 @@ def main():
         failures += sum(judge("musl", musl, profile) for profile in PROFILES)
     if root:
         columns = [(head, attempt(program, "mapd", left_out)) for head, left_out in LEFT_OUT]
+        failures += sum(judge_column(head, results) for head, results in columns)
         print()
         if "--markdown" in sys.argv[1:]:
             print(table(columns))
