@@ -5,7 +5,8 @@
 
 #include "ctl.h"
 
-#define ROUTES_SHOWN 12
+#define ROUTES_SHOWN   12
+#define ADDRESSES_SEEN 64
 
 static const char *const peer_heads[] = { "NAME", "ADDRESSES", "SEEN", "OS", "ROUTES" };
 #define PEER_COLS (sizeof(peer_heads) / sizeof(peer_heads[0]))
@@ -26,12 +27,13 @@ add_prefix(char *out, size_t outsize, const char *sep, const char *prefix)
 	strlcat(out, one, outsize);
 }
 
+/* Among the first: a node has one or two, and a hostile answer may hold a million to be compared with a million. */
 static int
 array_has(struct json_object *a, const char *s)
 {
 	size_t i;
 
-	for (i = 0; i < json_object_array_length(a); i++) {
+	for (i = 0; i < json_object_array_length(a) && i < ADDRESSES_SEEN; i++) {
 		struct json_object *v = json_object_array_get_idx(a, i);
 
 		if (json_object_is_type(v, json_type_string) && strcmp(json_object_get_string(v), s) == 0)
@@ -66,7 +68,7 @@ node_routes(struct json_object *node, const char *sep, char *out, size_t outsize
 	out[0] = '\0';
 	if (json_get_arr(node, "AllowedIPs", &allowed) != 1)
 		return;
-	json_get_arr(node, "Addresses", &own);
+	(void)json_get_arr(node, "Addresses", &own);
 	for (i = 0; i < json_object_array_length(allowed); i++) {
 		v = json_object_array_get_idx(allowed, i);
 		if (!json_object_is_type(v, json_type_string) ||

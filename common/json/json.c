@@ -53,7 +53,10 @@ get_typed(struct json_object *o, const char *name, enum json_type type, struct j
 {
 	if ((*v = json_get(o, name, NULL)) == NULL)
 		return 0;
-	return json_object_is_type(*v, type) ? 1 : -1;
+	if (json_object_is_type(*v, type))
+		return 1;
+	*v = NULL; /* json-c asserts on the type: who takes what is there for granted finds nothing */
+	return -1;
 }
 
 int

@@ -305,7 +305,11 @@ test_types(void **state)
 	assert_int_equal(json_get_key(o, "n", KEY_NODE, &k), 0);
 	assert_int_equal(json_get_obj(o, "o", &v), 1);
 	assert_int_equal(json_get_obj(o, "a", &v), -1);
+	assert_null(v);
 	assert_int_equal(json_get_arr(o, "a", &v), 1);
+	assert_non_null(v);
+	assert_int_equal(json_get_arr(o, "o", &v), -1);
+	assert_null(v); /* nobody iterates over what is no array */
 	assert_int_equal(json_get_arr(o, "n", &v), 0);
 	json_object_put(o);
 }
