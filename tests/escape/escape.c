@@ -206,6 +206,9 @@ prepare(struct plan *p, struct world *w)
 	(void)snprintf(p->chroot_dir, sizeof(p->chroot_dir), "%s/empty", p->f.dir);
 	if (mkdir(p->chroot_dir, 0555) == -1)
 		die(p->chroot_dir);
+	/* Where children start: who only changes the root still stands outside, and "new" is in reach. */
+	if (chdir(p->f.dir) == -1)
+		die(p->f.dir);
 	w->keep[0] = listener(&p->f.control_port, SOCK_STREAM);
 	w->keep[1] = listener(&p->f.other_port, SOCK_STREAM);
 	w->keep[2] = listener(&p->f.udp_port, SOCK_DGRAM);
