@@ -30,8 +30,26 @@ static const struct sbx_path fixed_paths[] = {
 	{ .path = "/dev/null", .access = SBX_READ | SBX_WRITE }, /* 0..2 of every child */
 };
 
+/*
+ * What only the start needs, which is over (the control socket is listened on and has its owner and mode), and what nobody here
+ * ever does to a file.  Inherited by the children, who do none of it.
+ */
+/* clang-format off */
+static const struct sbx_rule rules[] = {
+	SBX_FAIL(listen, EPERM),	/* Landlock's "no bind" says nothing of a socket that listen(2) gives a port by itself */
+	SBX_FAIL(chmod, EPERM), SBX_FAIL(fchmod, EPERM), SBX_FAIL(fchmodat, EPERM), SBX_FAIL(fchmodat2, EPERM),
+	SBX_FAIL(chown, EPERM), SBX_FAIL(lchown, EPERM), SBX_FAIL(fchown, EPERM), SBX_FAIL(fchownat, EPERM),
+	SBX_FAIL(setxattr, EPERM), SBX_FAIL(lsetxattr, EPERM), SBX_FAIL(fsetxattr, EPERM), SBX_FAIL(setxattrat, EPERM),
+	SBX_FAIL(removexattr, EPERM), SBX_FAIL(lremovexattr, EPERM), SBX_FAIL(fremovexattr, EPERM),
+	SBX_FAIL(removexattrat, EPERM), SBX_FAIL(file_setattr, EPERM),
+	SBX_FAIL(mknod, EPERM), SBX_FAIL(mknodat, EPERM), SBX_FAIL(symlink, EPERM), SBX_FAIL(symlinkat, EPERM),
+	SBX_END
+};
+/* clang-format on */
+
 static const struct sandbox_profile profile = {
 	.name = "tailnetd",
+	.rules = rules,
 	.shared = sbx_deny_calls,
 	.deny_list = 1,
 	.net = SBX_NET_CONNECT,

@@ -226,7 +226,7 @@
 	X(epoll_ctl_old, 214, -1) \
 	X(epoll_wait_old, 215, -1) \
 	X(remap_file_pages, 216, 234) \
-	X(getdents64, 217, -1) \
+	X(getdents64, 217, 61) \
 	X(set_tid_address, 218, 96) \
 	X(restart_syscall, 219, 128) \
 	X(semtimedop, 220, 192) \
@@ -383,6 +383,13 @@
 	X(lsm_set_self_attr, 460, 460) \
 	X(lsm_list_modules, 461, 461) \
 	X(mseal, 462, 462) \
+	X(setxattrat, 463, 463) \
+	X(getxattrat, 464, 464) \
+	X(listxattrat, 465, 465) \
+	X(removexattrat, 466, 466) \
+	X(open_tree_attr, 467, 467) \
+	X(file_getattr, 468, 468) \
+	X(file_setattr, 469, 469) \
 	X(riscv_hwprobe, -1, 258)
 
 enum sbx_call {

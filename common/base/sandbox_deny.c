@@ -27,7 +27,7 @@ const struct sbx_rule sbx_deny_calls[] = {
 	NO(fanotify_init), NO(lookup_dcookie), NO(syslog), NO(acct), NO(reboot), NO(iopl), NO(ioperm), NO(modify_ldt),
 	NO(nfsservctl), NO(quotactl), NO(quotactl_fd), NO(swapon), NO(swapoff), NO(vhangup),
 	/* mounts and namespaces */
-	NO(mount), NO(umount2), NO(pivot_root), NO(move_mount), NO(open_tree), NO(fsopen), NO(fsconfig), NO(fsmount), NO(fspick),
+	NO(mount), NO(umount2), NO(pivot_root), NO(move_mount), NO(open_tree), NO(open_tree_attr), NO(fsopen), NO(fsconfig), NO(fsmount), NO(fspick),
 	NO(mount_setattr), NO(setns), NO(unshare), NO(name_to_handle_at), NO(open_by_handle_at),
 	SBX_FAIL_IF(clone, EPERM, SBX_MASK(0, CLONE_NEWNS, CLONE_NEWNS)),
 	SBX_FAIL_IF(clone, EPERM, SBX_MASK(0, CLONE_NEWCGROUP, CLONE_NEWCGROUP)),

@@ -195,6 +195,9 @@ worse(int layers)
 	EXPECT(10, chown(state_dir, 1, 1) == -1);
 	EXPECT(11, memory_is_limited());
 	EXPECT(12, kill(1, 0) == -1); /* not a process of ours: outside the scope */
+	EXPECT(13, listen(socket(AF_INET, SOCK_STREAM, 0), 1) == -1 && errno == EPERM); /* it would get a port */
+	EXPECT(14, chmod(state_dir, 0777) == -1 && errno == EPERM);
+	EXPECT(15, symlink("/etc/shadow", "link") == -1 && errno == EPERM);
 }
 
 static void
