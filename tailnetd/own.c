@@ -166,14 +166,22 @@ make_disco_key(struct parent *p)
 	sodium_memzero(priv, sizeof(priv));
 }
 
+/* What OpenBSD's pledge(2) has no promise for that we would make: a routing socket, and the first look at a sysctl. */
+void
+own_open(struct parent *p)
+{
+	if ((p->ep_watch = endpoints_watch_new(p->base, addresses_changed, p)) == NULL)
+		log_warn("address changes of this host will not be noticed");
+	(void)ip_forwarding_off(4);
+	(void)ip_forwarding_off(6);
+}
+
 int
 own_start(struct parent *p)
 {
 	make_disco_key(p);
 	buf_init(&p->hostinfo, 256u * 1024);
 	own_refresh(p);
-	if ((p->ep_watch = endpoints_watch_new(p->base, addresses_changed, p)) == NULL)
-		log_warn("address changes of this host will not be noticed");
 	return 0;
 }
 

@@ -476,6 +476,7 @@ set_up(struct parent *p)
 		log_errorx("%s", err);
 		return EXIT_STARTUP;
 	}
+	own_open(p);
 	if (enter_sandbox(p) == -1)
 		return EXIT_SANDBOX;
 	buf_init(&p->last_status, 1u << 20);

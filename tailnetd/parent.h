@@ -127,6 +127,7 @@ void	 tell_log(struct parent *p);
 void	 own_refresh(struct parent *p);			/* collect again; push what changed */
 void	 own_push(struct parent *p, struct child *c);	/* everything to a new child */
 void	 own_plan_changed(struct parent *p);		/* the dial plan */
+void	 own_open(struct parent *p);			/* before the sandbox */
 int	 own_start(struct parent *p);
 void	 own_stop(struct parent *p);
 unsigned own_listen_port(const struct parent *p);
