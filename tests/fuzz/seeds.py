@@ -73,6 +73,8 @@ for k,v in out.items(): open(d+k,'wb').write(v)
 out["waiting"]=b'\0'+live+op(0,0,CMD.index("metrics"),7)+say(M,"COUNTERS",0,b'\5')+op(0,0,CMD.index("logout"),7)+say(A,"REG_RESULT",0,bytes([4,0,0,0]))+op(0,0,CMD.index("doctor"),7)+cmd("doctor")+op(0,0,CMD.index("logout"),7)+say(A,"REG_RESULT",0,bytes([8,0,0,0]))
 out["waiting-dies"]=b'\0'+live+op(0,0,CMD.index("logout"),7)+op(1,A)+both+op(0,0,CMD.index("watch"),7)+op(1,M)
 out["doctor-waits"]=b'\1'+say(A,"READY")+op(0,0,CMD.index("doctor"),7)+b''.join(op(0,0,CMD.index("status"))for _ in range(3))+cmd("doctor")+op(5,D,"READY",0,1)+say(D,"DIAL",3,b'\0')+say(D,"DIAL",4,b'\0')+say(D,"KEY_RESULT",0,ok)+op(4,D,"DIAL",9,1)
+out["metrics-twice"]=b'\0'+live+op(0,0,CMD.index("metrics"),7)*3+say(M,"COUNTERS",0,b'\5')
+out["hangs-up"]=b'\0'+live+op(1,M,1)+cmd("status")+op(1,A,3)+cmd("login")
 for n,k in (("dials",0),("dials-mapd",1)): out[n]=b'\0'+live+b''.join(say(k,"DIAL",i,bytes([i%3,0,0,0])) for i in range(3,45))
 out["cancel"]=b'\5'+both+cmd("login authkey")+say(A,"DIAL",5,b'\0')+say(A,"DIAL_CANCEL",5)
 for k,v in out.items(): open(d+k,'wb').write(v)
@@ -99,6 +101,7 @@ big='set hostinfo {"Hostname":"h","App":"'+"a"*60000+'%d"}'
 open(d+"deaf",'wb').write(b'\xff'.join([cl(64|4,"watch")]+[cl(0,big%i) for i in range(5)]))
 open(d+"gone",'wb').write(cl(128,"status")+b'\xff'+cl(128|64,"watch")+b'\xff'+cl(0,"pause"))
 open(d+"rate",'wb').write(b'\xff'.join(cl(16|32,"pause") for _ in range(6)))
+open(d+"lingers",'wb').write(cl(1,"z"*9000)+b'\xff'+cl(1|2,"y"*9001)+b'\xff'+cl(1,"set hostinfo "+"x"*140000)+b'\xff'+cl(2|64,"watch")+b'\xff'+cl(0,"status"))
 open(d+"sk",'wb').write(b'\xff'.join([cl(8,"server-key accept mkey:"+"22"*32),cl(8,"wgconf private"),cl(8,"login"),cl(0,"shutdown"),cl(0,"status"),cl(0,"login  ephemeral ")]))
 # config
 d=OUT+'fuzz_config/'
@@ -108,7 +111,8 @@ C={"many":base+"hostname "+"a "*100+"\n","quote":base+"hostname \"a\n","quote2":
 "size":base+"max-map-wire 3X\n","size2":base+"max-map-wire 12345\n","size3":base+"max-map-wire 8M\nmax-map-decoded 512K\n","badurl":"control-url ftp://x\n","badurl2":"control-url https://\n","slash":"control-url https://c.example/a/\n","key":base+"server-key x\n","zero":base+"server-key mkey:"+"0"*64+"\n",
 "proxy":base+"proxy http://u:p@h:1\n","badproxy":base+"proxy x\n","routes":base+"advertise-routes "+" ".join("10.0.%d.0/24"%i for i in range(300))+"\n","badroute":base+"advertise-routes 10.0.0.1/8\n","duproute":base+"advertise-routes 10.0.0.0/8 10.0.0.0/8 0.0.0.0/0\n","tags":base+"advertise-tags "+" ".join("tag:a%d"%i for i in range(200))+"\n",
 "badtag":base+"advertise-tags x\n","badtag2":base+"advertise-tags tag: tag:1a tag:a_b\n","eps":base+"endpoints "+" ".join("192.0.2.1:%d"%i for i in range(1,80))+"\n","badep":base+"endpoints x\n","ep":base+"endpoints 192.0.2.1:1 [2001:db8::1]:2\n","epnone":base+"endpoints none\n","public":"control-url http://192.0.2.1\n","privtls":"control-url http://127.0.0.1\ntransport tls\n",
-"cache":base+"netmap-cache yes\n","chroot":base+"chroot-dir /"+"a"*300+"\n","none":"","group":base+"control-group nosuchgroup\n","dup-tag":base+"advertise-tags tag:a tag:b\n","hugeprefix":"control-url https://c.example/"+"a"*400+"\n","longhost":"control-url https://"+"a"*300+"\n","host":base+"hostname -a\n","wd":base+"map-watchdog 1\n","str":base+"exit-node "+"a"*300+"\n","printq":base+"hostname \"a\\\"b\"\n"}
+"cache":base+"netmap-cache yes\n","chroot":base+"chroot-dir /"+"a"*300+"\n","none":"","group":base+"control-group nosuchgroup\n","dup-tag":base+"advertise-tags tag:a tag:b\n","hugeprefix":"control-url https://c.example/"+"a"*400+"\n","longhost":"control-url https://"+"a"*300+"\n","host":base+"hostname -a\n","wd":base+"map-watchdog 1\n","str":base+"exit-node "+"a"*300+"\n","routes70":base+"advertise-routes "+" ".join("10.0.%d.0/24"%i for i in range(70))+"\n","tags70":base+"advertise-tags "+" ".join("tag:a%d"%i for i in range(70))+"\n","size4":base+"max-map-wire 100001\n",
+"proxy-tls":base+"proxy https://h:1\n","proxy-latin":base+"proxy http://u:%ff@h:1\n","long-socket":base+"control-socket /"+"s"*200+"\n","latin":base+"exit-node \xe9\n","printq":base+"hostname \"a\\\"b\"\n"}
 for k,v in C.items(): open(d+"e-"+k,'wb').write(v.encode('latin1'))
 for k in range(1,6): open(d+"file-%d"%k,'wb').write(bytes([k])+b"tskey\n")
 open(d+"authkey",'wb').write(b"  tskey-auth-1  \n"); open(d+"authkey-bad",'wb').write(b"a b\n"); open(d+"authkey-empty",'wb').write(b"  \n"); open(d+"authkey-long",'wb').write(b"k"*1100)
