@@ -272,6 +272,8 @@ demo-run: all
 escape:
 	@$(MAKE) --no-print-directory BUILD=build-escape ESCAPE=1 build-escape/tests/escape/escape
 	@TAILNETD_BUILD=$(abspath build-escape) $(PYTHON) -B tests/escape/run.py
+	@$(MAKE) --no-print-directory BUILD=build-trace ESCAPE=1 SANDBOX_TRACE=1 build-trace/tests/escape/escape
+	@tests/escape/trace build-trace
 # The real profiles and the real sandbox around hostile code; the static one is for the other libc.
 ESCAPE_SRC = $(wildcard tests/escape/*.c)
 ESCAPE_AR = $(addprefix $(BUILD)/lib/,authd.a mapd.a child.a ipc.a base.a)
