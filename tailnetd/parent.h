@@ -100,6 +100,8 @@ struct parent {
 	struct notify	*notify;
 	struct buf	 last_status;		/* the part whose change is an event */
 	uint64_t	 last_urgent;		/* hash of what is told at once */
+	struct bucket	 status_rate;		/* of those */
+	uint64_t	 status_ms;		/* of the last event */
 	struct event	*status_later;
 	uint8_t		 hash_key[16];
 	int		 stopping;

@@ -14,6 +14,10 @@
 #include "text.h"
 #include "watch.h"
 
+#define URGENT_RATE  100 /* events a second; no login has so many */
+#define URGENT_BURST 200
+#define APART_MS     20 /* between others */
+
 /* The status object (interface.md 4), status events (6) and `processes` (3). */
 
 static void
@@ -269,26 +273,38 @@ status_now(struct parent *p)
 	status_event_body(p, p->login_finished, &body);
 	p->login_finished = 0;
 	watch_event(p, (const char *)buf_ptr(&body), buf_len(&body));
+	p->status_ms = time_mono_ms();
 	buf_free(&body);
 	buf_free(&p->last_status);
 	p->last_status = now;
 	notify_status(p->notify, client_state_name(client_state(&p->client)));
 }
 
+/*
+ * Each urgent change is an event of its own, as far as that helps anybody: a server or a child that has a thousand of them a second
+ * would soon have filled the queue of a watcher that does as well as a user's program can.  Then what has become of it is told.
+ */
 void
 status_changed(struct parent *p)
 {
 	struct timeval soon = { 0, 0 };
-	uint64_t urgent;
+	uint64_t urgent, now = time_mono_ms();
+	int at_once;
 
 	if (p->status_later == NULL || p->stopping)
 		return; /* SHUT-03: the last word has been said */
 	urgent = urgent_hash(p);
-	if (p->login_finished || urgent != p->last_urgent) {
-		p->last_urgent = urgent;
+	at_once = p->login_finished || urgent != p->last_urgent;
+	p->last_urgent = urgent;
+	if (p->status_rate.rate == 0)
+		bucket_init(&p->status_rate, URGENT_RATE, URGENT_BURST, now);
+	if (at_once && bucket_take(&p->status_rate, now))
 		status_now(p);
-	} else
+	else if (!evtimer_pending(p->status_later, NULL)) {
+		if (now - p->status_ms < APART_MS)
+			soon.tv_usec = APART_MS * 1000;
 		evtimer_add(p->status_later, &soon);
+	}
 }
 
 /* --- processes --- */

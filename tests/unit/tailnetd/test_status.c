@@ -139,6 +139,33 @@ events_of_changes_only(void **state)
 	buf_free(&b);
 }
 
+/* rows: STAT-01.  A server that has a thousand changes a second: who reads a little later has lost nothing that is so. */
+static void
+changes_without_an_end(void **state)
+{
+	struct psim *s = *state;
+	int fd = ps_connect(s), i;
+	const char *at = NULL, *p;
+	struct buf b;
+
+	buf_init(&b, 2 * PS_MAX_ANSWER);
+	assert_int_equal(write(fd, "watch\n", 6), 6);
+	assert_int_equal(ps_read(s, fd, &b), 0);
+	for (i = 1; i <= 20001; i++) { /* ends paused */
+		s->p.client.paused = i & 1;
+		status_changed(&s->p);
+	}
+	usleep(30000);
+	assert_int_equal(ps_read(s, fd, &b), 0); /* 1: closed */
+	buf_putc(&b, '\0');
+	for (i = 0, p = (const char *)buf_ptr(&b); (p = strstr(p, "\"event\":\"status\"")) != NULL; p++, i++)
+		at = p;
+	assert_in_range(i, 200, 2000);
+	assert_non_null(strstr(at, "\"paused\":true"));
+	close(fd);
+	buf_free(&b);
+}
+
 /* rows: STAT-01 */
 static void
 login_finished_once(void **state)
@@ -224,6 +251,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(keys_of_interface_4, setup, teardown),
 		cmocka_unit_test_setup_teardown(goal_and_url, setup, teardown),
 		cmocka_unit_test_setup_teardown(events_of_changes_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(changes_without_an_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(login_finished_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(error_and_source, setup, teardown),
 		cmocka_unit_test_setup_teardown(metrics_and_processes, setup, teardown),
