@@ -98,7 +98,7 @@ open(d+"crowd",'wb').write(cl(40,"status")+b'\xff'+cl(32,"status"))
 open(d+"half",'wb').write(cl(2,"stat",b"")+b'\xff'+cl(6,"watch")+b'\xff'+cl(10,"netmap",b""))
 open(d+"pinned",'wb').write(cl(0,"pause")+b'\xff'+cl(0,"doctor")+b'\xff'+cl(0,"unpause")+b'\xff'+cl(0,"doctor")+b'\xff'+cl(0,"doctor"))
 big='set hostinfo {"Hostname":"h","App":"'+"a"*60000+'%d"}'
-open(d+"deaf",'wb').write(b'\xff'.join([cl(64|4,"watch")]+[cl(0,big%i) for i in range(5)]))
+open(d+"deaf",'wb').write(b'\xff'.join([cl(64|4,"watch")]+[cl(0,c) for c in (big%0,"pause","unpause")+("pause","unpause")*2]))
 open(d+"gone",'wb').write(cl(128,"status")+b'\xff'+cl(128|64,"watch")+b'\xff'+cl(0,"pause"))
 open(d+"rate",'wb').write(b'\xff'.join(cl(16|32,"pause") for _ in range(6)))
 open(d+"lingers",'wb').write(cl(1,"z"*9000)+b'\xff'+cl(1|2,"y"*9001)+b'\xff'+cl(1,"set hostinfo "+"x"*140000)+b'\xff'+cl(2|64,"watch")+b'\xff'+cl(0,"status"))
