@@ -191,7 +191,7 @@ $(foreach l,$(LIBS_ALL),$(eval $(call unit,$(l))))
 
 unit-build: $(UNIT_BIN)
 unit: $(UNIT_BIN)
-	@tests/run-unit $(UNIT_BIN)
+	@UNIT_JOBS=$$((2 * $(JOBS))) tests/run-unit $(UNIT_BIN)
 
 # ---- fuzz targets: tests/fuzz/ROOM/fuzz_*.c, seeds in tests/fuzz/ROOM/seeds/NAME -----------------------------------------
 FUZZ_SRC := $(wildcard tests/fuzz/*/fuzz_*.c)
@@ -223,7 +223,8 @@ fuzz-coverage:
 fuzz-coverage-build: $(filter-out %/fuzz_session %/fuzz_fetch %/fuzz_cache %/fuzz_c2n %/fuzz_json,$(FUZZ_BIN))
 
 # ---- the rest of the tests ----------------------------------------------------------------------------------------------
-E2E_JOBS ?= 6
+# They wait more than they work.
+E2E_JOBS ?= $(shell n=$$((5 * $(JOBS))); [ $$n -lt 40 ] && echo $$n || echo 40)
 e2e: all
 	@PYTHON=$(PYTHON) tests/run-e2e $(abspath $(BUILD)) $(E2E_JOBS) $(E2E)
 

@@ -15,8 +15,8 @@
 #include "watch.h"
 
 #define URGENT_RATE  100 /* events a second; no login has so many */
-#define URGENT_BURST 200
-#define APART_MS     20 /* between others */
+#define URGENT_BURST 400 /* a watcher that reads nothing holds as many */
+#define APART_MS     20  /* between others */
 
 /* The status object (interface.md 4), status events (6) and `processes` (3). */
 

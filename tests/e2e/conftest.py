@@ -14,9 +14,11 @@ from controlserver import CA, Server  # noqa: E402
 def pytest_configure(config):
     config.addinivalue_line("markers", "rows(*ids): the rows of behaviours.md that the test proves")
     config.addinivalue_line("markers", "root: needs root")
+    config.addinivalue_line("markers", "long: takes 20 s or more, and so begins before the others")
 
 
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     for item in items:
         if item.get_closest_marker("root") and os.getuid() != 0:
             item.add_marker(pytest.mark.skip(reason="needs root"))

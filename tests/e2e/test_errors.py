@@ -219,6 +219,7 @@ def test_duplicate_members(server, daemon):
     daemon.wait_netmap(lambda n: n["Domain"] == "last.example")
 
 
+@pytest.mark.long
 @pytest.mark.rows("ERR-04")
 def test_connect_and_drop_cycles(server, daemon):
     """200 of them (40 with sanitizers, whose memory grows by itself): descriptors, memory and processes are back where they were."""
@@ -285,6 +286,7 @@ def test_random_bytes(server, make_daemon, layer):
     assert d.proc.poll() is None
 
 
+@pytest.mark.long
 @pytest.mark.rows("ERR-01", "ERR-02", "BACK-03")
 @pytest.mark.skipif(SANITIZED, reason="what it costs is told by the plain build")
 @pytest.mark.parametrize("how", ["refused", "500", "flapping", "upgrade"])

@@ -167,6 +167,7 @@ class Life:
             self.quiet(("accept",))
 
 
+@pytest.mark.long
 @pytest.mark.rows("INT-04", "OUT-05", "ROT-04", "PAU-01", "PAU-03", "PERS-02", "PRIV-03", "STAT-03", "FUP-05")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_last_command_wins(server, make_daemon, seed):

@@ -156,6 +156,7 @@ def test_interactive_on_a_logged_in_node(server, make_daemon):
     assert d.wait_sync()["oldNodeKey"] == s["nodeKey"]
 
 
+@pytest.mark.long
 @pytest.mark.rows("FUP-01")
 def test_followup_repeats_the_candidate(server, make_daemon):
     d, url = ask(server, make_daemon, map_watchdog=2)

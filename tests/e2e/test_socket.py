@@ -133,6 +133,7 @@ def often(d, user, line, n):
     return json.loads(r.stdout)
 
 
+@pytest.mark.long
 @pytest.mark.root
 def test_rate_of_writing_commands(server, make_daemon):
     """20 per second and 100 at once for those who are not root; `server-key accept` is one of them.  Reading has no such limit."""

@@ -160,7 +160,7 @@ changes_without_an_end(void **state)
 	buf_putc(&b, '\0');
 	for (i = 0, p = (const char *)buf_ptr(&b); (p = strstr(p, "\"event\":\"status\"")) != NULL; p++, i++)
 		at = p;
-	assert_in_range(i, 200, 2000);
+	assert_in_range(i, 400, 2000);
 	assert_non_null(strstr(at, "\"paused\":true"));
 	close(fd);
 	buf_free(&b);

@@ -108,7 +108,7 @@ test_clear_hangs_after_101(void **state)
 	assert_true(tp_wait(&p, &p.ups, 1, 5000));
 	assert_int_equal(p.ndials, 2);
 	assert_int_equal(p.dials[1].kind, WIRE_DIAL_TLS);
-	assert_in_range(dialled_after(&p, 1), 495, 1900);
+	assert_in_range(dialled_after(&p, 1), 480, 1900);
 	tp_run(&p, 10);
 	assert_true(tp_server(&p, 0)->eof); /* the loser is closed */
 	assert_string_equal(tp_server(&p, 1)->sni, "control.example");
@@ -222,7 +222,7 @@ test_deadline(void **state)
 		tr_post(&r, p.s, "/a", NULL, 0, NULL, NULL);
 		tp_mark(&p);
 		assert_true(tp_wait(&p, &p.downs, 1, 5000));
-		assert_in_range(tp_since(&p), 595, 4000);
+		assert_in_range(tp_since(&p), 580, 4000);
 		assert_non_null(strstr(p.why, "no connection within"));
 		assert_non_null(strstr(p.why, text[i]));
 		assert_non_null(strstr(p.why, "upgrade at control.example:443 was not finished"));
@@ -265,7 +265,7 @@ test_soon_again_prefers_tls(void **state)
 	p.way[WIRE_DIAL_TLS] = TP_IGNORE;
 	tp_mark(&p);
 	works(&p);
-	assert_in_range(dialled_after(&p, 5), 495, 1900);
+	assert_in_range(dialled_after(&p, 5), 480, 1900);
 	assert_true(p.dials[4].cancelled);
 	tp_free(&p);
 }
@@ -459,7 +459,7 @@ test_plan_deadline(void **state)
 	session_set_plan(p.s, far, 1);
 	session_connect(p.s);
 	assert_true(tp_wait(&p, &p.downs, 1, 5000)); /* clamped */
-	assert_in_range(tp_since(&p), 395, 4000);
+	assert_in_range(tp_since(&p), 380, 4000);
 	assert_int_equal(p.ndials, 0);
 	tp_free(&p);
 }
