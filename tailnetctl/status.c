@@ -34,6 +34,7 @@ void
 status_state(struct json_object *st, char *out, size_t outsize)
 {
 	const char *source = jstr(st, "netmapSource");
+	int64_t peers = ji64(st, "peers");
 	size_t n;
 
 	strlcpy(out, state_name(st), outsize);
@@ -44,7 +45,7 @@ status_state(struct json_object *st, char *out, size_t outsize)
 	if (source[0] == '\0' || strcmp(source, "none") == 0)
 		return;
 	n = strlen(out);
-	snprintf(out + n, outsize - n, ", %" PRId64 " peers", ji64(st, "peers"));
+	snprintf(out + n, outsize - n, ", %" PRId64 " peer%s", peers, peers == 1 ? "" : "s");
 	if (strcmp(source, "live") != 0) {
 		strlcat(out, " ", outsize);
 		strlcat(out, source, outsize);

@@ -94,11 +94,14 @@ print_child(struct ctl *c, struct json_object *o)
 static void
 print_event(struct ctl *c, struct event *e)
 {
+	int64_t peers = ji64(e->o, "peers"), dropped = ji64(e->o, "dropped");
+
 	print_prefix(c, e);
 	if (strcmp(e->name, "status") == 0)
 		print_status(c, e);
 	else if (strcmp(e->name, "netmap") == 0)
-		fprintf(c->out, "seq %" PRId64 ", %" PRId64 " peers", ji64(e->o, "netmapSeq"), ji64(e->o, "peers"));
+		fprintf(c->out, "seq %" PRId64 ", %" PRId64 " peer%s", ji64(e->o, "netmapSeq"), peers,
+		    peers == 1 ? "" : "s");
 	else if (strcmp(e->name, "delta") == 0)
 		print_delta(c, e->o);
 	else if (strcmp(e->name, "browse") == 0)
@@ -106,7 +109,7 @@ print_event(struct ctl *c, struct event *e)
 	else if (strcmp(e->name, "child") == 0)
 		print_child(c, e->o);
 	else if (strcmp(e->name, "lagged") == 0)
-		fprintf(c->out, "%" PRId64 " events lost: we read too slowly", ji64(e->o, "dropped"));
+		fprintf(c->out, "%" PRId64 " event%s lost: we read too slowly", dropped, dropped == 1 ? "" : "s");
 	fputc('\n', c->out);
 	fflush(c->out);
 }

@@ -265,6 +265,9 @@ test_state_text(void **state)
 	assert_string_equal(text, "authenticated, paused, 3 peers stale");
 	status_state(st, text, 20);
 	assert_string_equal(text, "authenticated, paus");
+	json_object_object_add(st, "peers", json_object_new_int(1));
+	status_state(st, text, sizeof(text));
+	assert_string_equal(text, "authenticated, paused, 1 peer stale");
 	json_object_put(st);
 }
 
