@@ -280,7 +280,7 @@ ESCAPE_SRC = $(wildcard tests/escape/*.c)
 ESCAPE_AR = $(addprefix $(BUILD)/lib/,authd.a mapd.a child.a ipc.a base.a)
 $(BUILD)/tests/escape/escape: $(ESCAPE_SRC) tests/escape/escape.h $(ESCAPE_AR)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(filter-out -Wconversion,$(ALLFLAGS)) $(HARDLD) $(LDFLAGS) -Itests/escape -Iipc -Icommon/base -o $@ $(ESCAPE_SRC) \
+	$(Q)$(CC) $(ALLFLAGS) $(HARDLD) $(LDFLAGS) -Itests/escape -Iipc -Icommon/base -o $@ $(ESCAPE_SRC) \
 	  $(ESCAPE_AR) $(SYS_ipc)
 
 arrows: all
