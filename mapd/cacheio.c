@@ -43,6 +43,17 @@ get_le(const uint8_t *p, unsigned n)
 	return v;
 }
 
+/* Room for a structure with a hash in it, which libsodium wants on a boundary that calloc(3) does not promise.  NULL: out of memory. */
+static void *
+zeroed(size_t size)
+{
+	void *p = aligned_alloc(_Alignof(crypto_generichash_state), size);
+
+	if (p != NULL)
+		memset(p, 0, size);
+	return p;
+}
+
 /* --- writing --- */
 
 struct cachewriter {
@@ -86,7 +97,7 @@ emit(struct cachewriter *w, const uint8_t *p, size_t n)
 struct cachewriter *
 cachewriter_new(int fd, const struct cache_owner *who, struct wtime received, uint64_t max)
 {
-	struct cachewriter *w = calloc(1, sizeof(*w));
+	struct cachewriter *w = zeroed(sizeof(*w));
 	uint8_t head[CACHE_HEAD] = { 0 };
 
 	if (w == NULL || (w->z = ZSTD_createCCtx()) == NULL ||
@@ -238,7 +249,7 @@ cachereader_new(struct ingest *g, const struct cache_owner *who, uint64_t size, 
 {
 	static const struct mapframe_ops ops = { .begin = frame_begin, .data = frame_data, .end = frame_end };
 	struct mapframe_config limits = { .max_wire = IPC_CACHE_MAX, .max_decoded = max_decoded, .zstd = 1 };
-	struct cachereader *r = calloc(1, sizeof(*r));
+	struct cachereader *r = zeroed(sizeof(*r));
 
 	if (r == NULL || (r->frame = mapframe_new(&limits, &ops, r)) == NULL) {
 		free(r);

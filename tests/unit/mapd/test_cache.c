@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #include "unit.h"
 
 #include "cacheio.h"
@@ -529,6 +531,30 @@ written_while_it_changes(void **state)
 	mt_free(then);
 }
 
+/* The hash in them has an alignment of its own; several, since any of them may lie well by chance. */
+static void
+on_their_boundary(void **state)
+{
+	struct map_test *m = mt_new();
+	struct cache_owner who = owner();
+	struct cachewriter *w[8];
+	struct cachereader *r[8];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		w[i] = cachewriter_new(memory_file(), &who, RECEIVED, IPC_CACHE_MAX);
+		r[i] = cachereader_new(m->g, &who, 1000, 1000);
+		assert_int_equal((uintptr_t)w[i] % _Alignof(crypto_generichash_state), 0);
+		assert_int_equal((uintptr_t)r[i] % _Alignof(crypto_generichash_state), 0);
+	}
+	for (i = 0; i < 8; i++) {
+		cachewriter_free(w[i]);
+		cachereader_free(r[i]);
+	}
+	mt_free(m);
+}
+
 static void
 nothing_to_write(void **state)
 {
@@ -555,6 +581,7 @@ main(void)
 		cmocka_unit_test(not_a_netmap),
 		cmocka_unit_test(no_room),
 		cmocka_unit_test(written_while_it_changes),
+		cmocka_unit_test(on_their_boundary),
 		cmocka_unit_test(nothing_to_write),
 	};
 
