@@ -299,6 +299,14 @@ use_good(struct dial *x, const char *why)
 }
 
 static void
+no_address(struct dial *x, const char *why)
+{
+	x->err = EHOSTUNREACH;
+	snprintf(x->why, sizeof(x->why), "cannot look up %.*s: %.200s", LOG_HOST_MAX, x->host, why);
+	dial_failed(x);
+}
+
+static void
 lookup_done(void *arg, const struct ipc_addr *addrs, unsigned n, const char *err)
 {
 	struct dial *x = arg;
@@ -314,11 +322,23 @@ lookup_done(void *arg, const struct ipc_addr *addrs, unsigned n, const char *err
 		use_addresses(x, addrs, n);
 	} else if (have_good(x))
 		use_good(x, err);
-	else {
-		x->err = EHOSTUNREACH;
-		snprintf(x->why, sizeof(x->why), "cannot look up %.*s: %.200s", LOG_HOST_MAX, x->host, err);
-		dial_failed(x);
-	}
+	else
+		no_address(x, err);
+}
+
+/* A look-up is late, or could not even begin: the last good addresses, unless another name's have taken their place meanwhile. */
+static void
+not_looked_up(struct dial *x)
+{
+	const char *why = x->lookup != NULL ? "no answer" : "no resolver could be started";
+
+	if (have_good(x)) { /* DIAL-10: name servers that stay silent must not use up the dial's time */
+		if (x->lookup != NULL)
+			resolve_cancel(x->lookup);
+		x->lookup = NULL;
+		use_good(x, why);
+	} else if (x->lookup == NULL)
+		no_address(x, why);
 }
 
 static void
@@ -328,13 +348,9 @@ dial_stagger(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (x->lookup != NULL) { /* DIAL-10: name servers that stay silent must not use up the dial's time */
-		resolve_cancel(x->lookup);
-		x->lookup = NULL;
-		use_good(x, "no answer");
-	} else if (x->naddrs == 0)
-		use_good(x, "no resolver could be started");
-	else if (x->started < x->naddrs || x->started == 0)
+	if (x->naddrs == 0)
+		not_looked_up(x);
+	else if (x->started < x->naddrs)
 		attempt_next(x);
 }
 

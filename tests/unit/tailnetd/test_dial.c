@@ -220,12 +220,23 @@ begin(struct world *w, enum ipc_dial_kind kind, uint32_t candidate)
 }
 
 static void
+on_limit(evutil_socket_t fd, short what, void *base)
+{
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(base);
+}
+
+static void
 run(struct world *w, int seconds)
 {
+	struct event *t = evtimer_new(w->base, on_limit, w->base);
 	struct timeval limit = { seconds, 0 };
 
-	event_base_loopexit(w->base, &limit);
+	assert_non_null(t);
+	evtimer_add(t, &limit);
 	event_base_dispatch(w->base);
+	event_free(t); /* not event_base_loopexit(): its timer outlives a run that ended early, and ends the next */
 }
 
 static void
@@ -359,6 +370,34 @@ test_last_good_addresses(void **state)
 	answer(w, "error no DNS\n");
 	dial(w);
 	expect_failure(w, "cannot look up other.example.com: no DNS");
+	close(fd);
+}
+
+/* rows: DIAL-10: a reload may name another proxy while a look-up is under way; what was good for that one is not for this. */
+static void
+test_another_names_addresses(void **state)
+{
+	struct world *w = *state;
+	struct dial *x;
+	int fd;
+
+	w->c.clear_port = listener("127.0.0.1", 0, 5, &fd);
+	answer(w, "4 127.0.0.1\n");
+	dial(w);
+	expect_address(w, "127.0.0.1:");
+	answer(w, "!hang");
+	x = begin(w, IPC_DIAL_CLEAR, 0);
+	run(w, 1);
+	snprintf(w->c.host, sizeof(w->c.host), "other.example.com");
+	dialler_config(w->d, &w->c);
+	answer(w, "4 127.0.0.1\n");
+	assert_non_null(dial_start(w->d, IPC_DIAL_CLEAR, 0, on_done, w));
+	run(w, 1);
+	expect_failure(w, "which is refused");
+	w->done = 0;
+	run(w, 3);
+	assert_false(w->done); /* it still waits for its own */
+	dial_cancel(x);
 	close(fd);
 }
 
@@ -526,6 +565,7 @@ main(int argc, char **argv)
 		T(test_dead_first_address),
 		T(test_both_families),
 		T(test_last_good_addresses),
+		T(test_another_names_addresses),
 		T(test_bad_answers),
 		T(test_refused_addresses),
 		T(test_timeout_and_cancel),
