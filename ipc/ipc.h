@@ -42,7 +42,7 @@ struct ipc_handlers {
 /*
  * Take over fd (made non-blocking).  role is the child's, generation the parent's counter of starts; a message with another
  * generation is a violation.  Limits from security.md D7: 2000 messages/s from a child, 256 KiB output queue; past
- * either the channel closes as a violation.
+ * either the channel closes as a violation.  NULL: out of memory, fd is the caller's still.
  */
 struct ipc *ipc_new(struct event_base *base, int fd, enum ipc_side side, enum ipc_role role, uint32_t generation,
 	    const struct ipc_handlers *h, void *arg);

@@ -123,6 +123,7 @@ child_start(struct child *c)
 	}
 	c->ipc = ipc_new(p->base, sv[0], IPC_PARENT_SIDE, c->role, ++c->generation, c->kind->handlers, c);
 	if (c->ipc == NULL) {
+		close(sv[0]);
 		kill(c->pid, SIGKILL); /* reaped as any other death */
 		return;
 	}
