@@ -510,7 +510,7 @@ config_finish(struct config *c, const char **about, char *why, size_t whysize)
 		*about = "transport";
 		snprintf(why, whysize,
 		    "transport tls: an http control-url on a private host has no TLS port; use https");
-	} else if (c->best_effort == 0 && strlen(c->chroot_dir) >= IPC_PATH_MAX) {
+	} else if (strlen(c->chroot_dir) >= IPC_PATH_MAX) { /* the children would get less of it */
 		*about = "chroot-dir";
 		snprintf(why, whysize, "chroot-dir: longer than %d characters", IPC_PATH_MAX - 1);
 	} else if (strlen(c->control_socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {

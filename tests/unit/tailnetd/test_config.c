@@ -192,6 +192,12 @@ test_bad_values(void **unused)
 	good(text);
 	snprintf(text, sizeof(text), URL "control-socket /%0107d\n", 0);
 	bad(text, "t.conf:2: control-socket: a socket's path has at most 107 characters");
+	snprintf(text, sizeof(text), URL "chroot-dir /%0254d\n", 0);
+	good(text);
+	snprintf(text, sizeof(text), URL "chroot-dir /%0255d\n", 0);
+	bad(text, "t.conf:2: chroot-dir: longer than 255 characters");
+	snprintf(text, sizeof(text), URL "sandbox best-effort\nchroot-dir /%0255d\n", 0);
+	bad(text, "t.conf:3: chroot-dir: longer than 255 characters");
 	bad("control-url http://10.0.0.1\n\ntransport tls\nlogin auto\n", "t.conf:3: transport tls: ");
 	snprintf(text, sizeof(text), URL "exit-node %0300d\n", 1);
 	bad(text, "longer than 255 characters");
