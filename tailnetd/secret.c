@@ -104,8 +104,9 @@ secret_new(size_t size)
 		return NULL;
 	s->size = size;
 	s->mapped = (size + page - 1) / page * page;
-	if (own_missing || (s->mem = map_own(s->mapped, page)) == NULL) {
+	if (!own_missing && (s->mem = map_own(s->mapped, page)) == NULL)
 		own_missing = errno == ENOSYS;
+	if (s->mem == NULL) {
 		s->mapped = 0;
 		if ((s->mem = sodium_malloc(size)) == NULL) {
 			free(s);

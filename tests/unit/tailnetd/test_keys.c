@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#if defined(SYS_memfd_secret)
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#endif
 
 #include <sodium.h>
 
@@ -216,6 +225,47 @@ test_secret_memory(void **unused)
 	    strcmp(secret_backend(), "conceal") == 0);
 }
 
+#if defined(SYS_memfd_secret)
+static int
+memfd_secret_answers(uint32_t action)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_secret, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, action),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog prog = { sizeof(code) / sizeof(code[0]), code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0;
+}
+
+static void
+asks_once(uint8_t *unused)
+{
+	int i;
+
+	(void)unused;
+	if (!memfd_secret_answers(SECCOMP_RET_ERRNO | ENOSYS))
+		_exit(0); /* no filter to be had (qemu's user mode) */
+	for (i = 0; i < 3; i++) {
+		errno = 0;
+		if (secret_new(1) == NULL)
+			abort();
+		if (i == 0 && !memfd_secret_answers(SECCOMP_RET_KILL_PROCESS))
+			abort();
+	}
+}
+
+/* A kernel without secret memory has said so once; whoever was asked again would be killed here. */
+static void
+test_missing_is_known(void **unused)
+{
+	(void)unused;
+	assert_int_equal(ends_by(asks_once, NULL), 0);
+}
+#endif
+
 int
 main(void)
 {
@@ -226,6 +276,9 @@ main(void)
 		cmocka_unit_test(test_low_order_points),
 		cmocka_unit_test(test_wgconf_line),
 		cmocka_unit_test(test_secret_memory),
+#if defined(SYS_memfd_secret)
+		cmocka_unit_test(test_missing_is_known),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
