@@ -245,7 +245,7 @@ parse_line(struct in *in, const char *line, size_t n)
 	if (is(line, nn, "old-node-key"))
 		return set_key(in->k, SLOT_OLD, v, vn);
 	if (is(line, nn, "candidate-node-key"))
-		return (st->candidate = keyring_import(in->k, SLOT_CANDIDATE, v, vn) == 0) ? 0 : -1;
+		return (st->candidate = set_key(in->k, SLOT_CANDIDATE, v, vn) == 0) ? 0 : -1;
 	if (is(line, nn, "control-url"))
 		return set_text(st->control_url, sizeof(st->control_url), v, vn);
 	if (is(line, nn, "server-key"))

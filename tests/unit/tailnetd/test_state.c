@@ -257,6 +257,8 @@ test_malformed_lines(void **unused)
 		{ HEAD "node-key privkey:0000000000000000000000000000000000000000000000000000000000000000\n",
 		    "malformed" },
 		{ HEAD "node-key privkey:" K1 "\nnode-key privkey:" K1 "\n", "line 5 is malformed" },
+		{ HEAD "candidate-node-key privkey:" K1 "\ncandidate-node-key privkey:" K1 "\n",
+		    "line 5 is malformed" },
 		{ HEAD "paused 2\n", "malformed" },
 		{ HEAD "user-id 99999999999999999999\n", "malformed" },
 		{ HEAD "listen-port 0\n", "malformed" },
