@@ -124,16 +124,18 @@ void
 log_write_as(const char *name, int pid, enum log_level level, const char *text)
 {
 	char safe[LOG_LINE_MAX - 64], line[LOG_LINE_MAX + 1];
+	int saved = errno;
 
 	if (level > logger.level)
 		return;
 	text_sanitize(text, strlen(text), safe, sizeof(safe));
-	if (logger.sink == NULL) {
+	if (logger.sink == NULL)
 		write_stderr(name, pid, level, safe);
-		return;
+	else {
+		snprintf(line, sizeof(line), "%.32s[%d]: %s", name, pid, safe);
+		logger.sink(logger.arg, level, line);
 	}
-	snprintf(line, sizeof(line), "%.32s[%d]: %s", name, pid, safe);
-	logger.sink(logger.arg, level, line);
+	errno = saved;
 }
 
 static void __attribute__((format(printf, 3, 0)))

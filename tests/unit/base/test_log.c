@@ -48,6 +48,10 @@ test_levels_and_errno(void **state)
 	log_debug("d%d", 1);
 	assert_int_equal(s.lines, 3);
 	assert_int_equal(log_get_level(), LOG_L_DEBUG);
+	errno = ENOENT;
+	log_write_as("child", 7, LOG_L_WARN, "said");
+	assert_int_equal(errno, ENOENT);
+	assert_string_equal(s.text, "child[7]: said");
 }
 
 static void
