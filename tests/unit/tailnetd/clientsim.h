@@ -62,6 +62,17 @@ sim_rnd(void *arg)
 	return s->seed >> 8;
 }
 
+/* Member by member: there is padding between them, and text behind the NUL. */
+static SIM_USED int
+sim_same(const struct client_profile *a, const struct client_profile *b)
+{
+	return a->want_running == b->want_running && a->paused == b->paused && a->candidate == b->candidate &&
+	    key_equal(&a->server_key, &b->server_key) && a->pin_source == b->pin_source &&
+	    time_cmp(a->pin_since, b->pin_since) == 0 && a->user_id == b->user_id &&
+	    strcmp(a->login_name, b->login_name) == 0 && strcmp(a->display_name, b->display_name) == 0 &&
+	    strcmp(a->profile_pic, b->profile_pic) == 0 && time_cmp(a->expiry, b->expiry) == 0;
+}
+
 static SIM_USED int
 sim_write(struct sim *s, const struct sim_keys *k, int candidate, struct wtime expiry)
 {
@@ -72,7 +83,7 @@ sim_write(struct sim *s, const struct sim_keys *k, int candidate, struct wtime e
 		return 0;
 	p.candidate = candidate;
 	p.expiry = expiry;
-	s->saves += memcmp(&file, &s->disk, sizeof(file)) != 0 || memcmp(&p, &s->disk_profile, sizeof(p)) != 0;
+	s->saves += memcmp(&file, &s->disk, sizeof(file)) != 0 || !sim_same(&p, &s->disk_profile);
 	s->disk = file;
 	s->disk_profile = p;
 	return 1;
