@@ -11,7 +11,7 @@
 
 enum { HEAD, PEERS, MIDDLE, FILTER, EFFECTIVE_HEAD, EFFECTIVE, PROFILES_HEAD, PROFILES, TAIL, DONE };
 
-const char *
+static const char *
 source_name(enum ipc_source s)
 {
 	static const char *const names[] = { "none", "cached", "stale", "live" };
@@ -332,8 +332,8 @@ profiles(struct dump *d, struct pb *out, size_t about)
 	return 1;
 }
 
-/* A health text as a display message: protocol.md E.5, last paragraph. */
-static void
+/* A health text as a display message: protocol.md E.5, last paragraph.  -1: out of memory. */
+static int
 health_message(struct pb *out, const struct netmap *nm, const uint8_t *v)
 {
 	uint8_t hash[crypto_hash_sha256_BYTES];
@@ -342,7 +342,7 @@ health_message(struct pb *out, const struct netmap *nm, const uint8_t *v)
 	long n;
 
 	if (!pk_text(v, nm->names, tmp, &t) || (text = malloc(t.n + 1)) == NULL)
-		return;
+		return -1;
 	n = pk_cstr(v, nm->names, text, t.n + 1);
 	crypto_hash_sha256(hash, (const uint8_t *)text, (unsigned long long)n);
 	free(text);
@@ -354,6 +354,7 @@ health_message(struct pb *out, const struct netmap *nm, const uint8_t *v)
 	pb_puts(out, "\":{\"Title\":\"Health warning of the control server\",\"Text\":");
 	(void)pk_print(out, v, nm->names);
 	pb_puts(out, ",\"Severity\":\"medium\"}");
+	return 0;
 }
 
 /* The stored list in the form of messages, each text once.  -1: out of memory. */
@@ -370,7 +371,7 @@ health_messages(struct pb *out, const struct netmap *nm, const uint8_t *list)
 			continue;
 		pb_puts(out, comma);
 		comma = ",";
-		health_message(out, nm, e);
+		r = health_message(out, nm, e);
 	}
 	textset_free(&said);
 	return r == -1 ? -1 : 0;

@@ -38,6 +38,4 @@ int	 dump_peers(struct dump *d, struct netmap *nm, uint64_t limit, int has_after
 int	 dump_more(struct dump *d, struct pb *out, size_t about);
 void	 dump_end(struct dump *d);
 
-const char *source_name(enum ipc_source s);		/* "none" "cached" "stale" "live" */
-
 #endif
