@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "keytext.h"
 #include "ping.h"
 #include "text.h"
 
@@ -131,10 +132,7 @@ chunk_size(const char *s, size_t n, size_t *size)
 
 	*size = 0;
 	for (i = 0; i < n && s[i] != ';'; i++) {
-		d = s[i] >= '0' && s[i] <= '9'                     ? s[i] - '0'
-		    : (s[i] | 0x20) >= 'a' && (s[i] | 0x20) <= 'f' ? (s[i] | 0x20) - 'a' + 10
-								   : -1;
-		if (d == -1 || i > 7)
+		if ((d = hex_value(s[i])) == -1 || i > 7)
 			return -1;
 		*size = *size * 16 + (size_t)d;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include "keytext.h"
 #include "parse.h"
 
 /*
@@ -11,19 +12,14 @@
 static int
 hexquad(const uint8_t *s, const uint8_t *end)
 {
-	int v = 0, i;
+	int v = 0, i, d;
 
 	if (end - s < 4)
 		return -1;
 	for (i = 0; i < 4; i++) {
-		uint8_t c = s[i], l = c | 0x20;
-
-		if (c >= '0' && c <= '9')
-			v = v << 4 | (c - '0');
-		else if (l >= 'a' && l <= 'f')
-			v = v << 4 | (l - 'a' + 10);
-		else
+		if ((d = hex_value(s[i])) == -1)
 			return -1;
+		v = v << 4 | d;
 	}
 	return v;
 }
