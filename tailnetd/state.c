@@ -308,7 +308,7 @@ write_temp(struct state_store *ss, const char *text, size_t len)
 	return rv;
 }
 
-/* The present file gets its second name; state.prev is replaced, never missing. */
+/* The present file gets its second name.  A crash in between leaves no state.prev, but then the state itself is whole. */
 static int
 link_prev(struct state_store *ss)
 {
