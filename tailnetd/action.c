@@ -9,6 +9,7 @@
 #include "cache.h"
 #include "control.h"
 #include "doctor.h"
+#include "exits.h"
 #include "log.h"
 #include "parent.h"
 #include "secret.h"
@@ -253,7 +254,7 @@ parent_event(struct parent *p, const struct client_event *e)
 		return;
 	if (p->running) {
 		if (p->queued == sizeof(p->queue) / sizeof(p->queue[0]))
-			fatalx(70, "event queue overflow");
+			fatalx(EXIT_VIOLATION, "event queue overflow");
 		p->queue[p->queued++] = *e;
 		return;
 	}
@@ -331,7 +332,7 @@ client_boot(struct parent *p)
 	for (t = 0; t < CT_COUNT; t++) {
 		timer_args[t] = (struct timer_arg){ p, (enum client_timer)t };
 		if ((p->timers[t] = evtimer_new(p->base, timer_due, &timer_args[t])) == NULL)
-			fatal(1, "event timer");
+			fatal(EXIT_STARTUP, "event timer");
 	}
 	memset(&cp, 0, sizeof(cp));
 	cp.want_running = st->want_running;

@@ -16,6 +16,7 @@
 
 #include "control.h"
 #include "doctor.h"
+#include "exits.h"
 #include "log.h"
 #include "parent.h"
 #include "text.h"
@@ -386,7 +387,7 @@ cclient_new(struct control *c, int fd)
 	TAILQ_INSERT_TAIL(&c->clients, cc, entry);
 	c->n++;
 	if (cc->rd == NULL || cc->wr == NULL || cc->deadline == NULL)
-		fatal(1, "control client");
+		fatal(EXIT_STARTUP, "control client");
 	set_deadline(cc, FIRST_LINE_S);
 	event_add(cc->rd, NULL);
 }

@@ -34,7 +34,7 @@
 #define BUILD_SECOND INT64_C(1767225600) /* 2026-01-01: a clock before that is wrong */
 
 struct signals {
-	struct event *hup, *usr1, *term, *intr, *tick, *watchdog, *last;
+	struct event *hup, *usr1, *term, *intr, *tick, *watchdog;
 	uint64_t tick_boot;
 };
 
@@ -228,12 +228,6 @@ open_state(struct parent *p)
 
 /* --- signals and clocks --- */
 
-static struct event_base *
-base_of(const struct parent *p)
-{
-	return p->base;
-}
-
 static void
 on_hup(evutil_socket_t sig, short what, void *arg)
 {
@@ -337,8 +331,8 @@ add_signals(struct parent *p, struct signals *s, struct tick_arg *ta)
 	s->intr = add_signal(p, SIGINT, on_term);
 	s->tick_boot = time_boot_ms();
 	*ta = (struct tick_arg){ p, s };
-	s->tick = event_new(base_of(p), -1, EV_PERSIST, on_tick, ta);
-	s->watchdog = event_new(base_of(p), -1, EV_PERSIST, on_watchdog, p);
+	s->tick = event_new(p->base, -1, EV_PERSIST, on_tick, ta);
+	s->watchdog = event_new(p->base, -1, EV_PERSIST, on_watchdog, p);
 	if (s->tick == NULL || s->watchdog == NULL)
 		fatal(EXIT_STARTUP, "timer");
 	event_add(s->tick, &tick);
@@ -362,24 +356,22 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 	struct client_event e = { .type = CE_CONFIG };
 	struct config next;
 	const char *blocker;
-	int reconnect;
+	int reconnect, rv = -1;
 
 	if (config_load(p->conf_path, &next, err, errsize) == -1)
 		return -1;
 	if ((blocker = config_reload_blocker(&p->cfg, &next)) != NULL) {
-		sodium_memzero(&next, sizeof(next)); /* it may hold a proxy's password */
 		snprintf(err, errsize, "%s: %s cannot change while tailnetd runs; restart it", p->conf_path, blocker);
-		return -1;
+		goto out;
 	}
 	if (find_operator(p, &next, &p->ids, err, errsize) == -1) /* the last that can fail */
-		return -1;
+		goto out;
 	if (next.log_level != p->cfg.log_level) {
 		log_set_level(next.log_level);
 		own_log_level(p, next.log_level);
 	}
 	reconnect = other_way(&p->cfg, &next);
 	p->cfg = next;
-	sodium_memzero(&next, sizeof(next));
 	dialler_config(p->dialler, &p->cfg);
 	supervise_config(p->sup);
 	own_plan_changed(p);
@@ -388,7 +380,10 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 	if (reconnect)
 		parent_simple_event(p, CE_RECONNECT, 0);
 	own_refresh(p);
-	return 0;
+	rv = 0;
+out:
+	sodium_memzero(&next, sizeof(next)); /* it may hold a proxy's password */
+	return rv;
 }
 
 static void
