@@ -31,15 +31,6 @@ op_deadline(struct authd *a, unsigned ms)
 }
 
 void
-op_begin(struct authd *a, enum op_kind kind, uint32_t id)
-{
-	op_cancel(a);
-	a->kind = kind;
-	a->id = id;
-	ipc_set_state(child_ipc(a->c), IPC_S_BUSY);
-}
-
-void
 op_end(struct authd *a, enum ipc_type type, const void *result, size_t len)
 {
 	uint32_t id = a->id;
@@ -50,7 +41,7 @@ op_end(struct authd *a, enum ipc_type type, const void *result, size_t len)
 	ipc_set_state(child_ipc(a->c), IPC_S_IDLE);
 }
 
-void
+static void
 op_cancel(struct authd *a)
 {
 	struct ipc_key_result key;
@@ -68,6 +59,15 @@ op_cancel(struct authd *a)
 		IPC_SET(&reg, err, CANCELLED, strlen(CANCELLED));
 		op_end(a, IPC_REG_RESULT, &reg, sizeof(reg));
 	}
+}
+
+void
+op_begin(struct authd *a, enum op_kind kind, uint32_t id)
+{
+	op_cancel(a);
+	a->kind = kind;
+	a->id = id;
+	ipc_set_state(child_ipc(a->c), IPC_S_BUSY);
 }
 
 static int

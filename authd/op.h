@@ -60,6 +60,5 @@ void	 op_begin(struct authd *a, enum op_kind kind, uint32_t id);	/* pushes a run
 void	 op_deadline(struct authd *a, unsigned ms);
 /* The operation is over: its result goes out, then the channel is idle. */
 void	 op_end(struct authd *a, enum ipc_type type, const void *result, size_t len);
-void	 op_cancel(struct authd *a);
 
 #endif

@@ -40,7 +40,8 @@ dns_name(const char *s, size_t n, char out[260])
 	return n;
 }
 
-void
+/* What comes behind the first label of our own node's name; "" if there is nothing. */
+static void
 tailnet_suffix(const struct netmap *nm, const struct view *v, char out[260])
 {
 	const struct node *self = view_self(v);

@@ -46,8 +46,6 @@ void	 export_end(struct exporter *x);
 /* A name as DNS has it (letters, digits, '-', '_' in labels of 1..63, at least one label, at most 253 bytes; not localhost).  Folded to lower case,
  * without the trailing dot, into out (260 bytes).  Length, 0 = not such a name. */
 size_t	 dns_name(const char *s, size_t n, char out[260]);
-/* What comes behind the first label of our own node's name; "" if there is nothing. */
-void	 tailnet_suffix(const struct netmap *nm, const struct view *v, char out[260]);
 /* The peer that a control client means: NAME, address, node key or ID; NULL = none. */
 const struct node *find_peer(const struct netmap *nm, const char *what);
 

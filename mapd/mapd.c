@@ -55,8 +55,9 @@ session_down(void *arg, const char *why, int suspect)
 		mapstream_session_down(m->stream, why, suspect);
 }
 
-struct session *
-mapd_session(struct mapd *m)
+/* Made if there is none; connecting is up to the first request.  NULL: out of memory. */
+static struct session *
+some_session(struct mapd *m)
 {
 	if (m->session != NULL)
 		return m->session;
@@ -69,7 +70,7 @@ mapd_session(struct mapd *m)
 struct session *
 mapd_request_session(struct mapd *m)
 {
-	struct session *s = mapd_session(m);
+	struct session *s = some_session(m);
 
 	m->session_key = m->node_key;
 	return s;
@@ -184,8 +185,8 @@ mapd_unchanged(struct mapd *m)
 	arm_expiry(m);
 }
 
-void
-mapd_drop_netmap(struct mapd *m)
+static void
+drop_netmap(struct mapd *m)
 {
 	netmap_drop(m->netmap);
 	query_dropped(m->query);
@@ -240,7 +241,7 @@ on_map_start(void *ctx, const struct ipc_msg *msg)
 	m->machine_key = s->machine_key;
 	m->want = s->prepare_only ? WANT_CONNECTION : WANT_STREAM;
 	ipc_set_state(child_ipc(m->c), IPC_S_BUSY);
-	if (mapd_session(m) == NULL) {
+	if (some_session(m) == NULL) {
 		mapd_stream_closed(m, 0, 0, "out of memory");
 		return 0;
 	}
@@ -271,7 +272,7 @@ on_map_stop(void *ctx, const struct ipc_msg *msg)
 		mapd_stream_closed(m, 0, 0, "");
 	if (s->drop_netmap) {
 		cache_break_off(m->cache);
-		mapd_drop_netmap(m);
+		drop_netmap(m);
 	}
 	return 0;
 }
@@ -303,7 +304,7 @@ on_cache_forget(void *ctx, const struct ipc_msg *msg)
 	(void)msg;
 	cache_break_off(m->cache);
 	if (netmap_source(m->netmap) == IPC_SRC_CACHED)
-		mapd_drop_netmap(m);
+		drop_netmap(m);
 	return 0;
 }
 

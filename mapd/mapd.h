@@ -53,9 +53,7 @@ struct mapd {
 	uint32_t		 event_total;
 };
 
-/* The session, made if there is none; connecting is up to the first request.  NULL: out of memory. */
-struct session *mapd_session(struct mapd *m);
-/* The same for a request that names the node key: the session is bound to it from now on. */
+/* The session, made if there is none, for a request that names the node key: it is bound to that from now on.  NULL: out of memory. */
 struct session *mapd_request_session(struct mapd *m);
 /* Close the connection now; everything that ran on it is forgotten by its owner without a report. */
 void	 mapd_drop_session(struct mapd *m);
@@ -68,7 +66,6 @@ void	 mapd_clock_check(struct mapd *m);
 void	 mapd_changed(struct mapd *m, const struct netmap_change *ch);
 /* After a message that changed nothing: it may have said what time it is (E.12). */
 void	 mapd_unchanged(struct mapd *m);
-void	 mapd_drop_netmap(struct mapd *m);		/* forget it, and tell */
 /* To the parent, which tells every child when the candidates are to be tried (DIAL_TIMES). */
 void	 mapd_dial_plan(struct mapd *m, const struct ipc_dial_plan *plan);
 void	 mapd_stream_report(struct mapd *m, enum ipc_stream_what what, int http_status, int suspect, const char *err);

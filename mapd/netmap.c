@@ -45,7 +45,7 @@ view_new(void)
 	return v;
 }
 
-struct view *
+static struct view *
 view_ref(struct view *v)
 {
 	v->refs++;

@@ -64,7 +64,6 @@ struct view {
 };
 struct view *view_new(void);
 struct view *view_copy(const struct view *v);		/* shares everything */
-struct view *view_ref(struct view *v);
 void	 view_unref(struct view *v);
 static inline const struct node *
 view_self(const struct view *v)

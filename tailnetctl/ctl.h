@@ -106,7 +106,6 @@ struct table {
 	struct buf	 text;
 };
 void	 table_init(struct table *t, FILE *f, const char *const *heads, size_t ncols, unsigned right);
-void	 table_cell(struct table *t, const char *s, size_t n);
 void	 table_str(struct table *t, const char *s);
 int	 table_end(struct table *t);		/* prints, frees; -1 when memory was out */
 

@@ -170,7 +170,7 @@ table_flush(struct table *t)
 	t->text.off = t->text.end = 0;
 }
 
-void
+static void
 table_cell(struct table *t, const char *s, size_t n)
 {
 	char safe[4 * TABLE_CELL_MAX + 64];

@@ -5,7 +5,7 @@
 
 #include "keytext.h"
 
-const char *
+static const char *
 key_prefix(enum key_kind kind)
 {
 	switch (kind) {

@@ -18,7 +18,6 @@ enum key_kind { KEY_MACHINE, KEY_NODE, KEY_DISCO, KEY_NL, KEY_CHALLENGE };
 #define KEY_TEXT_MAX	80		/* longest text form of any kind, with its NUL ("discokey:" + 64, "chalpub:" ...) */
 #define KEY_SHORT_MAX	24
 
-const char *key_prefix(enum key_kind kind);				/* "mkey:" "nodekey:" "discokey:" "nlpub:" "chalpub:" */
 int	 key_is_zero(const struct pubkey *k);
 int	 key_equal(const struct pubkey *a, const struct pubkey *b);
 /* Text form with NUL; returns out. */

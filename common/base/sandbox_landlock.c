@@ -26,7 +26,6 @@
 #define FS_WRITE_FILE   (UINT64_C(1) << 1)
 #define FS_READ_FILE    (UINT64_C(1) << 2)
 #define FS_READ_DIR     (UINT64_C(1) << 3)
-#define FS_REMOVE_DIR   (UINT64_C(1) << 4)
 #define FS_REMOVE_FILE  (UINT64_C(1) << 5)
 #define FS_MAKE_REG     (UINT64_C(1) << 8)
 #define FS_MAKE_SOCK    (UINT64_C(1) << 9)

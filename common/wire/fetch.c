@@ -165,7 +165,6 @@ local_path(const struct fetch *f, const char *loc)
 {
 	static const char *const schemes[] = { "http://", "https://" };
 	const char *scheme = schemes[f->cfg.https != 0];
-	char full[300];
 	size_t n = strlen(scheme), a = strlen(f->cfg.authority), w = strlen(f->where);
 
 	if (loc[0] == '/')
@@ -174,8 +173,7 @@ local_path(const struct fetch *f, const char *loc)
 		return NULL;
 	loc += n;
 	/* "h" and "h:443" name the same place. */
-	snprintf(full, sizeof(full), "%s", f->where);
-	if (strncasecmp(loc, full, w) == 0 && loc[w] == '/')
+	if (strncasecmp(loc, f->where, w) == 0 && loc[w] == '/')
 		return loc + w;
 	if (strncasecmp(loc, f->cfg.authority, a) == 0 && loc[a] == '/')
 		return loc + a;

@@ -12,8 +12,9 @@
  * refilled by hand: the connection's as bytes arrive, a stream's as its consumer takes them.
  */
 
-void
-h2_set_error(struct h2 *h, const char *why)
+/* The first one counts. */
+static void
+set_error(struct h2 *h, const char *why)
 {
 	if (h->error[0] == '\0')
 		snprintf(h->error, sizeof(h->error), "%s", why);
@@ -83,7 +84,7 @@ on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name, size
 	st->head_bytes += nlen + vlen + 32; /* RFC 9113 6.5.2 */
 	if (st->head_bytes > H2_HEADER_LIST_MAX) {
 		h->limit = 1;
-		h2_set_error(h, "the server sends too large HTTP/2 headers");
+		set_error(h, "the server sends too large HTTP/2 headers");
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	}
 	if (st->final || memchr(value, '\0', vlen) != NULL)
@@ -108,7 +109,7 @@ head_done(struct h2 *h, struct h2_stream *st)
 		return; /* trailers */
 	if (st->status < 200) {
 		if ((why = h2guard_count(&h->guard, h->now)) != NULL)
-			h2_set_error(h, why);
+			set_error(h, why);
 		return;
 	}
 	st->final = 1;
@@ -133,7 +134,7 @@ on_frame_recv(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 	if (f->hd.type == NGHTTP2_DATA && f->hd.length > 0 && f->hd.length <= f->data.padlen)
 		why = h2guard_count(&h->guard, h->now);
 	if (why != NULL)
-		h2_set_error(h, why);
+		set_error(h, why);
 	if (st != NULL && (f->hd.type == NGHTTP2_HEADERS || f->hd.type == NGHTTP2_DATA)) {
 		if (f->hd.flags & NGHTTP2_FLAG_END_STREAM)
 			st->ended = 1;
@@ -162,7 +163,7 @@ on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *p, size_t
 		h2_stream_finish(st, REQ_TOO_LARGE, "the answer is too large");
 	} else if (st->paused || buf_len(&st->held) > 0) {
 		if (buf_put(&st->held, p, n) == -1)
-			h2_set_error(h, "the server ignores the flow control window");
+			set_error(h, "the server ignores the flow control window");
 	} else
 		h2_stream_give(st, p, n);
 	return h->freed || h->error[0] != '\0' ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
@@ -233,7 +234,7 @@ on_frame_sent(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 	text_sanitize((const char *)f->goaway.opaque_data, f->goaway.opaque_data_len, text, sizeof(text));
 	snprintf(why, sizeof(why), "HTTP/2 error: %s%s%s", nghttp2_http2_strerror(f->goaway.error_code),
 	    text[0] ? ": " : "", text);
-	h2_set_error(h, why);
+	set_error(h, why);
 	return 0;
 }
 
@@ -344,12 +345,12 @@ h2_recv(struct h2 *h, const uint8_t *p, size_t n, uint64_t now_ms)
 	h->now = now_ms;
 	while (!h->freed && !h->broken && (more = h2guard_next(&h->guard, &p, &n, &part, &len, now_ms, &why)) == 1) {
 		if ((rc = nghttp2_session_mem_recv(h->ng, part, len)) < 0 && !h->freed) {
-			h2_set_error(h, nghttp2_strerror((int)rc));
+			set_error(h, nghttp2_strerror((int)rc));
 			h->broken = 1;
 		}
 	}
 	if (more == -1) {
-		h2_set_error(h, why);
+		set_error(h, why);
 		nghttp2_session_terminate_session(h->ng, NGHTTP2_ENHANCE_YOUR_CALM);
 	}
 	if (!h->freed && !h->broken && !nghttp2_session_want_read(h->ng))

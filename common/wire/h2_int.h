@@ -53,7 +53,6 @@ struct h2 {
 	char		 error[200];
 };
 
-void	 h2_set_error(struct h2 *h, const char *why);	/* the first one counts */
 void	 h2_enter(struct h2 *h);			/* h2_free() waits for the last h2_leave() */
 void	 h2_leave(struct h2 *h);
 

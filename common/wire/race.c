@@ -30,7 +30,6 @@ struct race {
 	uint32_t nplan;
 	struct event *deadline, *result;
 	unsigned deadline_ms;
-	struct conn *winner;
 	int suspect;
 	char why[RACE_WHY_MAX];
 };

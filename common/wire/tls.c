@@ -198,12 +198,13 @@ trust_load(int fd, char *err, size_t errsize)
 	char *pem = read_all(fd, &len, err, errsize);
 
 	close(fd);
-	if (t != NULL)
-		t->refs = 1;
-	if (t == NULL || (pem == NULL && len > 0))
-		snprintf(err, errsize, "out of memory");
-	if (t == NULL || pem == NULL)
+	if (pem == NULL)
 		goto fail;
+	if (t == NULL) {
+		snprintf(err, errsize, "out of memory");
+		goto fail;
+	}
+	t->refs = 1;
 	if ((t->ctx = new_context()) == NULL) {
 		snprintf(err, errsize, "OpenSSL: no context");
 		goto fail;
