@@ -2,6 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,6 +36,14 @@ check_file(int fd, const char *file, char *err, size_t errsize)
 	return 0;
 }
 
+static volatile sig_atomic_t caught; /* while the terminal is without echo */
+
+static void
+on_signal(int sig)
+{
+	caught = sig;
+}
+
 /* The whole of fd, at most size bytes; -1 with errno. */
 static ssize_t
 read_all(int fd, char *p, size_t size, int one_line)
@@ -43,7 +52,7 @@ read_all(int fd, char *p, size_t size, int one_line)
 	ssize_t r;
 
 	while (n < size) {
-		if ((r = read(fd, p + n, size - n)) == -1 && errno == EINTR)
+		if ((r = read(fd, p + n, size - n)) == -1 && errno == EINTR && !caught)
 			continue;
 		if (r == -1)
 			return -1;
@@ -57,7 +66,7 @@ read_all(int fd, char *p, size_t size, int one_line)
 }
 
 static ssize_t
-read_terminal(char *p, size_t size)
+read_line_quietly(char *p, size_t size)
 {
 	struct termios was, quiet;
 	ssize_t n;
@@ -71,6 +80,31 @@ read_terminal(char *p, size_t size)
 	n = read_all(STDIN_FILENO, p, size, 1);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
 	fputc('\n', stderr);
+	return n;
+}
+
+/* Whoever interrupts or stops us at the prompt gets a terminal that echoes; when we go on we ask again. */
+static ssize_t
+read_terminal(char *p, size_t size)
+{
+	static const int sigs[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP };
+	enum { NSIGS = sizeof(sigs) / sizeof(sigs[0]) };
+	struct sigaction sa = { .sa_handler = on_signal }, was[NSIGS]; /* no SA_RESTART: read() has to end */
+	ssize_t n;
+	int i, sig;
+
+	sigemptyset(&sa.sa_mask);
+	do {
+		caught = 0;
+		for (i = 0; i < NSIGS; i++)
+			if (sigaction(sigs[i], NULL, &was[i]) == 0 && was[i].sa_handler != SIG_IGN)
+				sigaction(sigs[i], &sa, NULL);
+		n = read_line_quietly(p, size);
+		for (i = 0; i < NSIGS; i++)
+			sigaction(sigs[i], &was[i], NULL);
+		if ((sig = caught) != 0)
+			raise(sig); /* all but SIGTSTP end here */
+	} while (sig != 0);
 	return n;
 }
 

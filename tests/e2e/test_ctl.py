@@ -5,8 +5,10 @@ import contextlib
 import json
 import os
 import pty
+import signal
 import socket
 import subprocess
+import termios
 import threading
 import time
 
@@ -124,6 +126,38 @@ def test_on_a_terminal(server, make_daemon):
     events = [json.loads(p.stdout.readline()) for _ in range(2)]
     p.terminate()
     assert events[1]["netmap"]["Domain"] == odd
+
+
+def test_auth_key_prompt(server, make_daemon):
+    """The key is not shown, and a terminal that echoes is left behind by whatever ends or stops the question."""
+    d = make_daemon(server)
+    master, slave = os.openpty()
+
+    def echoes():
+        return bool(termios.tcgetattr(slave)[3] & termios.ECHO)
+
+    def ask():
+        p = subprocess.Popen([os.path.join(BIN, "tailnetctl"), "-s", d.socket, "login", "--auth-key-file", "-", "--no-wait"],
+                             stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert p.stderr.read(10) == b"Auth key: "
+        until(lambda: not echoes())
+        return p
+
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        p = ask()
+        p.send_signal(sig)
+        assert end(p) == (-sig, b"", b"\n") and echoes()
+    p = ask()
+    p.send_signal(signal.SIGTSTP)
+    until(echoes)
+    p.send_signal(signal.SIGCONT)
+    assert p.stderr.read(11) == b"\nAuth key: "
+    until(lambda: not echoes())
+    os.write(master, GOOD.encode() + b"\n")
+    assert end(p) == (0, b"", b"\n") and echoes()
+    d.wait_sync()
+    os.close(master)
+    os.close(slave)
 
 
 def test_no_answer(tmp_path):
