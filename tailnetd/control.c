@@ -19,6 +19,7 @@
 #include "exits.h"
 #include "log.h"
 #include "parent.h"
+#include "peerfd.h"
 #include "text.h"
 #include "watch.h"
 
@@ -46,16 +47,9 @@ struct control {
 
 /* --- one client --- */
 
-void
-cclient_close(struct cclient *cc)
-{
-	int fd = cclient_release(cc);
-
-	close(fd);
-}
-
-int
-cclient_release(struct cclient *cc)
+/* The descriptor is what is left of it. */
+static int
+forget(struct cclient *cc)
 {
 	struct control *c = cc->ctl;
 	int fd = cc->fd;
@@ -77,6 +71,21 @@ cclient_release(struct cclient *cc)
 	return fd;
 }
 
+void
+cclient_close(struct cclient *cc)
+{
+	peerfd_close(forget(cc));
+}
+
+int
+cclient_release(struct cclient *cc)
+{
+	int fd = forget(cc);
+
+	peerfd_hand_over(fd);
+	return fd;
+}
+
 static void
 set_deadline(struct cclient *cc, int seconds)
 {
@@ -95,7 +104,7 @@ part(struct cclient *cc)
 	char junk[4096];
 	ssize_t n = 1;
 
-	while (cc->excess <= LINGER_MAX && (n = recv(cc->fd, junk, sizeof(junk), MSG_DONTWAIT)) > 0)
+	while (cc->excess <= LINGER_MAX && (n = peerfd_recv(cc->fd, junk, sizeof(junk))) > 0)
 		cc->excess += (size_t)n;
 	if (cc->excess == 0 || cc->excess > LINGER_MAX || n == 0) {
 		cclient_close(cc);
@@ -279,7 +288,7 @@ readable(evutil_socket_t fd, short what, void *arg)
 	int rv;
 
 	(void)what;
-	n = recv(fd, text, sizeof(text), MSG_DONTWAIT);
+	n = peerfd_recv(fd, text, sizeof(text));
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (cc->phase == CC_WATCHING || cc->phase == CC_WAITING) {
@@ -353,9 +362,9 @@ send_away(int fd)
 	static const char busy[] = "{\"error\":{\"code\":\"busy\",\"message\":\"too many clients\"}}\n";
 	char text[4096];
 
-	(void)!recv(fd, text, sizeof(text), MSG_DONTWAIT);
+	(void)!peerfd_recv(fd, text, sizeof(text));
 	(void)!send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	close(fd);
+	peerfd_close(fd);
 }
 
 static void
@@ -370,7 +379,7 @@ cclient_new(struct control *c, int fd)
 		return;
 	}
 	if ((cc = calloc(1, sizeof(*cc))) == NULL) {
-		close(fd);
+		peerfd_close(fd);
 		return;
 	}
 	cc->uid = uid;

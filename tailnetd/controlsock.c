@@ -11,6 +11,7 @@
 
 #include "control.h"
 #include "parent.h"
+#include "peerfd.h"
 
 /* Where clients come to: the run directory and the socket in it (interface.md 1 and 2, security.md D13). */
 
@@ -100,6 +101,8 @@ bind_socket(const struct parent *p, const char *path, char *err, size_t errsize)
 	}
 	memcpy(sun.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd != -1)
+		peerfd_listener(fd);
 	old = umask(0177); /* never a moment in which others may connect */
 	rv = fd == -1 ? -1 : bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old);
