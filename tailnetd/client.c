@@ -172,7 +172,7 @@ client_pin(const struct client *c, enum pin_source *source)
 void
 client_start_login(struct client *c)
 {
-	struct client_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral };
+	struct client_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = c->expired };
 
 	if (c->logged_in || c->goal.kind != GOAL_NONE || !c->p.want_running || c->cfg.manual ||
 	    (c->expired && c->cfg.expiry_wait))

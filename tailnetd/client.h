@@ -136,7 +136,7 @@ struct client_goal {
 	enum client_goal_kind kind;
 	int		 interactive, ephemeral;
 	int		 with_key;		/* CE_LOGIN brought an auth key */
-	int		 by_expiry;		/* nobody asked: the key expired (EXP-04) */
+	int		 by_expiry;		/* nobody asked: the key expired (EXP-04), before the start or since */
 	int		 regen;			/* the server called the current key expired (REG-06) */
 	int		 candidate;		/* the key that registers is the candidate */
 	int		 attempts;		/* register requests so far */

@@ -426,6 +426,51 @@ a_clock_that_is_set_right(void **state)
 	free(s);
 }
 
+/* The clock is years ahead when the daemon starts: nobody has to visit a URL for a key that was good all the while. */
+/* rows: ERR-06 EXP-04 PERS-02 */
+static void
+a_start_with_a_clock_ahead(void **state)
+{
+	enum { BEFORE_THE_ANSWER, URL, REFUSED, CASES };
+	struct sim *s;
+	int k, key;
+
+	(void)state;
+	for (k = 0; k < CASES; k++) {
+		s = sim_synced();
+		sim_self(s, later, 0, 1);
+		key = s->disk.node;
+		s->wall.sec += 3650 * 86400;
+		sim_boot(s);
+		assert_true(s->c.expired && s->reg.u.reg.candidate);
+		if (k == URL)
+			sim_url(s, "https://c/a");
+		else if (k == REFUSED)
+			sim_reg(s, s->reg.id, IPC_REG_REFUSED, "", "no");
+		s->wall.sec -= 3650 * 86400;
+		sim_advance(s, 31000);
+		assert_false(s->c.expired);
+		assert_true(!s->reg.u.reg.candidate && s->reg.u.reg.op == IPC_REG_LOGIN && s->reg_keys.node == key);
+		assert_string_equal(s->c.goal.url, "");
+		sim_ok(s);
+		sim_live(s);
+		assert_int_equal(client_state(&s->c), CS_SYNCHRONIZED);
+		assert_int_equal(s->disk.node, key);
+		free(s);
+	}
+	/* What the user has asked for is not dropped for it. */
+	s = sim_synced();
+	sim_self(s, later, 0, 1);
+	s->wall.sec += 3650 * 86400;
+	sim_boot(s);
+	sim_login(s, 0);
+	sim_url(s, "https://c/a");
+	s->wall.sec -= 3650 * 86400;
+	sim_advance(s, 31000);
+	assert_string_equal(s->c.goal.url, "https://c/a");
+	free(s);
+}
+
 /* rows: ERR-06 EXP-06 */
 static void
 a_clock_that_the_server_has_corrected(void **state)
@@ -507,6 +552,7 @@ main(void)
 		cmocka_unit_test(expired_is_not_unapproved),
 		cmocka_unit_test(clock_jumps),
 		cmocka_unit_test(a_clock_that_is_set_right),
+		cmocka_unit_test(a_start_with_a_clock_ahead),
 		cmocka_unit_test(a_clock_that_the_server_has_corrected),
 		cmocka_unit_test(keys_that_are_born_expired),
 	};
