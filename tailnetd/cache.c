@@ -321,16 +321,16 @@ commit(struct cache *c, const struct ipc_cache_done *d)
 static void
 written(struct cache *c, const struct ipc_cache_done *d)
 {
-	uint64_t now = time_mono_ms();
+	uint64_t now = time_mono_ms(), size = cachefile_written(&c->file);
 
 	c->write_id = IPC_ID_NONE;
 	if (c->discard || d->result == IPC_CACHE_NOTHING) {
 		cachefile_abort(&c->file);
-		cacheplan_nothing(&c->plan, now);
+		cacheplan_nothing(&c->plan, now, size);
 	} else if (commit(c, d))
 		cacheplan_done(&c->plan, now, d->seq, d->size);
 	else
-		cacheplan_failed(&c->plan, now, d->size);
+		cacheplan_failed(&c->plan, now, size);
 	c->discard = 0;
 }
 

@@ -88,6 +88,14 @@ cachefile_create(struct cachefile *cf, char *err, size_t errsize)
 	return fd;
 }
 
+uint64_t
+cachefile_written(const struct cachefile *cf)
+{
+	struct stat st;
+
+	return cf->temp != -1 && fstat(cf->temp, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
 void
 cachefile_abort(struct cachefile *cf)
 {

@@ -29,6 +29,7 @@ int	 cachefile_open(const struct cachefile *cf, uint64_t *size, char *err, size_
 int	 cachefile_create(struct cachefile *cf, char *err, size_t errsize);
 /* mapd says that it has written size bytes: make it the cache.  0, or -1 with a reason: the old one stays. */
 int	 cachefile_commit(struct cachefile *cf, uint64_t size, char *err, size_t errsize);
+uint64_t cachefile_written(const struct cachefile *cf);	/* bytes of the new one as it is */
 void	 cachefile_abort(struct cachefile *cf);		/* the new one is not wanted */
 /* Neither old nor new, durably.  1 = there was one, 0 = there was none, -1 with a reason. */
 int	 cachefile_remove(struct cachefile *cf, char *err, size_t errsize);

@@ -80,10 +80,10 @@ cacheplan_failed(struct cacheplan *pl, uint64_t now, uint64_t size)
 }
 
 void
-cacheplan_nothing(struct cacheplan *pl, uint64_t now)
+cacheplan_nothing(struct cacheplan *pl, uint64_t now, uint64_t size)
 {
 	pl->saved = pl->seq;
-	over(pl, now + CACHEPLAN_NOTHING_MS);
+	over(pl, now + CACHEPLAN_NOTHING_MS + pl->interval_ms * (size / CACHEPLAN_UNIT));
 }
 
 void

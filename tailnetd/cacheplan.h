@@ -11,7 +11,7 @@
  */
 #define CACHEPLAN_INTERVAL_MS 60000
 #define CACHEPLAN_UNIT	      (1u << 20)	/* a file of n units waits n intervals */
-#define CACHEPLAN_NOTHING_MS  1000		/* pause when nothing was to be written after all */
+#define CACHEPLAN_NOTHING_MS  1000		/* pause when nothing was to be written after all, beside that for each unit that was */
 
 struct cacheplan {
 	uint64_t	 interval_ms;
@@ -30,10 +30,13 @@ int	 cacheplan_unsaved(const struct cacheplan *pl);
 /* Milliseconds until a write is to begin, 0 = now, -1 = none is. */
 int64_t	 cacheplan_wait(const struct cacheplan *pl, uint64_t now_ms);
 void	 cacheplan_begun(struct cacheplan *pl);
-/* It is over, and seq is in a file of size bytes; or it failed and is tried again after the same pause; or nothing was to be written. */
+/*
+ * It is over, and seq is in a file of size bytes; or it failed and is tried again after the same pause; or nothing was to be written.  size
+ * is what the disk has got of it, whatever mapd says.
+ */
 void	 cacheplan_done(struct cacheplan *pl, uint64_t now_ms, uint64_t seq, uint64_t size);
 void	 cacheplan_failed(struct cacheplan *pl, uint64_t now_ms, uint64_t size);
-void	 cacheplan_nothing(struct cacheplan *pl, uint64_t now_ms);
+void	 cacheplan_nothing(struct cacheplan *pl, uint64_t now_ms, uint64_t size);
 /* mapd and its netmap are gone: nothing to be written until the next change. */
 void	 cacheplan_lost(struct cacheplan *pl);
 

@@ -122,6 +122,12 @@ evil_write(uint32_t id)
 			must(write(passed, junk, sizeof(junk)) == sizeof(junk));
 		}
 		break;
+	case 48: /* as much as the file takes, and says each time that it was nothing, or had failed, and that there is more */
+		for (i = 0; i < 128; i++)
+			must(write(passed, junk, sizeof(junk)) == sizeof(junk));
+		cache_done(IPC_CACHE_WRITTEN, id, id % 2 ? IPC_CACHE_NOTHING : IPC_CACHE_FAILED, 0, 1);
+		deltas(IPC_SRC_LIVE);
+		break;
 	default: /* no answer at all */ break;
 	}
 }

@@ -256,6 +256,23 @@ def test_a_cache_of_a_liar(evil, server, name):
         assert d.log().count("not used: not a netmap cache") == 1
 
 
+@pytest.mark.rows("PRIV-04")
+def test_a_cache_that_is_written_all_the_time(evil, server):
+    """The pause goes by what the disk got, not by what it is told."""
+    d = evil(48, netmap_cache="yes")
+    pid = d.child("mapd")
+
+    def written():
+        with open("/proc/%d/io" % pid) as f:
+            return int(dict(x.split(": ") for x in f.read().splitlines())["wchar"])
+    until(lambda: written() >= 8 << 20)
+    time.sleep(4)
+    assert written() < 12 << 20
+    sane(d, server)
+    assert cache_files(d) == [] and d.process("mapd")["restarts"] == 0
+    assert d.stop() == 0
+
+
 @pytest.mark.rows("PRIV-04", "EXP-05")
 @pytest.mark.parametrize("n", [50, 51])
 def test_lies_about_what_was_read(make_daemon, server, n):

@@ -104,17 +104,21 @@ failures_and_lies(void **state)
 	assert_int_equal(cacheplan_wait(&pl, 0), MINUTE);
 	assert_true(cacheplan_unsaved(&pl));
 	cacheplan_begun(&pl);
-	cacheplan_nothing(&pl, 0);
+	cacheplan_nothing(&pl, 0, 0);
 	assert_int_equal(cacheplan_wait(&pl, 0), -1);
 	cacheplan_changed(&pl, 6);
 	assert_int_equal(cacheplan_wait(&pl, 0), CACHEPLAN_NOTHING_MS);
 	cacheplan_begun(&pl);
-	cacheplan_done(&pl, 0, UINT64_MAX, 1); /* a Seq from the future */
+	cacheplan_nothing(&pl, 0, 64u << 20); /* nothing, but the disk is full of it */
 	cacheplan_changed(&pl, 7);
+	assert_int_equal(cacheplan_wait(&pl, 0), CACHEPLAN_NOTHING_MS + 64 * MINUTE);
+	cacheplan_begun(&pl);
+	cacheplan_done(&pl, 0, UINT64_MAX, 1); /* a Seq from the future */
+	cacheplan_changed(&pl, 8);
 	assert_true(cacheplan_unsaved(&pl));
 	cacheplan_lost(&pl);
 	assert_int_equal(cacheplan_wait(&pl, 1000000), -1);
-	cacheplan_changed(&pl, 8);
+	cacheplan_changed(&pl, 9);
 	assert_int_equal(cacheplan_wait(&pl, 1000000), 0);
 }
 
