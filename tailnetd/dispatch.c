@@ -18,7 +18,8 @@
 /*
  * What children say and what they are told.  ipc.c has checked type, size, state and generation; here is what only we can know:
  * whether an id is one of ours, whether texts are clean, whether it is allowed now and not too often (security.md D7).
- * Handshakes: not the 1/s and 5 of D1, of which a logout behind some quick commands fails (SHUT-02, STAT-03; docs/sandbox.md).
+ * Handshakes: not the 1/s and 5 of D1 (docs/sandbox.md).  What comes too early waits for its turn and is no error: a refusal would be
+ * shown as one, and it is people's quick commands that cause it (PAU-01, STAT-03, OUT-01).
  */
 #define DIAL_RATE  4
 #define DIAL_BURST 16
@@ -26,6 +27,8 @@
 #define HS_RATE    2
 #define HS_BURST   10
 #define HS_MAX_MS  30000
+
+static void take_turns(struct child *c);
 
 /* --- dialling (D3) --- */
 
@@ -67,6 +70,35 @@ dialling_allowed(const struct child *c)
 	return c->role == IPC_AUTHD ? c->owed > 0 : c->p->client.map == MAP_PREPARED || c->p->client.map == MAP_STREAM;
 }
 
+static void
+forget_dial(struct child *c, struct child_dial *x)
+{
+	TAILQ_REMOVE(&c->dials, x, entry);
+	c->ndials--;
+	if (x->dial != NULL)
+		dial_cancel(x->dial);
+	free(x);
+}
+
+static void
+begin_dial(struct child *c, struct child_dial *x)
+{
+	const char *why = NULL;
+	uint32_t id = x->id;
+	int err = EPERM;
+
+	if (!dialling_allowed(c)) {
+		why = "not now: there is nothing to do on the network";
+	} else if ((x->dial = dial_start(c->p->dialler, x->kind, x->candidate, dial_is_done, x)) == NULL) {
+		err = errno;
+		why = err == EINVAL ? "there is no such port or candidate" : strerror(err);
+	}
+	if (why == NULL)
+		return;
+	forget_dial(c, x);
+	answer_dial(c, id, -1, err, why);
+}
+
 static int
 on_dial(void *arg, const struct ipc_msg *m)
 {
@@ -79,12 +111,8 @@ on_dial(void *arg, const struct ipc_msg *m)
 	TAILQ_FOREACH(x, &c->dials, entry)
 		if (x->id == m->id)
 			return -1;
-	if (!dialling_allowed(c)) {
-		answer_dial(c, m->id, -1, EPERM, "not now: there is nothing to do on the network");
-		return 0;
-	}
-	if (c->ndials >= MAX_DIALS || !bucket_take(&c->dial_rate, time_mono_ms())) {
-		answer_dial(c, m->id, -1, EAGAIN, "too many connection attempts: wait");
+	if (c->ndials >= MAX_DIALS) {
+		answer_dial(c, m->id, -1, EAGAIN, "too many connection attempts at once");
 		return 0;
 	}
 	if ((x = calloc(1, sizeof(*x))) == NULL) {
@@ -93,28 +121,21 @@ on_dial(void *arg, const struct ipc_msg *m)
 	}
 	x->c = c;
 	x->id = m->id;
-	x->dial = dial_start(c->p->dialler, (enum ipc_dial_kind)d->kind, d->candidate, dial_is_done, x);
-	if (x->dial == NULL) {
-		answer_dial(c, m->id, -1, errno,
-		    errno == EINVAL ? "there is no such port or candidate" : strerror(errno));
-		free(x);
-		return 0;
-	}
+	x->kind = (enum ipc_dial_kind)d->kind;
+	x->candidate = d->candidate;
 	TAILQ_INSERT_TAIL(&c->dials, x, entry);
 	c->ndials++;
+	take_turns(c);
 	return 0;
 }
 
-static void
-forget_dial(struct child *c, struct child_dial *x)
-{
-	TAILQ_REMOVE(&c->dials, x, entry);
-	c->ndials--;
-	dial_cancel(x->dial);
-	free(x);
-}
-
 /* --- Noise handshakes (D1) --- */
+
+static int
+hs_used(const struct handshake *h)
+{
+	return h->noise != NULL || h->waits != 0;
+}
 
 static struct handshake *
 find_handshake(struct child *c, uint32_t id)
@@ -122,7 +143,7 @@ find_handshake(struct child *c, uint32_t id)
 	size_t i;
 
 	for (i = 0; i < CHILD_HANDSHAKES; i++)
-		if (c->hs[i].noise != NULL && c->hs[i].id == id)
+		if (hs_used(&c->hs[i]) && c->hs[i].id == id)
 			return &c->hs[i];
 	return NULL;
 }
@@ -130,7 +151,8 @@ find_handshake(struct child *c, uint32_t id)
 static void
 end_handshake(struct handshake *h)
 {
-	noise_abort(h->noise);
+	if (h->noise != NULL)
+		noise_abort(h->noise);
 	memset(h, 0, sizeof(*h));
 }
 
@@ -144,7 +166,7 @@ free_handshake(struct child *c, uint64_t now)
 		if (c->hs[i].noise != NULL && now - c->hs[i].since > HS_MAX_MS)
 			end_handshake(&c->hs[i]);
 	for (i = 0; i < CHILD_HANDSHAKES; i++)
-		if (c->hs[i].noise == NULL)
+		if (!hs_used(&c->hs[i]))
 			return &c->hs[i];
 	return NULL;
 }
@@ -157,31 +179,45 @@ refuse_handshake(struct child *c, uint32_t id, enum ipc_hs_reason why)
 	ipc_send(c->ipc, IPC_HS_FAIL, id, &m, sizeof(m), -1);
 }
 
-static int
-on_hs_begin(void *arg, const struct ipc_msg *m)
+static void
+begin_handshake(struct child *c, struct handshake *h)
 {
-	struct child *c = arg;
 	struct parent *p = c->p;
 	const struct pubkey *server =
 	    c == &p->sup->doctor ? doctor_server_key(p->doctor) : client_pin(&p->client, NULL);
+	enum ipc_hs_reason why = IPC_HS_BUSY;
 	struct ipc_hs_init init;
-	struct handshake *h;
+	uint32_t id = h->id;
+
+	h->waits = 0;
+	if (key_is_zero(server))
+		why = IPC_HS_NO_SERVER_KEY;
+	else if (dialling_allowed(c))
+		h->noise = noise_begin(p->keys, server, p->cfg.capver, init.msg);
+	if (h->noise == NULL) {
+		end_handshake(h);
+		refuse_handshake(c, id, why);
+		return;
+	}
+	h->since = time_mono_ms();
+	ipc_send(c->ipc, IPC_HS_INIT, id, &init, sizeof(init), -1);
+}
+
+static int
+on_hs_begin(void *arg, const struct ipc_msg *m)
+{
 	uint64_t now = time_mono_ms();
+	struct child *c = arg;
+	struct handshake *h;
 
 	if (m->id == IPC_ID_NONE || find_handshake(c, m->id) != NULL)
 		return -1;
-	if (key_is_zero(server)) {
-		refuse_handshake(c, m->id, IPC_HS_NO_SERVER_KEY);
-		return 0;
-	}
-	if (!dialling_allowed(c) || !bucket_take(&c->hs_rate, now) || (h = free_handshake(c, now)) == NULL ||
-	    (h->noise = noise_begin(p->keys, server, p->cfg.capver, init.msg)) == NULL) {
+	if ((h = free_handshake(c, now)) == NULL) {
 		refuse_handshake(c, m->id, IPC_HS_BUSY);
 		return 0;
 	}
-	h->id = m->id;
-	h->since = now;
-	ipc_send(c->ipc, IPC_HS_INIT, m->id, &init, sizeof(init), -1);
+	*h = (struct handshake){ .id = m->id, .waits = ++c->hs_waited, .since = now };
+	take_turns(c);
 	return 0;
 }
 
@@ -194,7 +230,7 @@ on_hs_finish(void *arg, const struct ipc_msg *m)
 	struct handshake *h = find_handshake(c, m->id);
 	int rv;
 
-	if (h == NULL) {
+	if (h == NULL || h->noise == NULL) {
 		refuse_handshake(c, m->id, IPC_HS_UNKNOWN_ID); /* timed out, or never begun */
 		return 0;
 	}
@@ -206,6 +242,62 @@ on_hs_finish(void *arg, const struct ipc_msg *m)
 		ipc_send(c->ipc, IPC_HS_KEYS, m->id, &keys, sizeof(keys), -1);
 	sodium_memzero(&keys, sizeof(keys));
 	return 0;
+}
+
+/* --- both, and how often --- */
+
+static struct child_dial *
+waiting_dial(const struct child *c)
+{
+	struct child_dial *x;
+
+	TAILQ_FOREACH(x, &c->dials, entry)
+		if (x->dial == NULL)
+			return x;
+	return NULL;
+}
+
+static struct handshake *
+waiting_handshake(struct child *c)
+{
+	struct handshake *h = NULL;
+	size_t i;
+
+	for (i = 0; i < CHILD_HANDSHAKES; i++)
+		if (c->hs[i].waits != 0 && (h == NULL || c->hs[i].waits < h->waits))
+			h = &c->hs[i];
+	return h;
+}
+
+/* Whoever waits and may now; the timer for the next. */
+static void
+take_turns(struct child *c)
+{
+	uint64_t now = time_mono_ms(), ms = UINT64_MAX, hs_ms;
+	struct child_dial *x;
+	struct handshake *h;
+	struct timeval tv;
+
+	while ((x = waiting_dial(c)) != NULL && bucket_take(&c->dial_rate, now))
+		begin_dial(c, x);
+	while ((h = waiting_handshake(c)) != NULL && bucket_take(&c->hs_rate, now))
+		begin_handshake(c, h);
+	if (x != NULL)
+		ms = bucket_wait_ms(&c->dial_rate);
+	if (h != NULL && (hs_ms = bucket_wait_ms(&c->hs_rate)) < ms)
+		ms = hs_ms;
+	if (ms == UINT64_MAX)
+		return;
+	tv = (struct timeval){ (time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000 };
+	evtimer_add(c->turn, &tv);
+}
+
+void
+dispatch_turn(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	take_turns(arg);
 }
 
 static int
@@ -234,8 +326,9 @@ dispatch_forget(struct child *c)
 	while ((x = TAILQ_FIRST(&c->dials)) != NULL)
 		forget_dial(c, x);
 	for (i = 0; i < CHILD_HANDSHAKES; i++)
-		if (c->hs[i].noise != NULL)
+		if (hs_used(&c->hs[i]))
 			end_handshake(&c->hs[i]);
+	evtimer_del(c->turn);
 }
 
 /* --- READY, LOG, CA, PONG --- */

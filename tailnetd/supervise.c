@@ -411,7 +411,8 @@ child_init(struct child *c, struct parent *p, const struct child_kind *kind)
 	c->retry = evtimer_new(p->base, retry_due, c);
 	c->deadline = evtimer_new(p->base, deadline_over, c);
 	c->linger = evtimer_new(p->base, linger_over, c);
-	return c->retry != NULL && c->deadline != NULL && c->linger != NULL ? 0 : -1;
+	c->turn = evtimer_new(p->base, dispatch_turn, c);
+	return c->retry != NULL && c->deadline != NULL && c->linger != NULL && c->turn != NULL ? 0 : -1;
 }
 
 struct supervisor *
@@ -442,6 +443,7 @@ child_free(struct child *c)
 	event_free(c->retry);
 	event_free(c->deadline);
 	event_free(c->linger);
+	event_free(c->turn);
 }
 
 void

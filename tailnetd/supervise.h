@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include <event2/util.h>
+
 #include "bucket.h"
 #include "client.h"
 #include "ipc.h"
@@ -26,8 +28,19 @@ struct event;
 
 enum child_phase { CHILD_NONE, CHILD_STARTING, CHILD_READY, CHILD_STOPPING };
 
-struct handshake { uint32_t id; struct noise *noise; uint64_t since; };
-struct child_dial { TAILQ_ENTRY(child_dial) entry; struct child *c; struct dial *dial; uint32_t id; };
+struct handshake {
+	uint32_t	 id;
+	unsigned	 waits;		/* not begun: its number in the line; 0 = begun */
+	struct noise	*noise;
+	uint64_t	 since;
+};
+struct child_dial {
+	TAILQ_ENTRY(child_dial) entry;
+	struct child	*c;
+	struct dial	*dial;		/* NULL: not begun, its turn will come */
+	uint32_t	 id, candidate;
+	enum ipc_dial_kind kind;
+};
 
 struct child;
 struct child_kind {			/* what tells one child from another */
@@ -56,10 +69,11 @@ struct child {
 	int		 overdue;	/* killed by us because it did not start, or end, in time */
 	unsigned	 fails;		/* in a row, for the pause */
 	uint64_t	 not_before;
-	struct event	*retry, *deadline, *linger;
+	struct event	*retry, *deadline, *linger, *turn;	/* turn: of a dial or handshake that waits */
 	struct bucket	 dial_rate, hs_rate, log_rate, plan_rate, url_rate;
 	unsigned	 log_dropped;
 	struct handshake hs[CHILD_HANDSHAKES];
+	unsigned	 hs_waited;	/* numbers given out */
 	TAILQ_HEAD(, child_dial) dials;
 	unsigned	 ndials;
 	unsigned	 owed;		/* authd: results still to come */
@@ -94,6 +108,7 @@ int	 supervise_answered(const struct supervisor *s);	/* every running child answ
 /* dispatch.c: the request tables, what children say and what they are told */
 extern const struct ipc_handlers authd_handlers, mapd_handlers, doctor_handlers;
 void	 dispatch_ready_work(struct child *c);		/* READY: send what waited */
+void	 dispatch_turn(evutil_socket_t fd, short what, void *arg);	/* child.turn */
 void	 dispatch_forget(struct child *c);		/* the process is gone: dials, handshakes */
 int	 dispatch_send_ca(struct child *c);
 

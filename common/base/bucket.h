@@ -28,4 +28,11 @@ bucket_take(struct bucket *b, uint64_t now_ms)
 	return 1;
 }
 
+/* Milliseconds from the last bucket_take() until a token is there; 0 = one is. */
+static inline uint64_t
+bucket_wait_ms(const struct bucket *b)
+{
+	return b->milli >= 1000 || b->rate == 0 ? 0 : (1000 - b->milli + b->rate - 1) / b->rate;
+}
+
 #endif

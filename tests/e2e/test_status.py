@@ -142,6 +142,27 @@ def test_cancels_are_no_errors(server, daemon):
     assert errs == []
 
 
+@pytest.mark.rows("STAT-03", "PAU-01", "PAU-03", "OUT-01")
+def test_quick_commands_are_no_errors(server, make_daemon):
+    """More connections than the parent lets a child begin at once: the next one waits a little and nobody hears of it."""
+    d = make_daemon(server, auth_key=GOOD)
+    d.wait_sync()
+    w = d.watch()
+    for _ in range(25):
+        d.ctl("pause")
+        d.ctl("unpause")
+    d.wait_sync()
+    for _ in range(12):
+        d.ctl("reconnect")
+        d.wait_sync()
+    for _ in range(8):
+        d.ctl("logout")
+        d.ctl("login auth-key=" + GOOD)
+        d.wait_sync()
+    errs = {e["status"]["err"] for e in w.all("status") if e["status"]["err"]}
+    assert not errs, errs
+
+
 @pytest.mark.rows("STAT-03")
 def test_idle_is_silent(server, daemon):
     server.log.wait("lite")

@@ -278,6 +278,82 @@ reload_while_a_child_starts(void **state)
 	}
 }
 
+static void
+empty(struct bucket *b)
+{
+	b->milli = 0;
+	b->at_ms = time_mono_ms();
+}
+
+/* Says it as say() does; how many answers of that type mapd hears, waiting for one up to ms; last: the id of the last one. */
+static unsigned
+heard(struct rig *r, unsigned type, uint32_t id, const void *p, size_t n, unsigned answer, int ms, uint32_t *last)
+{
+	struct hdr h = { (uint16_t)type, 0, (uint32_t)n, id, child_of(r, 1)->generation };
+	uint8_t msg[sizeof(h) + 64], in[65536];
+	unsigned count = 0;
+	size_t have = 0, at = 0;
+	ssize_t got;
+
+	memcpy(msg, &h, sizeof(h));
+	memcpy(msg + sizeof(h), p, n);
+	assert_int_equal(send(r->raw[1], msg, sizeof(h) + n, MSG_NOSIGNAL), sizeof(h) + n);
+	for (;;) {
+		ps_run(r->s);
+		while ((got = recv(r->raw[1], in + have, sizeof(in) - have, MSG_DONTWAIT)) > 0)
+			have += (size_t)got;
+		for (; have - at >= sizeof(h); at += sizeof(h) + h.len) {
+			memcpy(&h, in + at, sizeof(h));
+			if (h.type == answer && (count++, last != NULL))
+				*last = h.id;
+		}
+		if (count > 0 || ms-- <= 0)
+			return count;
+		usleep(1000);
+	}
+}
+
+/* PAU-01, STAT-03, PRIV-04: what a child asks for too early is not refused, which a user would see as an error: it waits for its turn. */
+static void
+too_early(void **state)
+{
+	const struct ipc_dial d = { IPC_DIAL_CLEAR, 0 };
+	const struct ipc_empty e = { 0 };
+	const struct ipc_hs_finish f = { { 0 } };
+	struct rig *r = *state;
+	struct child *m = child_of(r, 1);
+	uint32_t id, last = 0;
+
+	r->s->p.client.map = MAP_STREAM;
+	empty(&m->hs_rate);
+	assert_int_equal(heard(r, IPC_HS_BEGIN, 1, &e, sizeof(e), IPC_HS_INIT, 0, NULL), 0);
+	assert_int_equal(heard(r, IPC_HS_BEGIN, 2, &e, sizeof(e), IPC_HS_FAIL, 0, NULL), 0);
+	say(r, 1, IPC_DIAL_CANCEL, 1, &e, sizeof(e)); /* has taken no turn */
+	assert_int_equal(heard(r, IPC_HS_BEGIN, 3, &e, sizeof(e), IPC_HS_INIT, 5000, &last), 1);
+	assert_int_equal(last, 2);
+	for (id = 4; id <= 5; id++)
+		assert_int_equal(heard(r, IPC_HS_BEGIN, id, &e, sizeof(e), IPC_HS_FAIL, 0, NULL), 0);
+	assert_int_equal(heard(r, IPC_HS_BEGIN, 6, &e, sizeof(e), IPC_HS_FAIL, 0, &last), 1); /* no fifth place */
+	assert_int_equal(last, 6);
+	assert_int_equal(heard(r, IPC_HS_FINISH, 5, &f, sizeof(f), IPC_HS_FAIL, 0, &last), 1); /* not begun */
+	assert_int_equal(last, 5);
+
+	empty(&m->dial_rate);
+	for (id = 101; id <= 116; id++)
+		assert_int_equal(heard(r, IPC_DIAL, id, &d, sizeof(d), IPC_DIALLED, 0, NULL), 0);
+	assert_int_equal(heard(r, IPC_DIAL, 117, &d, sizeof(d), IPC_DIALLED, 0, &last), 1); /* no 17th */
+	assert_int_equal(last, 117);
+	say(r, 1, IPC_DIAL_CANCEL, 101, &e, sizeof(e));
+	assert_int_equal(heard(r, IPC_DIAL, 118, &d, sizeof(d), IPC_DIALLED, 5000, &last), 1);
+	assert_int_equal(last, 102);
+	assert_int_equal(m->violated, 0);
+	/* and whoever is gone stands in no line */
+	shutdown(r->raw[1], SHUT_RDWR);
+	ps_run(r->s);
+	assert_int_equal(m->ndials, 0);
+	assert_int_equal(evtimer_pending(m->turn, NULL), 0);
+}
+
 int
 main(void)
 {
@@ -289,6 +365,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(many_urls, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(metrics_and_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_early, setup, teardown),
 		cmocka_unit_test_setup_teardown(reload_while_a_child_starts, setup, teardown),
 	};
 
