@@ -415,7 +415,7 @@ const struct keyword config_keywords[] = {
 	{ "on-expiry", "login or wait", parse_words, print_words, AT(expiry_wait), w_expiry, 0, 0, 0, 0 },
 	{ "start-paused", YESNO(start_paused), 0, 0 },
 	{ "ephemeral", YESNO(ephemeral), 0, 0 },
-	{ "hostname", "letters, digits, - and .", parse_hostname, print_string, AT(hostname), NULL, 0, 0, 0, 0 },
+	{ "hostname", "letters, digits, -, _ and .", parse_hostname, print_string, AT(hostname), NULL, 0, 0, 0, 0 },
 	{ "advertise-routes", "one or more prefixes", parse_routes, print_routes, NONE, NULL, 0, 0, 1, 0 },
 	{ "advertise-tags", "one or more of tag:name", parse_tags, print_tags, NONE, NULL, 0, 0, 1, 0 },
 	{ "listen-port", "a number from 0 to 65535", parse_number, print_number, AT(listen_port), NULL, 0, 65535, 0,

@@ -262,9 +262,12 @@ on_usr1(evutil_socket_t sig, short what, void *arg)
 static void
 on_term(evutil_socket_t sig, short what, void *arg)
 {
-	(void)sig;
+	struct parent *p = arg;
+
 	(void)what;
-	parent_shutdown(arg, EXIT_OK);
+	if (!p->stopping)
+		log_info("shutdown by %s", sig == SIGINT ? "SIGINT" : "SIGTERM");
+	parent_shutdown(p, EXIT_OK);
 }
 
 struct tick_arg {
@@ -476,7 +479,8 @@ set_up(struct parent *p)
 		return EXIT_SANDBOX;
 	buf_init(&p->last_status, 1u << 20);
 	randombytes_buf(p->hash_key, sizeof(p->hash_key));
-	if ((p->status_later = evtimer_new(p->base, status_due, p)) == NULL || (p->sup = supervise_new(p)) == NULL ||
+	if ((p->status_later = evtimer_new(p->base, status_due, p)) == NULL ||
+	    (p->told.later = evtimer_new(p->base, tell_due, p)) == NULL || (p->sup = supervise_new(p)) == NULL ||
 	    (p->cache = cache_new(p)) == NULL ||
 	    (p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) == NULL) {
 		log_error("start");
@@ -510,6 +514,8 @@ tear_down(struct parent *p)
 			event_free(p->timers[t]);
 	if (p->status_later != NULL)
 		event_free(p->status_later);
+	if (p->told.later != NULL)
+		event_free(p->told.later);
 	own_stop(p);
 	watchers_free(p->watchers);
 	parent_wipe_auth_key(p);

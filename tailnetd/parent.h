@@ -93,6 +93,7 @@ struct parent {
 		struct bucket rate;
 		uint64_t err_ms;
 		char	 err[IPC_ERR_MAX + 1];
+		struct event *later;	/* for what had to wait */
 	} told;
 	struct control	*control;
 	struct watchers	*watchers;
@@ -124,6 +125,7 @@ int	 parent_auth_key(struct parent *p, enum client_authkey which, char *out, siz
 
 /* tell.c: what happened, for the log */
 void	 tell_log(struct parent *p);
+void	 tell_due(evutil_socket_t fd, short what, void *arg);	/* told.later */
 
 /* own.c: our own state as it is reported to the server */
 void	 own_refresh(struct parent *p);			/* collect again; push what changed */

@@ -2,17 +2,29 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <string.h>
 
+#include <event2/event.h>
+
 #include "log.h"
 #include "parent.h"
 
 /*
  * What an operator finds in the log afterwards: each change of the state, and what went wrong (interface.md 9).  A server can have
- * both as often as it likes, so there is a rate; what was left out is made up for by the next change that is told.
+ * both as often as it likes, so there is a rate; what was left out is made up for when the rate allows it: the last line about the
+ * state is the state.
  */
 #define RATE    1
 #define BURST   10
 #define ERR_MS  10000         /* between two errors */
 #define SAME_MS (10u * 60000) /* until the same one is told again */
+
+static void
+later(struct parent *p, uint64_t ms)
+{
+	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000 };
+
+	if (p->told.later != NULL && !evtimer_pending(p->told.later, NULL))
+		evtimer_add(p->told.later, &tv);
+}
 
 static void
 tell_state(struct parent *p)
@@ -24,10 +36,14 @@ tell_state(struct parent *p)
 		return;
 	if (p->told.rate.rate == 0)
 		bucket_init(&p->told.rate, RATE, BURST, now);
-	if (!bucket_take(&p->told.rate, now))
+	if (!bucket_take(&p->told.rate, now)) {
+		later(p, bucket_wait_ms(&p->told.rate));
 		return;
+	}
 	log_info("%s -> %s%s", client_state_name(p->told.state), client_state_name(state),
-	    p->client.paused ? ", paused" : "");
+	    p->client.paused     ? ", paused"
+		: p->told.paused ? ", unpaused"
+				 : "");
 	p->told.state = state;
 	p->told.paused = p->client.paused;
 }
@@ -37,15 +53,27 @@ tell_error(struct parent *p)
 {
 	const char *err;
 	int source = client_error(&p->client, &err);
-	uint64_t now = time_mono_ms(), since = now - p->told.err_ms;
+	uint64_t now = time_mono_ms(), since = now - p->told.err_ms, pause;
 
 	if (source == -1 || source == SRC_STATE) /* a save that fails is told where it fails */
 		return;
-	if (p->told.err_ms != 0 && since < (strcmp(err, p->told.err) == 0 ? SAME_MS : ERR_MS))
+	pause = strcmp(err, p->told.err) == 0 ? SAME_MS : ERR_MS;
+	if (p->told.err_ms != 0 && since < pause) {
+		if (pause == ERR_MS)
+			later(p, pause - since);
 		return;
+	}
 	log_warnx("%s: %s", client_src_name((enum client_src)source), err);
 	strlcpy(p->told.err, err, sizeof(p->told.err));
 	p->told.err_ms = now;
+}
+
+void
+tell_due(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	tell_log(arg);
 }
 
 void

@@ -83,6 +83,28 @@ def test_the_log(server, make_daemon):
     assert 1 <= len([x for x in new if x[0] == "warn"]) <= 2, "the same trouble once"
 
 
+@pytest.mark.rows("STAT-03")
+def test_the_log_after_a_burst(server, make_daemon):
+    """Not more than one line a second, but the last line about the state is the state, and the last trouble is told."""
+    d = make_daemon(server, auth_key=GOOD, log_level="info")
+    d.wait_sync()
+    for _ in range(15):
+        d.ctl("pause")
+        d.ctl("unpause")
+    d.wait_sync()
+    until(lambda: "-> state:synchronized" in d.log(1), what="the last state is in the log")
+    assert "state:authenticated -> state:authenticated, unpaused" in d.log()
+    server.on_register = lambda req: {"Error": "first trouble"}
+    d.ctl("login")
+    d.wait_err("first trouble")
+    server.on_register = lambda req: {"Error": "second trouble"} if not server.log.all("answer", since=mark) else HOLD
+    mark = server.log.mark()
+    d.wait_err("second trouble")
+    until(lambda: "second trouble" in d.log(), what="the last trouble is in the log")
+    d.stop()
+    assert d.log(1).endswith("info: shutdown by SIGTERM")
+
+
 @pytest.mark.rows("STAT-02")
 def test_lost_stream(server, daemon):
     w = daemon.watch()
