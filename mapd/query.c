@@ -401,11 +401,15 @@ answer_export(struct client *c, const struct ipc_query *m, const char *args)
 }
 
 static void
-answer_watch(struct client *c)
+answer_watch(struct client *c, const char *seq)
 {
 	struct early *e, *next;
 
-	watch_begin(c);
+	watch_begin(c, seq);
+	if (c->begun) {
+		(void)client_push(c);
+		return;
+	}
 	TAILQ_FOREACH_SAFE(e, &c->q->early, link, next) {
 		if (e->id != c->id)
 			continue;
@@ -442,7 +446,7 @@ answer(struct client *c, const struct ipc_query *m)
 		break;
 	case IPC_Q_PEERS: answer_peers(c, a); break;
 	case IPC_Q_PEER: answer_peer(c, a); break;
-	case IPC_Q_WATCH_NETMAP: answer_watch(c); return;
+	case IPC_Q_WATCH_NETMAP: answer_watch(c, a); return;
 	default: answer_export(c, m, a); break;
 	}
 	(void)client_push(c);

@@ -154,7 +154,7 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 	q.data_len = ipc_text_put(q.data, sizeof(q.data), arg, n);
 	if (++last_id == IPC_ID_NONE)
 		last_id++;
-	if (verb == IPC_Q_WATCH_NETMAP) { /* the present status comes first */
+	if (verb == IPC_Q_WATCH_NETMAP && n == 0) { /* the present status comes first */
 		buf_init(&body, 1u << 20);
 		status_event_body(p, 0, &body);
 		ipc_send_chunks(m->ipc, IPC_EVENT, last_id, (const char *)buf_ptr(&body), buf_len(&body));
@@ -208,6 +208,16 @@ run_hosts(struct cclient *cc, char **args, int n)
 	hand_over(cc, IPC_Q_HOSTS, "", 0);
 }
 
+void
+command_watch_netmap(struct cclient *cc)
+{
+	char seq[24] = "";
+
+	if (cc->seq > 0)
+		snprintf(seq, sizeof(seq), "%llu", (unsigned long long)cc->seq);
+	hand_over(cc, IPC_Q_WATCH_NETMAP, seq, 0);
+}
+
 static void
 run_watch(struct cclient *cc, char **args, int n)
 {
@@ -215,10 +225,11 @@ run_watch(struct cclient *cc, char **args, int n)
 		cclient_error(cc, "usage", "usage: watch [netmap]");
 		return;
 	}
-	if (n == 1) {
-		hand_over(cc, IPC_Q_WATCH_NETMAP, "", 0);
+	if (n == 1 && cc->p->sup->mapd.phase == CHILD_READY && cc->p->sup->mapd.ipc != NULL) {
+		command_watch_netmap(cc);
 		return;
 	}
+	cc->wants_netmap = n;
 	cc->phase = CC_WATCHING;
 	cclient_listen(cc);
 	watchers_add(cc->p->watchers, cc);

@@ -46,6 +46,7 @@ struct cclient {
 	/* watchers */
 	uint64_t	 seq;
 	unsigned	 dropped;	/* netmap and delta events since it lagged */
+	int		 wants_netmap;	/* `watch netmap` while there is no mapd: it goes there when there is one */
 };
 
 struct control *control_new(struct parent *p, char *err, size_t errsize);	/* bind, listen; NULL with a reason */
@@ -73,5 +74,6 @@ void	 command_run(struct cclient *cc, char *line, size_t n);	/* n bytes, no newl
 int	 command_is_set(const char *line, size_t n);		/* may grow to CONTROL_LINE_SET */
 void	 command_set(struct cclient *cc, char **args, int n);
 void	 command_metrics_now(struct cclient *cc);
+void	 command_watch_netmap(struct cclient *cc);	/* to mapd, which counts on from cc->seq; cc is gone */
 
 #endif

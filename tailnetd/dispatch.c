@@ -14,6 +14,7 @@
 #include "doctor.h"
 #include "log.h"
 #include "parent.h"
+#include "watch.h"
 
 /*
  * What children say and what they are told.  ipc.c has checked type, size, state and generation; here is what only we can know:
@@ -357,6 +358,8 @@ on_ready(void *arg, const struct ipc_msg *m)
 	if (c->role == IPC_MAPD)
 		cache_mapd_ready(c->p);
 	dispatch_ready_work(c);
+	if (c->role == IPC_MAPD)
+		watchers_to_mapd(c->p->watchers);
 	return 0;
 }
 

@@ -16,6 +16,7 @@ struct watchers {
 	struct parent *p;
 	struct cclient *list[CONTROL_CLIENTS + CONTROL_CLIENTS_ROOT];
 	unsigned n;
+	int emitting; /* mapd has not heard of this event yet: nobody goes there now, who would hear it twice */
 };
 
 struct watchers *
@@ -77,12 +78,37 @@ watchers_remove(struct watchers *w, struct cclient *cc)
 		}
 }
 
+/* mapd goes on where we stopped, so nothing may be left to say here. */
+static void
+to_mapd(struct watchers *w, struct cclient *cc)
+{
+	const struct child *m = &w->p->sup->mapd;
+
+	if (!cc->wants_netmap || w->emitting || buf_len(&cc->out) > 0 || m->phase != CHILD_READY || m->ipc == NULL)
+		return;
+	watchers_remove(w, cc);
+	command_watch_netmap(cc);
+}
+
+void
+watchers_to_mapd(struct watchers *w)
+{
+	unsigned i;
+
+	for (i = w->n; i > 0; i--) /* backwards: see emit() */
+		to_mapd(w, w->list[i - 1]);
+}
+
 /* A watcher that lagged has read everything: tell it what it missed, then the present netmap. */
 void
 watchers_drained(struct watchers *w, struct cclient *cc)
 {
 	struct buf body;
 
+	if (cc->wants_netmap) {
+		to_mapd(w, cc);
+		return;
+	}
 	if (cc->dropped == 0)
 		return;
 	buf_init(&body, 4096);
@@ -126,6 +152,8 @@ emit(struct watchers *w, const char *body, size_t n, int may_drop)
 	for (i = w->n; i > 0; i--) { /* backwards: a client that goes takes itself out */
 		struct cclient *cc = w->list[i - 1];
 
+		if (may_drop && cc->wants_netmap)
+			continue;
 		if (may_drop && lags(cc)) {
 			cc->dropped++;
 			continue;
@@ -155,9 +183,13 @@ watch_event(struct parent *p, const char *body, size_t n)
 {
 	struct child *m = &p->sup->mapd;
 
+	p->watchers->emitting = 1;
 	emit(p->watchers, body, n, 0);
-	if (m->phase == CHILD_READY && m->ipc != NULL)
+	p->watchers->emitting = 0;
+	if (m->phase == CHILD_READY && m->ipc != NULL) {
 		ipc_send_chunks(m->ipc, IPC_EVENT, IPC_ID_NONE, body, n);
+		watchers_to_mapd(p->watchers);
+	}
 }
 
 static void

@@ -22,6 +22,7 @@ void	 watchers_free(struct watchers *w);
 void	 watchers_add(struct watchers *w, struct cclient *cc);	/* the present status goes out first */
 void	 watchers_remove(struct watchers *w, struct cclient *cc);
 void	 watchers_drained(struct watchers *w, struct cclient *cc);	/* its queue is empty again */
+void	 watchers_to_mapd(struct watchers *w);		/* mapd is ready: those of `watch netmap` that began without one go there */
 
 /* Emit: to every plain watcher here, and, except for netmap events, to mapd for its `watch netmap` clients. */
 void	 watch_event(struct parent *p, const char *body, size_t n);

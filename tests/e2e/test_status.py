@@ -120,6 +120,44 @@ def test_lost_stream(server, daemon):
     assert w.states() == ["state:synchronized", "state:authenticated", "state:synchronized"]
 
 
+@pytest.mark.rows("STAT-02", "STAT-04")
+def test_watch_netmap_before_there_is_any(server, make_daemon):
+    """It is a stream from the first status on, like the plain one (interface.md 3 and 6), and goes on when mapd takes it over."""
+    d = make_daemon(server)
+    plain, full = d.watch(), d.watch(netmap=True)
+    with d.connect() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        deaf.sendall(b"watch netmap\n")
+        for i in range(12):  # it is full before there is a mapd
+            d.ctl("set hostinfo " + json.dumps({"App": "%d" % i + "x" * 50000}))
+            plain.status(lambda st: st["hostinfo"].get("App", "").startswith("%dx" % i))
+        d.ctl("login auth-key=" + GOOD)
+        d.wait_sync()
+        server.map().send({"PeersChanged": [make_peer(5)]})
+        for w in plain, full:
+            w.wait(lambda e: e["event"] == "delta")
+        e = full.wait(lambda e: e["event"] == "netmap")
+        assert e["full"] and e["netmap"]["Seq"] == e["netmapSeq"] and not plain.all("netmap")[0].get("netmap")
+        assert full.wait(lambda e: e["event"] == "delta")["nodes"][0]["ID"] == 5
+        for w in plain, full:
+            assert [e["seq"] for e in w.all()] == list(range(1, len(w.all()) + 1)) and not w.closed
+        told = [[e["status"] for e in w.all("status")] for w in (plain, full)]
+        for st in told[0] + told[1]:
+            for k in [k for k in st if k.endswith("AgeSeconds")]:
+                del st[k]
+        assert told[0] == told[1]
+        d.ctl("pause")
+        until(lambda: d.status()["paused"])
+        seen = []
+        for line in deaf.makefile("rb"):  # what was left to say, and with the last byte of it mapd goes on
+            seen.append(json.loads(line))
+            if seen[-1]["event"] == "netmap":
+                break
+        assert [e["seq"] for e in seen] == list(range(1, len(seen) + 1))
+        told = [e["status"] for e in seen if e["event"] == "status"]
+        assert len(told) > 12 and told[-1]["paused"] and seen[-1]["netmapSeq"] == d.status()["netmapSeq"]
+
+
 @pytest.mark.rows("STAT-02")
 def test_no_netmap_before_login(server, make_daemon):
     d = make_daemon(server, login="manual")
