@@ -137,6 +137,7 @@ struct event {			/* one event, its bulk left out */
 /* 1 = an event (free with event_done), 0 = closed, -1 = trouble (complaint made through ctl_lost). */
 int	 event_next(struct source *s, struct event *e);
 void	 event_done(struct event *e);
+void	 event_print_json(struct ctl *c, const struct event *e);	/* a line, with -j only */
 struct json_object *event_status(struct event *e);			/* NULL unless a status event */
 
 /* --- answers made readable, from any source: exit code --- */

@@ -52,3 +52,17 @@ event_status(struct event *e)
 		return NULL;
 	return st;
 }
+
+void
+event_print_json(struct ctl *c, const struct event *e)
+{
+	struct buf b;
+
+	if (!c->json || c->quiet)
+		return;
+	buf_init(&b, SCAN_VALUE_MAX);
+	if (json_print(&b, e->o) == 0)
+		fprintf(c->out, "%.*s\n", (int)buf_len(&b), (char *)buf_ptr(&b));
+	fflush(c->out);
+	buf_free(&b);
+}

@@ -180,20 +180,6 @@ poll_status(struct login *l)
 	return rc;
 }
 
-static void
-print_json(struct ctl *c, struct json_object *o)
-{
-	struct buf b;
-
-	if (!c->json || c->quiet)
-		return;
-	buf_init(&b, SCAN_VALUE_MAX);
-	if (json_print(&b, o) == 0)
-		fprintf(c->out, "%.*s\n", (int)buf_len(&b), (char *)buf_ptr(&b));
-	fflush(c->out);
-	buf_free(&b);
-}
-
 static int
 on_event(struct login *l)
 {
@@ -203,7 +189,7 @@ on_event(struct login *l)
 
 	if ((r = event_next(&l->watch, &e)) != 1)
 		return r == 0 ? ctl_fail(l->c, CTL_DOWN, "tailnetd has ended") : ctl_lost(l->c, &l->watch);
-	print_json(l->c, e.o);
+	event_print_json(l->c, &e);
 	if ((r = ctl_answer_error(l->c, e.o)) != CTL_OK)
 		rc = r;
 	else if ((st = event_status(&e)) != NULL)

@@ -63,8 +63,11 @@ int
 cmd_logout(struct ctl *c, int argc, char **argv)
 {
 	static const char *const words[] = { "force" };
+	int rc = one_word(c, "logout", argc, argv, words, 1);
 
-	return one_word(c, "logout", argc, argv, words, 1);
+	if (rc == CTL_ERROR && argc == 0 && !c->json)
+		ctl_note(c, "`tailnetctl logout force` forgets the login here even if the server cannot be told");
+	return rc;
 }
 
 int

@@ -285,6 +285,7 @@ wait_until(struct ctl *c, struct source *s, enum wanted w)
 		st = event_status(&e);
 		if (st != NULL && is_so(st, w)) {
 			print_wanted(c, st, w);
+			event_print_json(c, &e);
 			event_done(&e);
 			return CTL_OK;
 		}

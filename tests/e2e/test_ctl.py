@@ -61,6 +61,8 @@ def test_login_without_waiting(server, make_daemon):
     assert code == 0 and url and url in out
     code, out, _ = end(begin(d, "wait", "--for", "url", "--timeout", "5"))
     assert (code, out) == (0, url + "\n")
+    code, out, _ = end(begin(d, "-j", "wait", "--for", "url", "--timeout", "5"))
+    assert code == 0 and json.loads(out)["status"]["url"] == url, "with -j, too, there is what was waited for"
     assert end(begin(d, "status", "--check"))[0] == 5
     d.set_auth_key(GOOD)
     assert end(begin(d, "login", "--no-wait", "--auth-key-file", d.key_file)) == (0, "", "")
@@ -81,6 +83,19 @@ def test_what_ends_a_wait(server, make_daemon):
     assert not [p for p in waiting if p.poll() is not None]
     assert d.stop() == 0
     assert [end(p)[0] for p in waiting] == [3] * len(waiting)
+
+
+@pytest.mark.rows("OUT-04")
+def test_logout_that_fails_names_the_way_out(server, make_daemon):
+    d = make_daemon(server, auth_key=GOOD)
+    d.wait_sync()
+    server.unlisten()
+    server.drop_all()
+    code, out, err = end(begin(d, "logout"))
+    assert (code, out) == (1, "") and "Connection refused" in err and "logout force" in err.splitlines()[1]
+    code, out, err = end(begin(d, "-j", "logout"))
+    assert code == 1 and json.loads(out)["error"] and not err
+    assert end(begin(d, "logout", "force")) == (0, "", "") and end(begin(d, "logout")) == (0, "", "")
 
 
 def terminal(d, *args, **env):
