@@ -51,6 +51,7 @@ set_endpoints(struct cclient *cc, char *text)
 	struct parent *p = cc->p;
 	unsigned n = 0;
 	char *word, *save = NULL;
+	const char *no;
 	int changed;
 
 	memset(ep, 0, sizeof(ep));
@@ -69,6 +70,10 @@ set_endpoints(struct cclient *cc, char *text)
 		if (netaddr_endpoint_parse(word, 1, &ep[n]) == -1) {
 			cclient_error(cc, "invalid",
 			    "\"%.60s\" is not ip:port[/local|stun|portmapped|stun4localport|explicit]", word);
+			return;
+		}
+		if ((no = netaddr_endpoint_refused(&ep[n], 1)) != NULL) {
+			cclient_error(cc, "invalid", "\"%.60s\" is nothing that peers could reach: %s", word, no);
 			return;
 		}
 		n++;

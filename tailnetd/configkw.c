@@ -333,6 +333,7 @@ print_tags(const struct config *c, const struct keyword *kw, struct buf *out)
 static int
 parse_endpoints(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
 {
+	const char *no;
 	int i;
 
 	(void)kw;
@@ -344,12 +345,17 @@ parse_endpoints(struct config *c, const struct keyword *kw, char **v, int n, cha
 		snprintf(why, whysize, "more than %d endpoints", IPC_MAX_ENDPOINTS);
 		return -1;
 	}
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		if (netaddr_endpoint_parse(v[i], 0, &c->endpoints[i]) == -1) {
 			snprintf(why, whysize,
 			    "\"%.60s\" is not an endpoint such as 192.0.2.1:41641 or [2001:db8::1]:41641", v[i]);
 			return -1;
 		}
+		if ((no = netaddr_endpoint_refused(&c->endpoints[i], 1)) != NULL) {
+			snprintf(why, whysize, "\"%.60s\" is nothing that peers could reach: %s", v[i], no);
+			return -1;
+		}
+	}
 	c->endpoints_mode = EP_LIST;
 	c->nendpoints = (unsigned)n;
 	return 0;

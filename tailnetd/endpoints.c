@@ -68,7 +68,7 @@ from_sockaddr(const struct sockaddr *sa, unsigned port, struct ipc_endpoint *e)
 		memcpy(e->addr, &sin6->sin6_addr, 16);
 	} else
 		return -1;
-	return netaddr_endpoint_reportable(e) && !is_tailnet_address(e) ? 0 : -1;
+	return netaddr_endpoint_refused(e, 0) == NULL && !is_tailnet_address(e) ? 0 : -1;
 }
 
 int

@@ -111,15 +111,16 @@ netaddr_endpoint_format(const struct ipc_endpoint *e, char *out, size_t outsize)
 	return out;
 }
 
-int
-netaddr_endpoint_reportable(const struct ipc_endpoint *e)
+const char *
+netaddr_endpoint_refused(const struct ipc_endpoint *e, int named)
 {
 	struct sockaddr_storage ss;
+	const struct sockaddr *sa = (struct sockaddr *)(void *)&ss;
 	struct ipc_addr a = { .family = e->family };
 
 	memcpy(a.addr, e->addr, sizeof(a.addr));
 	(void)dial_sockaddr(&a, e->port, &ss);
-	return dial_address_forbidden((struct sockaddr *)(void *)&ss, 0) == NULL;
+	return named && dial_address_is_loopback(sa) ? NULL : dial_address_forbidden(sa, 0);
 }
 
 int

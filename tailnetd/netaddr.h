@@ -15,7 +15,10 @@ char	*netaddr_format(const struct ipc_addr *a, char *out, size_t outsize);		/* w
 int	 netaddr_endpoint_parse(const char *s, int with_type, struct ipc_endpoint *e);
 char	*netaddr_endpoint_format(const struct ipc_endpoint *e, char *out, size_t outsize);
 int	 netaddr_is_literal(const char *s, struct ipc_addr *a);	/* 1: an IP address, now in a */
-/* May be reported to a server: unicast, not loopback, not link-local (protocol.md F.3). */
-int	 netaddr_endpoint_reportable(const struct ipc_endpoint *e);
+/*
+ * Why it may not be reported to a server (protocol.md F.3: link-local ones; multicast and the like), or NULL.  The loopback address is
+ * nothing to be found by `auto`, but somebody may want it who names it: daemons side by side on one host.
+ */
+const char *netaddr_endpoint_refused(const struct ipc_endpoint *e, int named);
 
 #endif

@@ -52,12 +52,6 @@ collect_endpoints(struct parent *p, struct ipc_map_params *m)
 		n = endpoints_collect(own_listen_port(p), m->ep);
 		m->n = n > 0 ? (uint32_t)n : 0;
 	}
-	for (i = 0; i < m->n;) { /* what servers drop is not sent (protocol.md F.3) */
-		if (netaddr_endpoint_reportable(&m->ep[i]))
-			i++;
-		else
-			memmove(&m->ep[i], &m->ep[i + 1], (--m->n - i) * sizeof(m->ep[0]));
-	}
 	for (i = m->n; i < IPC_MAX_ENDPOINTS; i++)
 		memset(&m->ep[i], 0, sizeof(m->ep[i]));
 }

@@ -153,6 +153,9 @@ test_bad_values(void **unused)
 		{ "endpoints auto 192.0.2.1:1", "\"auto\" is not an endpoint" },
 		{ "endpoints 2001:db8::1:5", "not an endpoint" },
 		{ "endpoints 192.0.2.1:0", "not an endpoint" },
+		{ "endpoints 192.0.2.1:1 [fe80::1]:2",
+		    "\"[fe80::1]:2\" is nothing that peers could reach: link-local" },
+		{ "endpoints 0.0.0.0:1", "could reach: unspecified" },
 		{ "accept-routes on", "yes or no" },
 		{ "exit-node \"\"", "a name" },
 		{ "exit-node a\xff", "t.conf:2: control character, or not UTF-8" }, /* no child would take it */

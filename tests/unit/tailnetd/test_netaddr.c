@@ -161,9 +161,14 @@ test_endpoint(void **unused)
 		if (netaddr_endpoint_parse(bad[i], 1, &e) == 0)
 			fail_msg("accepted: %s", bad[i]);
 	assert_int_equal(netaddr_endpoint_parse("[fe80::1]:1", 0, &e), 0);
-	assert_false(netaddr_endpoint_reportable(&e));
+	assert_string_equal(netaddr_endpoint_refused(&e, 1), "link-local address");
 	assert_int_equal(netaddr_endpoint_parse("10.0.0.1:1", 0, &e), 0);
-	assert_true(netaddr_endpoint_reportable(&e));
+	assert_null(netaddr_endpoint_refused(&e, 0));
+	assert_int_equal(netaddr_endpoint_parse("127.0.0.1:1", 0, &e), 0);
+	assert_non_null(netaddr_endpoint_refused(&e, 0));
+	assert_null(netaddr_endpoint_refused(&e, 1));
+	assert_int_equal(netaddr_endpoint_parse("[::]:1", 0, &e), 0);
+	assert_non_null(netaddr_endpoint_refused(&e, 1));
 }
 
 static struct ipc_addr
