@@ -141,6 +141,7 @@ on_status(struct login *l, struct json_object *st, int finished)
 		show_url(l);
 	}
 	if (l->p.new_err) {
+		l->p.told_err = 1;
 		ctl_note(l->c, "%s", l->p.err);
 		if (l->a.no_wait)
 			return CTL_ERROR;
@@ -171,6 +172,9 @@ poll_status(struct login *l)
 	if ((rc = ctl_ask_words(l->c, &s, "status", 0, NULL)) != CTL_OK)
 		return rc;
 	if ((rc = ctl_answer(l->c, &s, &st)) == CTL_OK) {
+		/* Our login has taken the error before it away: if it is there (again), it is ours, and was never told. */
+		if (!l->p.told_err)
+			l->p.err[0] = '\0';
 		/* We may have been too slow to see the work begin. */
 		l->p.working = 1;
 		rc = on_status(l, st, 0);
@@ -207,8 +211,11 @@ follow_login(struct login *l)
 
 	while (rc == -1) {
 		now = time_mono_ms();
-		if (l->deadline_ms != 0 && now >= l->deadline_ms)
+		if (l->deadline_ms != 0 && now >= l->deadline_ms) {
+			if (!l->p.told_err && (rc = poll_status(l)) != -1)
+				return rc;
 			return ctl_fail(l->c, CTL_TIMEOUT, "not logged in yet; tailnetd goes on trying");
+		}
 		wait = SILENCE_MS;
 		if (l->deadline_ms != 0 && l->deadline_ms - now < SILENCE_MS)
 			wait = (int)(l->deadline_ms - now);

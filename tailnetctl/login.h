@@ -20,7 +20,7 @@ struct login_progress {
 	char	 url[2049], err[600];	/* as last shown */
 	int	 working;		/* a goal was seen since the command */
 	int	 new_url, new_err;	/* set by login_step(): these are to be shown */
-	int	 shown_url, told_retry, told_paused;
+	int	 shown_url, told_err, told_retry, told_paused;
 };
 enum login_step { LOGIN_GOES_ON, LOGIN_DONE, LOGIN_GIVEN_UP };
 /* One status seen after the command was accepted; finished is the event's loginFinished. */

@@ -70,6 +70,20 @@ def test_login_without_waiting(server, make_daemon):
     assert end(begin(d, "-q", "wait", "--timeout", "5")) == (0, "", "") and end(begin(d, "status", "--check"))[0] == 0
 
 
+def test_login_that_fails_as_the_one_before(server, make_daemon):
+    """An error that was there already is told all the same when it is the new login's, too."""
+    d = make_daemon(server, auth_key=GOOD, start=False)
+    os.unlink(d.key_file)
+    d.start()
+    d.wait_err("No such file")
+    for args, code in ((["--timeout", "1"], 8), (["--timeout", "5"], 8), (["--no-wait"], 1)):
+        p = begin(d, "login", *args)
+        got, out, err = end(p)
+        assert (got, out) == (code, "") and err.count(d.key_file + ": No such file") == 1, (args, got, out, err)
+    d.set_auth_key(GOOD)
+    assert end(begin(d, "login", "--timeout", "10"))[0] == 0
+
+
 def test_what_ends_a_wait(server, make_daemon):
     """Somebody's logout, and the daemon's end."""
     d = make_daemon(server)
