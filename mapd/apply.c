@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "delta.h"
+#include "users.h"
 #include "vec.h"
 
 /*
@@ -283,6 +284,21 @@ size_after(const struct apply *a)
 	return n > gone ? n - gone : 0;
 }
 
+/* Members that were not sent and yet are shown otherwise now: a reader asks for what a delta names (interface.md 6). */
+static int
+shown_fields(struct apply *a)
+{
+	int r;
+
+	if ((a->fields & IPC_F_HEALTH) && (a->v->display == NULL || a->v->display->n == 0))
+		a->fields |= IPC_F_MESSAGES; /* FLD-10: the texts stand there, too */
+	if (a->full || (a->fields & IPC_F_PROFILES) || (a->d.n == 0 && !(a->fields & IPC_F_SELF)))
+		return 0;
+	if ((r = users_change(a->nm->cur, a->v, &a->d, a->nm->names)) == 1)
+		a->fields |= IPC_F_PROFILES;
+	return r == -1 ? -1 : 0;
+}
+
 static int
 prepare(struct apply *a, struct wtime now)
 {
@@ -301,6 +317,8 @@ prepare(struct apply *a, struct wtime now)
 		a->why = netmap_too_large;
 		return -1;
 	}
+	if (shown_fields(a) == -1)
+		return -1;
 	return netmap_reserve_ids(nm, a->d.n);
 }
 

@@ -305,7 +305,7 @@ class Daemon:
 
     def ask(self, line):
         """All JSON values of an answer; an error object is raised."""
-        out = [json.loads(x) for x in self.text(line).splitlines()]
+        out = [json.loads(x) for x in self.text(line).split("\n") if x]
         if len(out) == 1 and isinstance(out[0], dict) and "error" in out[0]:
             raise CtlError(out[0]["error"]["code"], out[0]["error"]["message"])
         return out

@@ -313,7 +313,7 @@ test_health(void **state)
 	    "'medium'");
 	mt_same(m, "{'Health':null}");
 	mt_ok(m, "{'Health':[]}");
-	mt_change(m, "", "", IPC_F_HEALTH);
+	mt_change(m, "", "", IPC_F_HEALTH | IPC_F_MESSAGES);
 	mt_expect(m, "Health", "[]");
 	mt_expect(m, "DisplayMessages", "{}");
 	mt_free(m);

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit.h"
+#include "util_map.h"
+
+/*
+ * Who reads `watch netmap` (interface.md 6) keeps a map, puts the nodes of each delta into it, takes out those that are gone, and asks
+ * again for the members that a delta names.  Whatever the messages were, it then has what `netmap` says.
+ */
+#define MESSAGES 6000
+#define IDS      12
+#define USERS    7
+
+static uint64_t rng = 88172645463325252u;
+
+static unsigned
+rnd(unsigned n)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return (unsigned)((rng >> 11) % n);
+}
+
+static const struct {
+	uint32_t bit;
+	const char *name, *sent; /* as the server calls it; NULL: the same */
+} members[] = { { IPC_F_SELF, "SelfNode", "'Node'" }, { IPC_F_DNS, "DNS", NULL }, { IPC_F_DERP, "DERPMap", NULL },
+	{ IPC_F_FILTER, "PacketFilterRules", "'PacketFilter" }, { IPC_F_PROFILES, "UserProfiles", NULL },
+	{ IPC_F_DOMAIN, "Domain", NULL }, { IPC_F_SSH, "SSHPolicy", NULL }, { IPC_F_COLLECT, "CollectServices", NULL },
+	{ IPC_F_HEALTH, "Health", NULL }, { IPC_F_MESSAGES, "DisplayMessages", NULL }, { IPC_F_TKA, "TKAInfo", NULL },
+	{ IPC_F_AUDIT, "DomainAuditLogID", "'DomainData" }, { IPC_F_CONTROLTIME, "ControlTime", NULL },
+	{ IPC_F_CLIENTVERSION, "ClientVersion", NULL }, { IPC_F_AUTOUPDATE, "DefaultAutoUpdate", NULL } };
+
+static struct json_object *
+member(struct json_object *o, const char *name)
+{
+	struct json_object *v;
+
+	if (!json_object_object_get_ex(o, name, &v))
+		fail_msg("%s is not there", name);
+	return v;
+}
+
+static struct json_object *
+node(struct json_object *map, int64_t id)
+{
+	struct json_object *list = member(map, "Peers"), *p;
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(list); i++)
+		if (json_object_get_int64(member(p = json_object_array_get_idx(list, i), "ID")) == id)
+			return p;
+	return NULL;
+}
+
+static int
+has(const int64_t *id, size_t n, int64_t want)
+{
+	size_t i;
+
+	for (i = 0; i < n && id[i] != want; i++)
+		;
+	return i < n;
+}
+
+/* A delta's ids against the maps before and after it. */
+static void
+check_peers(const struct map_test *m, struct json_object *old, struct json_object *new, const char *msg)
+{
+	int64_t id;
+
+	for (id = 2; id < 2 + IDS; id++) {
+		struct json_object *was = node(old, id), *is = node(new, id);
+
+		if (has(m->ch.changed, m->ch.nchanged, id) && is == NULL)
+			fail_msg("peer %lld is gone and was called changed: %s", (long long)id, msg);
+		if (has(m->ch.removed, m->ch.nremoved, id) != (was != NULL && is == NULL))
+			fail_msg("peer %lld: not told that it is gone, or told wrongly: %s", (long long)id, msg);
+		if (is != NULL && !has(m->ch.changed, m->ch.nchanged, id) && !json_object_equal(was, is))
+			fail_msg("peer %lld changed and was not named: %s", (long long)id, msg);
+	}
+}
+
+static void
+check(const struct map_test *m, struct json_object *old, struct json_object *new, const char *msg)
+{
+	size_t i;
+
+	if (m->ch.full)
+		return;
+	check_peers(m, old, new, msg);
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		const char *sent = members[i].sent != NULL ? members[i].sent : members[i].name;
+		int same = json_object_equal(member(old, members[i].name), member(new, members[i].name));
+
+		if (!same && !(m->ch.fields & members[i].bit))
+			fail_msg("%s is another and was not named: %s", members[i].name, msg);
+		if (same && (m->ch.fields & members[i].bit) && strstr(msg, sent) == NULL &&
+		    !(members[i].bit == IPC_F_MESSAGES && strstr(msg, "Health") != NULL))
+			fail_msg("%s was named without reason: %s", members[i].name, msg);
+	}
+}
+
+static size_t
+say_node(char *s, size_t size, unsigned id)
+{
+	char sharer[32] = "";
+
+	if (rnd(3) == 0)
+		snprintf(sharer, sizeof(sharer), ",'Sharer':%u", 10 + rnd(USERS));
+	return (size_t)snprintf(s, size,
+	    "{'ID':%u,'User':%u,'Name':'n.x.','Key':'%s','Addresses':['100.64.0.%u/32'],'Cap':%u%s}", id,
+	    10 + rnd(USERS), id == 1 ? SELF_KEY : KEY_OF("22"), id, rnd(3), sharer);
+}
+
+static size_t
+say_nodes(char *s, size_t size, const char *name, unsigned max)
+{
+	size_t n = (size_t)snprintf(s, size, ",'%s':[", name);
+	unsigned i, count = rnd(max);
+
+	for (i = 0; i < count; i++) {
+		n += (size_t)snprintf(s + n, size - n, "%s", i ? "," : "");
+		n += say_node(s + n, size - n, 2 + rnd(IDS));
+	}
+	return n + (size_t)snprintf(s + n, size - n, "]");
+}
+
+static void
+say(char *s, size_t size)
+{
+	static const char *const parts[] = { ",'Health':[]", ",'Health':['a']", ",'Health':['b','c']",
+		",'DisplayMessages':{'k':{'Title':'t'}}", ",'DisplayMessages':{'k':null}",
+		",'DisplayMessages':{'*':null}", ",'Domain':'a'", ",'DNSConfig':{}", ",'DNSConfig':{'Proxied':true}",
+		",'DERPMap':{'Regions':{'1':{'RegionID':1}}}", ",'DERPMap':{'HomeParams':{'RegionScore':{'1':2}}}",
+		",'PacketFilter':[]", ",'PacketFilters':{'a':[{'SrcIPs':['*']}]}", ",'PacketFilters':{'*':null}",
+		",'SSHPolicy':{}", ",'CollectServices':true", ",'TKAInfo':{}", ",'ClientVersion':{}",
+		",'DefaultAutoUpdate':true", ",'DomainDataPlaneAuditLogID':'x'",
+		",'ControlTime':'2027-01-15T08:00:00Z'" };
+	size_t n = (size_t)snprintf(s, size, "{'Seq':1");
+	unsigned i;
+
+	if (rnd(40) == 0)
+		n += say_nodes(s + n, size - n, "Peers", IDS);
+	if (rnd(2) == 0)
+		n += say_nodes(s + n, size - n, "PeersChanged", 4);
+	if (rnd(10) == 0) {
+		n += (size_t)snprintf(s + n, size - n, ",'Node':");
+		n += say_node(s + n, size - n, 1);
+	}
+	if (rnd(3) == 0)
+		n += (size_t)snprintf(s + n, size - n, ",'PeersRemoved':[%u,%u]", 2 + rnd(IDS), 2 + rnd(IDS));
+	if (rnd(3) == 0)
+		n += (size_t)snprintf(s + n, size - n, ",'PeersChangedPatch':[{'NodeID':%u,'KeyExpiry':'%s'}]",
+		    2 + rnd(IDS), rnd(2) ? "2020-01-01T00:00:00Z" : "2099-01-01T00:00:00Z");
+	if (rnd(5) == 0)
+		n += (size_t)snprintf(s + n, size - n, ",'UserProfiles':[{'ID':%u,'LoginName':'l%u'}]", 10 + rnd(USERS),
+		    rnd(2));
+	for (i = rnd(3); i > 0; i--)
+		n += (size_t)snprintf(s + n, size - n, "%s", parts[rnd(sizeof(parts) / sizeof(parts[0]))]);
+	snprintf(s + n, size - n, "}");
+}
+
+/* rows: FLD-07 FLD-09 FLD-10 DEL-01 DEL-02 STAT-04 */
+static void
+test_deltas_name_what_changed(void **state)
+{
+	struct map_test *m = mt_new();
+	struct json_object *old, *new;
+	char msg[8192];
+	unsigned i;
+
+	(void)state;
+	mt_ok(m, "{" NODE_SELF "}");
+	old = mt_json(m);
+	for (i = 0; i < MESSAGES; i++) {
+		if (rnd(100) == 0) { /* a new stream: profiles of the one before are gone */
+			mt_session(m);
+			mt_ok(m, "{" NODE_SELF "}");
+			json_object_put(old);
+			old = mt_json(m);
+		}
+		say(msg, sizeof(msg));
+		if (mt_msg(m, msg) == REFUSED)
+			fail_msg("refused: %s: %s", ingest_error(m->g), msg);
+		new = mt_json(m);
+		check(m, old, new, msg);
+		json_object_put(old);
+		old = new;
+	}
+	json_object_put(old);
+	mt_free(m);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_deltas_name_what_changed) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
