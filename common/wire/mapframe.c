@@ -91,7 +91,7 @@ give(struct mapframe *m, const uint8_t *p, size_t n)
 	if (m->decoded > m->cfg.max_decoded)
 		return over_limit(m, "a map frame holds more than %llu decoded bytes",
 		    (unsigned long long)m->cfg.max_decoded);
-	if (m->decoded > MAPFRAME_RATIO_FREE && m->decoded / MAPFRAME_RATIO_MAX > m->wire)
+	if (m->decoded > MAPFRAME_RATIO_FREE && (m->decoded - MAPFRAME_RATIO_FREE) / MAPFRAME_RATIO_MAX > m->wire)
 		return over_limit(m, "a map frame is compressed more than %d to 1", MAPFRAME_RATIO_MAX);
 	if (m->ops.data(m->arg, p, n) != 0)
 		return fail(m, "stopped by its reader");

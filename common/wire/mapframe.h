@@ -15,8 +15,8 @@
  * Go servers write) is decoded within a window of 32 MiB, more than its encoder ever looks back.
  */
 #define MAPFRAME_WINDOW_LOG	25
-#define MAPFRAME_RATIO_MAX	512		/* decoded : wire ... */
-#define MAPFRAME_RATIO_FREE	(1u << 20)	/* ... once more than this was decoded */
+#define MAPFRAME_RATIO_MAX	512		/* decoded : wire, of what is decoded ... */
+#define MAPFRAME_RATIO_FREE	(1u << 20)	/* ... past this: one long text (FLD-15) is no bomb */
 
 struct mapframe_config {
 	uint64_t	 max_wire, max_decoded;	/* bytes of one frame */

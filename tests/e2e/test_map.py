@@ -397,6 +397,19 @@ def test_messages_over_a_limit(server, make_daemon, what):
     until(lambda: not limit(d), 5)
 
 
+@pytest.mark.rows("FLD-15", "MAP-09")
+def test_a_text_of_a_megabyte(server, daemon):
+    """However well it compresses."""
+    big = "x" * (1 << 20)
+    m = server.map()
+    for i, over in enumerate(({"Name": big[1:] + "."}, {"Hostinfo": {"Hostname": big}}, {"CapMap": {big: None}}), 5):
+        m.send({"PeersChanged": [make_peer(i, **over)]})
+        daemon.wait_netmap(lambda n, over=over: n["Peers"] and all(n["Peers"][-1][k] == v for k, v in over.items()))
+    m.send({"Domain": big})
+    assert len(daemon.wait_netmap(lambda n: n["Domain"] != "example.test")["Domain"]) == 1 << 20
+    assert daemon.status()["mapStreams"] == 1 and set(daemon.peers()) == {5, 6, 7}
+
+
 @pytest.mark.rows("FLD-15")
 def test_odd_texts_of_our_own_node(server, make_daemon):
     """Texts of our own node and user go to the parent, which takes no control characters: they are written out there, and nobody dies

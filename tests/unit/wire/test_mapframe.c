@@ -316,9 +316,12 @@ test_bombs(void **state)
 	s = feed_large(&config, 64 * MIB, 'x', 0, err); /* within all sizes, but no honest text is like that */
 	assert_non_null(strstr(err, "compressed more than 512 to 1"));
 	assert_true(s.bytes < 4 * MIB);
-	s = feed_large(&config, MIB, 'x', 1, err); /* small enough not to matter */
+	s = feed_large(&config, 2 * MIB, 'x', 1, err);
+	assert_non_null(strstr(err, "compressed more than 512 to 1"));
+	s = feed_large(&config, MIB + 20000, 'x', 1,
+	    err); /* small enough not to matter: a text of 1 MiB and what is around it */
 	assert_string_equal(err, "");
-	assert_int_equal(s.bytes, MIB);
+	assert_int_equal(s.bytes, MIB + 20000);
 }
 
 /* rows: MAP-09 */
