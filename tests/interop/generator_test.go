@@ -220,6 +220,9 @@ func (g *generator) fullPeers(r *tailcfg.MapResponse) {
 	}
 	for _, id := range ids {
 		r.Peers = append(r.Peers, g.node(id))
+		if g.chance(2) { // of two with one id the last counts
+			r.Peers = append(r.Peers, g.node(pick(g, ids...)))
+		}
 	}
 	if g.chance(30) { // a full list precludes them (DEL-03)
 		g.deltas(r)
@@ -246,7 +249,7 @@ func (g *generator) deltas(r *tailcfg.MapResponse) {
 		}
 	}
 	if g.chance(10) { // ids that nobody knows
-		r.PeersRemoved = append(r.PeersRemoved, 1<<40+1)
+		r.PeersRemoved = append(r.PeersRemoved, 1<<40+1, 0, -1<<63)
 		set(&r.OnlineChange, tailcfg.NodeID(1<<40+2), true)
 		r.PeersChangedPatch = append(r.PeersChangedPatch, g.patch(1<<40+3))
 	}
