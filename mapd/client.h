@@ -65,6 +65,7 @@ struct query {
 	unsigned	 n;
 	struct event	*tick;
 	uint64_t	 generation;		/* whole maps seen */
+	size_t		 old_maps;		/* QUERY_OLD_MAPS */
 	struct earlies	 early;			/* events for clients that have yet to come */
 	unsigned	 nearly;
 };
@@ -72,6 +73,9 @@ struct query {
 /* Write what can be written; may free c.  0 = c is still there. */
 int	 client_push(struct client *c);
 void	 client_close(struct client *c);
+
+/* oldmaps.c: generations from this one on are kept for their readers: the last one, and older ones that fit into old_maps. */
+uint64_t query_oldest_kept(const struct query *q);
 
 /* watch.c */
 void	 watch_begin(struct client *c, const char *seq);	/* seq: what it has heard from the parent; "" = nothing yet */

@@ -89,6 +89,19 @@ view_unref(struct view *v)
 	free(v);
 }
 
+size_t
+view_bytes(const struct view *v)
+{
+	size_t n = peers_bytes(v->peers) + recset_bytes(v->profiles);
+	unsigned i;
+
+	n += v->filter == NULL ? 0 : v->filter->bytes;
+	n += v->display == NULL ? 0 : v->display->bytes;
+	for (i = 0; i < VF_COUNT; i++)
+		n += v->field[i] == NULL ? 0 : v->field[i]->n;
+	return n;
+}
+
 int
 snapshot_take(struct netmap *nm, struct snapshot *s)
 {

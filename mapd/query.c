@@ -234,6 +234,7 @@ query_new(struct event_base *base, struct netmap *nm)
 		return NULL;
 	q->base = base;
 	q->nm = nm;
+	q->old_maps = QUERY_OLD_MAPS;
 	TAILQ_INIT(&q->clients);
 	TAILQ_INIT(&q->early);
 	if ((q->tick = event_new(base, -1, EV_PERSIST, on_tick, q)) == NULL) {
@@ -567,14 +568,18 @@ query_changed(struct query *q, const struct netmap_change *ch)
 {
 	struct notice *t = NULL;
 	struct client *c, *next;
+	uint64_t kept = 0;
 
-	q->generation += (uint64_t)ch->full;
+	if (ch->full) {
+		q->generation++;
+		kept = query_oldest_kept(q);
+	}
 	if (!ch->full && anyone_watching(q))
 		t = watch_delta(q->nm, ch);
 	TAILQ_FOREACH_SAFE(c, &q->clients, link, next) {
-		/* Only one map older than the present one is kept for readers. */
-		if (c->work != WORK_NONE && q->generation - c->generation > 1)
-			break_off(c, "timeout", "incomplete: the network map was replaced twice while this was read");
+		if (c->work != WORK_NONE && c->generation < kept)
+			break_off(c, "timeout",
+			    "incomplete: the network map was replaced too often while this was read");
 		else if (c->watch)
 			watch_change(c, ch, t);
 	}

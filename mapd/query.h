@@ -12,8 +12,9 @@
 /*
  * Answers to control clients whose descriptors the parent handed over (interface.md 3, 5, 6, 7; security.md D4):
  * non-blocking, streamed from an immutable view of the netmap, at most QUERY_QUEUE_MAX bytes queued per client.  A
- * reader that stands still is dropped (netmap, peers) or loses deltas and is told so (watch netmap).  An answer that has
- * to be broken off ends with a line that is an error object.
+ * reader that stands still is dropped (netmap, peers) or loses deltas and is told so (watch netmap).  What a reader is in
+ * the middle of is kept when the whole map is replaced: always the last map, older ones as far as QUERY_OLD_MAPS goes.  An
+ * answer that has to be broken off ends with a line that is an error object.
  */
 struct event_base;
 struct query;
@@ -22,6 +23,7 @@ struct query;
 #define QUERY_MAX_ROOT		8	/* more, for root only */
 #define QUERY_MAX_UID		8	/* of one user; root has no such limit (interface.md 3) */
 #define QUERY_QUEUE_MAX		(4u << 20)
+#define QUERY_OLD_MAPS		(16u << 20)	/* bytes of all maps that are kept for readers, without the last and the present one */
 #define QUERY_STALL_SECONDS	60	/* no byte taken for so long in the middle of an answer: dropped */
 
 struct query *query_new(struct event_base *base, struct netmap *nm);	/* NULL: out of memory */

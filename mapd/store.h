@@ -65,6 +65,7 @@ struct view {
 struct view *view_new(void);
 struct view *view_copy(const struct view *v);		/* shares everything */
 void	 view_unref(struct view *v);
+size_t	 view_bytes(const struct view *v);		/* of a published one, with all it shares, about */
 static inline const struct node *
 view_self(const struct view *v)
 {

@@ -26,6 +26,14 @@ def big(server, make_daemon):
     return d
 
 
+@pytest.fixture
+def heavy(server, big):
+    """A map of which no more than the last one is kept for readers."""
+    server.tailnet.raw_peers = big_peers(COUNT).replace(b'"funnel":[]', b'"funnel":["' + b"x" * 3000 + b'"]')
+    renew(server, big, big.status()["netmapSeq"])
+    return big
+
+
 def begin(d, line):
     """A reader that has read the beginning of its answer and no more."""
     s = d.connect()
@@ -66,9 +74,36 @@ def test_a_slow_reader_sees_one_map(server, big):
         assert head + rest(s) == before[c], c
 
 
-def test_answers_that_cannot_be_finished_say_so(server, big):
-    """Of the maps before the last one nothing is kept. A list that merely stopped would pass for the whole."""
-    seq = big.status()["netmapSeq"]
+@pytest.mark.rows("STAT-04")
+def test_a_burst_of_whole_maps(server, big):
+    """Neither a fast reader nor one that stands still is cut off by them: it has the map it began with, and a watcher the last one."""
+    w, waiting = big.watch(netmap=True), {c: begin(big, c) for c in COMMANDS}
+    m = server.map()
+    for i in range(60):
+        m.send({"Peers": [make_peer(k) for k in range(5, 800)], "Domain": "m%d.example" % i})
+        if i % 10 == 0:
+            assert len(big.netmap()["Peers"]) in (COUNT, 795)
+    big.wait_netmap(lambda n: n["Domain"] == "m59.example")
+    seq = big.netmap()["Seq"]
+    assert w.wait(lambda e: e.get("netmapSeq") == seq)["netmap"]["Domain"] == "m59.example"
+    s, head = waiting.pop("watch netmap")
+    lines = s.makefile("rb")
+    assert json.loads(head.split(b"\n", 1)[0])["event"] == "status"
+    first = json.loads(head.split(b"\n", 1)[1] + lines.readline())
+    assert first["event"] == "netmap" and len(first["netmap"]["Peers"]) == COUNT
+    while True:
+        e = json.loads(lines.readline())
+        if e["event"] == "netmap" and e["netmapSeq"] == seq:
+            break
+    s.close()
+    for c, (s, head) in waiting.items():
+        text = head + rest(s)
+        assert b'"error"' not in text[-200:] and text.count(b"host-") >= COUNT, c
+
+
+def test_answers_that_cannot_be_finished_say_so(server, heavy):
+    """Of the maps before the last one no more is kept than there is room for. A list that merely stopped would pass for the whole."""
+    big, seq = heavy, heavy.status()["netmapSeq"]
     readers = {c: begin(big, c) for c in COMMANDS}
     for _ in range(2):
         seq = renew(server, big, seq)
@@ -83,9 +118,9 @@ def test_answers_that_cannot_be_finished_say_so(server, big):
 
 @pytest.mark.parametrize("args,how", [("-j peers", "replaced"), ("wgconf", "replaced"), ("-j wgconf", "replaced"),
                                       ("-j netmap", "replaced"), ("-j netmap", "killed")])
-def test_what_is_cut_short_is_no_success(server, big, args, how):
+def test_what_is_cut_short_is_no_success(server, heavy, args, how):
     """tailnetctl, when what it reads ends early: by an error line, or in the middle of a line when mapd dies."""
-    seq = big.status()["netmapSeq"]
+    big, seq = heavy, heavy.status()["netmapSeq"]
     p = subprocess.Popen([BIN + "/tailnetctl", "-s", big.socket] + args.split(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert os.read(p.stdout.fileno(), 1)  # and no more: it can't go on
     if how == "replaced":

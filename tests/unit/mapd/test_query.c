@@ -518,8 +518,74 @@ broken_off(struct fixture *f, int fd, const char *code)
 	return s;
 }
 
+/* All of an answer, against what it had to be; both are freed. */
+static void
+whole(struct fixture *f, int fd, char *want)
+{
+	int ended;
+	char *s = take(f, fd, 64u << 20, &ended);
+
+	assert_int_equal(ended, 1);
+	assert_int_equal(s[strlen(s) - 1], '\n');
+	s[strlen(s) - 1] = '\0';
+	assert_string_equal(s, want);
+	free(s);
+	free(want);
+	close(fd);
+}
+
+/* A map that is read is kept while others come, as many as have room: the newest of them. */
+static void
+test_old_maps_are_kept(void **state)
+{
+	struct fixture *f = fixture(NULL);
+	struct pb b = { 0 };
+	char *want[6], *event;
+	int fd[6], i, watcher, ended;
+
+	(void)state;
+	many_peers(&b);
+	renew(f, &b);
+	watcher = ask(f, 9, IPC_Q_WATCH_NETMAP, "");
+	query_event(f->q, 9, "\"event\":\"status\"", 16);
+	for (i = 0; i < 4; i++) { /* two are in the way of nobody, whatever they take */
+		want[i] = mt_dump(f->m);
+		fd[i] = ask(f, (uint32_t)i + 1, IPC_Q_NETMAP, "");
+		turn(f);
+		renew(f, &b);
+	}
+	assert_true(view_bytes(f->m->nm->cur) > 2u << 20 && view_bytes(f->m->nm->cur) < QUERY_OLD_MAPS / 3);
+	assert_int_equal(query_clients(f->q), 5);
+	query_event(f->q, IPC_ID_NONE, "\"event\":\"status2\"", 17);
+	event = take(f, watcher, 64u << 20, &ended);
+	assert_int_equal(ended, 0);
+	check_events(event, 1, "status netmap status2 netmap");
+	free(event);
+	close(watcher);
+	for (i = 0; i < 4; i++)
+		whole(f, fd[i], want[i]);
+	turn(f);
+	assert_int_equal(query_clients(f->q), 0);
+	/* room for one besides the last: of four that are read the two oldest go */
+	f->q->old_maps = view_bytes(f->m->nm->cur) + (1u << 20);
+	for (i = 0; i < 4; i++) {
+		want[i] = mt_dump(f->m);
+		fd[i] = ask(f, (uint32_t)i + 1, IPC_Q_NETMAP, "");
+		turn(f);
+		renew(f, &b);
+	}
+	for (i = 0; i < 2; i++) {
+		free(broken_off(f, fd[i], "timeout"));
+		free(want[i]);
+	}
+	for (; i < 4; i++)
+		whole(f, fd[i], want[i]);
+	pb_free(&b);
+	fixture_free(f);
+}
+
 /*
- * Maps older than the last but one are not kept for anyone.  The answer that ends early says so: a list of peers or a
+ * Maps older than the last but one are not kept when there is no room.  The answer that ends early says so: a list of peers or a
  * WireGuard configuration that merely stops would be taken for the whole.
  */
 static void
@@ -533,6 +599,7 @@ test_broken_off_answers(void **state)
 	char *s;
 
 	(void)state;
+	f->q->old_maps = 0;
 	many_peers(&b);
 	for (gone = 0; gone < 2; gone++) {
 		renew(f, &b);
@@ -691,6 +758,7 @@ main(void)
 		cmocka_unit_test(test_slow_watcher_without_notices),
 		cmocka_unit_test(test_owed_map),
 		cmocka_unit_test(test_snapshot_readers),
+		cmocka_unit_test(test_old_maps_are_kept),
 		cmocka_unit_test(test_broken_off_answers),
 		cmocka_unit_test(test_stuck_readers),
 		cmocka_unit_test(test_too_many),
