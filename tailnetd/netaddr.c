@@ -117,10 +117,12 @@ netaddr_endpoint_refused(const struct ipc_endpoint *e, int named)
 	struct sockaddr_storage ss;
 	const struct sockaddr *sa = (struct sockaddr *)(void *)&ss;
 	struct ipc_addr a = { .family = e->family };
+	int near;
 
 	memcpy(a.addr, e->addr, sizeof(a.addr));
 	(void)dial_sockaddr(&a, e->port, &ss);
-	return named && dial_address_is_loopback(sa) ? NULL : dial_address_forbidden(sa, 0);
+	near = dial_address_is_loopback(sa) || (e->family == 4 && e->addr[0] == 169 && e->addr[1] == 254);
+	return named && near ? NULL : dial_address_forbidden(sa, 0);
 }
 
 int

@@ -167,6 +167,9 @@ test_endpoint(void **unused)
 	assert_int_equal(netaddr_endpoint_parse("127.0.0.1:1", 0, &e), 0);
 	assert_non_null(netaddr_endpoint_refused(&e, 0));
 	assert_null(netaddr_endpoint_refused(&e, 1));
+	assert_int_equal(netaddr_endpoint_parse("169.254.7.1:1", 0, &e), 0);
+	assert_non_null(netaddr_endpoint_refused(&e, 0));
+	assert_null(netaddr_endpoint_refused(&e, 1));
 	assert_int_equal(netaddr_endpoint_parse("[::]:1", 0, &e), 0);
 	assert_non_null(netaddr_endpoint_refused(&e, 1));
 }
