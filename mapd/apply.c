@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "delta.h"
-#include "users.h"
 #include "vec.h"
 
 /*
@@ -294,7 +293,7 @@ shown_fields(struct apply *a)
 		a->fields |= IPC_F_MESSAGES; /* FLD-10: the texts stand there, too */
 	if (a->full || (a->fields & IPC_F_PROFILES) || (a->d.n == 0 && !(a->fields & IPC_F_SELF)))
 		return 0;
-	if ((r = users_change(a->nm->cur, a->v, &a->d, a->nm->names)) == 1)
+	if ((r = profiles_change(a->nm->cur, a->v, &a->d, a->nm->names)) == 1)
 		a->fields |= IPC_F_PROFILES;
 	return r == -1 ? -1 : 0;
 }

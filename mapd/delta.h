@@ -37,5 +37,10 @@ void	 delta_commit(struct delta *d);		/* cannot fail */
 void	 delta_free(struct delta *d);
 /* One more new node (taken); for expiry.c.  0 / -1. */
 int	 delta_set(struct delta *d, struct node *n);
+/*
+ * shown.c: whether the profiles that the netmap shows (FLD-07: those that self and peers refer to) become others by a delta that is ready and by
+ * our own node's change from old to new, of profiles that are known already.  1 / 0, -1: out of memory.
+ */
+int	 profiles_change(const struct view *old, const struct view *new, const struct delta *d, const struct dict *names);
 
 #endif

@@ -44,6 +44,7 @@ peers_unref(struct peers *p)
 	hash_free(&p->bykey);
 	hash_free(&p->byaddr);
 	hash_free(&p->byname);
+	users_free(&p->users);
 	free(p);
 }
 
@@ -51,7 +52,7 @@ size_t
 peers_bytes(const struct peers *p)
 {
 	return recset_bytes(p->set) + dict_bytes(p->dict) +
-	    (p->bykey.size + p->byaddr.size + p->byname.size) * sizeof(struct hash_entry);
+	    (p->bykey.size + p->byaddr.size + p->byname.size) * sizeof(struct hash_entry) + users_bytes(&p->users);
 }
 
 /* --- what is looked up --- */
@@ -250,8 +251,11 @@ peers_load(struct peers *p, struct rec **nodes, size_t n)
 	uint32_t slot;
 	struct node *nd;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		addrs += naddrs((struct node *)nodes[i]);
+		if (users_reserve(&p->users, p->set, (struct node *)nodes[i], p->dict) == -1)
+			return -1;
+	}
 	if (hash_reserve(&p->bykey, n) == -1 || hash_reserve(&p->byname, n) == -1 ||
 	    hash_reserve(&p->byaddr, addrs) == -1 || recset_load(p->set, nodes, n) == -1)
 		return -1;
@@ -261,6 +265,7 @@ peers_load(struct peers *p, struct rec **nodes, size_t n)
 		index_key(p, nd, slot, 1);
 		index_name(p, nd, slot, 1);
 		index_addrs(p, nd, slot, 1);
+		users_in(&p->users, p->set, nd, p->dict);
 		count_in(p, nd);
 	}
 	return 0;
@@ -271,8 +276,11 @@ peers_reserve(struct peers *p, struct node **changed, size_t nchanged, size_t ad
 {
 	size_t addrs = 0, i;
 
-	for (i = 0; i < nchanged; i++)
+	for (i = 0; i < nchanged; i++) {
 		addrs += naddrs(changed[i]);
+		if (users_reserve(&p->users, p->set, changed[i], p->dict) == -1)
+			return -1;
+	}
 	if (hash_reserve(&p->bykey, p->bykey.n + nchanged) == -1 ||
 	    hash_reserve(&p->byname, p->byname.n + nchanged) == -1 ||
 	    hash_reserve(&p->byaddr, p->byaddr.n + addrs) == -1)
@@ -293,6 +301,7 @@ peers_put(struct peers *p, struct node *n)
 	struct node *old = peers_find(p, n->r.id);
 	int key = old == NULL || memcmp(old->key, n->key, KEY_LEN) != 0;
 	int data = old == NULL || !same_data(old, n);
+	int users = !users_same(old, p->dict, n, p->dict);
 	uint32_t slot;
 
 	if (old != NULL) {
@@ -303,6 +312,8 @@ peers_put(struct peers *p, struct node *n)
 			index_name(p, old, slot, 0);
 			index_addrs(p, old, slot, 0);
 		}
+		if (users)
+			users_out(&p->users, p->set, old, p->dict);
 		count_out(p, old);
 	}
 	slot = recset_put(p->set, &n->r);
@@ -312,6 +323,8 @@ peers_put(struct peers *p, struct node *n)
 		index_name(p, n, slot, 1);
 		index_addrs(p, n, slot, 1);
 	}
+	if (users)
+		users_in(&p->users, p->set, n, p->dict);
 	count_in(p, n);
 }
 
@@ -326,6 +339,7 @@ peers_del(struct peers *p, struct rec *tomb)
 		index_key(p, old, slot, 0);
 		index_name(p, old, slot, 0);
 		index_addrs(p, old, slot, 0);
+		users_out(&p->users, p->set, old, p->dict);
 		count_out(p, old);
 	}
 	recset_del(p->set, tomb);

@@ -7,6 +7,7 @@
 #include "hash.h"
 #include "node.h"
 #include "recset.h"
+#include "users.h"
 
 /*
  * The peers of one map stream: a recset of nodes, their dictionary, and the ways to find one.  A hostile server
@@ -19,6 +20,7 @@ struct peers {
 	struct dict	*dict;
 	struct hash	 bykey, byaddr, byname;	/* name: without the trailing dot, lower case */
 	size_t		 twins_key, twins_addr, twins_name;
+	struct users	 users;			/* that they refer to */
 	size_t		 online;
 	size_t		 marked;		/* bear our mark (E.12) */
 	int		 had_unsigned;		/* there is or was a peer with UnsignedPeerAPIOnly */
