@@ -140,19 +140,6 @@ step(struct world *w)
 	event_base_loop(w->base, EVLOOP_NONBLOCK);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	log_set_level(LOG_L_ERROR);
-	wire_warm();
-	peer_warm();
-	return 0;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int

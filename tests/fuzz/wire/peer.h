@@ -13,7 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "noiserec.h"
+#include "tls.h"
 
 /* The other end of a connection that is being fuzzed: it sends what the input says, below or inside TLS, below or inside Noise. */
 struct peer {
@@ -162,6 +164,20 @@ take_bytes(struct script *s, size_t *n)
 	s->p += *n;
 	s->n -= *n;
 	return p;
+}
+
+/* Of every target that has peers. */
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	log_set_level(LOG_L_ERROR);
+	wire_warm();
+	peer_warm();
+	return 0;
 }
 
 #endif

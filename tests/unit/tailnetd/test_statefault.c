@@ -354,18 +354,25 @@ one_death(enum call c, enum fate f, int at)
 	return WEXITSTATUS(status) == 0;
 }
 
+/* Before and after each system call in turn; the number of deaths. */
+static int
+every_death(int (*one)(enum call, enum fate, int))
+{
+	int c, f, at, died = 0;
+
+	for (c = 0; c < CALL_COUNT; c++)
+		for (f = FATE_DIE_BEFORE; f <= FATE_DIE_AFTER; f++)
+			for (at = 1; one((enum call)c, (enum fate)f, at) && at < 20; at++)
+				died++;
+	return died;
+}
+
 /* rows: PERS-03 ROT-05 */
 static void
 test_death_at_every_call(void **unused)
 {
-	int c, f, at, died = 0;
-
 	(void)unused;
-	for (c = 0; c < CALL_COUNT; c++)
-		for (f = FATE_DIE_BEFORE; f <= FATE_DIE_AFTER; f++)
-			for (at = 1; one_death((enum call)c, (enum fate)f, at) && at < 20; at++)
-				died++;
-	assert_true(died >= 16);
+	assert_true(every_death(one_death) >= 16);
 }
 
 /* Rotations without end until the kill comes: the file always has a whole identity. */
@@ -527,14 +534,8 @@ one_switch_death(enum call c, enum fate f, int at)
 static void
 test_death_while_switching(void **unused)
 {
-	int c, f, at, died = 0;
-
 	(void)unused;
-	for (c = 0; c < CALL_COUNT; c++)
-		for (f = FATE_DIE_BEFORE; f <= FATE_DIE_AFTER; f++)
-			for (at = 1; one_switch_death((enum call)c, (enum fate)f, at) && at < 20; at++)
-				died++;
-	assert_true(died >= 18);
+	assert_true(every_death(one_switch_death) >= 18);
 }
 
 /* rows: PERS-06 */
