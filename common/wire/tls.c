@@ -198,13 +198,12 @@ trust_load(int fd, char *err, size_t errsize)
 	char *pem = read_all(fd, &len, err, errsize);
 
 	close(fd);
-	if (pem == NULL)
-		goto fail;
-	if (t == NULL) {
+	if (t == NULL)
 		snprintf(err, errsize, "out of memory");
+	else
+		t->refs = 1;
+	if (t == NULL || pem == NULL)
 		goto fail;
-	}
-	t->refs = 1;
 	if ((t->ctx = new_context()) == NULL) {
 		snprintf(err, errsize, "OpenSSL: no context");
 		goto fail;
