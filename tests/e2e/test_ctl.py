@@ -165,20 +165,24 @@ def test_auth_key_prompt(server, make_daemon):
     def echoes():
         return bool(termios.tcgetattr(slave)[3] & termios.ECHO)
 
+    def as_from_a_shell():  # a group of its own, which can be stopped; nothing ignored that ignores who started us (nohup, &)
+        os.setpgid(0, 0)
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
+            signal.signal(sig, signal.SIG_DFL)
+
     def ask():
         p = subprocess.Popen([os.path.join(BIN, "tailnetctl"), "-s", d.socket, "login", "--auth-key-file", "-", "--no-wait"],
-                             stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                             stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=as_from_a_shell)
         assert p.stderr.read(10) == b"Auth key: "
         until(lambda: not echoes())
         return p
 
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         p = ask()
-        p.send_signal(sig)
+        until(lambda p=p, sig=sig: p.poll() is not None or p.send_signal(sig))  # the first may come before it reads
         assert end(p) == (-sig, b"", b"\n") and echoes()
     p = ask()
-    p.send_signal(signal.SIGTSTP)
-    until(echoes)
+    until(lambda: p.send_signal(signal.SIGTSTP) or echoes())
     p.send_signal(signal.SIGCONT)
     assert p.stderr.read(11) == b"\nAuth key: "
     until(lambda: not echoes())
