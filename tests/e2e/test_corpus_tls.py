@@ -116,8 +116,7 @@ def test_certificates_and_versions(make_server, make_daemon, ca, name):
     # With a certificate that is right the same daemon gets in.
     e.stop()
     s.unlisten()
-    t = make_server(tls=ca.context(), tls_port=s.ports["tls"], tailnet=s.tailnet)
-    t.noise_key = s.noise_key
+    make_server(tls=ca.context(), tls_port=s.ports["tls"], tailnet=s.tailnet, noise_key=s.noise_key)
     d.start()
     d.wait_sync(timeout=60)
     assert not d.log().count("died of")
@@ -270,7 +269,5 @@ def test_floods_inside_tls(make_server, make_daemon, ca, name):
         assert "died of" not in d.log()
     finally:
         raw.stop()
-    t = make_server(tls=ca.context(), tls_port=raw.port)
-    t.noise_key = s.noise_key
-    t.tailnet.add_auth_key(GOOD, reusable=True)
+    make_server(tls=ca.context(), tls_port=raw.port, tailnet=s.tailnet, noise_key=s.noise_key)
     d.wait_sync(timeout=60)

@@ -134,14 +134,14 @@ class MapSession:
 
 
 class Server:
-    def __init__(self, tls=None, prefix="", tailnet=None, host="127.0.0.1", clear_port=0, tls_port=0):
-        """tls: an ssl.SSLContext for a second port."""
+    def __init__(self, tls=None, prefix="", tailnet=None, host="127.0.0.1", clear_port=0, tls_port=0, noise_key=None):
+        """tls: an ssl.SSLContext for a second port.  Who may be asked at once (a port known before) is given its tailnet and key here."""
         self.host, self.prefix, self.tls = host, prefix, tls
         self.ports = {"clear": clear_port, "tls": tls_port}
         self.tailnet = tailnet or model.Tailnet()
         self.log = Log()
         self.faults = Faults()
-        self.noise_key = noise.new_private()
+        self.noise_key = noise_key or noise.new_private()
         self.handshakes = []  # (connection, noise.Responder) of those that came through
         self.legacy_key = None
         self.head_101 = HEAD_101
