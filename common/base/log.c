@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "text.h"
+
+#define PATIENCE_MS 50
 
 /* The one piece of process-wide state: logging must work everywhere, also where no context is at hand. */
 static struct {
@@ -16,20 +23,65 @@ static struct {
 	enum log_level level;
 	log_sink sink;
 	void *arg;
-} logger = { "tailnetd", LOG_L_INFO, NULL, NULL };
+	int syslog_fd, stderr_too;
+	unsigned lost; /* lines that whoever takes them had no room for */
+} logger = { .name = "tailnetd", .level = LOG_L_INFO, .syslog_fd = -1 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
-/* One write(2) per line, so that lines of several processes never mix; no stdio, which may not work in a sandbox. */
+/*
+ * Who reads the log may have stopped: a daemon that waited for it would be stopped as well, deaf to its clients and to SIGTERM.  A line for
+ * which there is no room soon is counted, and the number told when there is room again.
+ */
+static int
+line_of(char *out, size_t size, const char *name, long pid, enum log_level level, const char *text)
+{
+	int n = snprintf(out, size, "%s[%ld]: %s: %s\n", name, pid, log_level_name(level), text);
+
+	return n > 0 && (size_t)n < size ? n : 0;
+}
+
+static int
+lost_line(char *out, size_t size)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "%u log line%s left out: nobody took them", logger.lost,
+	    logger.lost == 1 ? "" : "s");
+	return line_of(out, size, logger.name, (long)getpid(), LOG_L_WARN, text);
+}
+
+/* A reader that is merely slow is waited for; but not line after line. */
+static int
+has_room(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int n = poll(&p, 1, logger.lost == 0 ? PATIENCE_MS : 0);
+
+	if (n == -1) /* a signal has come meanwhile */
+		n = poll(&p, 1, 0);
+	return n != 0; /* what is wrong with it the writer sees */
+}
+
+/* One write(2) per line, so that lines of several processes never mix; no stdio, which may not work in a sandbox.  0: no room. */
+static int
+put_stderr(const char *line, int n)
+{
+	if (!has_room(STDERR_FILENO))
+		return 0;
+	(void)!write(STDERR_FILENO, line, (size_t)n);
+	return 1;
+}
+
 static void
 write_stderr(const char *name, long pid, enum log_level level, const char *text)
 {
 	char line[LOG_LINE_MAX + 128];
-	int n;
 
-	n = snprintf(line, sizeof(line), "%s[%ld]: %s: %s\n", name, pid, log_level_name(level), text);
-	if (n > 0 && (size_t)n < sizeof(line) && write(STDERR_FILENO, line, (size_t)n) == -1)
-		return;
+	if (logger.lost > 0 && put_stderr(line, lost_line(line, sizeof(line))))
+		logger.lost = 0;
+	if (!put_stderr(line, line_of(line, sizeof(line), name, pid, level, text)))
+		logger.lost++;
 }
 
 static void
@@ -39,13 +91,87 @@ sink_stderr(void *arg, enum log_level level, const char *text)
 	write_stderr(logger.name, (long)getpid(), level, text);
 }
 
+static const int priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+
+#ifdef __linux__
+/* 0, or an errno: EPROTOTYPE for the kind of syslogd that wants a stream. */
+static int
+syslog_connect(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = _PATH_LOG };
+	int fd, err;
+
+	if ((fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1)
+		return errno;
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
+		err = errno;
+		close(fd);
+		return err;
+	}
+	logger.syslog_fd = fd;
+	return 0;
+}
+
+/* One line with what syslog(3) puts before it.  0, or an errno. */
+static int
+syslog_send(enum log_level level, const char *line, int n)
+{
+	char text[LOG_LINE_MAX + 256], when[32] = "";
+	time_t now = time(NULL);
+	struct tm tm;
+	int len;
+
+	if (localtime_r(&now, &tm) == NULL || strftime(when, sizeof(when), "%b %e %H:%M:%S", &tm) == 0)
+		return EINVAL;
+	len = snprintf(text, sizeof(text), "<%d>%s %.*s", LOG_DAEMON | priorities[level], when, n - 1, line);
+	return send(logger.syslog_fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) == -1 ? errno : 0;
+}
+
+/* The same, to a syslogd that may have been started anew since the last one. */
+static int
+syslog_try(enum log_level level, const char *line, int n)
+{
+	int err = logger.syslog_fd == -1 ? ENOTCONN : syslog_send(level, line, n);
+
+	if (err == EAGAIN && has_room(logger.syslog_fd))
+		err = syslog_send(level, line, n);
+	if (err == 0 || err == EAGAIN || err == ENOBUFS)
+		return err;
+	if (logger.syslog_fd != -1)
+		close(logger.syslog_fd);
+	logger.syslog_fd = -1;
+	return (err = syslog_connect()) != 0 ? err : syslog_send(level, line, n);
+}
+
+/* 0: a syslogd of a kind that only syslog(3) knows. */
+static int
+to_syslog(enum log_level level, const char *text)
+{
+	char line[LOG_LINE_MAX + 128];
+	int err;
+
+	if (logger.lost > 0 && syslog_try(LOG_L_WARN, line, lost_line(line, sizeof(line))) == 0)
+		logger.lost = 0;
+	err = syslog_try(level, line, line_of(line, sizeof(line), logger.name, (long)getpid(), level, text));
+	if (err == EPROTOTYPE)
+		return 0;
+	if (err != 0)
+		logger.lost++;
+	if (logger.stderr_too)
+		(void)put_stderr(line, (int)strlen(line));
+	return 1;
+}
+#endif
+
 static void
 sink_syslog(void *arg, enum log_level level, const char *text)
 {
-	static const int prio[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
-
 	(void)arg;
-	syslog(prio[level], "%s: %s", log_level_name(level), text);
+#ifdef __linux__
+	if (to_syslog(level, text))
+		return;
+#endif
+	syslog(priorities[level], "%s: %s", log_level_name(level), text);
 }
 
 void
@@ -59,7 +185,8 @@ log_init(const char *name, enum log_level level)
 void
 log_to_syslog(int stderr_too)
 {
-	openlog(logger.name, LOG_PID | LOG_NDELAY | (stderr_too ? LOG_PERROR : 0), LOG_DAEMON);
+	logger.stderr_too = stderr_too;
+	openlog(logger.name, LOG_PID | (stderr_too ? LOG_PERROR : 0), LOG_DAEMON);
 	log_to_sink(sink_syslog, NULL);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -110,6 +111,46 @@ test_fatal_goes_to_stderr_and_exits(void **state)
 	assert_string_equal(out, want);
 }
 
+/* A pipe that nobody reads: the writer goes on, and later says how much was lost. */
+static void
+test_nobody_reads(void **state)
+{
+	char page[4096], out[8192];
+	int p[2], status, i;
+	ssize_t n;
+	pid_t pid;
+
+	(void)state;
+	memset(page, 'x', sizeof(page));
+	assert_int_equal(pipe(p), 0);
+	assert_int_equal(fcntl(p[0], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(fcntl(p[1], F_SETFL, O_NONBLOCK), 0);
+	while (write(p[1], page, sizeof(page)) > 0)
+		continue;
+	assert_int_equal(fcntl(p[1], F_SETFL, 0), 0);
+	if ((pid = fork()) == 0) {
+		alarm(5);
+		dup2(p[1], STDERR_FILENO);
+		log_init("kid", LOG_L_INFO);
+		for (i = 0; i < 1000; i++)
+			log_info("line %d", i);
+		while (read(p[0], out, sizeof(out)) == sizeof(out))
+			continue;
+		log_info("the last");
+		log_info("and one more");
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	n = read(p[0], out, sizeof(out) - 1);
+	assert_true(n > 0);
+	out[n] = '\0';
+	assert_non_null(strstr(out, "warn: 1000 log lines left out: nobody took them\nkid["));
+	assert_non_null(strstr(out, "info: the last\nkid["));
+	close(p[0]);
+	close(p[1]);
+}
+
 int
 main(void)
 {
@@ -118,6 +159,7 @@ main(void)
 		cmocka_unit_test(test_lines_are_safe_and_bounded),
 		cmocka_unit_test(test_level_names),
 		cmocka_unit_test(test_fatal_goes_to_stderr_and_exits),
+		cmocka_unit_test(test_nobody_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
