@@ -29,9 +29,10 @@
 #define LINGER_MAX   (512u * 1024) /* ... so much more is read from a client that says more than its command */
 #define HALF_S       5             /* how often a client that only listens is asked whether it is still there */
 #define METRICS_MS   300
-#define READ_MAX     4096 /* at a time */
-#define PAUSE_S      1    /* no descriptors left: accept again then */
-#define ACCEPT_BATCH 128  /* in one go: a crowd that is sent away must not make others wait a turn of the loop each */
+#define READ_MAX     4096  /* at a time */
+#define PAUSE_S      1     /* no descriptors left: accept again then */
+#define FULL_MS      60000 /* and so often at most it is told */
+#define ACCEPT_BATCH 128   /* in one go: a crowd that is sent away must not make others wait a turn of the loop each */
 #define W_RATE       20
 #define W_BURST      100
 
@@ -41,6 +42,7 @@ struct control {
 	char path[1024];
 	struct event *accept, *resume, *counters;
 	struct bucket w_rate;
+	uint64_t full_ms; /* that there are no descriptors left was told then; 0 = never */
 	TAILQ_HEAD(, cclient) clients;
 	unsigned n;
 };
@@ -402,6 +404,18 @@ cclient_new(struct control *c, int fd)
 }
 
 static void
+tell_full(struct control *c)
+{
+	int err = errno;
+	uint64_t now = time_mono_ms();
+
+	if (c->full_ms != 0 && now - c->full_ms < FULL_MS)
+		return;
+	c->full_ms = now;
+	log_warnx("control socket: accept: %s: clients have to wait", strerror(err));
+}
+
+static void
 acceptable(evutil_socket_t fd, short what, void *arg)
 {
 	struct control *c = arg;
@@ -414,7 +428,7 @@ acceptable(evutil_socket_t fd, short what, void *arg)
 	if (i == ACCEPT_BATCH)
 		return;
 	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-		log_warn("control socket: accept");
+		tell_full(c);
 		event_del(c->accept);
 		evtimer_add(c->resume, &pause);
 	}

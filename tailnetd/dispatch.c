@@ -347,6 +347,7 @@ on_ready(void *arg, const struct ipc_msg *m)
 		return -1;
 	}
 	c->layers = r->layers;
+	c->p->sup->sandboxed = 1;
 	c->phase = CHILD_READY;
 	c->ready_ms = time_mono_ms();
 	c->silent = 0;

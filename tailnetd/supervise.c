@@ -102,25 +102,59 @@ send_hello(struct child *c)
 }
 
 static void
+complain(struct child *c, const char *text)
+{
+	struct parent *p = c->p;
+
+	p->sup->fault_ms = time_mono_ms();
+	if (health_raise(&p->health, HEALTH_CHILD_CRASH, text))
+		status_changed(p);
+}
+
+/* No process or no descriptor is to be had: tried each second until there is, and told once. */
+static void
+not_started(struct child *c)
+{
+	char text[120];
+
+	snprintf(text, sizeof(text), "%s cannot be started: %s", c->name, strerror(errno));
+	if (!c->unstarted)
+		log_errorx("%s", text);
+	c->unstarted = 1;
+	complain(c, text);
+	arm(c->retry, CRASH_MIN_MS);
+}
+
+static void
+started_again(struct child *c)
+{
+	if (!c->unstarted)
+		return;
+	c->unstarted = 0;
+	log_info("%s could be started again", c->name);
+	if (health_clear(&c->p->health, HEALTH_CHILD_CRASH))
+		status_changed(c->p);
+}
+
+static void
 child_start(struct child *c)
 {
 	struct parent *p = c->p;
 	int sv[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == -1) {
-		log_error("%s: socketpair", c->name);
-		arm(c->retry, CRASH_MIN_MS);
+		not_started(c);
 		return;
 	}
 	c->pid = spawn_start(c->role == IPC_AUTHD ? &p->img_authd : &p->img_mapd, sv[1], -1, NULL);
 	close(sv[1]);
 	if (c->pid == -1) {
-		log_error("cannot start %s", c->name);
-		close(sv[0]);
 		c->pid = 0;
-		arm(c->retry, CRASH_MIN_MS);
+		not_started(c);
+		close(sv[0]);
 		return;
 	}
+	started_again(c);
 	c->ipc = ipc_new(p->base, sv[0], IPC_PARENT_SIDE, c->role, ++c->generation, c->kind->handlers, c);
 	if (c->ipc == NULL) {
 		close(sv[0]);
@@ -279,10 +313,14 @@ tell_death(struct child *c, int status)
 		    strsignal(WTERMSIG(status)));
 		log_errorx("%s", text);
 		if (c->violated || c->overdue || WTERMSIG(status) != SIGKILL)
-			(void)health_raise(&c->p->health, HEALTH_CHILD_CRASH, text);
+			complain(c, text);
 		watch_child(c->p, c->name, WTERMSIG(status), -1);
 	} else {
-		log_errorx("%s[%d] exited with status %d", c->name, (int)c->pid, WEXITSTATUS(status));
+		snprintf(text, sizeof(text), "%s[%d] exited with status %d%s", c->name, (int)c->pid,
+		    WEXITSTATUS(status), WEXITSTATUS(status) == EXIT_SANDBOX ? ": it has no sandbox" : "");
+		log_errorx("%s", text);
+		if (WEXITSTATUS(status) == EXIT_SANDBOX)
+			complain(c, text);
 		watch_child(c->p, c->name, 0, WEXITSTATUS(status));
 	}
 }
@@ -357,8 +395,8 @@ child_gone(struct child *c, int status)
 		mapd_left(p, c->violated || (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL));
 	c->pid = 0;
 	c->phase = CHILD_NONE;
-	if (never_ready && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SANDBOX) {
-		parent_shutdown(p, EXIT_SANDBOX); /* it would only fail again */
+	if (never_ready && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SANDBOX && !p->sup->sandboxed) {
+		parent_shutdown(p, EXIT_SANDBOX); /* it would only fail again; one that has worked may work again */
 		return;
 	}
 	if (!on_purpose) {
@@ -495,6 +533,17 @@ supervise_ping(struct supervisor *s)
 		}
 }
 
+/* What is long over is no more what is wrong at the moment. */
+static void
+forget_faults(struct supervisor *s)
+{
+	if (s->fault_ms == 0 || time_mono_ms() - s->fault_ms < HEALTHY_MS || s->authd.unstarted || s->mapd.unstarted)
+		return;
+	s->fault_ms = 0;
+	if (health_clear(&s->p->health, HEALTH_CHILD_CRASH))
+		status_changed(s->p);
+}
+
 /* Counted in questions and not in time: a clock runs on while all of us are stopped. */
 void
 supervise_look(struct supervisor *s)
@@ -502,6 +551,7 @@ supervise_look(struct supervisor *s)
 	struct child *all[] = { &s->authd, &s->mapd };
 	size_t i;
 
+	forget_faults(s);
 	for (i = 0; i < 2; i++) {
 		if (!listens(all[i]))
 			continue;

@@ -67,6 +67,7 @@ struct child {
 	int		 wanted;	/* there is work for it */
 	int		 violated;
 	int		 overdue;	/* killed by us because it did not start, or end, in time */
+	int		 unstarted;	/* no process or descriptor was to be had, and this was told */
 	unsigned	 fails;		/* in a row, for the pause */
 	uint64_t	 not_before;
 	struct event	*retry, *deadline, *linger, *turn;	/* turn: of a dial or handshake that waits */
@@ -87,7 +88,13 @@ struct child {
 enum { PENDING_NOTHING, PENDING_KEY, PENDING_REGISTER, PENDING_MAP, PENDING_DOCTOR };
 
 /* doctor: another process of authd, beside the one that works (doctor.h) */
-struct supervisor { struct parent *p; struct child authd, mapd, doctor; struct event *sigchld; };
+struct supervisor {
+	struct parent	*p;
+	struct child	 authd, mapd, doctor;
+	struct event	*sigchld;
+	int		 sandboxed;	/* a child was READY in this life of the daemon */
+	uint64_t	 fault_ms;	/* health child-crash is of then; 0 = not raised */
+};
 
 struct supervisor *supervise_new(struct parent *p);
 void	 supervise_free(struct supervisor *s);		/* kills what is left */
