@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,8 @@ struct control {
 	struct parent *p;
 	int fd;
 	char path[1024];
+	dev_t dev; /* and what lies there */
+	ino_t ino;
 	struct event *accept, *resume, *counters;
 	struct bucket w_rate;
 	uint64_t full_ms; /* that there are no descriptors left was told then; 0 = never */
@@ -527,6 +530,7 @@ struct control *
 control_new(struct parent *p, char *err, size_t errsize)
 {
 	struct control *c = calloc(1, sizeof(*c));
+	struct stat st;
 
 	if (c == NULL) {
 		snprintf(err, errsize, "out of memory");
@@ -539,6 +543,10 @@ control_new(struct parent *p, char *err, size_t errsize)
 	if ((c->fd = control_bind(p, c->path, err, errsize)) == -1) {
 		free(c);
 		return NULL;
+	}
+	if (lstat(c->path, &st) == 0) {
+		c->dev = st.st_dev;
+		c->ino = st.st_ino;
 	}
 	c->accept = event_new(p->base, c->fd, EV_READ | EV_PERSIST, acceptable, c);
 	c->resume = evtimer_new(p->base, resume_accept, c);
@@ -560,6 +568,7 @@ void
 control_free(struct control *c)
 {
 	struct cclient *cc;
+	struct stat st;
 
 	while ((cc = TAILQ_FIRST(&c->clients)) != NULL)
 		cclient_close(cc);
@@ -567,6 +576,7 @@ control_free(struct control *c)
 	event_free(c->resume);
 	event_free(c->counters);
 	close(c->fd);
-	(void)unlink(c->path);
+	if (lstat(c->path, &st) == 0 && st.st_dev == c->dev && st.st_ino == c->ino)
+		(void)unlink(c->path); /* not another's, who came when ours had been removed */
 	free(c);
 }

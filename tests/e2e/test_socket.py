@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The tailnetd authors
 """The control socket as a file and as a stream (interface.md 3): clients that say too much, stop sending, or come too often."""
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -150,3 +151,17 @@ def test_rate_of_writing_commands(server, make_daemon):
         got = often(d, "nobody", line, 20)
         assert "busy" not in got, (line, got)
         time.sleep(5)
+
+
+@pytest.mark.rows("SHUT-02")
+def test_another_ones_socket_stays(daemon):
+    """Ours was removed while we ran, and somebody else listens there now."""
+    os.unlink(daemon.socket)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(daemon.socket)
+        s.listen(1)
+        assert daemon.stop() == 0
+        assert os.path.exists(daemon.socket)
+    os.unlink(daemon.socket)
+    daemon.start()
+    assert daemon.stop() == 0 and not os.path.exists(daemon.socket)
