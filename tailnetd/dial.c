@@ -25,6 +25,7 @@
 #define DIAL_STAGGER_MS   250
 #define LOOKUP_PATIENCE_S 3 /* so long a look-up may take when there are addresses from before */
 #define LOG_HOST_MAX      64
+#define LOST_MS           (10u * 60000) /* until the same is told again */
 
 struct attempt {
 	struct dial *dial;
@@ -60,6 +61,7 @@ struct dialler {
 	char good_host[IPC_HOST_MAX]; /* whose addresses good[] are (DIAL-10) */
 	struct ipc_addr good[RESOLVE_MAX];
 	unsigned ngood;
+	uint64_t lost_ms; /* when it was last told that they serve in place of a look-up; 0 = never */
 	TAILQ_HEAD(, dial) dials;
 };
 
@@ -291,11 +293,18 @@ have_good(const struct dial *x)
 	return x->d->ngood > 0 && strcmp(x->d->good_host, x->host) == 0;
 }
 
+/* Off the network this is so at each dial, for as long as that lasts. */
 static void
 use_good(struct dial *x, const char *why)
 {
-	log_info("cannot look up %s (%s): using its last good addresses", x->host, why);
-	use_addresses(x, x->d->good, x->d->ngood);
+	struct dialler *d = x->d;
+	uint64_t now = time_mono_ms();
+
+	if (d->lost_ms == 0 || now - d->lost_ms >= LOST_MS) {
+		d->lost_ms = now;
+		log_info("cannot look up %s (%s): using its last good addresses", x->host, why);
+	}
+	use_addresses(x, d->good, d->ngood);
 }
 
 static void
