@@ -410,10 +410,12 @@ dispatch_send_ca(struct child *c)
 
 	if (c->p->cfg.ca_file[0] != '\0')
 		path = c->p->cfg.ca_file;
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1) {
-		log_error("trust anchors %s", path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd == -1 && !c->p->no_ca)
+		log_error("trust anchors %s", path); /* once: they are asked for at each try */
+	c->p->no_ca = fd == -1;
+	if (fd == -1)
 		fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* the child says that there are none */
-	}
 	return fd == -1 ? -1 : ipc_send(c->ipc, IPC_CA, IPC_ID_NONE, &none, sizeof(none), fd);
 }
 

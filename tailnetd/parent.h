@@ -59,6 +59,7 @@ struct parent {
 	struct secret	*auth_key;		/* of a `login auth-key=`; NULL = none */
 	size_t		 auth_key_len;
 	int		 state_not_saved;
+	int		 no_ca;			/* the trust anchors could not be opened the last time */
 
 	struct client	 client;
 	struct event	*timers[CT_COUNT];

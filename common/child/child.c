@@ -192,7 +192,7 @@ on_ca(void *arg, const struct ipc_msg *m)
 	struct trust *t;
 
 	if ((t = trust_load(m->fd, c->trust_err, sizeof(c->trust_err))) == NULL)
-		log_warnx("trust anchors: %s", c->trust_err);
+		log_debug("trust anchors: %s", c->trust_err); /* what needs them fails and says so */
 	trust_free(c->trust);
 	c->trust = t;
 	if (t != NULL)

@@ -212,7 +212,7 @@ trust_load(int fd, char *err, size_t errsize)
 	/* An anchor may be any certificate of the chain, as in the reference client. */
 	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(t->ctx), X509_V_FLAG_PARTIAL_CHAIN);
 	if (add_certs(SSL_CTX_get_cert_store(t->ctx), pem, len) == 0) {
-		snprintf(err, errsize, "the CA file holds no PEM certificate");
+		snprintf(err, errsize, "the CA file is missing or holds no PEM certificate (ca-file)");
 		goto fail;
 	}
 	free(pem);

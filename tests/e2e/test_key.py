@@ -217,3 +217,20 @@ def test_pinned_by_configuration(server, make_daemon):
     before = cpu(d.pid)
     assert d.status()["serverKey"] != server.noise_public
     assert cpu(d.pid) - before < 1
+
+
+@pytest.mark.rows("KEY-05")
+def test_no_trust_anchors(tls_server, make_daemon, ca):
+    """Nothing is asked of anybody; the log says it once, with the file's name, and with the file it goes on by itself."""
+    d = make_daemon(tls_server.tls_url, start=False, auth_key=GOOD, log_level="info")
+    d.conf["ca-file"] = path = os.path.join(d.dir, "ca.pem")
+    d.start()
+    d.wait_err("the CA file is missing", "(ca-file)")
+    time.sleep(3)
+    assert [x.split(": ", 1)[1] for x in d.log().splitlines() if "trust anchors" in x] == [
+        "error: trust anchors %s: No such file or directory" % path]
+    assert not tls_server.log.all("http")
+    with open(ca.file) as f, open(path, "w") as g:
+        g.write(f.read())
+    s = d.wait_sync()
+    assert s["err"] == "" and s["serverKey"] == tls_server.noise_public

@@ -383,7 +383,7 @@ test_trust_files(void **state)
 	assert_non_null(t);
 	trust_free(t);
 	assert_null(trust_from("", 0, err));
-	assert_string_equal(err, "the CA file holds no PEM certificate");
+	assert_string_equal(err, "the CA file is missing or holds no PEM certificate (ca-file)");
 	assert_null(trust_from("hello\n", 6, err));
 	assert_null(trust_from("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", 58, err));
 	pem[60] ^= 1;
