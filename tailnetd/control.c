@@ -17,7 +17,6 @@
 
 #include "control.h"
 #include "doctor.h"
-#include "exits.h"
 #include "log.h"
 #include "parent.h"
 #include "peerfd.h"
@@ -56,8 +55,10 @@ struct control {
 static int
 forget(struct cclient *cc)
 {
+	struct event *evs[] = { cc->rd, cc->wr, cc->deadline };
 	struct control *c = cc->ctl;
 	int fd = cc->fd;
+	size_t i;
 
 	TAILQ_REMOVE(&c->clients, cc, entry);
 	c->n--;
@@ -65,9 +66,9 @@ forget(struct cclient *cc)
 		watchers_remove(c->p->watchers, cc);
 	if (cc->wants_doctor)
 		doctor_abandon(c->p->doctor);
-	event_free(cc->rd);
-	event_free(cc->wr);
-	event_free(cc->deadline);
+	for (i = 0; i < sizeof(evs) / sizeof(evs[0]); i++)
+		if (evs[i] != NULL)
+			event_free(evs[i]);
 	if (buf_len(&cc->in) > 0)
 		sodium_memzero(buf_ptr(&cc->in), buf_len(&cc->in)); /* it may have held an auth key */
 	buf_free(&cc->in);
@@ -400,8 +401,10 @@ cclient_new(struct control *c, int fd)
 	cc->deadline = evtimer_new(c->p->base, deadline_over, cc);
 	TAILQ_INSERT_TAIL(&c->clients, cc, entry);
 	c->n++;
-	if (cc->rd == NULL || cc->wr == NULL || cc->deadline == NULL)
-		fatal(EXIT_STARTUP, "control client");
+	if (cc->rd == NULL || cc->wr == NULL || cc->deadline == NULL) {
+		cclient_close(cc); /* no memory: who holds it will give some back */
+		return;
+	}
 	set_deadline(cc, FIRST_LINE_S);
 	event_add(cc->rd, NULL);
 }
