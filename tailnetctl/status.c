@@ -5,6 +5,15 @@
 
 #include "ctl.h"
 
+/* Nobody has to do anything: a login with the node key that is there waits for the server, or for unpause (after a restart). */
+static int
+resumes(struct json_object *st)
+{
+	struct json_object *goal;
+
+	return jstr(st, "nodeKey")[0] != '\0' && json_get_obj(st, "goal", &goal) == 1 && jbool(goal, "wantLoggedIn");
+}
+
 /* Interface.md 8: the first that holds of 3, 4 (those before there is a status), 7, 5, 6. */
 int
 status_exit(struct json_object *st, int64_t now)
@@ -15,7 +24,7 @@ status_exit(struct json_object *st, int64_t now)
 		return CTL_EXPIRY;
 	if (jtime(st, "expiry", &expiry) && expiry <= now + CTL_EXPIRY_WARN)
 		return CTL_EXPIRY;
-	if (!jbool(st, "loggedIn") || jstr(st, "url")[0] != '\0')
+	if (jstr(st, "url")[0] != '\0' || (!jbool(st, "loggedIn") && !resumes(st)))
 		return CTL_LOGIN;
 	if (!jbool(st, "synced") || strcmp(jstr(st, "netmapSource"), "live") != 0)
 		return CTL_SYNC;

@@ -84,6 +84,22 @@ def test_login_that_fails_as_the_one_before(server, make_daemon):
     assert end(begin(d, "login", "--timeout", "10"))[0] == 0
 
 
+def test_check_after_a_restart(server, make_daemon):
+    """Nobody has to log in where only the server is away: 6 of interface.md 8, not 5."""
+    d = make_daemon(server, auth_key=GOOD)
+    d.wait_sync()
+    server.unlisten()
+    server.drop_all()
+    d.restart()
+    d.wait_err("refused")
+    assert d.tailnetctl("status", "--check").returncode == 6
+    d.ctl("pause")
+    d.restart()
+    assert d.tailnetctl("status", "--check").returncode == 6
+    d.ctl("logout force")
+    assert d.tailnetctl("status", "--check").returncode == 5
+
+
 def test_what_ends_a_wait(server, make_daemon):
     """Somebody's logout, and the daemon's end."""
     d = make_daemon(server)

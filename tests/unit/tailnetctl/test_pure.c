@@ -220,6 +220,12 @@ test_status_exit(void **state)
 		{ "{\"loggedIn\":false,\"keyExpired\":true,\"url\":\"https://x\"}", CTL_EXPIRY },
 		{ "{\"loggedIn\":false,\"synced\":false,\"netmapSource\":\"none\"}", CTL_LOGIN },
 		{ "{\"loggedIn\":true,\"synced\":true,\"netmapSource\":\"live\",\"url\":\"https://x\"}", CTL_LOGIN },
+		{ "{\"loggedIn\":false,\"nodeKey\":\"nodekey:1\",\"goal\":{\"wantLoggedIn\":true}}", CTL_SYNC },
+		{ "{\"loggedIn\":false,\"nodeKey\":\"nodekey:1\",\"goal\":{\"wantLoggedIn\":true},\"url\":\"https://"
+		  "x\"}",
+		    CTL_LOGIN },
+		{ "{\"loggedIn\":false,\"nodeKey\":\"nodekey:1\",\"goal\":null}", CTL_LOGIN },
+		{ "{\"loggedIn\":false,\"nodeKey\":\"\",\"goal\":{\"wantLoggedIn\":true}}", CTL_LOGIN },
 		{ "{\"loggedIn\":true,\"synced\":false,\"netmapSource\":\"stale\"}", CTL_SYNC },
 		{ "{\"loggedIn\":true,\"synced\":true,\"netmapSource\":\"cached\"}", CTL_SYNC },
 		{ "{\"loggedIn\":\"true\"}", CTL_LOGIN },
