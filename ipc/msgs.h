@@ -141,6 +141,7 @@ struct ipc_query {				/* a control client's descriptor comes along; mapd answers
 	uint32_t	accept_routes;		/* configuration that wgconf needs */
 	uint32_t	listen_port;
 	uint32_t	private_written;	/* wgconf private: the parent already wrote "[Interface]\nPrivateKey = ..\n" */
+	uint64_t	events;			/* watch netmap: so many the parent has sent already, the present status among them; 0 = none */
 	IPC_TEXT(exit_node, IPC_NAME_MAX);
 	uint16_t	data_len;		/* arguments as given after the verb, no newline; must equal the tail's length */
 	char		data[IPC_LINE_MAX];

@@ -78,7 +78,7 @@ void	 client_close(struct client *c);
 uint64_t query_oldest_kept(const struct query *q);
 
 /* watch.c */
-void	 watch_begin(struct client *c, const char *seq);	/* seq: what it has heard from the parent; "" = nothing yet */
+void	 watch_begin(struct client *c, uint64_t events);	/* that it has heard from the parent */
 void	 watch_notice(struct client *c, struct notice *t);		/* takes a reference of its own */
 void	 watch_change(struct client *c, const struct netmap_change *ch, struct notice *delta);	/* delta NULL: the whole map is new */
 struct notice *watch_delta(struct netmap *nm, const struct netmap_change *ch);	/* NULL: out of memory */

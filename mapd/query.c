@@ -402,11 +402,11 @@ answer_export(struct client *c, const struct ipc_query *m, const char *args)
 }
 
 static void
-answer_watch(struct client *c, const char *seq)
+answer_watch(struct client *c, uint64_t events)
 {
 	struct early *e, *next;
 
-	watch_begin(c, seq);
+	watch_begin(c, events);
 	if (c->begun) {
 		(void)client_push(c);
 		return;
@@ -447,7 +447,7 @@ answer(struct client *c, const struct ipc_query *m)
 		break;
 	case IPC_Q_PEERS: answer_peers(c, a); break;
 	case IPC_Q_PEER: answer_peer(c, a); break;
-	case IPC_Q_WATCH_NETMAP: answer_watch(c, a); return;
+	case IPC_Q_WATCH_NETMAP: answer_watch(c, m->events); return;
 	default: answer_export(c, m, a); break;
 	}
 	(void)client_push(c);

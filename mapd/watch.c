@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "client.h"
-#include "text.h"
 
 /*
  * `watch netmap` (interface.md 6).  A watcher that falls behind loses netmap and delta events, hears how many, and
@@ -91,17 +90,12 @@ pending(const struct client *c)
 }
 
 void
-watch_begin(struct client *c, const char *seq)
+watch_begin(struct client *c, uint64_t events)
 {
-	int64_t v;
-
 	TAILQ_INIT(&c->queue);
 	c->watch = 1;
-	if (text_to_i64(seq, strlen(seq), 1, INT64_MAX, &v) == 0) { /* the parent has begun it: the map comes next */
-		c->seq = (uint64_t)v;
-		c->begun = 1;
-		c->want_full = 1;
-	}
+	c->seq = events;
+	c->begun = c->want_full = events > 0; /* else with the first status */
 }
 
 void

@@ -154,7 +154,8 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 	q.data_len = ipc_text_put(q.data, sizeof(q.data), arg, n);
 	if (++last_id == IPC_ID_NONE)
 		last_id++;
-	if (verb == IPC_Q_WATCH_NETMAP && n == 0) { /* the present status comes first */
+	q.events = cc->seq;
+	if (verb == IPC_Q_WATCH_NETMAP && q.events == 0) { /* the present status comes first */
 		buf_init(&body, 1u << 20);
 		status_event_body(p, 0, &body);
 		ipc_send_chunks(m->ipc, IPC_EVENT, last_id, (const char *)buf_ptr(&body), buf_len(&body));
@@ -211,11 +212,7 @@ run_hosts(struct cclient *cc, char **args, int n)
 void
 command_watch_netmap(struct cclient *cc)
 {
-	char seq[24] = "";
-
-	if (cc->seq > 0)
-		snprintf(seq, sizeof(seq), "%llu", (unsigned long long)cc->seq);
-	hand_over(cc, IPC_Q_WATCH_NETMAP, seq, 0);
+	hand_over(cc, IPC_Q_WATCH_NETMAP, "", 0);
 }
 
 static void

@@ -159,6 +159,32 @@ def test_watch_netmap_before_there_is_any(server, make_daemon):
         assert len(told) > 12 and told[-1]["paused"] and seen[-1]["netmapSeq"] == d.status()["netmapSeq"]
 
 
+@pytest.mark.rows("STAT-01", "MAP-04")
+def test_watching_the_netmap_before_there_is_one(server, make_daemon):
+    """`watch netmap` begins with the present status whatever there is (interface.md 6); no event comes twice and none is missed."""
+    server.tailnet.add_peer(5)
+    d = make_daemon(server, auth_key=GOOD, login="manual")
+    many = [d.watch(netmap=True) for _ in range(20)]
+    plain = d.watch()
+    time.sleep(0.2)
+    assert d.process("mapd")["pid"] is None and not many[0].closed
+    d.ctl("login")
+    d.wait_sync()
+    server.map().send({"Domain": "later.example"})
+    for w in many + [plain]:
+        w.wait(lambda e: e["event"] == "delta")
+    kinds = ["%s %s" % (e["event"], e.get("netmapSeq", e.get("status", {}).get("state"))) for e in plain.all()]
+    for w in many:
+        assert [e["seq"] for e in w.all()] == list(range(1, len(w.all()) + 1))
+        got = w.all()
+        assert [p["ID"] for p in w.all("netmap")[0]["netmap"]["Peers"]] == [5] and len(w.all("netmap")) == 1
+        assert sorted("%s %s" % (e["event"], e.get("netmapSeq", e.get("status", {}).get("state"))) for e in got) == sorted(kinds)
+        assert w.states() == plain.states() and got[0]["event"] == "status"
+    d.ctl("logout")
+    for w in many:
+        w.status(lambda s: s["state"] == "state:not-authenticated")
+
+
 @pytest.mark.rows("STAT-02")
 def test_no_netmap_before_login(server, make_daemon):
     d = make_daemon(server, login="manual")
@@ -259,11 +285,13 @@ def test_a_slow_watcher(server, daemon, verb):
     daemon.ctl("unpause")
     daemon.wait_sync()
     slow.settimeout(20)
-    lines, events = slow.makefile("rb"), []
+    lines, events, newest, synced = slow.makefile("rb"), [], 0, False
     for line in lines:
-        events.append(json.loads(line))
-        e = events[-1]
-        if e["event"] == "netmap" and e["netmapSeq"] > nm["Seq"]:
+        e = json.loads(line)
+        events.append(e)
+        newest = e["netmapSeq"] if e["event"] == "netmap" else newest
+        synced = e["status"]["synced"] if e["event"] == "status" else synced
+        if newest > nm["Seq"] and synced:
             break
     assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
     assert any(e["event"] == "lagged" and e["dropped"] > 0 for e in events)

@@ -235,6 +235,29 @@ check_events(char *s, uint64_t first, const char *want)
 	assert_string_equal(have, want);
 }
 
+/* One that the parent has served so far: no status again, and the count goes on. */
+static void
+test_watcher_from_the_parent(void **state)
+{
+	struct fixture *f = fixture(NULL);
+	struct ipc_query m = { .listen_port = 41641, .events = 3 };
+	int fd = ask_with(f, 1, &m, IPC_Q_WATCH_NETMAP, ""), ended;
+	char *s;
+
+	(void)state;
+	query_event(f->q, IPC_ID_NONE, "\"event\":\"status\"", 16);
+	s = take(f, fd, 1u << 20, &ended);
+	check_events(s, 4, "status"); /* there is no map yet */
+	free(s);
+	mt_ok(f->m, TWO);
+	query_changed(f->q, &f->m->ch);
+	s = take(f, fd, 1u << 20, &ended);
+	check_events(s, 5, "netmap");
+	free(s);
+	close(fd);
+	fixture_free(f);
+}
+
 static void
 change(struct fixture *f, const char *text)
 {
@@ -758,6 +781,7 @@ main(void)
 		cmocka_unit_test(test_slow_watcher_without_notices),
 		cmocka_unit_test(test_owed_map),
 		cmocka_unit_test(test_snapshot_readers),
+		cmocka_unit_test(test_watcher_from_the_parent),
 		cmocka_unit_test(test_old_maps_are_kept),
 		cmocka_unit_test(test_broken_off_answers),
 		cmocka_unit_test(test_stuck_readers),
