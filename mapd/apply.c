@@ -342,7 +342,8 @@ commit(struct apply *a, struct wtime now, struct netmap_change *ch)
 	nm->fresh = nm->origin != NULL; /* a cached map is replaced by the first message of a stream */
 	nm->source = nm->origin != NULL ? IPC_SRC_CACHED : IPC_SRC_LIVE;
 	ch->seq = nm->seq;
-	ch->fields = a->fields;
+	ch->fields = a->fields | nm->untold;
+	nm->untold = 0;
 	ch->self_changed = ch->full || (a->fields & (IPC_F_SELF | IPC_F_PROFILES)) != 0;
 }
 
@@ -360,7 +361,7 @@ apply_free(struct apply *a)
 
 /*
  * E.4 step 2 happened in the stream; what a keep-alive brings to the map is the clock and the client version
- * (KA-05), without an event (KA-01).
+ * (KA-05), without an event (KA-01): the next change names them.
  */
 static int
 apply_keepalive(struct apply *a, struct wtime now)
@@ -378,6 +379,7 @@ apply_keepalive(struct apply *a, struct wtime now)
 	    blob_ref(a->st->field[VF_CONTROLTIME] ? a->st->field[VF_CONTROLTIME] : a->v->field[VF_CONTROLTIME]));
 	set_field(a, VF_CLIENTVERSION,
 	    blob_ref(a->st->field[VF_CLIENTVERSION] ? a->st->field[VF_CLIENTVERSION] : a->v->field[VF_CLIENTVERSION]));
+	nm->untold |= a->fields;
 	view_unref(nm->cur);
 	nm->cur = a->v;
 	a->v = NULL;

@@ -89,6 +89,8 @@ netmap_expire(struct netmap *nm, struct wtime now, struct netmap_change *ch)
 		nm->cur = v;
 		ch->changed = nm->ids;
 		ch->nchanged = d.n;
+		ch->fields = nm->untold;
+		nm->untold = 0;
 		r = 1;
 	}
 	nm->cur->peers->next_expiry = next;

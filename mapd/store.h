@@ -84,6 +84,7 @@ struct netmap {
 	int		 clock_said;		/* by this stream; before that it is what the one before said */
 	const struct netmap_origin *origin;	/* a cached map is being put back; else NULL */
 	int		 rescan;		/* marks must be looked at again */
+	uint32_t	 untold;		/* fields that keep-alives changed since the last change that was told */
 	int64_t		*ids;			/* of the last netmap_change */
 	size_t		 capids;
 };

@@ -36,6 +36,8 @@ static const struct {
 	{ IPC_F_AUDIT, "DomainAuditLogID", "'DomainData" }, { IPC_F_CONTROLTIME, "ControlTime", NULL },
 	{ IPC_F_CLIENTVERSION, "ClientVersion", NULL }, { IPC_F_AUTOUPDATE, "DefaultAutoUpdate", NULL } };
 
+static uint32_t told_late; /* what keep-alives brought since the last event: it may have become again what it was */
+
 static struct json_object *
 member(struct json_object *o, const char *name)
 {
@@ -100,6 +102,8 @@ check(const struct map_test *m, struct json_object *old, struct json_object *new
 
 		if (!same && !(m->ch.fields & members[i].bit))
 			fail_msg("%s is another and was not named: %s", members[i].name, msg);
+		if (members[i].bit & told_late)
+			continue;
 		if (same && (m->ch.fields & members[i].bit) && strstr(msg, sent) == NULL &&
 		    !(members[i].bit == IPC_F_MESSAGES && strstr(msg, "Health") != NULL))
 			fail_msg("%s was named without reason: %s", members[i].name, msg);
@@ -166,7 +170,7 @@ say(char *s, size_t size)
 	snprintf(s + n, size - n, "}");
 }
 
-/* rows: FLD-07 FLD-09 FLD-10 DEL-01 DEL-02 STAT-04 */
+/* rows: FLD-07 FLD-09 FLD-10 FLD-17 DEL-01 DEL-02 KA-05 STAT-04 */
 static void
 test_deltas_name_what_changed(void **state)
 {
@@ -185,11 +189,24 @@ test_deltas_name_what_changed(void **state)
 			json_object_put(old);
 			old = mt_json(m);
 		}
+		if (rnd(10) == 0) { /* no event: what it brings is told with the next (KA-01, KA-05) */
+			snprintf(msg, sizeof(msg),
+			    "{'KeepAlive':true,'ControlTime':'2027-01-15T08:00:0%uZ','ClientVersion':{'LatestVersion':'"
+			    "%u'}}",
+			    rnd(10), rnd(2));
+			assert_int_equal(mt_msg(m, msg), 0);
+			assert_true(m->ch.fields == 0 && m->ch.nchanged == 0);
+			told_late = IPC_F_CONTROLTIME | IPC_F_CLIENTVERSION;
+			continue;
+		}
 		say(msg, sizeof(msg));
 		if (mt_msg(m, msg) == REFUSED)
 			fail_msg("refused: %s: %s", ingest_error(m->g), msg);
+		if (!m->ch.full && m->ch.fields == 0 && m->ch.nchanged + m->ch.nremoved == 0)
+			continue; /* no event */
 		new = mt_json(m);
 		check(m, old, new, msg);
+		told_late = 0;
 		json_object_put(old);
 		old = new;
 	}
