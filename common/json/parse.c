@@ -402,7 +402,7 @@ parse_value(struct parser *p, struct json_object **out)
 struct json_object *
 json_parse(const char *s, size_t n, const struct json_limits *lim, char *err, size_t errsize)
 {
-	struct parser p = { .s = s, .end = s + n, .start = s, .lim = lim ? lim : &json_limits_default };
+	struct parser p = { .s = s, .end = n > 0 ? s + n : s, .start = s, .lim = lim ? lim : &json_limits_default };
 	struct json_object *o = NULL;
 
 	if (errsize > 0)

@@ -83,6 +83,7 @@ test_grammar(void **state)
 	    "{\"a\":[1,true,false,null,\"x\"],\"b\":{},\"c\":[]}");
 	prints_as("null", "null");
 	refuses("", "unexpected end");
+	refuses_n(NULL, 0, "unexpected end"); /* an answer without a body */
 	refuses("  ", "unexpected end");
 	refuses("{", "member name");
 	refuses("[1", "bracket");
