@@ -95,6 +95,31 @@ plan_of_a_crashed_mapd(void **state)
 	assert_int_equal(times.n, 0);
 }
 
+/* D8: a crash is what is wrong for ten minutes after it, and no longer. */
+static void
+crash_is_over(void **state)
+{
+	struct rig *r = *state;
+	struct parent *p = &r->s->p;
+
+	mapd_dies(r, SIGKILL);
+	assert_false(p->health.h[HEALTH_CHILD_CRASH].on);
+	mapd_dies(r, SIGUSR1);
+	assert_true(p->health.h[HEALTH_CHILD_CRASH].on);
+	supervise_look(p->sup);
+	assert_true(p->health.h[HEALTH_CHILD_CRASH].on);
+	p->sup->fault_ms -= 599000;
+	supervise_look(p->sup);
+	assert_true(p->health.h[HEALTH_CHILD_CRASH].on);
+	mapd_dies(r, SIGUSR1); /* again: the ten minutes begin anew */
+	p->sup->fault_ms -= 599000;
+	supervise_look(p->sup);
+	assert_true(p->health.h[HEALTH_CHILD_CRASH].on);
+	p->sup->fault_ms -= 1500;
+	supervise_look(p->sup);
+	assert_false(p->health.h[HEALTH_CHILD_CRASH].on);
+}
+
 static void
 say_delta(struct rig *r, uint64_t seq)
 {
@@ -361,6 +386,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(channel_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(child_hangs, setup, teardown),
 		cmocka_unit_test_setup_teardown(plan_of_a_crashed_mapd, setup, teardown),
+		cmocka_unit_test_setup_teardown(crash_is_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(seq_runs_ahead, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_urls, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_records, setup, teardown),
