@@ -121,7 +121,7 @@ def test_sockets_that_are_slow_to_close(listening, line, count, how):
         for verb in ("status", "netmap", "metrics", "netmap", "status"):
             t = time.monotonic()
             assert d.ask(verb) if verb != "metrics" else d.text(verb)
-            assert time.monotonic() - t < 0.5 * SLOW, verb
+            assert time.monotonic() - t < 2 * SLOW, verb
             time.sleep(0.1)
         assert fds(d.pid) <= before + 1 and d.process("mapd")["restarts"] == restarts
         assert d.status()["synced"]
@@ -130,7 +130,7 @@ def test_sockets_that_are_slow_to_close(listening, line, count, how):
         p.wait()
     t = time.monotonic()
     assert d.stop() == 0
-    assert time.monotonic() - t < 3 * SLOW
+    assert time.monotonic() - t < 5 * SLOW
 
 
 def test_a_handed_over_reader_on_an_old_kernel(server, make_daemon, old_kernel):

@@ -31,7 +31,7 @@ def goes_on(d, pid):
         t = time.monotonic()
         if i % 20 == 0:
             assert d.status()["synced"]
-            assert time.monotonic() - t < 0.5 * SLOW
+            assert time.monotonic() - t < 2 * SLOW
         time.sleep(0.002)
 
 
