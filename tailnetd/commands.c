@@ -157,7 +157,7 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 	q.events = cc->seq;
 	if (verb == IPC_Q_WATCH_NETMAP && q.events == 0) { /* the present status comes first */
 		buf_init(&body, 1u << 20);
-		status_event_body(p, 0, &body);
+		status_first_body(p, &body);
 		ipc_send_chunks(m->ipc, IPC_EVENT, last_id, (const char *)buf_ptr(&body), buf_len(&body));
 		buf_free(&body);
 	}

@@ -147,7 +147,7 @@ int	 status_json(struct parent *p, enum status_part part, struct buf *out);
  */
 void	 status_changed(struct parent *p);
 void	 status_now(struct parent *p);
-int	 status_event_body(struct parent *p, int login_finished, struct buf *out);
+int	 status_first_body(struct parent *p, struct buf *out);	/* of the event that a watcher begins with; 0, or -1: out is full */
 int	 processes_json(struct parent *p, struct buf *out);
 int	 metrics_text(struct parent *p, struct buf *out);	/* metrics.c */
 

@@ -230,7 +230,7 @@ status_json(struct parent *p, enum status_part part, struct buf *out)
 	return out->failed ? -1 : 0;
 }
 
-int
+static int
 status_event_body(struct parent *p, int login_finished, struct buf *out)
 {
 	buf_printf(out, "\"event\":\"status\",\"loginFinished\":%s,\"status\":", login_finished ? "true" : "false");
@@ -305,6 +305,18 @@ status_changed(struct parent *p)
 			soon.tv_usec = APART_MS * 1000;
 		evtimer_add(p->status_later, &soon);
 	}
+}
+
+/*
+ * A change that still waits goes out before somebody new is told of it: undone in the meantime it would be none, and who had
+ * begun with it would never hear of that.
+ */
+int
+status_first_body(struct parent *p, struct buf *out)
+{
+	if (p->status_later != NULL && !p->stopping)
+		status_now(p);
+	return status_event_body(p, 0, out);
 }
 
 /* --- processes --- */

@@ -58,9 +58,9 @@ watchers_add(struct watchers *w, struct cclient *cc)
 {
 	struct buf body;
 
-	w->list[w->n++] = cc; /* there are no more clients than places */
 	buf_init(&body, 1u << 20);
-	status_event_body(w->p, 0, &body);
+	status_first_body(w->p, &body);
+	w->list[w->n++] = cc; /* there are no more clients than places */
 	put_event(cc, (const char *)buf_ptr(&body), buf_len(&body));
 	buf_free(&body);
 	cclient_flush(cc);

@@ -139,6 +139,37 @@ events_of_changes_only(void **state)
 	buf_free(&b);
 }
 
+/* rows: STAT-01 STAT-03: who begins while a change waits to be told hears of it, and when it is undone before the others would have. */
+static void
+begun_in_between(void **state)
+{
+	struct psim *s = *state;
+	const char *at = NULL, *p;
+	struct buf b;
+	int fd;
+
+	buf_init(&b, PS_MAX_ANSWER);
+	s->p.netmap.source = IPC_SRC_STALE;
+	status_now(&s->p);
+	s->p.netmap.source = IPC_SRC_CACHED;
+	status_changed(&s->p);
+	fd = ps_connect(s);
+	assert_int_equal(write(fd, "watch\n", 6), 6);
+	assert_int_equal(ps_read(s, fd, &b), 0);
+	assert_non_null(memmem(buf_ptr(&b), buf_len(&b), "\"netmapSource\":\"cached\"", 23));
+	s->p.netmap.source = IPC_SRC_STALE;
+	status_changed(&s->p);
+	usleep(50000);
+	assert_int_equal(ps_read(s, fd, &b), 0);
+	buf_putc(&b, '\0');
+	for (p = (const char *)buf_ptr(&b); (p = strstr(p, "\"netmapSource\":")) != NULL; p++)
+		at = p;
+	assert_non_null(at);
+	assert_int_equal(strncmp(at, "\"netmapSource\":\"stale\"", 22), 0);
+	close(fd);
+	buf_free(&b);
+}
+
 /* rows: STAT-01.  A server that has a thousand changes a second: who reads a little later has lost nothing that is so. */
 static void
 changes_without_an_end(void **state)
@@ -251,6 +282,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(keys_of_interface_4, setup, teardown),
 		cmocka_unit_test_setup_teardown(goal_and_url, setup, teardown),
 		cmocka_unit_test_setup_teardown(events_of_changes_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(begun_in_between, setup, teardown),
 		cmocka_unit_test_setup_teardown(changes_without_an_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(login_finished_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(error_and_source, setup, teardown),
