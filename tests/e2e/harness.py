@@ -324,6 +324,10 @@ class Daemon:
     def status(self):
         return self.ctl("status")
 
+    def troubles(self):
+        """The codes of its health, but for what every kernel without Landlock has."""
+        return [h["code"] for h in self.status()["health"] if not (NO_LANDLOCK and h["code"] == "sandbox-degraded")]
+
     def netmap(self):
         return self.ctl("netmap")
 

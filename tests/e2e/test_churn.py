@@ -193,11 +193,11 @@ def test_a_burst_of_news(server, make_daemon, name):
         until(lambda: len(w.all("browse")) >= 16, what="what mapd has told the parent, which tells us, may come after its own answer")
         urls = [e["url"] for e in w.all("browse")]
         assert urls[:16] == [NEWS[name](i)["PopBrowserURL"] for i in range(16)] and len(urls) < 50 * SLOW
-    assert [h["code"] for h in d.status()["health"]] == (["server-limit"] if name == "limit" else [])
+    assert d.troubles() == (["server-limit"] if name == "limit" else [])
     assert len(d.log().splitlines()) < 500 * SLOW
     if name == "limit":
         d.ctl("logout")
-        until(lambda: not d.status()["health"], 5 * SLOW, "of a map that is no more")
+        until(lambda: not d.troubles(), 5 * SLOW, "of a map that is no more")
 
 
 def test_deltas_leave_nothing_behind(server, make_daemon):

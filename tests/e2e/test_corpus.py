@@ -410,7 +410,7 @@ def test_66_messages_that_add_up(server, watched):
     watched.limit()
     server.map(after=m)
     watched.recovers(memory=700 * MIB)
-    until(lambda: not watched.d.status()["health"], 5 * SLOW, "a map that keeps to the limits")
+    until(lambda: not watched.d.troubles(), 5 * SLOW, "a map that keeps to the limits")
 
 
 # ---- wishes ---------------------------------------------------------------------------------------------------------------
