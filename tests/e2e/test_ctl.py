@@ -25,6 +25,12 @@ def begin(d, *args):
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def connections(d):
+    """Those to its control socket."""
+    with open("/proc/net/unix") as f:
+        return sum(x[5] == "03" and x[7:] == [d.socket] for x in map(str.split, f))
+
+
 def end(p, timeout=20):
     out, err = p.communicate(timeout=timeout)
     return p.returncode, out, err
@@ -110,6 +116,7 @@ def test_what_ends_a_wait(server, make_daemon):
     assert code == 1 and "logged out" in err
     waiting = [begin(d, *args) for args in (["login"], ["wait"], ["wait", "--for", "authenticated"], ["watch"], ["-j", "watch"])]
     d.wait_state("url-visit-required")
+    until(lambda: connections(d) == len(waiting), 10 * SLOW, "all of them are connected")
     assert not [p for p in waiting if p.poll() is not None]
     assert d.stop() == 0
     assert [end(p)[0] for p in waiting] == [3] * len(waiting)
