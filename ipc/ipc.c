@@ -579,12 +579,6 @@ ipc_set_state(struct ipc *c, enum ipc_state s)
 	c->state = s;
 }
 
-enum ipc_state
-ipc_get_state(const struct ipc *c)
-{
-	return c->state;
-}
-
 size_t
 ipc_queued(const struct ipc *c)
 {

@@ -49,7 +49,6 @@ struct ipc *ipc_new(struct event_base *base, int fd, enum ipc_side side, enum ip
 void	 ipc_free(struct ipc *c);
 
 void	 ipc_set_state(struct ipc *c, enum ipc_state s);
-enum ipc_state ipc_get_state(const struct ipc *c);
 
 /*
  * Queue a message and write what can be written.  len is the payload's length (for TAIL: head + tail).  fd >= 0 is sent and

@@ -183,8 +183,7 @@ speak(struct run *r, const uint8_t *op, const uint8_t *fill, size_t nfill)
 		while (recv(r->raw, sink, sizeof(sink), MSG_DONTWAIT) > 0)
 			turn(r);
 	if (r->c != NULL)
-		r->sum +=
-		    (unsigned)ipc_get_state(r->c) + (unsigned)ipc_queued(r->c) + (unsigned)ipc_type_name(op[2])[0];
+		r->sum += (unsigned)ipc_queued(r->c) + (unsigned)ipc_type_name(op[2])[0];
 }
 
 static void
