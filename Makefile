@@ -59,7 +59,7 @@ HARDEN = -fPIE -fstack-protector-strong -fstack-clash-protection $(FORTIFY)
 HARDLD = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 HARDEN += $(if $(filter x86_64-%,$(MACHINE)),-fcf-protection) $(if $(filter aarch64-%,$(MACHINE)),-mbranch-protection=standard)
 else
-HARDEN = -fPIE -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+HARDEN = -fPIE -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
 HARDLD = -pie -fsanitize=$(SANITIZE)
 endif
 STD    = -std=c11 -D_GNU_SOURCE
@@ -243,6 +243,10 @@ asan:
 e2e-asan:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(ASAN) all
 	@$(MAKE) --no-print-directory $(ASAN) e2e
+# What only clang's sanitizer looks for: values that a conversion changes, offsets from null.
+ubsan:
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-ubsan CC=$(CLANG) SANITIZE=undefined,implicit-conversion CFLAGS='-O1 -g' unit-build
+	@$(MAKE) --no-print-directory BUILD=build-ubsan CC=$(CLANG) SANITIZE=undefined,implicit-conversion CFLAGS='-O1 -g' unit
 # The e2e suite as on a kernel without Landlock.
 e2e-nolandlock: all
 	@E2E_NO_LANDLOCK=1 $(MAKE) --no-print-directory e2e
@@ -339,11 +343,11 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:
-	@echo 'all check unit e2e e2e-asan e2e-nolandlock interop asan fuzz fuzz-coverage bench escape demo lint format arrows rows deps install install-users clean'
+	@echo 'all check unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-coverage bench escape demo lint format arrows rows deps install install-users clean'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows lint format deps deps-check install \
+.PHONY: all tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows lint format deps deps-check install \
 	install-users users-check clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

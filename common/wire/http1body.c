@@ -136,6 +136,8 @@ take(struct http1_body *b, const uint8_t **p, size_t *n, struct buf *out, char *
 
 	if (b->kind != HTTP1_BODY_CLOSE && part > b->left)
 		part = (size_t)b->left;
+	if (part == 0)
+		return 0;
 	if (buf_put(out, *p, part) == -1) {
 		snprintf(err, errsize, "body larger than %zu bytes", out->max);
 		return -1;

@@ -189,14 +189,15 @@ noiserec_seal(struct noiserec *n, const uint8_t *p, size_t len, struct buf *to)
 
 	if (n->error != NULL)
 		return -1;
-	do {
+	for (;;) {
 		part = len > NOISE_PLAIN_MAX ? NOISE_PLAIN_MAX : len;
 		if (seal_one(n, p, part, to) == -1)
 			return -1;
+		if (part == len)
+			return 0;
 		p += part;
 		len -= part;
-	} while (len > 0);
-	return 0;
+	}
 }
 
 int

@@ -134,7 +134,7 @@ test_nobody_reads(void **state)
 		log_init("kid", LOG_L_INFO);
 		for (i = 0; i < 1000; i++)
 			log_info("line %d", i);
-		while (read(p[0], out, sizeof(out)) == sizeof(out))
+		while (read(p[0], out, sizeof(out)) == (ssize_t)sizeof(out))
 			continue;
 		log_info("the last");
 		log_info("and one more");
