@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ spawn_open(struct spawn_image *img, const char *dir, const char *name)
 
 	img->name = name;
 	img->fd = -1;
+	img->oom_adj = 0;
 	n = snprintf(img->path, sizeof(img->path), "%s/%s", dir, name);
 	if (n < 0 || (size_t)n >= sizeof(img->path)) {
 		errno = ENAMETOOLONG;
@@ -41,6 +43,45 @@ spawn_open(struct spawn_image *img, const char *dir, const char *name)
 		return -1;
 #endif
 	return 0;
+}
+
+/* --- who goes first when memory runs out --- */
+
+/* Opened at the start: the parent's sandbox writes nowhere in /proc.  -1: nothing is adjusted. */
+static int oom_fd = -1, oom_own;
+
+static int
+oom_set(int adj)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", adj);
+
+	return pwrite(oom_fd, text, (size_t)n, 0) == n ? 0 : -1;
+}
+
+int
+spawn_oom(int own)
+{
+#ifdef __linux__
+	char text[16] = "";
+
+	if ((oom_fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC)) == -1)
+		return -1;
+	if (pread(oom_fd, text, sizeof(text) - 1, 0) <= 0) {
+		close(oom_fd);
+		oom_fd = -1;
+		return -1;
+	}
+	/* To raise it, and to come back to what it was, needs no right. */
+	oom_own = atoi(text);
+	if (oom_own > own && oom_set(own) == 0)
+		oom_own = own;
+	return 0;
+#else
+	(void)own;
+	errno = ENOTSUP;
+	return -1;
+#endif
 }
 
 /* --- between fork and exec: only async-signal-safe calls, no allocation --- */
@@ -156,9 +197,13 @@ spawn_start(const struct spawn_image *img, int channel, int out, const char *arg
 	/* No handler of the parent may run in the child. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
+	if (oom_fd != -1)
+		(void)oom_set(img->oom_adj); /* it is inherited */
 	if ((pid = fork()) == 0)
 		become(img, channel, out, argv);
 	saved = errno;
+	if (oom_fd != -1)
+		(void)oom_set(oom_own);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = saved;
 	return pid;

@@ -9,8 +9,15 @@
 #define IPC_CHILD_FD	3
 
 /* A program opened once at start (O_PATH|O_CLOEXEC where the system can exec a descriptor, else its path). */
-struct spawn_image { int fd; char path[1024]; const char *name; };
+struct spawn_image { int fd; char path[1024]; const char *name; int oom_adj; /* see spawn_oom() */ };
 int	 spawn_open(struct spawn_image *img, const char *dir, const char *name);	/* 0, or -1 with errno */
+
+/*
+ * When memory runs out the children go before this process (security.md D8): from now on it has the kernel's oom_score_adj `own`
+ * (unless it has a lower one or may not lower it), and each child that of its image.  Before the sandbox.  0, or -1 with errno where
+ * there is no such thing: then nothing is changed.
+ */
+int	 spawn_oom(int own);
 
 /*
  * Start img in a new process with channel as its descriptor 3 (the caller's copy stays open; close it).  Empty environment,

@@ -351,6 +351,16 @@ on_ca(void *ctx)
 	pings_ca_came(m->pings);
 }
 
+/* A connection of the old way would be tried again and again.  One that is in use is stopped by the parent. */
+static void
+on_rewired(void *ctx)
+{
+	struct mapd *m = ctx;
+
+	if (m->want == WANT_NOTHING)
+		mapd_drop_session(m);
+}
+
 /* --- readers --- */
 
 static int
@@ -446,6 +456,7 @@ const struct child_role mapd_role = {
 	.role = IPC_MAPD,
 	.profile = &mapd_profile,
 	.warm = wire_warm,
+	.rewired = on_rewired,
 	.start = start,
 	.stop = stop,
 	.hostinfo = on_hostinfo,

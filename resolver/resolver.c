@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "build.h"
 #include "exits.h"
 #include "log.h"
 #include "resolver.h"
@@ -18,13 +19,14 @@
 #include "text.h"
 
 struct lookup {
+	int other_build;
 	uid_t uid;
 	gid_t gid;
 	int drop, required;
 	const char *name;
 };
 
-/* The next field of "a:b:c:name" as a number; an empty one is -1.  0, or -1 when it is not one. */
+/* The next field of "build:a:b:c:name" as a number; an empty one is -1.  0, or -1 when it is not one. */
 static int
 next_number(const char **s, int64_t max, int64_t *out)
 {
@@ -57,7 +59,11 @@ parse_arg(const char *s, struct lookup *l)
 {
 	int64_t uid, gid, required;
 
-	if (s == NULL || next_number(&s, UINT32_MAX - 1, &uid) == -1 || next_number(&s, UINT32_MAX - 1, &gid) == -1 ||
+	if (s == NULL || strnlen(s, BUILD_ID_LEN + 1) <= BUILD_ID_LEN || s[BUILD_ID_LEN] != ':')
+		return -1;
+	l->other_build = memcmp(s, build_id, BUILD_ID_LEN) != 0;
+	s += BUILD_ID_LEN + 1;
+	if (next_number(&s, UINT32_MAX - 1, &uid) == -1 || next_number(&s, UINT32_MAX - 1, &gid) == -1 ||
 	    next_number(&s, 1, &required) == -1)
 		return -1;
 	if ((uid == -1) != (gid == -1) || required == -1 || !name_ok(s))
@@ -132,6 +138,8 @@ resolver_run(const char *arg, int out)
 		log_errorx("started by tailnetd, not by hand: no look-up and pipe given");
 		return EXIT_BYHAND;
 	}
+	if (l.other_build)
+		return answer_error(out, "resolver and tailnetd are not of one build: install them together");
 	sandbox_harden_process();
 	alarm(RESOLVER_SECONDS);
 	if (sandbox_enter_resolver(l.required, l.drop, l.uid, l.gid) == -1)

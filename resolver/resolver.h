@@ -16,7 +16,7 @@ int	 sandbox_enter_resolver(int required, int drop_ids, uid_t uid, gid_t gid);
 #define RESOLVER_SECONDS	10
 
 /*
- * One look-up.  arg is argv[1]: "uid:gid:required:name", uid and gid empty when ids are kept, required 0 or 1.  Answers on
+ * One look-up.  arg is argv[1]: "build:uid:gid:required:name", build the parent's build_id (another one is refused), uid and gid empty when ids are kept, required 0 or 1.  Answers on
  * out (a pipe to the parent): up to 16 lines "4 192.0.2.1" or "6 2001:db8::1", or one line "error TEXT".  Returns the exit
  * code: 0 found, 1 not found, EXIT_BYHAND when arg or out is not what the parent gives, EXIT_SANDBOX.
  */

@@ -237,6 +237,7 @@ run_wgconf(struct cclient *cc, char **args, int n)
 {
 	static const char interface[] = "[Interface]\n";
 	struct parent *p = cc->p;
+	int private;
 
 	if (n == 1 && strcmp(args[0], "private") != 0) {
 		cclient_error(cc, "usage", "usage: wgconf [private]");
@@ -246,7 +247,9 @@ run_wgconf(struct cclient *cc, char **args, int n)
 		cclient_error(cc, "denied", "the private key is for root only");
 		return;
 	}
-	if (n == 1) {
+	/* Left out when the netmap is that of another key of ours, as in the middle of a rotation: its peers expect that one (protocol.md K.2). */
+	private = n == 1 && p->netmap.have_self && key_equal(&p->netmap.self.key, keyring_public(p->keys, SLOT_NODE));
+	if (private) {
 		if (!mapd_takes(cc, IPC_Q_WGCONF))
 			return; /* before the key is out: nothing but the rest may follow it */
 		/* The key goes from the keyring to this descriptor; mapd writes the rest (security.md, settled point 7). */
@@ -257,7 +260,7 @@ run_wgconf(struct cclient *cc, char **args, int n)
 			return;
 		}
 	}
-	hand_over(cc, IPC_Q_WGCONF, "", n == 1);
+	hand_over(cc, IPC_Q_WGCONF, "", private);
 }
 
 /* --- W --- */

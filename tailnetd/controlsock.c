@@ -34,7 +34,9 @@ run_dir(const struct parent *p, char *dir, size_t size, char *err, size_t errsiz
 		}
 		return 0;
 	}
-	if (errno != EEXIST || stat(dir, &st) == -1) {
+	/* A link is fine where root has made it, as /var/run is. */
+	if (errno != EEXIST || lstat(dir, &st) == -1 ||
+	    (S_ISLNK(st.st_mode) && (st.st_uid == 0 || st.st_uid == geteuid()) && stat(dir, &st) == -1)) {
 		snprintf(err, errsize, "run directory %s: %s", dir, strerror(errno));
 		return -1;
 	}
@@ -43,6 +45,10 @@ run_dir(const struct parent *p, char *dir, size_t size, char *err, size_t errsiz
 	else if ((st.st_mode & 022) != 0)
 		snprintf(err, errsize, "run directory %s can be written by others (mode %04o); chmod 750 it", dir,
 		    st.st_mode & 07777);
+	else if (p->root && (st.st_mode & 011) == 010 && st.st_gid != 0 && st.st_gid != p->ids.control_gid)
+		snprintf(err, errsize,
+		    "run directory %s is open to the group %u and not to control-group; chgrp it to %u", dir,
+		    (unsigned)st.st_gid, (unsigned)p->ids.control_gid);
 	else
 		return 0;
 	return -1;

@@ -157,15 +157,11 @@ end_handshake(struct handshake *h)
 	memset(h, 0, sizeof(*h));
 }
 
-/* A free place; what has been half open for too long gives its own. */
 static struct handshake *
-free_handshake(struct child *c, uint64_t now)
+free_handshake(struct child *c)
 {
 	size_t i;
 
-	for (i = 0; i < CHILD_HANDSHAKES; i++)
-		if (c->hs[i].noise != NULL && now - c->hs[i].since > HS_MAX_MS)
-			end_handshake(&c->hs[i]);
 	for (i = 0; i < CHILD_HANDSHAKES; i++)
 		if (!hs_used(&c->hs[i]))
 			return &c->hs[i];
@@ -181,7 +177,7 @@ refuse_handshake(struct child *c, uint32_t id, enum ipc_hs_reason why)
 }
 
 static void
-begin_handshake(struct child *c, struct handshake *h)
+begin_handshake(struct child *c, struct handshake *h, uint64_t now)
 {
 	struct parent *p = c->p;
 	const struct pubkey *server =
@@ -200,24 +196,23 @@ begin_handshake(struct child *c, struct handshake *h)
 		refuse_handshake(c, id, why);
 		return;
 	}
-	h->since = time_mono_ms();
+	h->since = now;
 	ipc_send(c->ipc, IPC_HS_INIT, id, &init, sizeof(init), -1);
 }
 
 static int
 on_hs_begin(void *arg, const struct ipc_msg *m)
 {
-	uint64_t now = time_mono_ms();
 	struct child *c = arg;
 	struct handshake *h;
 
 	if (m->id == IPC_ID_NONE || find_handshake(c, m->id) != NULL)
 		return -1;
-	if ((h = free_handshake(c, now)) == NULL) {
+	if ((h = free_handshake(c)) == NULL) {
 		refuse_handshake(c, m->id, IPC_HS_BUSY);
 		return 0;
 	}
-	*h = (struct handshake){ .id = m->id, .waits = ++c->hs_waited, .since = now };
+	*h = (struct handshake){ .id = m->id, .waits = ++c->hs_waited };
 	take_turns(c);
 	return 0;
 }
@@ -270,11 +265,30 @@ waiting_handshake(struct child *c)
 	return h;
 }
 
-/* Whoever waits and may now; the timer for the next. */
+/* Keys of a handshake that is half open for too long are wiped (D1).  In how many ms the next of them must go; UINT64_MAX: none. */
+static uint64_t
+end_old_handshakes(struct child *c, uint64_t now)
+{
+	uint64_t age, ms = UINT64_MAX;
+	size_t i;
+
+	for (i = 0; i < CHILD_HANDSHAKES; i++) {
+		if (c->hs[i].noise == NULL)
+			continue;
+		age = now - c->hs[i].since;
+		if (age >= HS_MAX_MS)
+			end_handshake(&c->hs[i]);
+		else if (HS_MAX_MS - age < ms)
+			ms = HS_MAX_MS - age;
+	}
+	return ms;
+}
+
+/* Whoever waits and may now; the timer for the next, and for what must end. */
 static void
 take_turns(struct child *c)
 {
-	uint64_t now = time_mono_ms(), ms = UINT64_MAX, hs_ms;
+	uint64_t now = time_mono_ms(), ms, wait_ms;
 	struct child_dial *x;
 	struct handshake *h;
 	struct timeval tv;
@@ -282,11 +296,12 @@ take_turns(struct child *c)
 	while ((x = waiting_dial(c)) != NULL && bucket_take(&c->dial_rate, now))
 		begin_dial(c, x);
 	while ((h = waiting_handshake(c)) != NULL && bucket_take(&c->hs_rate, now))
-		begin_handshake(c, h);
-	if (x != NULL)
-		ms = bucket_wait_ms(&c->dial_rate);
-	if (h != NULL && (hs_ms = bucket_wait_ms(&c->hs_rate)) < ms)
-		ms = hs_ms;
+		begin_handshake(c, h, now);
+	ms = end_old_handshakes(c, now);
+	if (x != NULL && (wait_ms = bucket_wait_ms(&c->dial_rate)) < ms)
+		ms = wait_ms;
+	if (h != NULL && (wait_ms = bucket_wait_ms(&c->hs_rate)) < ms)
+		ms = wait_ms;
 	if (ms == UINT64_MAX)
 		return;
 	tv = (struct timeval){ (time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000 };

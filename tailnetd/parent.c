@@ -28,10 +28,12 @@
 #include "sandbox.h"
 #include "watch.h"
 
-#define SHUTDOWN_S   4 /* interface.md 1: gone within 5 s */
-#define TICK_S       30
-#define SUSPECT_MS   10000               /* more than this beyond the tick on the other clock: suspended or set (D16) */
-#define BUILD_SECOND INT64_C(1767225600) /* 2026-01-01: a clock before that is wrong */
+#define SHUTDOWN_S     4      /* interface.md 1: gone within 5 s */
+#define PARENT_OOM_ADJ (-500) /* D8 */
+#define MAPD_OOM_ADJ   500
+#define TICK_S         30
+#define SUSPECT_MS     10000 /* more than this beyond the tick on the other clock: suspended or set (D16) */
+#define BUILD_SECOND   INT64_C(1767225600) /* 2026-01-01: a clock before that is wrong */
 
 struct signals {
 	struct event *hup, *usr1, *term, *intr, *tick, *watchdog;
@@ -179,6 +181,9 @@ open_images(struct parent *p)
 			log_error("libexec-dir: %s/%s", p->cfg.libexec_dir, names[i]);
 			return -1;
 		}
+	p->img_mapd.oom_adj = MAPD_OOM_ADJ;
+	if (spawn_oom(PARENT_OOM_ADJ) == -1)
+		log_debug("oom_score_adj stays as it is: %s", strerror(errno));
 	return 0;
 }
 
@@ -309,13 +314,11 @@ on_watchdog(evutil_socket_t fd, short what, void *arg)
 	supervise_ping(p->sup);
 }
 
-/* Ignored is what libevent gives the signal back to: a second TERM that comes late meets a daemon that ends, not SIG_DFL (SHUT-01). */
 static struct event *
 add_signal(struct parent *p, int sig, event_callback_fn fn)
 {
 	struct event *ev = evsignal_new(p->base, sig, fn, p);
 
-	signal(sig, SIG_IGN);
 	if (ev == NULL || event_add(ev, NULL) == -1)
 		fatal(EXIT_STARTUP, "signal handler");
 	return ev;
@@ -455,6 +458,20 @@ status_due(evutil_socket_t fd, short what, void *arg)
 	status_now(arg);
 }
 
+/* From the moment the socket can be seen a signal means what it says in tailnetd(8); it waits until there is somebody to hear it. */
+static void
+hold_signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(how, &set, NULL);
+}
+
 static int
 set_up(struct parent *p)
 {
@@ -470,6 +487,7 @@ set_up(struct parent *p)
 		log_error("event loop");
 		return EXIT_STARTUP;
 	}
+	hold_signals(SIG_BLOCK);
 	if ((p->control = control_new(p, err, sizeof(err))) == NULL) {
 		log_errorx("%s", err);
 		return EXIT_STARTUP;
@@ -552,12 +570,14 @@ parent_run(struct parent *p)
 		return rv;
 	}
 	add_signals(p, &s, &ta);
+	hold_signals(SIG_UNBLOCK);
 	control_start(p->control);
 	notify_ready(p->notify);
 	daemon_ready(p->ready_fd);
 	parent_simple_event(p, CE_START, 0);
 	event_base_dispatch(p->base);
 	tear_down(p);
+	hold_signals(SIG_BLOCK); /* a second TERM that comes late meets a daemon that ends, not SIG_DFL (SHUT-01) */
 	free_signals(&s);
 	event_base_free(p->base);
 	return p->exit_code;

@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 
+#include "build.h"
 #include "resolve.h"
 #include "text.h"
 
@@ -129,9 +130,9 @@ resolve_start(struct event_base *base, const struct spawn_image *img, const stru
 	int p[2], n;
 
 	if (ids->drop)
-		n = snprintf(what, sizeof(what), "%u:%u:%d:%s", ids->uid, ids->gid, ids->required, name);
+		n = snprintf(what, sizeof(what), "%s:%u:%u:%d:%s", build_id, ids->uid, ids->gid, ids->required, name);
 	else
-		n = snprintf(what, sizeof(what), "::%d:%s", ids->required, name);
+		n = snprintf(what, sizeof(what), "%s:::%d:%s", build_id, ids->required, name);
 	if (n < 0 || (size_t)n >= sizeof(what)) {
 		errno = ENAMETOOLONG;
 		return NULL;

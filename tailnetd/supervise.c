@@ -25,8 +25,8 @@
 #define READY_MS      10000
 #define STOP_MS       1000
 #define HANGUP_MS     500
-#define KILLED_MIN_MS 100  /* a child that somebody killed is back at once ... */
-#define KILLED_MAX_MS 4000 /* ... and stays quick: nothing points at an attack */
+#define KILLED_MIN_MS 150  /* a child that somebody killed is back at once ... */
+#define KILLED_MAX_MS 3200 /* ... and stays quick: nothing points at an attack.  Back in 5 s, chance included */
 #define CRASH_MIN_MS  1000 /* security.md D8 */
 #define CRASH_MAX_MS  300000
 #define HEALTHY_MS    600000 /* so long alive: the count of failures starts anew */

@@ -70,7 +70,7 @@ struct child {
 	int		 unstarted;	/* no process or descriptor was to be had, and this was told */
 	unsigned	 fails;		/* in a row, for the pause */
 	uint64_t	 not_before;
-	struct event	*retry, *deadline, *linger, *turn;	/* turn: of a dial or handshake that waits */
+	struct event	*retry, *deadline, *linger, *turn;	/* turn: of a dial or handshake that waits, or the end of one half open */
 	struct bucket	 dial_rate, hs_rate, log_rate, plan_rate, url_rate;
 	unsigned	 log_dropped;
 	struct handshake hs[CHILD_HANDSHAKES];

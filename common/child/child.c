@@ -164,6 +164,7 @@ static int
 on_config(void *arg, const struct ipc_msg *m)
 {
 	struct child *c = arg;
+	struct wire_config was = c->wire;
 
 	if (c->over)
 		return 0; /* HELLO or the sandbox has failed */
@@ -178,8 +179,8 @@ on_config(void *arg, const struct ipc_msg *m)
 	/* There may be another `ca-file`, or other anchors in it: asked for again when they are needed. */
 	trust_free(c->trust);
 	c->trust = NULL;
-	if (c->role->config != NULL)
-		c->role->config(c->ctx);
+	if (c->role->rewired != NULL && memcmp(&was, &c->wire, sizeof(was)) != 0)
+		c->role->rewired(c->ctx);
 	return 0;
 }
 

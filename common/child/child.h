@@ -25,7 +25,7 @@ struct child_role {
 	/* After READY and the first CONFIG.  The room sets up its context and returns it. */
 	void	*(*start)(struct child *c);
 	void	(*stop)(void *ctx);		/* STOP or EOF of the channel: close connections; then the process exits 0 */
-	void	(*config)(void *ctx);		/* CONFIG changed (reload): child_config() is new.  May be NULL */
+	void	(*rewired)(void *ctx);		/* CONFIG names another way to the server (reload).  May be NULL */
 	void	(*hostinfo)(void *ctx);		/* child_hostinfo() is new */
 	void	(*ca)(void *ctx);		/* CA came: child_trust() is there now, or child_trust_error().  May be NULL */
 	/* A connection being made has got so far (session_ops, fetch_ops).  May be NULL; must free nothing. */

@@ -313,6 +313,23 @@ def test_plain_login_keeps_the_key(server, daemon):
     assert s["nodeKey"] == before["nodeKey"] and after["SelfNode"] == nm["SelfNode"] and after["Peers"] == nm["Peers"]
 
 
+@pytest.mark.rows("ROT-02")
+def test_wgconf_between_two_keys(server, daemon):
+    """The private key goes with the netmap of its public key only (protocol.md K.2)."""
+    old = daemon.status()
+    assert "\nPrivateKey = " in daemon.text("wgconf private")
+    server.on_map = lambda req: HOLD
+    daemon.ctl("login interactive auth-key=" + GOOD)
+    s = daemon.wait(lambda s: s["nodeKey"] != old["nodeKey"] and s["goal"] is None)
+    assert s["netmapSource"] == "stale"
+    text = daemon.text("wgconf private")
+    assert text.startswith("[Interface]\n") and "PrivateKey" not in text and "ListenPort" in text
+    server.on_map = None
+    daemon.ctl("reconnect")
+    daemon.wait_sync()
+    until(lambda: "\nPrivateKey = " in daemon.text("wgconf private"), 5 * SLOW, "the private key is there again")
+
+
 @pytest.mark.rows("ROT-03")
 def test_rotation_seen_by_a_peer(server, make_daemon):
     a = make_daemon(server, hostname="aa")

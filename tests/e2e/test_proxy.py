@@ -41,10 +41,15 @@ def proxy(tmp_path):
                                         stderr=subprocess.DEVNULL))
         until(lambda: answers(port), what="tinyproxy answers")
         return port, log
+
+    def stop():
+        for p in started:
+            p.terminate()
+            p.wait(10)
+        started.clear()
+    start.stop = stop
     yield start
-    for p in started:
-        p.terminate()
-        p.wait(10)
+    stop()
 
 
 def connects(log):

@@ -46,6 +46,22 @@ def test_another_way_to_the_server(server, make_daemon, proxy, to):  # noqa: F81
     assert not [e for e in w.all("status") if "proxy" in e["status"]["err"]]
 
 
+@needs_tinyproxy
+def test_a_way_without_the_dead_proxy(server, make_daemon, proxy):  # noqa: F811
+    """Also when the map stream waits for its next try."""
+    port, _ = proxy()
+    d = make_daemon(server, auth_key=GOOD, proxy="http://127.0.0.1:%d" % port)
+    d.wait_sync()
+    proxy.stop()
+    server.drop_all()
+    d.wait_err("refused")
+    d.wait(lambda s: s["state"] == "state:authenticated")
+    d.conf["proxy"] = None
+    reload(d)
+    d.wait_sync(10 * SLOW)
+    assert d.status()["err"] == ""
+
+
 @pytest.mark.rows("KEY-05")
 def test_other_trust_anchors(tls_server, make_daemon, ca):
     """In force at once, though authd runs and has the old ones."""

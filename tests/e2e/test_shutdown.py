@@ -140,6 +140,24 @@ def test_shutdown(server, make_daemon, state, how):
     assert not [e for e in server.log.all("register") if "1970" in str(e.json.get("Expiry"))]
 
 
+@pytest.mark.rows("SHUT-01")
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_as_soon_as_the_socket_is_there(server, make_daemon, sig):
+    """It is not lost and kills nobody, though the daemon is not up yet."""
+    for _ in range(5):
+        d = make_daemon(server, start=False, login="manual", log_level="info")
+        d.spawn()
+        while not os.path.exists(d.socket):
+            assert d.proc.poll() is None
+        d.proc.send_signal(sig)
+        if sig in (signal.SIGTERM, signal.SIGINT):
+            assert d.wait_exit() == 0 and not os.path.exists(d.socket)
+        else:
+            word = "configuration reloaded" if sig == signal.SIGHUP else "state:"
+            until(lambda d=d, word=word: word in d.log(), 10 * SLOW, word)
+            assert d.stop() == 0
+
+
 @pytest.mark.rows("SHUT-03", "PERS-02")
 def test_still_registered_after_shutdown(server, daemon):
     before = daemon.status()

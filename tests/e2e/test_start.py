@@ -3,6 +3,7 @@
 """Starting: into the background or not, the directories, what is refused (interface.md 1, 2 and 9)."""
 import grp
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -117,7 +118,7 @@ def test_directories_are_made(server, make_daemon, mask):
 
 REFUSED = {
     "state": ["0755", "0770", "owner", "file", "link"],
-    "run": ["0777", "0770", "owner", "file"],
+    "run": ["0777", "0770", "owner", "group", "file", "foreign-link"],
     "empty": ["0777", "0575", "owner", "file", "link", "filled"],
 }
 
@@ -134,6 +135,12 @@ def test_directories_are_refused(server, make_daemon, what, how):
     elif how == "file":
         os.rmdir(path)
         open(path, "w").close()
+    elif how == "group":
+        shutil.chown(path, group="nogroup")
+    elif how == "foreign-link":
+        os.rename(path, path + ".there")
+        os.symlink(path + ".there", path)
+        os.lchown(path, pwd.getpwnam("nobody").pw_uid, 0)
     elif how == "link":
         os.rename(path, path + ".there")
         os.symlink(path + ".there", path)
@@ -146,7 +153,7 @@ def test_directories_are_refused(server, make_daemon, what, how):
     assert d.wait_exit() == (78 if what == "state" else 1)
     said = [line for line in d.log().splitlines() if ": error: " in line]
     assert len(said) == 1 and path in said[0], d.log()
-    assert how in ("file", "link") or "chown" in said[0] or "chmod" in said[0], said
+    assert how in ("file", "link") or "chown" in said[0] or "chmod" in said[0] or "chgrp" in said[0], said
     after = os.lstat(path)
     assert (before.st_mode, before.st_uid) == (after.st_mode, after.st_uid)
     shutil.rmtree(path, ignore_errors=True)

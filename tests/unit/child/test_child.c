@@ -87,11 +87,11 @@ puppet_hostinfo(void *ctx)
 }
 
 static void
-puppet_config(void *ctx)
+puppet_rewired(void *ctx)
 {
 	struct puppet *p = ctx;
 
-	log_info("config: %s https %d", child_wire_config(p->c)->host, child_wire_config(p->c)->https);
+	log_info("rewired: %s https %d", child_wire_config(p->c)->host, child_wire_config(p->c)->https);
 }
 
 static void
@@ -131,7 +131,7 @@ static const struct child_role puppet_role = {
 	.profile = &puppet_profile,
 	.start = puppet_start,
 	.stop = puppet_stop,
-	.config = puppet_config,
+	.rewired = puppet_rewired,
 	.hostinfo = puppet_hostinfo,
 	.ca = puppet_ca,
 	.on = { [IPC_REGISTER] = puppet_register, [IPC_KEY_FETCH] = puppet_fetch, [IPC_CANCEL] = puppet_cancel },
@@ -395,7 +395,7 @@ test_reload(void **state)
 	fp_fill_config(&cfg, 1);
 	IPC_SET(&cfg, host, "other.example", 13);
 	fp_send(&fp, IPC_CONFIG, IPC_ID_NONE, &cfg, sizeof(cfg), -1);
-	assert_true(fp_logged(&fp, "config: other.example https 1"));
+	assert_true(fp_logged(&fp, "rewired: other.example https 1"));
 	fp_send(&fp, IPC_LOG_LEVEL, IPC_ID_NONE, &level, sizeof(level), -1);
 	level.level = LOG_L_DEBUG + 1;
 	fp_send(&fp, IPC_LOG_LEVEL, IPC_ID_NONE, &level, sizeof(level), -1);

@@ -10,13 +10,15 @@
 
 #include "unit.h"
 
+#include "build.h"
 #include "exits.h"
 #include "resolver.h"
 
-/* Runs one look-up in a process of its own; the exit code, and what it wrote. */
+/* Runs one look-up for a parent of that build in a process of its own; the exit code, and what it wrote. */
 static int
-look_up(const char *arg, char out[2048], int pipe_out)
+look_up_for(const char *build, const char *arg, char out[2048], int pipe_out)
 {
+	char full[400];
 	int p[2], status, null;
 	ssize_t n, len = 0;
 	pid_t pid;
@@ -27,7 +29,8 @@ look_up(const char *arg, char out[2048], int pipe_out)
 	if (pid == 0) {
 		null = open("/dev/null", O_RDWR);
 		dup2(null, 2);
-		_exit(resolver_run(arg, pipe_out ? p[1] : null));
+		snprintf(full, sizeof(full), "%s:%s", build, arg != NULL ? arg : "");
+		_exit(resolver_run(arg != NULL ? full : NULL, pipe_out ? p[1] : null));
 	}
 	close(p[1]);
 	while ((n = read(p[0], out + len, 2047 - (size_t)len)) > 0)
@@ -36,6 +39,26 @@ look_up(const char *arg, char out[2048], int pipe_out)
 	close(p[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static int
+look_up(const char *arg, char out[2048], int pipe_out)
+{
+	return look_up_for(build_id, arg, out, pipe_out);
+}
+
+static void
+test_another_build(void **state)
+{
+	char other[BUILD_ID_LEN + 1], out[2048];
+
+	(void)state;
+	snprintf(other, sizeof(other), "%s", build_id);
+	other[BUILD_ID_LEN - 1] ^= 1;
+	assert_int_equal(look_up_for(other, "::0:127.0.0.1", out, 1), EXIT_STARTUP);
+	assert_string_equal(out, "error resolver and tailnetd are not of one build: install them together\n");
+	other[BUILD_ID_LEN - 1] = '\0';
+	assert_int_equal(look_up_for(other, "::0:127.0.0.1", out, 1), EXIT_BYHAND);
 }
 
 static void
@@ -89,6 +112,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_another_build),
 		cmocka_unit_test(test_by_hand),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_not_found),

@@ -379,6 +379,38 @@ too_early(void **state)
 	assert_int_equal(evtimer_pending(m->turn, NULL), 0);
 }
 
+/* PRIV-04, security.md D1: keys of a handshake that nobody finishes are wiped after 30 s, and it cannot be finished any more. */
+static void
+half_open(void **state)
+{
+	const struct ipc_empty e = { 0 };
+	const struct ipc_hs_finish f = { { 0 } };
+	struct rig *r = *state;
+	struct child *m = child_of(r, 1);
+	struct timeval when, now;
+	uint32_t last = 0;
+	int i;
+
+	r->s->p.client.map = MAP_STREAM;
+	assert_int_equal(heard(r, IPC_HS_BEGIN, 1, &e, sizeof(e), IPC_HS_INIT, 0, NULL), 1);
+	assert_true(evtimer_pending(m->turn, &when));
+	event_base_gettimeofday_cached(r->s->p.base, &now);
+	assert_in_range(when.tv_sec - now.tv_sec, 29, 31);
+	m->hs[0].since -= 29950;
+	assert_int_equal(heard(r, IPC_HS_BEGIN, 2, &e, sizeof(e), IPC_HS_INIT, 0, NULL), 1);
+	assert_non_null(m->hs[0].noise);
+	for (i = 0; i < 5000 && m->hs[0].noise != NULL; i++) {
+		usleep(1000);
+		ps_run(r->s);
+	}
+	assert_null(m->hs[0].noise);
+	assert_non_null(m->hs[1].noise);
+	assert_true(evtimer_pending(m->turn, NULL)); /* for the other */
+	assert_int_equal(heard(r, IPC_HS_FINISH, 1, &f, sizeof(f), IPC_HS_FAIL, 0, &last), 1);
+	assert_int_equal(last, 1);
+	assert_int_equal(m->violated, 0);
+}
+
 int
 main(void)
 {
@@ -392,6 +424,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(many_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(metrics_and_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_early, setup, teardown),
+		cmocka_unit_test_setup_teardown(half_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(reload_while_a_child_starts, setup, teardown),
 	};
 
