@@ -92,6 +92,36 @@ client_set_err(struct client *c, enum client_src s, const char *text)
 	if (strcmp(c->err[s], text) != 0)
 		c->err_seq[s] = ++c->last_err_seq;
 	strlcpy(c->err[s], text, sizeof(c->err[s]));
+	c->advice[s] = "";
+}
+
+void
+client_advise(struct client *c, enum client_src s, const char *advice)
+{
+	c->advice[s] = advice;
+}
+
+void
+client_advise_way(struct client *c, enum client_src s)
+{
+	static const struct {
+		const char *text, *advice;
+	} known[] = {
+		{ "certificate", "if its CA is a private one, name it by ca-file" },
+		{ "not a key", "check that control-url is that of a control server" },
+		{ "HTTP 404", "check that control-url is that of a control server" },
+		{ "HTTP ", "the server's own log may say why" },
+		{ "wrong server key", "see `tailnetctl server-key`" },
+		{ "malformed answer", "check that control-url is that of a control server" },
+		{ "response refused", "tell those who run the server" },
+		{ "proxy", "check proxy" },
+		{ "", "`tailnetctl doctor` shows how far it gets" },
+	};
+	size_t i;
+
+	for (i = 0; strstr(c->err[s], known[i].text) == NULL; i++)
+		continue;
+	c->advice[s] = known[i].advice;
 }
 
 void
@@ -155,6 +185,17 @@ client_error(const struct client *c, const char **text)
 			last = s;
 	*text = last == -1 ? "" : c->err[last];
 	return last;
+}
+
+int
+client_told(const struct client *c, char text[CLIENT_TOLD_MAX])
+{
+	const char *err;
+	int source = client_error(c, &err);
+	const char *advice = source != -1 && c->advice[source] != NULL ? c->advice[source] : "";
+
+	snprintf(text, CLIENT_TOLD_MAX, "%s%s%s", err, *advice != '\0' ? "; " : "", advice);
+	return source;
 }
 
 const struct pubkey *

@@ -201,6 +201,7 @@ struct client {
 	struct wtime	 delta_wall;		/* both of our clocks when that was learnt */
 	uint64_t	 delta_ms;
 	char		 err[SRC_COUNT][IPC_ERR_MAX + 1];
+	const char	*advice[SRC_COUNT];	/* what to do about it; NULL or "": it mends itself, or the text says it */
 	uint64_t	 err_seq[SRC_COUNT], last_err_seq;
 };
 
@@ -214,6 +215,8 @@ int	 client_logged_in(const struct client *c);		/* as the status tells it */
 int	 client_cant_continue(const struct client *c);		/* authCantContinue */
 /* The latest error not yet cleared: its source, or -1 with *text "". */
 int	 client_error(const struct client *c, const char **text);
+#define CLIENT_TOLD_MAX	(IPC_ERR_MAX + 120)
+int	 client_told(const struct client *c, char text[CLIENT_TOLD_MAX]);	/* the same with what to do about it */
 /* The server key to use: zero = none known. */
 const struct pubkey *client_pin(const struct client *c, enum pin_source *source);
 struct wtime client_corrected(const struct client *c, struct wtime now);	/* by ControlTime (EXP-06) */

@@ -357,6 +357,7 @@ key_expired(struct client *c)
 	c->goal.regen = 1;
 	if (fresh) {
 		client_set_err(c, SRC_AUTH, "the server calls a fresh node key expired");
+		client_advise(c, SRC_AUTH, "its clock or its key expiry is wrong");
 		back_off(c);
 	} else if (followup) {
 		ask_again(c);
@@ -390,6 +391,13 @@ login_answer(struct client *c, const struct client_event *e)
 	case IPC_REG_TRANSPORT: c->candidate_open = c->goal.candidate; break;
 	}
 	client_set_err(c, SRC_AUTH, e->u.reg.err);
+	if (e->u.reg.outcome != IPC_REG_REFUSED)
+		client_advise_way(c, SRC_AUTH);
+	else if (c->op_authkey != AUTHKEY_NONE)
+		client_advise(c, SRC_AUTH, "try another auth key: `tailnetctl login --auth-key-file FILE`");
+	else
+		client_advise(c, SRC_AUTH,
+		    "ask those who run the server, or log in anew: `tailnetctl login interactive`");
 	back_off(c);
 }
 
@@ -403,6 +411,7 @@ key_failed(struct client *c, const char *err)
 		return;
 	}
 	client_set_err(c, SRC_AUTH, err);
+	client_advise_way(c, SRC_AUTH);
 	back_off(c);
 }
 

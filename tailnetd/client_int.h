@@ -13,6 +13,8 @@ void	 client_arm(struct client *c, enum client_timer which, unsigned ms);
 void	 client_disarm(struct client *c, enum client_timer which);
 unsigned client_delay(struct client *c, struct backoff *b);
 void	 client_set_err(struct client *c, enum client_src s, const char *text);
+void	 client_advise(struct client *c, enum client_src s, const char *advice);	/* after client_set_err(); a literal, kept */
+void	 client_advise_way(struct client *c, enum client_src s);	/* what did not work was the way to the server */
 void	 client_clear_err(struct client *c, enum client_src s);
 uint32_t client_save(struct client *c, enum client_save how);
 void	 client_start_login(struct client *c);		/* as the configuration says, if there is nothing else to do */

@@ -132,7 +132,7 @@ static void
 on_closed(struct client *c, const struct client_event *e)
 {
 	enum client_map was = c->map;
-	int stable = c->synced && c->now_ms - c->live_ms >= STABLE_MS;
+	int live = c->synced, stable = live && c->now_ms - c->live_ms >= STABLE_MS;
 
 	over(c);
 	if (was == MAP_PREPARED) {
@@ -141,6 +141,8 @@ on_closed(struct client *c, const struct client_event *e)
 		if (stable)
 			backoff_reset(&c->map_backoff);
 		client_set_err(c, SRC_MAP, e->u.closed.err);
+		if (!live)
+			client_advise_way(c, SRC_MAP); /* a stream that ends is tried again, and no trouble yet */
 		c->map_wait = 1;
 		client_arm(c, CT_MAP, client_delay(c, &c->map_backoff));
 	}

@@ -63,6 +63,7 @@ auth_logout_failed(struct client *c, const char *err)
 {
 	strlcpy(c->logout_err, err, sizeof(c->logout_err));
 	client_set_err(c, SRC_AUTH, err);
+	client_advise(c, SRC_AUTH, "`tailnetctl logout force` forgets the login without the server");
 	c->logout_told = 0;
 	if (c->goal.force)
 		auth_erase(c); /* OUT-04 */

@@ -93,7 +93,7 @@ struct parent {
 		int	 paused;
 		struct bucket rate;
 		uint64_t err_ms;
-		char	 err[IPC_ERR_MAX + 1];
+		char	 err[CLIENT_TOLD_MAX];
 		struct event *later;	/* for what had to wait */
 	} told;
 	struct control	*control;

@@ -187,9 +187,8 @@ put_own(struct jw *w, const struct parent *p)
 static void
 put_login(struct jw *w, const struct client *c)
 {
-	const char *err;
-	char when[TIME_TEXT_MAX];
-	int source = client_error(c, &err);
+	char when[TIME_TEXT_MAX], err[CLIENT_TOLD_MAX];
+	int source = client_told(c, err);
 
 	jw_kstr(w, "state", client_state_name(client_state(c)));
 	jw_kbool(w, "loggedIn", client_logged_in(c));

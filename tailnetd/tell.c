@@ -51,8 +51,8 @@ tell_state(struct parent *p)
 static void
 tell_error(struct parent *p)
 {
-	const char *err;
-	int source = client_error(&p->client, &err);
+	char err[CLIENT_TOLD_MAX];
+	int source = client_told(&p->client, err);
 	uint64_t now = time_mono_ms(), since = now - p->told.err_ms, pause;
 
 	if (source == -1 || source == SRC_STATE) /* a save that fails is told where it fails */

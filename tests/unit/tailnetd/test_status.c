@@ -243,7 +243,8 @@ error_and_source(void **state)
 	e.u.reg.err = "no such key";
 	parent_event(&s->p, &e);
 	o = status_of(s);
-	MEMBER(o, "err", "\"no such key\"");
+	MEMBER(o, "err",
+	    "\"no such key; ask those who run the server, or log in anew: `tailnetctl login interactive`\"");
 	MEMBER(o, "errSource", "\"auth\"");
 	json_object_put(o);
 	ps_ask(s, "pause");
