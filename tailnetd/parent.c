@@ -37,7 +37,6 @@
 
 struct signals {
 	struct event *hup, *usr1, *term, *intr, *tick, *watchdog;
-	uint64_t tick_boot;
 };
 
 /* --- who we are (interface.md 2, last paragraph) --- */
@@ -275,30 +274,28 @@ on_term(evutil_socket_t sig, short what, void *arg)
 	parent_shutdown(p, EXIT_OK);
 }
 
-struct tick_arg {
-	struct parent *p;
-	struct signals *s;
-};
-
 /* After a suspend the old connections are dead for all we know: new ones now, not after the watchdog (D16). */
+void
+parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s)
+{
+	if (boot_ms > p->tick_boot + TICK_S * 1000 + SUSPECT_MS && !p->client.paused) {
+		log_info("woken up after %llu s: connecting anew", (unsigned long long)(boot_ms - p->tick_boot) / 1000);
+		parent_simple_event(p, CE_RECONNECT, 0);
+	}
+	p->tick_boot = boot_ms;
+	supervise_look(p->sup);
+	if (wall_s < BUILD_SECOND
+		? health_tell(&p->health, HEALTH_CLOCK_WRONG, "the clock is earlier than this program's release")
+		: health_clear(&p->health, HEALTH_CLOCK_WRONG))
+		status_changed(p);
+}
+
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
-	struct tick_arg *t = arg;
-	uint64_t boot = time_boot_ms();
-
 	(void)fd;
 	(void)what;
-	if (boot > t->s->tick_boot + TICK_S * 1000 + SUSPECT_MS && !t->p->client.paused) {
-		log_info("woken up after %llu s: connecting anew", (unsigned long long)(boot - t->s->tick_boot) / 1000);
-		parent_simple_event(t->p, CE_RECONNECT, 0);
-	}
-	t->s->tick_boot = boot;
-	supervise_look(t->p->sup);
-	if (time_wall().sec < BUILD_SECOND
-		? health_tell(&t->p->health, HEALTH_CLOCK_WRONG, "the clock is earlier than this program's release")
-		: health_clear(&t->p->health, HEALTH_CLOCK_WRONG))
-		status_changed(t->p);
+	parent_tick(arg, time_boot_ms(), time_wall().sec);
 }
 
 /* WATCHDOG is fed only while both children answer. */
@@ -325,7 +322,7 @@ add_signal(struct parent *p, int sig, event_callback_fn fn)
 }
 
 static void
-add_signals(struct parent *p, struct signals *s, struct tick_arg *ta)
+add_signals(struct parent *p, struct signals *s)
 {
 	struct timeval tick = { TICK_S, 0 };
 	uint64_t wd = notify_watchdog_ms(p->notify);
@@ -335,9 +332,8 @@ add_signals(struct parent *p, struct signals *s, struct tick_arg *ta)
 	s->usr1 = add_signal(p, SIGUSR1, on_usr1);
 	s->term = add_signal(p, SIGTERM, on_term);
 	s->intr = add_signal(p, SIGINT, on_term);
-	s->tick_boot = time_boot_ms();
-	*ta = (struct tick_arg){ p, s };
-	s->tick = event_new(p->base, -1, EV_PERSIST, on_tick, ta);
+	p->tick_boot = time_boot_ms();
+	s->tick = event_new(p->base, -1, EV_PERSIST, on_tick, p);
 	s->watchdog = event_new(p->base, -1, EV_PERSIST, on_watchdog, p);
 	if (s->tick == NULL || s->watchdog == NULL)
 		fatal(EXIT_STARTUP, "timer");
@@ -558,7 +554,6 @@ int
 parent_run(struct parent *p)
 {
 	struct signals s = { 0 };
-	struct tick_arg ta;
 	int rv;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -569,7 +564,7 @@ parent_run(struct parent *p)
 			control_free(p->control); /* nobody is going to answer there */
 		return rv;
 	}
-	add_signals(p, &s, &ta);
+	add_signals(p, &s);
 	hold_signals(SIG_UNBLOCK);
 	control_start(p->control);
 	notify_ready(p->notify);

@@ -51,6 +51,7 @@ struct parent {
 	unsigned	 layers;		/* of our own sandbox */
 	struct wtime	 started;
 	uint64_t	 started_ms;		/* the same, monotonic */
+	uint64_t	 tick_boot;		/* time_boot_ms() of the last parent_tick() */
 
 	struct spawn_image img_authd, img_mapd, img_resolver;
 	struct state_store *store;
@@ -114,6 +115,8 @@ struct parent {
 int	 parent_run(struct parent *p);			/* returns the exit code */
 void	 parent_shutdown(struct parent *p, int exit_code);
 int	 parent_reload(struct parent *p, char *err, size_t errsize);
+/* Each 30 s: was it longer than that, do the children answer, is the clock right (D16).  By time_boot_ms() and Unix seconds. */
+void	 parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s);
 
 /* action.c: the client machine's events and actions */
 void	 parent_event(struct parent *p, const struct client_event *e);

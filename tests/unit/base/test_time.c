@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "timefmt.h"
 #include "unit.h"
@@ -133,6 +138,42 @@ test_order_and_clocks(void **state)
 	assert_true(time_wall().sec > 1700000000);
 }
 
+#ifdef CLONE_NEWTIME
+/* A time namespace, in which the host looks as if it had been suspended for 1000 s. */
+static int
+suspend_once(void)
+{
+	static const char offset[] = "boottime 1000 0\n";
+	int fd, rv = -1;
+
+	if (unshare(CLONE_NEWTIME) == -1 || (fd = open("/proc/self/timens_offsets", O_WRONLY)) == -1)
+		return -1;
+	if (write(fd, offset, sizeof(offset) - 1) == (ssize_t)sizeof(offset) - 1)
+		rv = 0;
+	close(fd);
+	return rv;
+}
+
+/* rows: ERR-06 */
+static void
+test_boot_counts_suspend(void **state)
+{
+	uint64_t before = time_boot_ms() - time_mono_ms();
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (suspend_once() == -1) {
+		print_message("not permitted to make a time namespace\n");
+		skip();
+	}
+	if ((pid = fork()) == 0) /* it is for children only */
+		_exit(time_boot_ms() - time_mono_ms() - before > 990000 ? 0 : 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+#endif
+
 int
 main(void)
 {
@@ -144,6 +185,9 @@ main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_out_of_range_is_clamped),
 		cmocka_unit_test(test_order_and_clocks),
+#ifdef CLONE_NEWTIME
+		cmocka_unit_test(test_boot_counts_suspend),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

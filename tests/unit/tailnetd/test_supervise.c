@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <signal.h>
+
+#include "unit.h"
+
+#include "childsim.h"
+
+/* The lives of the children: pauses between them, whether they answer, and what the parent does each 30 s (security.md D8, D16). */
+
+#define S           1000u
+#define CAP         (300 * S) /* "5 min" */
+#define HEALTHY     (600 * S) /* "10 healthy minutes" */
+#define BUILD       INT64_C(1767225600)
+#define EXITS       0 /* for dies(), beside signals */
+#define BREAKS_RULE (-1)
+
+/* --- pauses --- */
+
+/* A real process in mapd's place ends that way; 1: about so long a pause, give or take a quarter, is what comes of it. */
+static int
+dies(struct rig *r, int how, uint64_t want)
+{
+	struct child *m = child_of(r, 1);
+	uint64_t before = time_mono_ms(), after;
+	int i;
+
+	m->wanted = 1;
+	assert_int_not_equal(m->pid = fork(), -1);
+	if (m->pid == 0) {
+		if (how == EXITS)
+			_exit(3);
+		for (;;)
+			pause();
+	}
+	if (how == BREAKS_RULE)
+		child_kill(m, "test");
+	else if (how != EXITS)
+		kill(m->pid, how);
+	for (i = 0; i < 10000 && m->pid != 0; i++) {
+		usleep(1000);
+		ps_run(r->s);
+	}
+	assert_int_equal(m->pid, 0);
+	after = time_mono_ms();
+	child_want(m); /* whoever asks for it in its pause changes nothing */
+	assert_int_equal(m->pid, 0);
+	assert_int_equal(m->unstarted, 0); /* there is no program to start: it would have been told */
+	assert_true(evtimer_pending(m->retry, NULL));
+	close(r->raw[1]);
+	r->raw[1] = ps_attach(r->s, m);
+	return m->not_before >= before + want - want / 4 && m->not_before <= after + want + want / 4 + 1;
+}
+
+static void
+live(struct rig *r, uint64_t ms)
+{
+	if (child_of(r, 1)->phase == CHILD_STARTING)
+		say_ready(r, 1);
+	child_of(r, 1)->ready_ms -= ms;
+}
+
+/* D8: 1 s doubling to 5 min, and a crash counts double. */
+/* rows: PRIV-03 */
+static void
+pauses_double(void **state)
+{
+	static const struct {
+		int how;
+		unsigned step;
+	} cases[] = { { EXITS, 1 }, { SIGUSR1, 2 }, { BREAKS_RULE, 2 } };
+	struct rig *r = *state;
+	uint64_t want;
+	size_t i;
+	int more;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		child_of(r, 1)->fails = 0;
+		for (want = S, more = 3; more > 0; want <<= cases[i].step) {
+			if (want > CAP) {
+				want = CAP;
+				more--;
+			}
+			live(r, 0);
+			assert_true(dies(r, cases[i].how, want));
+		}
+		child_of(r, 1)->fails = 1000000; /* it never gives up, and never tries more often */
+		live(r, 0);
+		assert_true(dies(r, cases[i].how, CAP));
+	}
+}
+
+/* D8: +-25 %, so that what fails together does not come back together. */
+/* rows: PRIV-03 */
+static void
+pauses_differ(void **state)
+{
+	struct rig *r = *state;
+	struct child *m = child_of(r, 1);
+	uint64_t ms, least = UINT64_MAX, most = 0;
+	int i;
+
+	for (i = 0; i < 40; i++) {
+		m->fails = 30;
+		assert_true(dies(r, EXITS, CAP));
+		ms = m->not_before - time_mono_ms();
+		least = ms < least ? ms : least;
+		most = ms > most ? ms : most;
+	}
+	assert_true(least < CAP - CAP / 20 && most > CAP + CAP / 20);
+}
+
+/* D8: ten healthy minutes, and the count starts anew. */
+/* rows: PRIV-03 */
+static void
+health_is_forgiving(void **state)
+{
+	struct rig *r = *state;
+	struct child *m = child_of(r, 1);
+
+	m->fails = 30;
+	live(r, HEALTHY - 60 * S);
+	assert_true(dies(r, EXITS, CAP));
+	m->ready_ms -= HEALTHY; /* of a life before: this one was never ready */
+	assert_true(dies(r, EXITS, CAP));
+	live(r, HEALTHY);
+	assert_true(dies(r, EXITS, S));
+	live(r, 0);
+	assert_true(dies(r, EXITS, 2 * S));
+	m->fails = 30;
+	live(r, HEALTHY);
+	assert_true(dies(r, SIGUSR1, S));
+	live(r, 0);
+	assert_true(dies(r, SIGUSR1, 4 * S));
+}
+
+/* --- questions --- */
+
+/* WATCHDOG is fed only while both answer. */
+static void
+both_have_to_answer(void **state)
+{
+	struct rig *r = *state;
+	struct supervisor *sup = r->s->p.sup;
+	struct ipc_empty e = { 0 };
+	int first;
+
+	assert_int_equal(supervise_answered(sup), 1); /* nobody was asked */
+	for (first = 0; first < 2; first++) {
+		supervise_ping(sup);
+		assert_int_equal(supervise_answered(sup), 0);
+		say(r, first, IPC_PONG, IPC_ID_NONE, &e, sizeof(e));
+		assert_int_equal(supervise_answered(sup), 0);
+		say(r, !first, IPC_PONG, IPC_ID_NONE, &e, sizeof(e));
+		assert_int_equal(supervise_answered(sup), 1);
+	}
+}
+
+/* The last message of that type to mapd, its body in *body if there is room; how many there were. */
+static unsigned
+told(struct rig *r, unsigned type, void *body, size_t size)
+{
+	static uint8_t text[65536];
+	struct hdr h;
+	unsigned n = 0;
+	ssize_t got, at;
+
+	ps_run(r->s);
+	got = recv(r->raw[1], text, sizeof(text), MSG_DONTWAIT);
+	for (at = 0; got - at >= (ssize_t)sizeof(h); at += (ssize_t)(sizeof(h) + h.len)) {
+		memcpy(&h, text + at, sizeof(h));
+		if (h.type != type)
+			continue;
+		n++;
+		if (h.len == size)
+			memcpy(body, text + at + sizeof(h), size);
+	}
+	return n;
+}
+
+/* KA-02: "120 s" is what mapd hears when nobody says otherwise. */
+/* rows: KA-02 */
+static void
+watchdog_of_mapd(void **state)
+{
+	struct rig *r = *state;
+	struct ipc_config m;
+
+	supervise_config(r->s->p.sup);
+	assert_int_equal(told(r, IPC_CONFIG, &m, sizeof(m)), 1);
+	assert_int_equal(m.watchdog_ms, 120000);
+	ps_config(r->s, "map-watchdog 7\n");
+	supervise_config(r->s->p.sup);
+	assert_int_equal(told(r, IPC_CONFIG, &m, sizeof(m)), 1);
+	assert_int_equal(m.watchdog_ms, 7000);
+}
+
+/* --- clocks --- */
+
+/* A tick; whether it made the map stream end. */
+static int
+tick(struct rig *r, uint64_t boot_ms, int64_t wall_s)
+{
+	struct client *c = &r->s->p.client;
+	struct ipc_empty e = { 0 };
+	unsigned stops;
+	int i;
+
+	c->map = MAP_STREAM;
+	c->map_backoff.n = 7;
+	parent_tick(&r->s->p, boot_ms, wall_s);
+	stops = told(r, IPC_MAP_STOP, NULL, 0);
+	for (i = 0; i < 2; i++)
+		say(r, i, IPC_PONG, IPC_ID_LOOK, &e, sizeof(e));
+	assert_int_equal(child_of(r, 1)->violated, 0);
+	assert_int_equal(c->map_backoff.n, stops == 0 ? 7 : 0); /* and no waiting for the next try */
+	return stops == 1;
+}
+
+/* D16: more time gone than the tick is long, on a clock that runs while all of us do not. */
+/* rows: ERR-06 */
+static void
+suspended(void **state)
+{
+	struct rig *r = *state;
+	uint64_t t = 5000000;
+
+	r->s->p.tick_boot = t;
+	assert_false(tick(r, t += 30 * S, BUILD));
+	assert_false(tick(r, t += 38 * S, BUILD)); /* only late */
+	assert_true(tick(r, t += 60 * S, BUILD));
+	assert_false(tick(r, t += 30 * S, BUILD));
+	assert_true(tick(r, t += 86400 * S, BUILD));
+	assert_false(tick(r, t += 30 * S, BUILD));
+	/* ERR-06: what the wall clock does is no suspend, and where it has to stand in for one (OpenBSD) going back is none */
+	assert_false(tick(r, t += 30 * S, BUILD + 86400 * 365));
+	assert_false(tick(r, t += 30 * S, BUILD - 86400 * 365));
+	assert_false(tick(r, t -= 4000 * S, BUILD));
+	assert_false(tick(r, t += 30 * S, BUILD));
+	assert_true(tick(r, t += 50 * S, BUILD));
+	r->s->p.client.paused = 1;
+	assert_false(tick(r, t += 500 * S, BUILD)); /* there is nothing to connect */
+}
+
+static int
+says_clock_wrong(struct psim *s, int watcher)
+{
+	struct buf out;
+	int found;
+
+	for (; evtimer_pending(s->p.status_later, NULL); usleep(1000))
+		ps_run(s);
+	buf_init(&out, PS_MAX_ANSWER);
+	assert_int_equal(ps_read(s, watcher, &out), 0);
+	buf_putc(&out, '\0');
+	found = strstr((char *)buf_ptr(&out), "\"clock-wrong\"") != NULL;
+	assert_int_equal(strstr(ps_ask(s, "status"), "\"clock-wrong\"") != NULL, s->p.health.h[HEALTH_CLOCK_WRONG].on);
+	buf_free(&out);
+	return found;
+}
+
+/* tailnetd(8), D16: a clock earlier than the release is told, for as long as it is. */
+static void
+clock_is_wrong(void **state)
+{
+	struct rig *r = *state;
+	struct psim *s = r->s;
+	int fd = ps_connect(s);
+
+	assert_int_equal(write(fd, "watch\n", 6), 6);
+	assert_false(tick(r, 0, BUILD));
+	assert_false(says_clock_wrong(s, fd));
+	assert_false(tick(r, 0, BUILD - 1));
+	assert_true(says_clock_wrong(s, fd));
+	assert_true(s->p.health.h[HEALTH_CLOCK_WRONG].on);
+	assert_false(tick(r, 0, 0));
+	assert_true(s->p.health.h[HEALTH_CLOCK_WRONG].on);
+	assert_false(tick(r, 0, BUILD));
+	assert_false(says_clock_wrong(s, fd));
+	assert_false(s->p.health.h[HEALTH_CLOCK_WRONG].on);
+	close(fd);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(pauses_double, setup, teardown),
+		cmocka_unit_test_setup_teardown(pauses_differ, setup, teardown),
+		cmocka_unit_test_setup_teardown(health_is_forgiving, setup, teardown),
+		cmocka_unit_test_setup_teardown(both_have_to_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(watchdog_of_mapd, setup, teardown),
+		cmocka_unit_test_setup_teardown(suspended, setup, teardown),
+		cmocka_unit_test_setup_teardown(clock_is_wrong, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("supervise", tests, NULL, NULL);
+}
