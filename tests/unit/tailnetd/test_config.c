@@ -59,6 +59,7 @@ test_defaults(void **unused)
 	assert_int_equal(c->log_level, LOG_L_INFO);
 	assert_int_equal(c->best_effort | c->exit_honour | c->login_manual | c->expiry_wait | c->start_paused, 0);
 	assert_int_equal(c->ephemeral | c->accept_routes | c->netmap_cache | c->transport_tls, 0);
+	assert_int_equal(c->map_watchdog, 120); /* KA-02 */
 	if (geteuid() == 0)
 		assert_string_equal(c->control_group, "_tailnetd");
 }
