@@ -8,7 +8,7 @@
 #include "config.h"
 #include "msgs.h"
 
-/* This host's own addresses, for `endpoints auto` (interface.md 2). */
+/* This host's own addresses, for `endpoints auto` (interface.md 2), and whether it forwards. */
 
 /*
  * Every global or private unicast address of interfaces that are up, with port: no loopback, link-local, multicast
@@ -19,8 +19,8 @@ int	 endpoints_collect(unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS]
 int	 endpoints_from(const struct ifaddrs *list, unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS]);	/* of a given list */
 
 /*
- * changed() is called 1 s after this host's addresses began to change: once for a burst.  rtnetlink on Linux, a route
- * socket on OpenBSD, where it must be made before pledge(2).  NULL with errno.
+ * changed() is called 1 s after this host's addresses or, on Linux, its forwarding began to change: once for a burst.  rtnetlink
+ * on Linux, a route socket on OpenBSD, where it must be made before pledge(2).  NULL with errno.
  */
 struct event_base;
 struct endpoints_watch;
@@ -39,7 +39,7 @@ int	 ip_forwarding_broken(const struct config *c);	/* 1: advertise-routes has a 
 
 /* The system's part: endpoints_linux.c, endpoints_openbsd.c. */
 int	 endpoints_os_open(void);			/* a non-blocking descriptor that tells of address changes, or -1 with errno */
-/* Whether one read's n bytes tell of an address or link change; a malformed message counts as one. */
+/* Whether one read's n bytes tell of a change of addresses, links or forwarding; a malformed message counts as one. */
 int	 endpoints_os_relevant(const void *msg, size_t n);
 int	 endpoints_os_forwarding_off(int family);
 

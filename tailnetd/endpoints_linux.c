@@ -12,11 +12,14 @@
 
 #include "endpoints.h"
 
+#define GROUP(n) (1u << ((n)-1))
+
 int
 endpoints_os_open(void)
 {
 	struct sockaddr_nl nl = { .nl_family = AF_NETLINK,
-		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
+		.nl_groups = GROUP(RTNLGRP_LINK) | GROUP(RTNLGRP_IPV4_IFADDR) | GROUP(RTNLGRP_IPV6_IFADDR) |
+		    GROUP(RTNLGRP_IPV4_NETCONF) | GROUP(RTNLGRP_IPV6_NETCONF) };
 	int fd, saved;
 
 	if ((fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE)) == -1)
@@ -45,7 +48,8 @@ endpoints_os_relevant(const void *msg, size_t n)
 		case RTM_NEWADDR: /* also comes for mere lifetime updates: the receiver compares */
 		case RTM_DELADDR:
 		case RTM_NEWLINK:
-		case RTM_DELLINK: return 1;
+		case RTM_DELLINK:
+		case RTM_NEWNETCONF: return 1; /* forwarding */
 		default: break;
 		}
 		step = NLMSG_ALIGN((size_t)h.nlmsg_len);

@@ -140,13 +140,11 @@ own_refresh(struct parent *p)
 	status_changed(p);
 }
 
+/* Addresses, which only `endpoints auto` reports, or forwarding, which is told whatever the endpoints are. */
 static void
-addresses_changed(void *arg)
+host_changed(void *arg)
 {
-	struct parent *p = arg;
-
-	if (p->cfg.endpoints_mode == EP_AUTO && !p->endpoints_set)
-		own_refresh(p);
+	own_refresh(arg);
 }
 
 /* A disco key of this process's life (protocol.md A.1); whoever runs the data plane gives its own with `set disco-key`. */
@@ -164,7 +162,7 @@ make_disco_key(struct parent *p)
 void
 own_open(struct parent *p)
 {
-	if ((p->ep_watch = endpoints_watch_new(p->base, addresses_changed, p)) == NULL)
+	if ((p->ep_watch = endpoints_watch_new(p->base, host_changed, p)) == NULL)
 		log_warn("address changes of this host will not be noticed");
 	(void)ip_forwarding_off(4);
 	(void)ip_forwarding_off(6);

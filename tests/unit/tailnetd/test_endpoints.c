@@ -183,6 +183,9 @@ test_netlink_messages(void **unused)
 	m[1].h.nlmsg_type = RTM_DELADDR;
 	assert_true(endpoints_os_relevant(m, sizeof(m)));
 	assert_false(endpoints_os_relevant(m, sizeof(m[0])));
+	m[0].h.nlmsg_type = RTM_NEWNETCONF;
+	assert_true(endpoints_os_relevant(m, sizeof(m[0])));
+	m[0].h.nlmsg_type = RTM_NEWROUTE;
 	m[0].h.nlmsg_len = 0;
 	assert_true(endpoints_os_relevant(m, sizeof(m[0])));
 	m[0].h.nlmsg_len = 0xffffffff;
@@ -190,6 +193,14 @@ test_netlink_messages(void **unused)
 	m[0].h.nlmsg_len = sizeof(m[0]);
 	assert_true(endpoints_os_relevant(m, sizeof(m[0]) + 3));
 	assert_false(endpoints_os_relevant(m, 0));
+}
+
+static int
+write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	return f != NULL && fputs(text, f) >= 0 && fclose(f) == 0 ? 0 : -1;
 }
 
 struct seen {
@@ -239,12 +250,32 @@ test_watch(void **unused)
 #endif
 
 #ifdef __linux__
-static int
-write_file(const char *path, const char *text)
+/* LITE-07: whoever turns it on or off for one family only. */
+static void
+test_watch_forwarding(void **unused)
 {
-	FILE *f = fopen(path, "w");
+	static const char *const paths[] = { "/proc/sys/net/ipv4/ip_forward",
+		"/proc/sys/net/ipv6/conf/all/forwarding" };
+	struct seen s = { event_base_new(), 0 };
+	struct endpoints_watch *w;
+	struct timeval limit = { 5, 0 };
+	int i;
 
-	return f != NULL && fputs(text, f) >= 0 && fclose(f) == 0 ? 0 : -1;
+	(void)unused;
+	if (unshare(CLONE_NEWNET) == -1 || write_file(paths[0], "0\n") == -1 || write_file(paths[1], "0\n") == -1) {
+		event_base_free(s.base);
+		print_message("not permitted to change a network namespace\n");
+		skip();
+	}
+	assert_non_null(w = endpoints_watch_new(s.base, on_change, &s));
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(write_file(paths[i], "1\n"), 0);
+		event_base_loopexit(s.base, &limit);
+		event_base_dispatch(s.base);
+		assert_int_equal(s.calls, i + 1);
+	}
+	endpoints_watch_free(w);
+	event_base_free(s.base);
 }
 
 static void
@@ -282,6 +313,7 @@ main(void)
 #ifdef __linux__
 		cmocka_unit_test(test_netlink_messages),
 		cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_watch_forwarding),
 		cmocka_unit_test(test_forwarding_is_read),
 #endif
 	};

@@ -3,6 +3,8 @@
 #include <sys/utsname.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -312,6 +314,64 @@ test_os_release(void **unused)
 	assert_false(sysinfo_cgroup_is_container("0::/init.scope\n", 15));
 }
 
+#ifdef __linux__
+static int
+forward(int v4, int v6)
+{
+	static const char *const paths[] = { "/proc/sys/net/ipv4/ip_forward",
+		"/proc/sys/net/ipv6/conf/all/forwarding" };
+	const int on[] = { v4, v6 };
+	int i, fd, ok = 1;
+
+	for (i = 0; i < 2; i++) {
+		fd = open(paths[i], O_WRONLY);
+		ok &= fd != -1 && write(fd, on[i] ? "1\n" : "0\n", 2) == 2;
+		close(fd);
+	}
+	return ok ? 0 : -1;
+}
+
+/* rows: LITE-07 */
+static void
+test_forwarding(void **unused)
+{
+	static const struct {
+		const char *set, *conf; /* RoutableIPs of `set hostinfo`, "" = none; the configuration */
+		int v4, v6;             /* is such a family missing what it needs */
+	} cases[] = {
+		{ "", "", 0, 0 }, { "", "advertise-routes 10.0.0.0/8\n", 1, 0 },
+		{ "", "advertise-routes 10.0.0.0/8 2001:db8::/32\n", 1, 1 }, { "[\"192.0.2.0/24\"]", "", 1, 0 },
+		{ "[\"2001:db8::/32\"]", "", 0, 1 }, { "[\"2001:db8::/32\",\"0.0.0.0/0\"]", "", 1, 1 },
+		{ "[]", "advertise-routes 10.0.0.0/8\n", 0, 0 }, /* what is set counts, also when it is nothing */
+		{ "[\"::/0\"]", "advertise-routes 10.0.0.0/8\n", 0, 1 },
+		{ "null", "advertise-routes 10.0.0.0/8\n", 1, 0 }, /* taken back */
+	};
+	size_t i;
+	int on;
+
+	(void)unused;
+	if (unshare(CLONE_NEWNET) == -1 || forward(0, 0) == -1) {
+		print_message("not permitted to change a network namespace\n");
+		skip();
+	}
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct config *c = conf(cases[i].conf);
+		struct hostinfo_set s = { NULL, NULL };
+		char text[200];
+
+		snprintf(text, sizeof(text), "{\"RoutableIPs\":%s}", cases[i].set);
+		if (cases[i].set[0] != '\0')
+			set(&s, 0, text);
+		for (on = 0; on < 4; on++) {
+			assert_int_equal(forward(on & 1, on & 2), 0);
+			assert_int_equal(hostinfo_forwarding_broken(c, &s),
+			    (cases[i].v4 && !(on & 1)) || (cases[i].v6 && !(on & 2)));
+		}
+		hostinfo_set_free(&s);
+	}
+}
+#endif
+
 int
 main(void)
 {
@@ -323,6 +383,9 @@ main(void)
 		cmocka_unit_test(test_netinfo_is_apart),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_os_release),
+#ifdef __linux__
+		cmocka_unit_test(test_forwarding),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
