@@ -3,6 +3,7 @@
 """Keep-alives, the watchdog, lite updates (behaviours.md 15 and 16)."""
 import asyncio
 import re
+import signal
 import struct
 import time
 
@@ -213,6 +214,22 @@ def test_what_is_not_reported_is_not_taken(daemon, endpoint):
     with pytest.raises(CtlError) as e:
         daemon.ctl("set endpoints 192.0.2.1:7 " + endpoint)
     assert e.value.code == "invalid" and endpoint in str(e.value) and daemon.status()["endpoints"] == []
+
+
+@pytest.mark.rows("LITE-07")
+def test_our_own_health_does_not_restart_the_stream(server, daemon):
+    """Nor is it told: it is nobody's business but this host's."""
+    server.log.wait("lite")
+    m = server.map()
+    server.register_script = [HOLD, HOLD]
+    mark = server.log.mark()
+    daemon.ctl("login interactive")
+    server.log.wait("register", since=mark)
+    mark = server.log.mark()
+    daemon.kill("authd", signal.SIGUSR1)
+    until(lambda: "child-crash" in daemon.troubles(), what="a change of health")
+    stays(lambda: server.map() is m and not lites(server, mark), 1)
+    assert daemon.status()["mapStreams"] == 1 and not server.log.all("map", since=mark)
 
 
 @pytest.mark.rows("LITE-03")
