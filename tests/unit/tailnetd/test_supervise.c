@@ -14,6 +14,7 @@
 #define BUILD       INT64_C(1767225600)
 #define EXITS       0 /* for dies(), beside signals */
 #define BREAKS_RULE (-1)
+#define ENDS_FIRST  (-2) /* breaks a rule, and is gone before it is killed */
 
 /* --- pauses --- */
 
@@ -28,13 +29,15 @@ dies(struct rig *r, int how, uint64_t want)
 	m->wanted = 1;
 	assert_int_not_equal(m->pid = fork(), -1);
 	if (m->pid == 0) {
-		if (how == EXITS)
+		if (how == EXITS || how == ENDS_FIRST)
 			_exit(3);
 		for (;;)
 			pause();
 	}
 	if (how == BREAKS_RULE)
 		child_kill(m, "test");
+	else if (how == ENDS_FIRST)
+		m->violated = 1;
 	else if (how != EXITS)
 		kill(m->pid, how);
 	for (i = 0; i < 10000 && m->pid != 0; i++) {
@@ -68,7 +71,7 @@ pauses_double(void **state)
 	static const struct {
 		int how;
 		unsigned step;
-	} cases[] = { { EXITS, 1 }, { SIGUSR1, 2 }, { BREAKS_RULE, 2 } };
+	} cases[] = { { EXITS, 1 }, { SIGUSR1, 2 }, { BREAKS_RULE, 2 }, { ENDS_FIRST, 2 } };
 	struct rig *r = *state;
 	uint64_t want;
 	size_t i;
