@@ -414,8 +414,10 @@ test_directory(void **unused)
 static void
 test_recovery_from_prev(void **unused)
 {
+	static char prev[ROOM], after[ROOM];
 	struct box b;
 	struct pubkey machine, first, second;
+	size_t n;
 
 	(void)unused;
 	box_new(&b);
@@ -431,9 +433,11 @@ test_recovery_from_prev(void **unused)
 	assert_true(key_equal(&machine, keyring_public(b.k, SLOT_MACHINE)));
 	assert_true(key_equal(&first, keyring_public(b.k, SLOT_NODE)));
 	/* The good version survives the next save, the damaged one does not. */
+	n = dir_read(&b.dir, "state.prev", prev, sizeof(prev));
 	assert_int_equal(box_save(&b), 0);
 	box_close(&b);
-	assert_true(dir_has(&b.dir, "state.prev"));
+	assert_int_equal(dir_read(&b.dir, "state.prev", after, sizeof(after)), n);
+	assert_memory_equal(prev, after, n);
 	assert_int_equal(box_load(&b, URL_A), STATE_OK);
 	assert_true(key_equal(&first, keyring_public(b.k, SLOT_NODE)));
 	assert_false(key_equal(&second, keyring_public(b.k, SLOT_NODE)));

@@ -181,12 +181,45 @@ told(enum call c, enum fate f, int at, char out[64])
 	return out;
 }
 
+/* A first start, a node key on disk and the candidate that is to follow it. */
+static void
+box_new(struct box *b, const struct dir *d, struct pubkey *machine, struct pubkey *old, struct pubkey *new)
+{
+	assert_int_equal(box_load(b, d, URL_A), STATE_FRESH);
+	assert_int_equal(keyring_generate(b->k, SLOT_NODE), 0);
+	assert_int_equal(keyring_generate(b->k, SLOT_CANDIDATE), 0);
+	assert_int_equal(state_save(b->ss, &b->st, b->k, b->err, sizeof(b->err)), 0);
+	*machine = *keyring_public(b->k, SLOT_MACHINE);
+	*old = *keyring_public(b->k, SLOT_NODE);
+	*new = *keyring_public(b->k, SLOT_CANDIDATE);
+}
+
 /* A rotation: node becomes old, candidate becomes node. */
 static void
 rotate(struct box *b)
 {
 	keyring_copy(b->k, SLOT_OLD, SLOT_NODE);
 	keyring_copy(b->k, SLOT_NODE, SLOT_CANDIDATE);
+}
+
+/* Set: the deaths begin with a damaged state and a good state.prev. */
+static int damaged;
+
+static int
+usable(struct box *b, const struct dir *d)
+{
+	enum state_result r = box_load(b, d, URL_A);
+
+	return r == STATE_OK || (damaged && r == STATE_RECOVERED);
+}
+
+static void
+damage(const struct dir *d)
+{
+	char state[512], prev[512];
+
+	assert_int_equal(rename(dir_path(d, "state", state), dir_path(d, "state.prev", prev)), 0);
+	dir_write(d, "state", "garbage", 7, 0600);
 }
 
 /* What a new start finds: 0 = the identity before, 1 = the one after; anything else fails the test. */
@@ -197,7 +230,7 @@ found(const struct dir *d, const struct pubkey *machine, const struct pubkey *ol
 	struct box b;
 	int rv;
 
-	if (box_load(&b, d, URL_A) != STATE_OK)
+	if (!usable(&b, d))
 		fail_msg("%s: %s", what, b.err);
 	if (!key_equal(machine, keyring_public(b.k, SLOT_MACHINE)))
 		fail_msg("%s: another machine key", what);
@@ -222,13 +255,7 @@ one_fault(enum call c, enum fate f, int at)
 
 	told(c, f, at, what);
 	dir_make(&d);
-	assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
-	assert_int_equal(keyring_generate(b.k, SLOT_NODE), 0);
-	assert_int_equal(keyring_generate(b.k, SLOT_CANDIDATE), 0);
-	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
-	machine = *keyring_public(b.k, SLOT_MACHINE);
-	old = *keyring_public(b.k, SLOT_NODE);
-	new = *keyring_public(b.k, SLOT_CANDIDATE);
+	box_new(&b, &d, &machine, &old, &new);
 	rotate(&b);
 	plan = (struct plan){ c, f, at, 0, 0 };
 	state_set_io(b.ss, &faulty);
@@ -279,13 +306,7 @@ test_save_again_after_failure(void **unused)
 	(void)unused;
 	for (at = 1; at <= 2; at++) {
 		dir_make(&d);
-		assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
-		assert_int_equal(keyring_generate(b.k, SLOT_NODE), 0);
-		assert_int_equal(keyring_generate(b.k, SLOT_CANDIDATE), 0);
-		assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
-		machine = *keyring_public(b.k, SLOT_MACHINE);
-		old = *keyring_public(b.k, SLOT_NODE);
-		new = *keyring_public(b.k, SLOT_CANDIDATE);
+		box_new(&b, &d, &machine, &old, &new);
 		rotate(&b);
 		plan = (struct plan){ CALL_FSYNC, FATE_FAIL, at, 0, 0 };
 		state_set_io(b.ss, &faulty);
@@ -320,18 +341,13 @@ one_death(enum call c, enum fate f, int at)
 
 	told(c, f, at, what);
 	dir_make(&d);
-	assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
-	assert_int_equal(keyring_generate(b.k, SLOT_NODE), 0);
-	assert_int_equal(keyring_generate(b.k, SLOT_CANDIDATE), 0);
-	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
-	machine = *keyring_public(b.k, SLOT_MACHINE);
-	old = *keyring_public(b.k, SLOT_NODE);
-	new = *keyring_public(b.k, SLOT_CANDIDATE);
+	box_new(&b, &d, &machine, &old, &new);
 	assert_int_equal(keyring_export(b.k, SLOT_CANDIDATE, text), 0);
 	box_close(&b);
+	if (damaged)
+		damage(&d);
 	if ((pid = fork()) == 0) { /* secret memory is not inherited: the child makes its own */
-		if (box_load(&b, &d, URL_A) != STATE_OK ||
-		    keyring_import(b.k, SLOT_CANDIDATE, text, sizeof(text)) == -1)
+		if (!usable(&b, &d) || keyring_import(b.k, SLOT_CANDIDATE, text, sizeof(text)) == -1)
 			_exit(3);
 		rotate(&b);
 		plan = (struct plan){ c, f, at, 0, 0 };
@@ -345,7 +361,7 @@ one_death(enum call c, enum fate f, int at)
 	else
 		found(&d, &machine, &old, &new, what);
 	/* What a dead save left behind is no obstacle for the next one. */
-	assert_int_equal(box_load(&b, &d, URL_A), STATE_OK);
+	assert_true(usable(&b, &d));
 	b.st.paused = 1;
 	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
 	assert_false(dir_has(&d, "state.tmp"));
@@ -367,12 +383,15 @@ every_death(int (*one)(enum call, enum fate, int))
 	return died;
 }
 
-/* rows: PERS-03 ROT-05 */
+/* rows: PERS-03 PERS-04 ROT-05 */
 static void
 test_death_at_every_call(void **unused)
 {
 	(void)unused;
 	assert_true(every_death(one_death) >= 16);
+	damaged = 1; /* nothing is linked then: state.prev is all there is until the rename */
+	assert_true(every_death(one_death) >= 12);
+	damaged = 0;
 }
 
 /* Rotations without end until the kill comes: the file always has a whole identity. */
