@@ -133,6 +133,26 @@ restart_keeps_the_key(void **state)
 	free(s);
 }
 
+/* rows: REG-05 INT-06 */
+static void
+interactive_login_leaves_the_configured_key(void **state)
+{
+	struct sim *s = sim_synced();
+
+	(void)state;
+	s->cfg.have_auth_key = s->c.cfg.have_auth_key = 1;
+	sim_login(s, INTERACTIVE);
+	assert_true(s->reg.u.reg.op == IPC_REG_LOGIN && s->reg.u.reg.candidate);
+	assert_int_equal(s->reg.u.reg.authkey, AUTHKEY_NONE);
+	sim_reg(s, s->reg.id, IPC_REG_KEY_EXPIRED, "", "");
+	sim_advance(s, 20);
+	assert_int_equal(s->nreg, 3);
+	assert_int_equal(s->reg.u.reg.authkey, AUTHKEY_NONE); /* nor later */
+	sim_login(s, INTERACTIVE | WITH_KEY);
+	assert_int_equal(s->reg.u.reg.authkey, AUTHKEY_GIVEN);
+	free(s);
+}
+
 /* rows: REG-06 EXP-05 */
 static void
 expired_at_the_server_regenerates_once(void **state)
@@ -510,6 +530,7 @@ main(void)
 		cmocka_unit_test(key_failure_backs_off),
 		cmocka_unit_test(refused_key_leaves_the_file),
 		cmocka_unit_test(restart_keeps_the_key),
+		cmocka_unit_test(interactive_login_leaves_the_configured_key),
 		cmocka_unit_test(expired_at_the_server_regenerates_once),
 		cmocka_unit_test(profile_follows_the_answers),
 		cmocka_unit_test(auth_key_goes_with_a_key_that_is_on_disk),
