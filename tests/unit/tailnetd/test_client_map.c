@@ -149,6 +149,41 @@ map_backoff(void **state)
 	free(s);
 }
 
+/* rows: BACK-01 */
+static void
+separate_counters(void **state)
+{
+	struct sim *s = sim_synced();
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		sim_closed(s, "connection refused");
+		sim_advance(s, 60000);
+	}
+	sim_login(s, INTERACTIVE);
+	sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "lost");
+	assert_in_range(s->timer_ms[CT_AUTH], 5, 15);
+	sim_closed(s, "connection refused");
+	assert_in_range(s->timer_ms[CT_MAP], 21 * 21 * 5, 21 * 21 * 15);
+	free(s);
+
+	s = sim_synced();
+	sim_login(s, INTERACTIVE);
+	for (i = 0; i < 20; i++) {
+		sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "lost");
+		sim_advance(s, s->timer_ms[CT_AUTH]);
+	}
+	sim_closed(s, "connection refused"); /* its stream was a good one */
+	assert_in_range(s->timer_ms[CT_MAP], 5, 15);
+	sim_advance(s, 20);
+	sim_closed(s, "connection refused");
+	assert_in_range(s->timer_ms[CT_MAP], 20, 60);
+	sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "lost");
+	assert_in_range(s->timer_ms[CT_AUTH], 21 * 21 * 5, 21 * 21 * 15);
+	free(s);
+}
+
 /* rows: BACK-05 */
 static void
 rate_limited(void **state)
@@ -446,6 +481,7 @@ main(void)
 		cmocka_unit_test(logout_while_paused),
 		cmocka_unit_test(lost_stream),
 		cmocka_unit_test(map_backoff),
+		cmocka_unit_test(separate_counters),
 		cmocka_unit_test(rate_limited),
 		cmocka_unit_test(commands_cut_waits_short),
 		cmocka_unit_test(reconnect_is_no_error),
