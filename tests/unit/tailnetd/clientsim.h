@@ -272,7 +272,7 @@ sim_reg(struct sim *s, uint32_t id, enum ipc_reg_outcome o, const char *url, con
 	e.u.reg.outcome = o;
 	e.u.reg.url = url;
 	e.u.reg.err = err;
-	e.u.reg.user = (struct client_user){ 7, "anna@example.com", "Anna", "" };
+	e.u.reg.user = (struct client_user){ 7, "anna@example.com", "Anna", "https://example.com/anna.png" };
 	sim_event(s, &e);
 }
 

@@ -19,6 +19,7 @@ logout_clears_all_but_the_machine(void **state)
 
 		sim_self(s, later, 0, 0);
 		assert_false(client_cant_continue(&s->c));
+		assert_true(s->disk_profile.display_name[0] != '\0' && s->disk_profile.profile_pic[0] != '\0');
 		sim_logout(s, 0);
 		assert_int_equal(s->reg.u.reg.op, IPC_REG_LOGOUT);
 		assert_int_equal(s->reg.u.reg.candidate, 0);
@@ -37,6 +38,7 @@ logout_clears_all_but_the_machine(void **state)
 		assert_int_equal(s->nreg, n);
 		assert_int_equal(s->timer[CT_MAP], 0);
 		assert_true(time_is_none(s->disk_profile.expiry) && s->disk_profile.login_name[0] == '\0');
+		assert_true(s->disk_profile.display_name[0] == '\0' && s->disk_profile.profile_pic[0] == '\0');
 		assert_true(s->c.authorized && client_cant_continue(&s->c));
 		sim_login(s, 0);
 		assert_false(client_cant_continue(&s->c));
@@ -80,6 +82,22 @@ nothing_to_log_out(void **state)
 	sim_logout(s, 0);
 	assert_true(s->ndone == 2 && s->done.u.done.ok);
 	assert_int_equal(s->nreg + s->nkey, 0);
+	/* A login that has got nowhere: it is given up, and the server is told as little. */
+	sim_login(s, WITH_KEY);
+	assert_int_equal(s->nkey, 1);
+	sim_logout(s, 0);
+	assert_true(s->ndone == 3 && s->done.u.done.ok && s->done.u.done.told);
+	assert_true(s->cancelled == s->key_id && s->nforget == 1);
+	sim_key(s, s->key_id, 9, ""); /* too late */
+	sim_login(s, WITH_KEY);
+	sim_key(s, s->key_id, 0, "server too old"); /* and while it waits */
+	sim_logout(s, 0);
+	assert_true(s->ndone == 4 && s->nforget == 2 && s->timer[CT_AUTH] == 0);
+	sim_advance(s, 120000);
+	assert_int_equal(s->nreg, 0);
+	assert_int_equal(s->nkey, 2);
+	assert_int_equal(client_state(&s->c), CS_NOT_AUTHENTICATED);
+	assert_int_equal(s->disk_profile.want_running, 0);
 	free(s);
 }
 
@@ -275,6 +293,22 @@ expiry_that_waits(void **state)
 	assert_int_equal(s->nreg, n);
 	assert_int_equal(s->nstart, starts);
 	assert_int_equal(s->nfinished, 1);
+	free(s);
+}
+
+/* rows: EXP-07 */
+static void
+expired_key_is_looked_at_seldom(void **state)
+{
+	struct sim *s = expiring(1);
+
+	(void)state;
+	sim_advance(s, 3060);
+	assert_true(s->c.expired);
+	assert_int_equal(s->timer_ms[CT_EXPIRY], 30000);
+	sim_advance(s, 30000); /* and so each time */
+	assert_int_equal(s->timer_ms[CT_EXPIRY], 30000);
+	assert_true(s->timer[CT_EXPIRY] > s->ms + 29000);
 	free(s);
 }
 
@@ -546,6 +580,7 @@ main(void)
 		cmocka_unit_test(what_the_map_tells_of_ourselves_is_kept),
 		cmocka_unit_test(expiry_by_a_local_timer),
 		cmocka_unit_test(expiry_that_waits),
+		cmocka_unit_test(expired_key_is_looked_at_seldom),
 		cmocka_unit_test(extension_drops_the_login),
 		cmocka_unit_test(expired_and_unreachable_does_not_spin),
 		cmocka_unit_test(control_time_corrects_expiry),
