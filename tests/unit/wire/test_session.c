@@ -14,7 +14,8 @@ echo(struct tserver *t, struct ts_request *r, void *arg)
 	ts_answer(t, r->id, 200, "x-test", "yes", text, strcmp(r->method, "HEAD") == 0 ? 0 : strlen(text), 0);
 }
 
-/* rows: H2-01 NOISE-06 DIAL-05 EARLY-01 EARLY-02 */
+/* With a Ts-Lb for each key, and none for a key that is zero. */
+/* rows: H2-01 NOISE-06 DIAL-05 EARLY-01 EARLY-02 REG-12 */
 static void
 test_request_and_answer(void **state)
 {
