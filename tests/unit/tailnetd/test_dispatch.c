@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include "childsim.h"
+#include "exits.h"
 
 /* The parent against what children say and do (security.md D7, 5.3; PRIV-03, PRIV-04). */
 
@@ -52,26 +53,101 @@ child_hangs(void **state)
 	}
 }
 
-/* A real process in mapd's place dies of that signal. */
-static void
-mapd_dies(struct rig *r, int sig)
+static const char *
+state_text(const struct rig *r)
 {
-	struct child *m = child_of(r, 1);
-	int i;
+	static char text[65536];
+	char path[512];
+	FILE *f;
 
-	assert_int_not_equal(m->pid = fork(), -1);
-	if (m->pid == 0)
+	snprintf(path, sizeof(path), "%s/state/state", r->s->dir);
+	assert_non_null(f = fopen(path, "r"));
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	return text;
+}
+
+/* A real process takes the child's place, and does not listen. */
+static void
+be_real(struct child *c)
+{
+	assert_int_not_equal(c->pid = fork(), -1);
+	if (c->pid == 0)
 		for (;;)
 			pause();
-	kill(m->pid, sig);
-	for (i = 0; i < 1000 && m->pid != 0; i++) {
+}
+
+static void
+die(struct rig *r, struct child *c, int sig)
+{
+	int i;
+
+	kill(c->pid, sig);
+	for (i = 0; i < 1000 && c->pid != 0; i++) {
 		usleep(1000);
 		ps_run(r->s);
 	}
-	assert_int_equal(m->pid, 0);
-	close(r->raw[1]);
-	r->raw[1] = ps_attach(r->s, m);
-	say_ready(r, 1);
+	assert_int_equal(c->pid, 0);
+}
+
+static void
+attach_again(struct rig *r, int i)
+{
+	close(r->raw[i]);
+	r->raw[i] = ps_attach(r->s, child_of(r, i));
+	say_ready(r, i);
+}
+
+static void
+mapd_dies(struct rig *r, int sig)
+{
+	be_real(child_of(r, 1));
+	die(r, child_of(r, 1), sig);
+	attach_again(r, 1);
+}
+
+/* A child that is wanted again while it still stops is started again when it is gone; psim lets it wait for ever then. */
+/* rows: PRIV-03 */
+static void
+wanted_while_it_stops(void **state)
+{
+	struct rig *r = *state;
+	struct child *c;
+	int i, again;
+
+	for (i = 0; i < 2; i++)
+		for (again = 0; again < 2; again++) {
+			c = child_of(r, i);
+			be_real(c);
+			child_unwant(c, 0);
+			assert_int_equal(c->phase, CHILD_STOPPING);
+			if (again)
+				child_want(c);
+			assert_int_equal(evtimer_pending(c->retry, NULL), 0); /* not before it is gone */
+			die(r, c, SIGKILL);
+			assert_int_equal(evtimer_pending(c->retry, NULL) != 0, again);
+			attach_again(r, i);
+		}
+}
+
+/* What a child tells of ourselves within a second of the last time waits to be saved; a shutdown is no reason to forget it. */
+/* rows: SHUT-03 EXP-01 */
+static void
+shutdown_saves_what_waits(void **state)
+{
+	struct rig *r = *state;
+	struct parent *p = &r->s->p;
+	struct client_event e = { .type = CE_SELF, .id = p->client.map_id };
+
+	p->client.map = MAP_STREAM;
+	e.u.self.expiry = (struct wtime){ 1900000000, 0 };
+	parent_event(p, &e);
+	assert_non_null(strstr(state_text(r), "node-key-expiry 2030-03-17T"));
+	e.u.self.expiry.sec += 86400;
+	parent_event(p, &e);
+	assert_non_null(strstr(state_text(r), "node-key-expiry 2030-03-17T"));
+	parent_shutdown(p, EXIT_OK);
+	assert_non_null(strstr(state_text(r), "node-key-expiry 2030-03-18T"));
 }
 
 /* PRIV-03, T4: what a taken-over mapd wanted others to dial goes with it. */
@@ -417,6 +493,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(channel_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(child_hangs, setup, teardown),
+		cmocka_unit_test_setup_teardown(wanted_while_it_stops, setup, teardown),
+		cmocka_unit_test_setup_teardown(shutdown_saves_what_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(plan_of_a_crashed_mapd, setup, teardown),
 		cmocka_unit_test_setup_teardown(crash_is_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(seq_runs_ahead, setup, teardown),
