@@ -226,14 +226,17 @@ def test_lookups_follow_the_addresses(rig):
         rig.daemon.ctl("peer 100.100.0.7")
 
 
-@pytest.mark.rows("DEL-04", "KA-01")
+@pytest.mark.rows("DEL-04", "KA-01", "STAT-03")
 def test_no_event_without_a_change(rig):
-    nm = rig.begin(BASE)
+    rig.begin(BASE)
+    same = {"Node": rig.server.node().json("example.test")}
+    nm = rig.after(same)
     w = rig.daemon.watch()
     mark = w.mark()
     rig.stream.send({})
     rig.stream.keepalive()
     rig.stream.send({"PeersRemoved": [1234]})
+    rig.stream.send(same)
     end = rig.settle()
     w.wait(lambda e: e.get("netmapSeq") == end["Seq"])
     events = [e for e in w.all(since=mark) if e["event"] in ("netmap", "delta")]

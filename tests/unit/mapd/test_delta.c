@@ -91,10 +91,13 @@ test_peers_win_over_deltas(void **state)
 	mt_free(m);
 }
 
-/* rows: DEL-04 KA-01 */
+/* rows: DEL-04 KA-01 STAT-03 */
 static void
 test_nothing(void **state)
 {
+	static const char again[] =
+	    "{" NODE_SELF ",'Domain':'e','DNSConfig':{'Proxied':true},'Health':['x'],'SSHPolicy':{'rules':[]},"
+	    "'PacketFilters':{'a':[]},'UserProfiles':[{'ID':10,'LoginName':'anna'}]}";
 	struct map_test *m = with_three();
 
 	(void)state;
@@ -118,6 +121,10 @@ test_nothing(void **state)
 	mt_expect(m, "ReceivedAt", "'2027-01-15T08:00:00Z'");
 	mt_ok(m, "{'Domain':'d'}");
 	mt_expect(m, "ReceivedAt", "'2027-01-15T08:01:00Z'");
+	/* and what says the same again is nothing */
+	mt_ok(m, again);
+	mt_same(m, again);
+	mt_same(m, "{" NODE_SELF "}");
 	mt_free(m);
 }
 
