@@ -195,6 +195,45 @@ test_reset_ends_only_its_stream(void **state)
 	tp_free(&p);
 }
 
+/* The connection dies with what ran on it; what only waited for room is asked on a new one, and nobody hears of an end. */
+/* rows: H2-05 */
+static void
+test_what_waits_outlives_the_connection(void **state)
+{
+	struct tparent p;
+	struct treq map[8], lite;
+
+	(void)state;
+	tp_init(&p, "192.0.2.7");
+	p.plan[WIRE_DIAL_CLEAR].on_request = hold;
+	tp_session(&p);
+	for (int i = 0; i < 8; i++) { /* as many as we have at once, fewer than the server allows */
+		tr_post(&map[i], p.s, "/machine/map", "{}", 2, NULL, NULL);
+		assert_true(tp_wait(&p, &map[i].pieces, 1, 10000));
+	}
+	tr_post(&lite, p.s, "/lite", "{}", 2, NULL, NULL);
+	tp_run(&p, 20);
+	assert_int_equal(lite.done, 0);
+	assert_int_equal(p.ndials, 1);
+	ts_close(tp_server(&p, 0));
+	assert_true(tp_wait(&p, &lite.done, 1, 10000));
+	assert_int_equal(lite.err, REQ_OK);
+	tr_text(&lite, "done");
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(map[i].done, 1);
+		assert_int_equal(map[i].err, REQ_TRANSPORT);
+		tr_free(&map[i]);
+	}
+	assert_int_equal(p.ndials, 2);
+	assert_int_equal(p.ups, 2);
+	assert_int_equal(p.downs, 0);
+	/* With nothing to ask for there is an end. */
+	ts_close(tp_server(&p, 1));
+	assert_true(tp_wait(&p, &p.downs, 1, 10000));
+	tr_free(&lite);
+	tp_free(&p);
+}
+
 int
 main(void)
 {
@@ -204,6 +243,7 @@ main(void)
 		cmocka_unit_test(test_third_connection),
 		cmocka_unit_test(test_one_stream_per_connection),
 		cmocka_unit_test(test_reset_ends_only_its_stream),
+		cmocka_unit_test(test_what_waits_outlives_the_connection),
 	};
 
 	wire_warm();
