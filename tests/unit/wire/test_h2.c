@@ -419,6 +419,74 @@ test_windows(void **state)
 	stop(&x);
 }
 
+/* One more request on the same connection, its answer's head here. */
+static struct h2_stream *
+another(struct peer *x, uint32_t id)
+{
+	static const struct request_ops ops = { on_head, on_data, on_done };
+	struct request_spec spec = { .method = "GET", .path = "/", .authority = "h" };
+	struct h2_stream *st = h2_open(x->h, &spec, NULL, &ops, x);
+
+	assert_non_null(st);
+	assert_int_equal(h2_send(x->h), 0);
+	frame(&x->to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id, OK200, 1);
+	assert_int_equal(deliver(x), 0);
+	return st;
+}
+
+/* A stream's whole window. */
+static void
+four_mib(struct peer *x, uint32_t id)
+{
+	static uint8_t chunk[16384];
+
+	for (int i = 0; i < 256; i++)
+		frame(&x->to, NGHTTP2_DATA, 0, id, chunk, sizeof(chunk));
+}
+
+/* The connection's window does not shrink by what nobody takes: more than 16 MiB of it, then a body that is wanted. */
+/* rows: H2-03 */
+static void
+test_connection_window(void **state)
+{
+	static uint8_t chunk[16384];
+	struct h2_stream *st;
+	struct peer x;
+	uint32_t id;
+
+	(void)state;
+	start(&x);
+	/* Cancelled in the middle of a frame, and the server goes on since it has not heard of it. */
+	for (id = 3; id < 3 + 2 * 1100; id += 2) {
+		st = another(&x, id);
+		frame(&x.to, NGHTTP2_DATA, 0, id, chunk, sizeof(chunk));
+		frame(&x.to, NGHTTP2_DATA, 0, id, chunk, sizeof(chunk));
+		assert_int_equal(h2_recv(x.h, buf_ptr(&x.to), 10, x.now), 0);
+		buf_consume(&x.to, 10);
+		h2_cancel(st);
+		assert_int_equal(deliver(&x), 0);
+		buf_reset(&x.sent);
+	}
+	assert_int_equal(buf_len(&x.text), 1100);
+	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, OK200, 1);
+	four_mib(&x, 1);
+	assert_int_equal(deliver(&x), 0);
+	assert_int_equal(buf_len(&x.text), 1100 + (4 << 20));
+	stop(&x);
+
+	start(&x); /* 20 MiB held while their consumers pause */
+	for (id = 3; id <= 11; id += 2) {
+		h2_pause(another(&x, id), 1);
+		four_mib(&x, id);
+		assert_int_equal(deliver(&x), 0);
+	}
+	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, OK200, 1);
+	four_mib(&x, 1);
+	assert_int_equal(deliver(&x), 0);
+	assert_int_equal(buf_len(&x.text), 4 << 20);
+	stop(&x);
+}
+
 static void
 test_odd_ends(void **state)
 {
@@ -504,6 +572,7 @@ main(void)
 		cmocka_unit_test(test_header_bombs),
 		cmocka_unit_test(test_control_frame_budget),
 		cmocka_unit_test(test_windows),
+		cmocka_unit_test(test_connection_window),
 		cmocka_unit_test(test_odd_ends),
 		cmocka_unit_test(test_no_more_than_eight_streams),
 	};
