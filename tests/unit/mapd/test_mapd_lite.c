@@ -118,6 +118,19 @@ test_lite_failure(void **state)
 	m = ask_counters(&fp);
 	assert_int_equal(m->u.counters.lite_ok, 2);
 	assert_int_equal(m->u.counters.lite_failed, 3);
+	/* The status says that the server has it, however its answer ends. */
+	send_params(&fp, 3, 556);
+	lite = wait_lite(&fp, fs, 5);
+	fs_answer(fs, lite, "200", NULL, "half", 4, 0);
+	nghttp2_submit_rst_stream(fs->h2, NGHTTP2_FLAG_NONE, lite->id, NGHTTP2_INTERNAL_ERROR);
+	fs_pump(fs);
+	m = fp_wait(&fp, IPC_LITE);
+	assert_int_equal(m->u.lite.ok, 1);
+	assert_int_equal(m->u.lite.generation, 3);
+	fp_run_for(&fp, 100); /* the first retry comes within 15 ms */
+	assert_int_equal(count_lites(fs), 6);
+	assert_null(fp_try(&fp, IPC_LITE, 0));
+	assert_false(poll->closed);
 	fp_stop(&fp);
 }
 
@@ -147,6 +160,52 @@ test_lite_hangs(void **state)
 	fp_stop(&fp);
 }
 
+static void
+send_forwarding(struct fakeparent *fp, uint32_t generation, int broken)
+{
+	struct ipc_map_params p;
+
+	fill_params(&p, generation, 41641);
+	p.ip_forwarding_broken = (uint32_t)broken;
+	fp_send(fp, IPC_MAP_PARAMS, IPC_ID_NONE, &p, sizeof(p), -1);
+}
+
+/* Whoever cannot forward says so, in update and poll, and takes it back; the stream goes on. */
+/* rows: LITE-07 */
+static void
+test_forwarding_broken(void **state)
+{
+	static const char flag[] = "\"DebugFlags\":[\"warn-ip-forwarding-off\"]";
+	struct fakeparent fp;
+	struct fakeserver *fs;
+	struct fs_stream *poll = live_stream(&fp, 120000), *lite;
+
+	(void)state;
+	fs = fp.servers[0];
+	fp_wait(&fp, IPC_LITE);
+	assert_null(strstr(fs_body(poll), "DebugFlags"));
+	assert_null(strstr(fs_body(wait_lite(&fp, fs, 0)), "DebugFlags"));
+	send_forwarding(&fp, 2, 1);
+	lite = wait_lite(&fp, fs, 1);
+	assert_non_null(strstr(fs_body(lite), flag));
+	fs_answer(fs, lite, "200", NULL, "", 0, 1);
+	assert_int_equal(fp_wait(&fp, IPC_LITE)->u.lite.generation, 2);
+	send_forwarding(&fp, 3, 0);
+	lite = wait_lite(&fp, fs, 2);
+	assert_null(strstr(fs_body(lite), "DebugFlags"));
+	fs_answer(fs, lite, "200", NULL, "", 0, 1);
+	assert_int_equal(fp_wait(&fp, IPC_LITE)->u.lite.generation, 3);
+	assert_int_equal(count_lites(fs), 3);
+	assert_false(poll->closed);
+	send_forwarding(&fp, 4, 1);
+	lite = wait_lite(&fp, fs, 3);
+	assert_non_null(strstr(fs_body(lite), flag));
+	fs_answer(fs, lite, "200", NULL, "", 0, 1);
+	send_start(&fp, 51, 0x11, 0);
+	assert_non_null(strstr(fs_body(wait_body(&fp, fs, "\"Stream\":true", 1)), flag));
+	fp_stop(&fp);
+}
+
 /* rows: LITE-04 */
 static void
 test_lite_before_login(void **state)
@@ -169,6 +228,7 @@ main(void)
 		cmocka_unit_test(test_lite_burst),
 		cmocka_unit_test(test_lite_failure),
 		cmocka_unit_test(test_lite_hangs),
+		cmocka_unit_test(test_forwarding_broken),
 		cmocka_unit_test(test_lite_before_login),
 	};
 
