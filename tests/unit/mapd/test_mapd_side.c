@@ -14,6 +14,11 @@ test_side_fields(void **state)
 
 	(void)state;
 	send_frame(fs, poll,
+	    "{\"KeepAlive\":true,\"Debug\":{\"Exit\":3,\"SleepSeconds\":100}}"); /* nothing of it counts */
+	send_frame(fs, poll, "{\"Domain\":\"x\"}");
+	wait_seq(&fp, 2);
+	assert_null(fp_try(&fp, IPC_EXIT_WISH, 0));
+	send_frame(fs, poll,
 	    "{\"KeepAlive\":true,\"ControlTime\":\"2026-01-02T03:04:05Z\",\"PopBrowserURL\":\"https://a/"
 	    "1\",\"Domain\":\"no\"}");
 	assert_true(fp_wait(&fp, IPC_CONTROL_TIME)->u.control_time.sec == 1767323045);
@@ -36,6 +41,44 @@ test_side_fields(void **state)
 	assert_int_equal(m->u.plan.e[0].delay_ms, 1500);
 	assert_int_equal(m->u.plan.e[0].timeout_ms, 4000);
 	assert_null(fp_try(&fp, IPC_BROWSE, 20));
+	fp_stop(&fp);
+}
+
+static void
+expect_url(struct fakeparent *fp, const char *want)
+{
+	struct fp_msg *m = fp_wait(fp, IPC_BROWSE);
+	char url[IPC_URL_MAX + 1];
+
+	IPC_STR(&m->u.browse, url, url);
+	assert_string_equal(url, want);
+}
+
+/* Once in a stream, whatever is shown between. */
+/* rows: FLD-17 */
+static void
+test_urls_of_a_stream(void **state)
+{
+	struct fakeparent fp;
+	struct fs_stream *poll = live_stream(&fp, 120000);
+	struct fakeserver *fs = fp.servers[0];
+
+	(void)state;
+	send_frame(fs, poll, "{\"PopBrowserURL\":\"https://a/1\"}");
+	send_frame(fs, poll, "{\"PopBrowserURL\":\"https://a/2\"}");
+	send_frame(fs, poll, "{\"PopBrowserURL\":\"https://a/1\"}");
+	expect_url(&fp, "https://a/1");
+	expect_url(&fp, "https://a/2");
+	fs_more(fs, poll, "", 0, 1);
+	wait_closed(&fp, 200, "unexpected EOF");
+	assert_null(fp_try(&fp, IPC_BROWSE, 0));
+	send_start(&fp, 51, 0x11, 0);
+	poll = wait_body(&fp, fs, "\"Stream\":true", 1);
+	fs_answer(fs, poll, "200", NULL, "", 0, 0);
+	send_frame(fs, poll, NODE ",\"PopBrowserURL\":\"https://a/1\"}");
+	expect_url(&fp, "https://a/1");
+	send_frame(fs, poll, "{\"PopBrowserURL\":\"https://a/2\"}");
+	expect_url(&fp, "https://a/2");
 	fp_stop(&fp);
 }
 
@@ -256,6 +299,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_side_fields),
+		cmocka_unit_test(test_urls_of_a_stream),
 		cmocka_unit_test(test_plans_one_after_the_other),
 		cmocka_unit_test(test_control_times),
 		cmocka_unit_test(test_clock_is_set),
