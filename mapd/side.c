@@ -23,25 +23,32 @@ side_clear(struct side *s)
 	memset(s, 0, sizeof(*s));
 }
 
-/* A copy for C code: *out is "" when there is a NUL or other control character in it, or it is longer than max. */
+/*
+ * A copy for C code.  1: *out is "" since there is a NUL or other control character in it, or it is longer than max; 0: it is
+ * the text, "" for none; -1: out of memory.
+ */
 static int
 take_text(char **out, const uint8_t *v, const struct dict *d, size_t max)
 {
 	struct pv t;
 	char tmp[PK_TMP];
+	int is_text = v != NULL && pk_text(v, d, tmp, &t);
 	long n;
 	long i;
 
 	free(*out);
 	*out = NULL;
-	if (v == NULL || !pk_text(v, d, tmp, &t) || t.n > max)
-		return (*out = calloc(1, 1)) == NULL ? -1 : 0;
+	if (!is_text || t.n > max)
+		return (*out = calloc(1, 1)) == NULL ? -1 : is_text;
 	if ((*out = malloc(t.n + 1)) == NULL)
 		return -1;
 	n = pk_cstr(v, d, *out, t.n + 1);
-	for (i = 0; i < n; i++)
-		if ((uint8_t)(*out)[i] < 0x20 || (*out)[i] == 0x7f)
+	for (i = 0; i < n; i++) {
+		if ((uint8_t)(*out)[i] < 0x20 || (*out)[i] == 0x7f) {
 			(*out)[0] = '\0';
+			return 1;
+		}
+	}
 	return 0;
 }
 
@@ -73,11 +80,13 @@ take_payload(struct side *s, const uint8_t *v, const struct dict *d)
 static int
 take_ping(struct side *s, const uint8_t *v, const struct dict *d)
 {
+	int types;
+
 	if (take_text(&s->url, pk_get(v, NM_URL), d, URL_MAX) == -1 ||
-	    take_text(&s->types, pk_get(v, NM_Types), d, URL_MAX) == -1 ||
+	    (types = take_text(&s->types, pk_get(v, NM_Types), d, URL_MAX)) == -1 ||
 	    take_text(&s->ip, pk_get(v, NM_IP), d, URL_MAX) == -1 || take_payload(s, pk_get(v, NM_Payload), d) == -1)
 		return -1;
-	s->ping.url = s->url;
+	s->ping.url = types == 0 ? s->url : ""; /* of a kind we cannot even read (PING-06) */
 	s->ping.types = s->types;
 	s->ping.ip = s->ip;
 	s->ping.url_is_noise = is_true(pk_get(v, NM_URLIsNoise));

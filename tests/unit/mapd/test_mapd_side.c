@@ -294,6 +294,34 @@ test_head(void **state)
 	fp_stop(&fp);
 }
 
+/* What begins well and goes on behind a NUL is neither taken for its beginning nor for nothing. */
+/* rows: FLD-15 PING-06 */
+static void
+test_nul_in_side_fields(void **state)
+{
+	struct fakeparent fp;
+	struct fs_stream *poll = live_stream(&fp, 120000), *st;
+	struct fakeserver *fs = fp.servers[0];
+
+	(void)state;
+	send_frame(fs, poll, "{\"PopBrowserURL\":\"https://a/\\u0000b\"}");
+	send_frame(fs, poll, PING("http://h/1\\u0000x", ",\"URLIsNoise\":true"));
+	send_frame(fs, poll, PING("http://h/2\\u0000", ",\"URLIsNoise\":true"));
+	send_frame(fs, poll, PING("http://h/3", ",\"URLIsNoise\":true,\"Types\":\"\\u0000\""));
+	send_frame(fs, poll,
+	    PING("http://h/4",
+		",\"URLIsNoise\":true,\"Types\":\"c2n\\u0000\",\"Payload\":\"R0VUIC8gSFRUUC8xLjENCg0K\""));
+	send_frame(fs, poll, PING("http://h/5", ",\"URLIsNoise\":true"));
+	st = fp_request(&fp, fs, 2);
+	assert_string_equal(st->method, "HEAD");
+	assert_string_equal(st->path, "/5");
+	send_frame(fs, poll, "{\"PopBrowserURL\":\"https://a/\"}");
+	expect_url(&fp, "https://a/");
+	assert_null(fp_try(&fp, IPC_BROWSE, 0));
+	assert_int_equal(fs->nstreams, 3);
+	fp_stop(&fp);
+}
+
 int
 main(void)
 {
@@ -305,6 +333,7 @@ main(void)
 		cmocka_unit_test(test_clock_is_set),
 		cmocka_unit_test(test_c2n),
 		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_nul_in_side_fields),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
