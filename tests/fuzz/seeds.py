@@ -11,7 +11,7 @@ import struct
 import sys
 R=os.path.dirname(os.path.abspath(__file__))+'/'
 OUT=sys.argv[1]+'/'
-for name in ('fuzz_dispatch','fuzz_control','fuzz_config','fuzz_state','fuzz_statefile','fuzz_ipc'):
+for name in ('fuzz_dispatch','fuzz_control','fuzz_config','fuzz_handshake','fuzz_state','fuzz_statefile','fuzz_ipc'):
     os.makedirs(OUT+name,exist_ok=True)
 src=open(R+'../../ipc/msgs.h').read()
 names=re.findall(r'\tX\((\w+),',src)
@@ -82,6 +82,10 @@ passed=say(M,"LIMIT",0,b'\x05')
 out["limit"]=b'\0'+live+passed+passed+cmd("status")+say(M,"STREAM",0,b'\x03\0\0\0')+passed+op(3,M,"LIMIT",0,fill=b'\0')
 out["limits"]=b'\0'+live+op(4,M,"LIMIT",0,1)*4+say(M,"LIMIT",0,b'\x05')
 out["plans"]=b'\0'+live+op(4,M,"DIAL_PLAN",0,1)+say(M,"DIAL_PLAN",0,b'\xff')
+minute=op(6,0)
+out["minutes"]=b'\0'+live+op(0,0,CMD.index("metrics"),7)+minute+say(M,"COUNTERS",0,b'\5')+op(0,0,CMD.index("watch"),7)+minute+cmd("pause")+minute+cmd("unpause")+minute+cmd("status")
+out["turns"]=b'\0'+live+b''.join(say(M,"HS_BEGIN",i)+say(M,"DIAL",i,b'\0') for i in range(3,30))+minute*3+say(M,"HS_FINISH",3,b'\0')
+out["turns-authd"]=b'\0'+both+cmd("login authkey")+b''.join(say(A,"HS_BEGIN",i) for i in range(3,12))+minute+b''.join(say(A,"DIAL",i,b'\0') for i in range(3,30))+say(A,"DIAL_CANCEL",29)+minute+cmd("logout")+minute
 out["accept"]=b'\1'+both+cmd("login authkey")+say(A,"KEY_RESULT",0,b'\x01\0\0\0\x10\0\0\0\0\0\0\0abcdefghijklmnopqrstuvwxyz012345')+cmd("accept")+cmd("status")
 for k,v in out.items(): open(d+k,'wb').write(v)
 # control
@@ -103,6 +107,9 @@ open(d+"gone",'wb').write(cl(128,"status")+b'\xff'+cl(128|64,"watch")+b'\xff'+cl
 open(d+"rate",'wb').write(b'\xff'.join(cl(16|32,"pause") for _ in range(6)))
 open(d+"lingers",'wb').write(cl(1,"z"*9000)+b'\xff'+cl(1|2,"y"*9001)+b'\xff'+cl(1,"set hostinfo "+"x"*140000)+b'\xff'+cl(2|64,"watch")+b'\xff'+cl(0,"status"))
 open(d+"sk",'wb').write(b'\xff'.join([cl(8,"server-key accept mkey:"+"22"*32),cl(8,"wgconf private"),cl(8,"login"),cl(0,"shutdown"),cl(0,"status"),cl(0,"login  ephemeral ")]))
+open(d+"minutes",'wb').write(b'\xff'.join([b"\x40",b"",cl(64,"watch"),cl(64|2,"watch"),b"",cl(0,"status")]))
+open(d+"minutes-deaf",'wb').write(b'\xff'.join([cl(64|1,"z"*9000),b"",cl(64|4,"set "+"y"*70000),cl(128|64,"watch"),b"",cl(0,"status")]))
+open(d+"full",'wb').write(b'\xff'.join([cl(254,"status"),cl(254,"watch"),cl(0,"status")]))
 # config
 d=OUT+'fuzz_config/'
 base="control-url https://c.example\n"
@@ -116,6 +123,9 @@ C={"many":base+"hostname "+"a "*100+"\n","quote":base+"hostname \"a\n","quote2":
 for k,v in C.items(): open(d+"e-"+k,'wb').write(v.encode('latin1'))
 for k in range(1,6): open(d+"file-%d"%k,'wb').write(bytes([k])+b"tskey\n")
 open(d+"authkey",'wb').write(b"  tskey-auth-1  \n"); open(d+"authkey-bad",'wb').write(b"a b\n"); open(d+"authkey-empty",'wb').write(b"  \n"); open(d+"authkey-long",'wb').write(b"k"*1100)
+# handshake
+d=OUT+'fuzz_handshake/'
+for name,key in (("zero",bytes(32)),("low",b"\1"+bytes(31)),("good",b"\x09"+bytes(31))): open(d+"server-"+name,'wb').write(b'\2'+key)
 # state
 sd=R+'tailnetd/seeds/state/'
 good=[open(sd+f,'rb').read() for f in sorted(os.listdir(sd))]
@@ -129,13 +139,15 @@ for k in g.split(b"\n")[1:]:
 for k,v in E.items(): open(sd+"e-"+k,'wb').write(v)
 fd=OUT+'fuzz_statefile/'
 mine=re.sub(rb"control-url \S+",b"control-url http://127.0.0.1:9",g)
-for odd in range(6): open(fd+"dir%d"%odd,'wb').write(bytes([odd,0,15,0,1])+mine)
+for odd in range(7): open(fd+"dir%d"%odd,'wb').write(bytes([odd,0,15,0,1])+mine)
 for h in list(range(0,9))+[15]:
     for h2 in (0,3,15): open(fd+"file%d-%d"%(h,h2),'wb').write(bytes([0,h,h2,0,4])+mine+b'\xff'+mine)
     open(fd+"other%d"%h,'wb').write(bytes([0,h,0,0,2])+g+b'\xff'+g)
 for n in range(1,24):
     for m in (0,1,2): open(fd+"fail%d-%d"%(n,m),'wb').write(bytes([0,0,15,n,m])+mine)
     if n<12: open(fd+"switch%d"%n,'wb').write(bytes([0,0,15,n,1])+g); open(fd+"fresh%d"%n,'wb').write(bytes([0,15,15,n,1])+b"x")
+for h in (0,1,3,5):
+    for n in (0,1,3,6,9,11,13): open(fd+"back%d-%d"%(h,n),'wb').write(bytes([0,0,h,n,9])+g+b'\xff'+mine); open(fd+"foreign%d-%d"%(h,n),'wb').write(bytes([0,0,h,n,9])+g+b'\xff'+g)
 open(fd+"marker",'wb').write(bytes([0,15,15,0,4])+b"x"); open(fd+"newer",'wb').write(bytes([0,0,15,0,0])+E["newer"]); open(fd+"lock",'wb').write(bytes([1,0,0,0,1])+mine)
 mini=b"tailnetd-state 1\n"+b"".join(l+b"\n" for l in g.split(b"\n") if l.startswith((b"machine-key",b"control-url")))
 for pad in (100,400): open(sd+"e-full%d"%pad,'wb').write(mini+b"".join(b"later-%d %s\n"%(i,b"x"*1000) for i in range(70))[:65536-70-len(mini)-pad]+b"\n")
@@ -153,11 +165,13 @@ for side in (0,1):
             ops=b""
             for t in range(1,len(names)+1):
                 open(d+"type%d-%d-%d-%d"%(side,role,st,t),'wb').write(bytes([side|role|st,0])+io(4,t,0,b"abc"))
-for b in range(1,9):
+for b in range(1,10):
     for who,t in ((1|16,"PING"),(1|16|2,"QUERY"),(0|16,"PONG"),(0|16,"LOG"),(1,"CA"),(1|4,"HELLO")):
         open(d+"bent%d-%d-%s"%(b,who,t.lower()),'wb').write(bytes([who,0])+io(4,I["HELLO"],0)*(who&1)+io(4,I[t],b,b"abc"))
         open(d+"cut%d-%d-%s"%(b,who,t.lower()),'wb').write(bytes([who,0])+io(3,I[t],b*3,b"abc"))
 open(d+"rate",'wb').write(bytes([16,0])+io(4,I["PONG"],0)*2100)
+for spite in (1,2,129,130):
+    for who,t in ((16,"PONG"),(16,"LOG"),(1|16,"PING")): open(d+"spite%d-%d-%s"%(spite,who,t.lower()),'wb').write(bytes([who,spite])+io(4,I[t],0)*3+io(2,1,8))
 def chunk(total,off,text): return struct.pack("<IIH",total,off,len(text))+text
 for who in (1|16,1|2|16):
     for n,f in (("fits",struct.pack("<II",310,0)+b"ab"),("half",struct.pack("<II",620,0)+b"ab"),("big",struct.pack("<II",100000,0)+b"ab"*100),("one",chunk(3,0,b"abc")),("two",chunk(6,0,b"abc")+b""),("odd",chunk(3,7,b"abc"))):

@@ -209,7 +209,7 @@ operate(struct run *r, const uint8_t *op, const uint8_t *fill, size_t nfill)
 		break;
 	default:
 		n = message(msg, op[1], op[2], fill, nfill);
-		put(r, msg, n, (row != NULL && row->fd == IPC_FD) + (op[2] == 7) + (op[2] == 8) * 2);
+		put(r, msg, n, op[2] == 9 ? 0 : (row != NULL && row->fd == IPC_FD) + (op[2] == 7) + (op[2] == 8) * 2);
 		break;
 	}
 	turn(r);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/resource.h>
+
 #include <stdint.h>
 
 #include "../../unit/tailnetd/parentsim.h"
@@ -10,6 +12,7 @@
 #define NOBODY      65534
 #define OPERATOR    65533
 #define MAX_FDS     64
+#define FULL        0xfe /* instead of the bits below: the daemon has no descriptor for this client, then it has */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,18 +44,28 @@ check_answer(const struct buf *b)
 
 /* Somebody of the group, or the control-operator.  Only root can be others. */
 static int
-connect_as(struct psim *s, uint8_t how)
+connect_as(struct psim *s, uint8_t how, int full)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	uid_t me = geteuid();
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct rlimit files, few;
 
+	ps_need(getrlimit(RLIMIT_NOFILE, &files) == 0, "getrlimit");
+	few = files;
+	few.rlim_cur = (rlim_t)fd + 1; /* the lowest that was free */
 	(void)chmod(s->dir, 0711);
 	if (me == 0 && (how & 24) != 0)
 		(void)!seteuid((how & 8) != 0 ? NOBODY : OPERATOR);
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/sock", s->dir);
 	ps_need(fd != -1 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0, "connect");
 	(void)!seteuid(me); /* before it is accepted */
+	if (full) {
+		ps_need(setrlimit(RLIMIT_NOFILE, &few) == 0, "setrlimit");
+		ps_run(s);
+		ps_need(setrlimit(RLIMIT_NOFILE, &files) == 0, "setrlimit");
+		ps_time_passes(s);
+	}
 	ps_run(s);
 	return fd;
 }
@@ -62,15 +75,15 @@ connect_as(struct psim *s, uint8_t how)
 static void
 one_client(struct psim *s, const uint8_t *data, size_t n)
 {
-	uint8_t how = n > 0 ? data[0] : 0;
-	int fresh = !s->p.stopping;
-	const uint8_t *line = n > 0 ? data + 1 : data;
-	size_t len = n > 0 ? n - 1 : 0, first = (how & 1) != 0 ? len / 2 : len;
+	int fresh = !s->p.stopping, full = data[0] == FULL;
+	uint8_t how = full ? 0 : data[0];
+	const uint8_t *line = data + 1;
+	size_t len = n - 1, first = (how & 1) != 0 ? len / 2 : len;
 	struct buf answer;
-	int fd = connect_as(s, how), crowd[9], i;
+	int fd = connect_as(s, how, full), crowd[9], i;
 
 	for (i = 0; i < 9; i++)
-		crowd[i] = (how & 32) != 0 ? connect_as(s, how) : -1;
+		crowd[i] = (how & 32) != 0 ? connect_as(s, how, 0) : -1;
 	buf_init(&answer, PS_MAX_ANSWER);
 	(void)!send(fd, line, first, MSG_NOSIGNAL);
 	if ((how & 128) == 0)
@@ -98,7 +111,7 @@ one_client(struct psim *s, const uint8_t *data, size_t n)
 		s->p.stopping = 0; /* `shutdown`: the others are served all the same */
 }
 
-/* Some clients one after the other, each with its one line, against one daemon. */
+/* Some clients one after the other, each with its one line, against one daemon; in place of one a minute may pass. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -113,8 +126,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; i < MAX_CLIENTS && size > 0 && data < end; i++) {
 		const uint8_t *sep = memchr(data, SEPARATOR, (size_t)(end - data));
 
-		half |= data < end && (data[0] & 2) != 0;
-		one_client(s, data, (size_t)((sep != NULL ? sep : end) - data));
+		half |= (data[0] & 2) != 0;
+		if (sep == data)
+			ps_time_passes(s);
+		else
+			one_client(s, data, (size_t)((sep != NULL ? sep : end) - data));
 		data = sep != NULL ? sep + 1 : end;
 	}
 	s->p.stopping = 0;

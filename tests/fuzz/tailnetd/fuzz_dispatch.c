@@ -284,6 +284,7 @@ operate(struct run *r, const uint8_t *op, const uint8_t *fill, size_t n)
 		for (n = n > 0 ? n : 1; n < 255; n += 4)
 			say(r, op, &zero, 1, 1);
 		break;
+	case 6: ps_time_passes(r->s); break;
 	default: say(r, op, fill, n, 1); break;
 	}
 	turn(r);

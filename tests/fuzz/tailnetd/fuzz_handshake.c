@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,8 @@
 #include "keys.h"
 
 /*
- * The 48 bytes that a child passes on as the server's answer.  The first byte of the input: 0 = the next 48 are the answer, else pairs
- * of place and bits that are flipped in the right one (protocol.md, appendix 1).  Only the right one gives keys, and those of the
+ * The 48 bytes that a child passes on as the server's answer.  The first byte of the input: 0 = the next 48 are the answer, 2 = a
+ * server key to begin with, else pairs of place and bits that are flipped in the right answer (protocol.md, appendix 1).  Only the right one gives keys, and those of the
  * vector; everything else is a reason of the list and no trace of keys.
  */
 #define SERVER "7b0d47d93427f8311160781c7c733fd89f88970aef490d8aa0ee19a4cb8a1b14"
@@ -40,6 +41,20 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A server key that the configuration or /key gave. */
+static void
+another_server(const uint8_t *data, size_t size)
+{
+	uint8_t init[NOISE_INIT_LEN];
+	struct pubkey other = { { 0 } };
+	struct noise *n;
+
+	memcpy(other.b, data, size < sizeof(other.b) ? size : sizeof(other.b));
+	if ((n = noise_begin(ring, &other, 113, init)) == NULL && errno != EINVAL)
+		abort();
+	noise_abort(n);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -51,6 +66,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
+	if (data[0] == 2) {
+		another_server(data + 1, size - 1);
+		return 0;
+	}
 	memcpy(body, right, sizeof(body));
 	if (data[0] == 0)
 		memcpy(body, data + 1, size - 1 < sizeof(body) ? size - 1 : sizeof(body));

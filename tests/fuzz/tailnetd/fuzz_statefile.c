@@ -137,12 +137,24 @@ put(const char *name, const uint8_t *text, size_t n, int how)
 	if (how == 6)
 		(void)!fchown(fd, 65534, 65534);
 	if (how == 7)
-		need(link(path, other) == 0);
-	if (how == 8) { /* our own second name: fine */
+		need(link(path, other) == 0 || errno == EEXIST); /* the other text has it already */
+	if (how == 8) {                                          /* our own second name: fine */
 		path_of(other, sizeof(other), "state.1234");
-		need(link(path, other) == 0);
+		need(link(path, other) == 0 || errno == EEXIST); /* the other text has it already */
 	}
 	close(fd);
+}
+
+/* Where an identity for URL is kept while another server's is in use. */
+static const char *
+profile(void)
+{
+	static char name[32] = "state.";
+	uint8_t h[16];
+
+	crypto_generichash(h, sizeof(h), (const uint8_t *)URL, strlen(URL), NULL, 0);
+	hex_encode(h, 8, name + 6);
+	return name;
 }
 
 static void
@@ -215,15 +227,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n = (size_t)((prev != NULL ? prev : data + size) - data) - 5;
 	put("state", data + 5, n, data[1] % 16);
 	if (prev != NULL)
-		put("state.prev", prev + 1, size - 5 - n - 1, data[2] % 16);
+		put((data[4] & 8) != 0 ? profile() : "state.prev", prev + 1, size - 5 - n - 1, data[2] % 16);
 	if ((data[4] & 4) != 0)
 		put(".initialised", data, 0, 3);
 	if (odd == 2)
 		need(chmod(dir, 0777) == 0);
 	if (odd == 3)
 		(void)!chown(dir, 65534, 65534);
-	if (odd == 4 || odd == 5) { /* there is none; another thing has its name */
+	if (odd >= 4 && odd <= 6) { /* there is none; another thing has its name; its parent is missing, too */
 		sweep();
+		if (odd == 6)
+			strlcat(dir, "/state", sizeof(dir));
 		if (odd == 5)
 			need(symlink("/nonexistent/dir", dir) == 0);
 	}

@@ -199,6 +199,41 @@ ps_run(struct psim *s)
 		event_base_loop(s->p.base, EVLOOP_NONBLOCK);
 }
 
+struct ps_timers {
+	struct event *due[256];
+	unsigned n;
+};
+
+static PS_USED int
+ps_timer_due(const struct event_base *base, const struct event *ev, void *arg)
+{
+	struct ps_timers *t = arg;
+	struct timeval at, now, left;
+
+	(void)base;
+	event_base_gettimeofday_cached(event_get_base(ev), &now);
+	if ((event_get_events(ev) & (EV_READ | EV_WRITE | EV_SIGNAL)) != 0 || !event_pending(ev, EV_TIMEOUT, &at) ||
+	    t->n == sizeof(t->due) / sizeof(t->due[0]))
+		return 0;
+	evutil_timersub(&at, &now, &left);
+	if (left.tv_sec < 60)
+		t->due[t->n++] = (struct event *)(uintptr_t)ev;
+	return 0;
+}
+
+/* A minute in no time: what waits for less of it is due. */
+static PS_USED void
+ps_time_passes(struct psim *s)
+{
+	struct ps_timers t = { .n = 0 };
+	unsigned i;
+
+	event_base_foreach_event(s->p.base, ps_timer_due, &t);
+	for (i = 0; i < t.n; i++)
+		event_active(t.due[i], EV_TIMEOUT, 0);
+	ps_run(s);
+}
+
 static PS_USED int
 ps_connect(struct psim *s)
 {
