@@ -84,6 +84,7 @@ out["limits"]=b'\0'+live+op(4,M,"LIMIT",0,1)*4+say(M,"LIMIT",0,b'\x05')
 out["plans"]=b'\0'+live+op(4,M,"DIAL_PLAN",0,1)+say(M,"DIAL_PLAN",0,b'\xff')
 minute=op(6,0)
 out["minutes"]=b'\0'+live+op(0,0,CMD.index("metrics"),7)+minute+say(M,"COUNTERS",0,b'\5')+op(0,0,CMD.index("watch"),7)+minute+cmd("pause")+minute+cmd("unpause")+minute+cmd("status")
+out["rotates"]=b'\0'+live+cmd("wgconf private")+say(M,"SELF",0,b'\x02\0\0\0')+cmd("wgconf private")
 out["turns"]=b'\0'+live+b''.join(say(M,"HS_BEGIN",i)+say(M,"DIAL",i,b'\0') for i in range(3,30))+minute*3+say(M,"HS_FINISH",3,b'\0')
 out["turns-authd"]=b'\0'+both+cmd("login authkey")+b''.join(say(A,"HS_BEGIN",i) for i in range(3,12))+minute+b''.join(say(A,"DIAL",i,b'\0') for i in range(3,30))+say(A,"DIAL_CANCEL",29)+minute+cmd("logout")+minute
 out["accept"]=b'\1'+both+cmd("login authkey")+say(A,"KEY_RESULT",0,b'\x01\0\0\0\x10\0\0\0\0\0\0\0abcdefghijklmnopqrstuvwxyz012345')+cmd("accept")+cmd("status")

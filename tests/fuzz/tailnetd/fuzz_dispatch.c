@@ -97,10 +97,12 @@ well_formed_result(struct ipc_reg_result *m)
 }
 
 static void
-well_formed_self(struct ipc_self *m)
+well_formed_self(const struct parent *p, struct ipc_self *m, int ours)
 {
 	uint32_t i;
 
+	if (ours)
+		m->key = *keyring_public(p->keys, SLOT_NODE);
 	m->naddrs %= 5;
 	for (i = 0; i < m->naddrs; i++) {
 		m->addrs[i].family = m->addrs[i].family % 2 ? 4 : 6;
@@ -174,7 +176,7 @@ well_formed(const struct parent *p, unsigned type, void *m, size_t len, size_t n
 		((struct ipc_stream *)m)->what %= 5;
 		TEXT((struct ipc_stream *)m, err);
 		break;
-	case IPC_SELF: well_formed_self(m); break;
+	case IPC_SELF: well_formed_self(p, m, n % 2 != 0); break;
 	case IPC_DELTAS: return well_formed_deltas(p, m, n);
 	case IPC_LITE: TEXT((struct ipc_lite *)m, err); break;
 	case IPC_LIMIT: TEXT((struct ipc_limit *)m, text); break;
