@@ -255,6 +255,7 @@ body_send(nghttp2_session *ng, nghttp2_frame *f, const uint8_t *hd, size_t len, 
 	if ((rc = h->out(h->arg, st->body + st->body_off, len)) == -1)
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	h->full = rc == 1;
+	h2guard_sent(&h->guard);
 	st->body_off += len;
 	if (st->body_off == st->body_len)
 		h2_body_drop(st);

@@ -17,6 +17,7 @@ struct h2guard {
 	unsigned	 continuations;
 	uint64_t	*ring;		/* times of the last H2_BUDGET control frames */
 	unsigned	 at, count;
+	unsigned	 earned;	/* WINDOW_UPDATEs that what we sent gives reason for: not counted */
 	int		 limit;		/* what was wrong is that a budget was used up */
 };
 
@@ -28,6 +29,7 @@ void	 h2guard_free(struct h2guard *g);
  */
 int	 h2guard_next(struct h2guard *g, const uint8_t **p, size_t *n, const uint8_t **part, size_t *len, uint64_t now_ms,
 	    const char **why);
+void	 h2guard_sent(struct h2guard *g);	/* one more DATA frame of ours: it may be answered for its stream and for the connection */
 const char *h2guard_count(struct h2guard *g, uint64_t now_ms);	/* one more control frame */
 
 #endif

@@ -337,7 +337,8 @@ test_control_frame_budget(void **state)
 		/* 98 and the two SETTINGS of start() are within the budget ... */
 		start(&x);
 		frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, OK200, 1);
-		for (int i = 0; i < 98; i++)
+		/* (what answers our body's one frame is none) */
+		for (int i = t[k].type == NGHTTP2_WINDOW_UPDATE ? -2 : 0; i < 98; i++)
 			frame(&x.to, t[k].type, t[k].flags, t[k].id, t[k].p, t[k].n);
 		assert_int_equal(deliver(&x), 0);
 		/* ... ten seconds later there is room again ... */
