@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The tailnetd authors
 """Keep-alives, the watchdog, lite updates (behaviours.md 15 and 16)."""
 import asyncio
+import json
 import re
 import signal
 import struct
@@ -178,6 +179,18 @@ def test_exit_wish(server, make_daemon, how):
 
 def lites(server, since=0):
     return server.log.all("lite", since=since)
+
+
+@pytest.mark.rows("LITE-02", "H2-04")
+def test_large_changes_cost_no_connection(server, daemon):
+    """Each part of a body is answered with WINDOW_UPDATEs, which are no flood."""
+    server.map()
+    for i in range(60):
+        app = "%d" % i + "x" * 50000
+        daemon.ctl("set hostinfo " + json.dumps({"App": app}))
+        until(lambda app=app: lites(server) and lites(server)[-1].json["Hostinfo"].get("App") == app, 10 * SLOW)
+    s = daemon.status()
+    assert s["mapStreams"] == 1 and s["err"] == ""
 
 
 @pytest.mark.rows("LITE-01", "LITE-02")
