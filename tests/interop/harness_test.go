@@ -225,6 +225,7 @@ type status struct {
 	Expiry     string
 	Peers      int
 	MapStreams int
+	Goal       *struct{}
 	Self       *struct {
 		ID, StableID, Name string
 		Addresses          []string

@@ -69,19 +69,29 @@ func TestInteractiveLoginInterrupted(t *testing.T) {
 // rows: ROT-01
 func TestLoginTwice(t *testing.T) {
 	t.Parallel()
-	c := newControl(t, nil)
+	var asked atomic.Int32
+	c := newControl(t, func(s *testcontrol.Server) {
+		s.MaybeRateLimitRegister = func() (bool, string, string) {
+			asked.Add(1)
+			return false, "", ""
+		}
+	})
 	d := newDaemon(t, c.http.URL).start()
 	d.must("login")
 	before := d.awaitState(synchronized)
+	first := asked.Load()
 	d.must("login")
-	d.eventually("the second login is over", func() error {
-		if s := d.status(); s.State != synchronized || s.MapStreams < 1 {
-			return fmt.Errorf("%+v", s)
+	d.eventually("the second login has asked the server and is over", func() error {
+		if s := d.status(); asked.Load() != first+1 || s.Goal != nil || s.State != synchronized || !s.Synced {
+			return fmt.Errorf("%d requests after %d, %+v", asked.Load(), first, s)
 		}
 		return nil
 	})
-	if after := d.awaitState(synchronized); after.NodeKey != before.NodeKey || c.NumNodes() != 1 {
+	if after := d.status(); after.NodeKey != before.NodeKey || c.NumNodes() != 1 {
 		t.Errorf("before %+v, after %+v, %d nodes", before, after, c.NumNodes())
+	}
+	if first != 1 {
+		t.Errorf("%d requests for the first login", first)
 	}
 }
 
