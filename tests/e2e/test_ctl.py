@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The tailnetd authors
 """tailnetctl against the daemon (interface.md 8): what is waited for and for how long, and what reaches a terminal."""
 import contextlib
+import ctypes
 import json
 import os
 import pty
@@ -74,6 +75,38 @@ def test_login_without_waiting(server, make_daemon):
     assert end(begin(d, "login", "--no-wait", "--auth-key-file", d.key_file)) == (0, "", "")
     d.wait_sync()
     assert end(begin(d, "-q", "wait", "--timeout", "5")) == (0, "", "") and end(begin(d, "status", "--check"))[0] == 0
+
+
+class QRcode(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_int), ("width", ctypes.c_int), ("data", ctypes.POINTER(ctypes.c_ubyte))]
+
+
+def qr_rows(text):
+    """The code of a text, "#" for each dark module, by the library that tailnetctl is linked with."""
+    lib = ctypes.CDLL("libqrencode.so.4")
+    lib.QRcode_encodeString8bit.restype = ctypes.POINTER(QRcode)
+    q = lib.QRcode_encodeString8bit(text.encode(), 0, 0).contents  # any version, level L
+    return ["".join(".#"[q.data[y * q.width + x] & 1] for x in range(q.width)) for y in range(q.width)]
+
+
+def test_login_qr(server, make_daemon):
+    """The code follows the URL on stdout, where the URL is; two modules around it and one in the last line below are light."""
+    d = make_daemon(server)
+    code, out, err = end(begin(d, "login", "--no-wait", "--qr"))
+    url = d.status()["url"]
+    assert (code, err) == (0, "") and out.count(url) == 1
+    rows = []
+    for line in out.split(url)[1].strip("\n").split("\n"):
+        two = [{"\u2588": "..", "\u2580": ".#", "\u2584": "#.", " ": "##"}[c] for c in line]
+        rows += ["".join(x[i] for x in two) for i in range(2)]
+    want = ["..%s.." % r for r in qr_rows(url)]
+    light = "." * len(want[0])
+    assert rows == [light] * 2 + want + [light] * 3 and len(want) >= 21
+    code, plain, _ = end(begin(d, "login", "--no-wait"))
+    assert code == 0 and not set(plain) & set("\u2588\u2580\u2584")
+    for flag in ("-q", "-j"):
+        code, out, err = end(begin(d, flag, "login", "--no-wait", "--qr"))
+        assert (code, err) == (0, "") and not set(out) & set("\u2588\u2580\u2584"), flag
 
 
 def test_login_that_fails_as_the_one_before(server, make_daemon):
