@@ -3,6 +3,7 @@
 """Interactive login, follow-up, rotation (behaviours.md 7 to 9)."""
 import itertools
 import mmap
+import os
 import re
 import subprocess
 import time
@@ -479,6 +480,42 @@ def test_login_as_another_user(server, make_daemon):
     c = d.wait_sync()
     assert c["self"]["ID"] != a["self"]["ID"] and c["user"]["LoginName"] == "bob@example.test"
     assert len(server.tailnet.nodes) == 2
+
+
+@pytest.mark.rows("ROT-06")
+@pytest.mark.parametrize("rotations", [1, 3])
+def test_a_key_that_was_replaced_long_ago(server, make_daemon, rotations):
+    """A state file out of a backup: its key is asked about as always, and the user has to say yes; until then it is nobody's."""
+    d = make_daemon(server)
+    d.ctl("login auth-key=" + GOOD)
+    first = d.wait_sync()
+    assert d.stop() == 0
+    backup = d.state_text()
+    d.start().wait_sync()
+    for _ in range(rotations):
+        before = d.status()["nodeKey"]
+        d.ctl("login interactive auth-key=" + GOOD)
+        last = d.wait(lambda s, k=before: s["synced"] and s["nodeKey"] not in ("", k))
+    assert d.stop() == 0 and server.node().key == last["nodeKey"] != first["nodeKey"]
+    with open(os.path.join(d.state_dir, "state"), "w") as f:
+        f.write(backup)
+    mark = server.log.mark()
+    d.start()
+    w = d.watch()
+    url = d.wait_state("url-visit-required")["url"]
+    e = server.log.wait("register", n=2, since=mark)
+    a = server.log.all("register", since=mark)[0]
+    assert a.json["NodeKey"] == e.json["NodeKey"] == first["nodeKey"] and not a.json.get("Auth") and e.json["Followup"] == url
+    time.sleep(0.5)
+    s = d.status()
+    assert s["url"] == url and s["state"] == "state:url-visit-required" and not s["synced"] and not s["loggedIn"] and s["goal"]
+    assert [e.kind for e in server.log.all(since=mark) if e.kind in ("map", "lite")] == []
+    assert not [e for e in w.all("status") if e["loginFinished"] or e["status"]["synced"]]
+    assert [e["url"] for e in w.all("browse")] in ([], [url])  # [] where the watch came later
+    assert server.node().key == last["nodeKey"], "the server has not been talked into anything"
+    server.complete(url)
+    now = d.wait_sync()
+    assert now["nodeKey"] == server.node().key and now["self"]["ID"] == first["self"]["ID"] and now["url"] == ""
 
 
 def test_refused_rotation_changes_nothing(server, make_daemon):
