@@ -20,12 +20,14 @@ last = int(sys.argv[2])
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
 s.sendall(b"watch netmap\\n")
-seq = deltas = lagged = gaps = 0
+seq = deltas = lagged = gaps = maps = 0
 for line in s.makefile("rb", 1 << 20):
     kind = line[line.index(b'"event":"') + 9:].split(b'"', 1)[0]
     if kind == b"netmap":
         seq = int(line[line.index(b'"netmapSeq":') + 12:].split(b",", 1)[0])
-        print("ready", flush=True)
+        maps += 1
+        if maps == 1:
+            print("ready", flush=True)
     elif kind == b"delta":
         e = json.loads(line)
         gaps += e["netmapSeq"] != seq + 1
@@ -85,7 +87,7 @@ def burst(d, m):
 
 
 def drift(d, m, rounds=50):
-    """A million deltas; the first tenth is warming up."""
+    """A million deltas, after a tenth as many to warm up."""
     on, off = b"".join(toggles(m, True)), b"".join(toggles(m, False))
     p = Processes(d)
     seq = d.status()["netmapSeq"]
@@ -101,8 +103,8 @@ def drift(d, m, rounds=50):
     run(rounds // 10)
     before, fds = sizes(p), {n: harness.fds(pid) for n, pid in p.pids.items()}
     p.mark()
-    run(rounds - rounds // 10)
-    count = (rounds - rounds // 10) * 2 * PEERS
+    run(rounds)
+    count = rounds * 2 * PEERS
     emit("drift_deltas", count, "deltas")
     emit("drift_delta_cpu_all", p.cpu() / count * 1e6, "us")
     after = sizes(p)

@@ -7,9 +7,12 @@ import os
 import sys
 import time
 
+figures = {}  # by name: what was measured, each time
+
 
 def emit(name, value, unit):
     """One result: the only thing that goes to stdout."""
+    figures.setdefault(name, []).append(value)
     text = "%d" % value if isinstance(value, int) else "%.*f" % (max(1, 3 - int(math.log10(max(abs(value), 0.1)))), value)
     print(name, text, unit, flush=True)
 
