@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -223,6 +224,21 @@ config_print(const struct config *c, struct buf *out)
 	for (kw = config_keywords; kw->name != NULL; kw++)
 		kw->print(c, kw, out);
 	return out->failed ? -1 : 0;
+}
+
+int
+config_find_group(const struct config *c, gid_t *gid)
+{
+	const struct group *gr = getgrnam(c->control_group);
+	int64_t n;
+
+	if (gr != NULL)
+		*gid = gr->gr_gid;
+	else if (text_to_i64(c->control_group, strlen(c->control_group), 0, UINT32_MAX - 1, &n) == 0)
+		*gid = (gid_t)n;
+	else
+		return -1;
+	return 0;
 }
 
 const char *

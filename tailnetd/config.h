@@ -3,6 +3,8 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include <sys/types.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,6 +65,8 @@ int	 config_parse(const char *name, const char *text, size_t n, struct config *c
 /* The effective configuration in configuration syntax, secrets masked, one keyword per line; parses back to the same. */
 struct buf;
 int	 config_print(const struct config *c, struct buf *out);
+/* control-group, by name or number.  0, or -1: there is none of that name. */
+int	 config_find_group(const struct config *c, gid_t *gid);
 /* Which changes a reload can apply and which need a restart (NULL = all can): the first keyword that can't. */
 const char *config_reload_blocker(const struct config *from, const struct config *to);
 

@@ -485,14 +485,20 @@ choose_ports(struct config *c)
 		c->url_port = c->https ? 443 : 80;
 }
 
-/* Root: the daemon's group.  Anybody else (sandbox best-effort): their own (interface.md 2). */
+/* Root: the daemon's group.  Anybody else (sandbox best-effort): their own, which may have no name (interface.md 2). */
 static void
 default_group(struct config *c)
 {
-	const struct group *gr = geteuid() == 0 ? NULL : getgrgid(getegid());
+	const struct group *gr;
 
-	if (c->control_group[0] == '\0')
-		snprintf(c->control_group, sizeof(c->control_group), "%s", gr != NULL ? gr->gr_name : "_tailnetd");
+	if (c->control_group[0] != '\0')
+		return;
+	if (geteuid() == 0)
+		snprintf(c->control_group, sizeof(c->control_group), "_tailnetd");
+	else if ((gr = getgrgid(getegid())) != NULL && strlen(gr->gr_name) < sizeof(c->control_group))
+		snprintf(c->control_group, sizeof(c->control_group), "%s", gr->gr_name);
+	else
+		snprintf(c->control_group, sizeof(c->control_group), "%u", getegid());
 }
 
 int

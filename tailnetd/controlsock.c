@@ -112,14 +112,15 @@ bind_socket(const struct parent *p, const char *path, char *err, size_t errsize)
 	old = umask(0177); /* never a moment in which others may connect */
 	rv = fd == -1 ? -1 : bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old);
-	if (rv == -1 || chown(path, (uid_t)-1, p->ids.control_gid) == -1 || chmod(path, 0660) == -1 ||
-	    listen(fd, BACKLOG) == -1) {
-		snprintf(err, errsize, "control socket %s: %s", path, strerror(errno));
-		if (fd != -1)
-			close(fd);
-		return -1;
-	}
-	return fd;
+	if (rv == 0 && chown(path, (uid_t)-1, p->ids.control_gid) == 0 && chmod(path, 0660) == 0 &&
+	    listen(fd, BACKLOG) == 0)
+		return fd;
+	snprintf(err, errsize, "control socket %s: %s", path, strerror(errno));
+	if (rv == 0)
+		(void)unlink(path); /* one that nobody answers at */
+	if (fd != -1)
+		close(fd);
+	return -1;
 }
 
 int

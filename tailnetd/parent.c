@@ -97,7 +97,6 @@ find_operator(const struct parent *p, const struct config *cfg, struct ids *ids,
 static int
 find_ids(struct parent *p)
 {
-	const struct group *gr;
 	char err[400];
 
 	if (p->root &&
@@ -105,11 +104,7 @@ find_ids(struct parent *p)
 		account("_tailnetd_map", &p->ids.map_uid, &p->ids.map_gid) == -1 ||
 		account("_tailnetd", &p->ids.res_uid, &p->ids.res_gid) == -1))
 		return -1;
-	if ((gr = getgrnam(p->cfg.control_group)) != NULL)
-		p->ids.control_gid = gr->gr_gid;
-	else if (!p->root)
-		p->ids.control_gid = getegid();
-	else {
+	if (config_find_group(&p->cfg, &p->ids.control_gid) == -1) {
 		log_errorx("control-group: there is no group %s", p->cfg.control_group);
 		return -1;
 	}

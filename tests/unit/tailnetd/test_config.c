@@ -65,6 +65,24 @@ test_defaults(void **unused)
 }
 
 static void
+test_group(void **unused)
+{
+	struct config c = *good(URL "control-group 0\n");
+	gid_t gid = 1;
+
+	(void)unused;
+	assert_int_equal(config_find_group(&c, &gid), 0);
+	assert_int_equal(gid, 0);
+	snprintf(c.control_group, sizeof(c.control_group), "4294967294");
+	assert_int_equal(config_find_group(&c, &gid), 0);
+	assert_int_equal(gid, 4294967294u);
+	snprintf(c.control_group, sizeof(c.control_group), "4294967295"); /* chown(2): leave it as it is */
+	assert_int_equal(config_find_group(&c, &gid), -1);
+	snprintf(c.control_group, sizeof(c.control_group), "no-such-group");
+	assert_int_equal(config_find_group(&c, &gid), -1);
+}
+
+static void
 test_good_values(void **unused)
 {
 	const struct config *c;
@@ -450,6 +468,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_good_values),
 		cmocka_unit_test(test_bad_values),
 		cmocka_unit_test(test_too_many_values),
