@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -129,23 +130,25 @@ parse_line(struct reader *r, char *line, struct config *c)
 	return 0;
 }
 
-/* A complaint about the whole is one about the line of that keyword, or the last one if it is not there. */
-static void
+/* A complaint about the whole is one about the line of that keyword, or the last one if it is not there: 0. */
+static int
 go_to(struct reader *r, const char *name)
 {
 	unsigned i;
 
-	for (i = 0; config_keywords[i].name != NULL; i++)
-		if (strcmp(config_keywords[i].name, name) == 0 && r->seen[i] != 0)
-			r->line = r->seen[i];
 	if (r->line == 0)
 		r->line = 1;
+	for (i = 0; config_keywords[i].name != NULL; i++)
+		if (strcmp(config_keywords[i].name, name) == 0 && r->seen[i] != 0) {
+			r->line = r->seen[i];
+			return 1;
+		}
+	return 0;
 }
 
-int
-config_parse(const char *name, const char *text, size_t n, struct config *out, char *err, size_t errsize)
+static int
+parse(struct reader *r, const char *text, size_t n, struct config *out)
 {
-	struct reader r = { name, 0, err, errsize, { 0 } };
 	struct config c;
 	const char *end = text + n, *about;
 	char line[2048], why[300] = "";
@@ -156,26 +159,26 @@ config_parse(const char *name, const char *text, size_t n, struct config *out, c
 		const char *nl = memchr(text, '\n', (size_t)(end - text));
 		size_t len = (size_t)((nl != NULL ? nl : end) - text);
 
-		r.line++;
+		r->line++;
 		if (len >= sizeof(line)) {
-			complain(&r, "line is too long");
+			complain(r, "line is too long");
 			goto out;
 		}
 		if (memchr(text, '\0', len) != NULL) {
-			complain(&r, "NUL byte in the line");
+			complain(r, "NUL byte in the line");
 			goto out;
 		}
 		memcpy(line, text, len);
 		line[len] = '\0';
 		if (len > 0 && line[len - 1] == '\r')
 			line[len - 1] = '\0';
-		if (parse_line(&r, line, &c) == -1)
+		if (parse_line(r, line, &c) == -1)
 			goto out;
 		text += len + (nl != NULL);
 	}
 	if (config_finish(&c, &about, why, sizeof(why)) == -1) {
-		go_to(&r, about);
-		complain(&r, "%s", why);
+		(void)go_to(r, about);
+		complain(r, "%s", why);
 		goto out;
 	}
 	*out = c;
@@ -187,9 +190,34 @@ out:
 }
 
 int
+config_parse(const char *name, const char *text, size_t n, struct config *out, char *err, size_t errsize)
+{
+	struct reader r = { .name = name, .err = err, .errsize = errsize };
+
+	return parse(&r, text, n, out);
+}
+
+/* Who is named by a line of the file must be there.  What is only the default is the start's affair. */
+static int
+check_names(struct reader *r, const struct config *c)
+{
+	int ours = strcmp(c->control_group, "_tailnetd") == 0;
+	gid_t gid;
+
+	if (go_to(r, "control-group") && config_find_group(c, &gid) == -1)
+		return complain(r, "control-group: there is no group %s%s", c->control_group,
+		    ours ? ": run `make install-users`, or install contrib/sysusers.d/tailnetd.conf" : "");
+	if (go_to(r, "control-operator") && getpwnam(c->control_operator) == NULL)
+		return complain(r, "control-operator: there is no user %s", c->control_operator);
+	return 0;
+}
+
+int
 config_load(const char *path, struct config *c, char *err, size_t errsize)
 {
 	static char text[CONFIG_FILE_MAX + 1]; /* wiped below; too large for the stack */
+	struct reader r = { .name = path, .err = err, .errsize = errsize };
+	struct config next;
 	struct stat st;
 	size_t len = 0;
 	ssize_t n;
@@ -209,8 +237,11 @@ config_load(const char *path, struct config *c, char *err, size_t errsize)
 	if (n == -1 || len > CONFIG_FILE_MAX) {
 		snprintf(err, errsize, "%s: %s", path, n == -1 ? strerror(errno) : "larger than 256 KiB");
 		rv = -1;
-	} else
-		rv = config_parse(path, text, len, c, err, errsize);
+	} else if ((rv = parse(&r, text, len, &next)) == 0) {
+		if ((rv = check_names(&r, &next)) == 0)
+			*c = next;
+		sodium_memzero(&next, sizeof(next));
+	}
 	close(fd);
 	sodium_memzero(text, sizeof(text));
 	return rv;
