@@ -50,6 +50,7 @@ struct client {
 	size_t		 queued_bytes, kept_bytes;
 	int		 begun;			/* the first status is in the queue or out */
 	int		 want_full;		/* the whole map is to be sent next */
+	int		 was_full;		/* one was sent before: from then on each change is owed an event */
 	int		 is_lagged;
 	uint64_t	 seq, dropped;
 };

@@ -7,7 +7,7 @@
 
 /*
  * `watch netmap` (interface.md 6).  A watcher that falls behind loses netmap and delta events, hears how many, and
- * gets the whole map; what the parent says (status, browse, child) it never loses.
+ * gets the whole map, also when it was to get one for another reason; what the parent says (status, browse, child) it never loses.
  */
 
 struct notice *
@@ -118,8 +118,10 @@ watch_change(struct client *c, const struct netmap_change *ch, struct notice *de
 {
 	if (!c->begun)
 		return;
-	if (c->want_full) { /* the map still to be sent has it */
-		c->dropped += (uint64_t)c->is_lagged;
+	if (c->want_full) {
+		/* the map still to be sent has it, in the place of an event of its own if it is not the first */
+		c->dropped += (uint64_t)c->was_full;
+		c->is_lagged |= c->was_full;
 	} else if (delta == NULL) {
 		if (!ch->full)
 			lag(c, 1);
@@ -132,10 +134,10 @@ watch_change(struct client *c, const struct netmap_change *ch, struct notice *de
 void
 watch_dropped(struct client *c)
 {
-	(void)forget_deltas(c);
-	c->is_lagged = 0;
-	c->dropped = 0;
+	c->dropped += forget_deltas(c);
+	c->is_lagged = c->dropped > 0;
 	c->want_full = c->begun;
+	c->was_full = 0;
 }
 
 /* --- the texts --- */
@@ -238,6 +240,7 @@ static void
 say_full(struct client *c)
 {
 	c->want_full = 0;
+	c->was_full = 1;
 	c->work = WORK_DUMP;
 	c->generation = c->q->generation;
 	head(c, time_wall());

@@ -74,6 +74,26 @@ def test_a_slow_reader_sees_one_map(server, big):
         assert head + rest(s) == before[c], c
 
 
+def test_a_slow_watcher_is_told_what_it_missed(server, big):
+    """Changes behind a whole map that it has yet to get come to it as that map, and it hears how many they were (interface.md 6)."""
+    s, head = begin(big, "watch netmap")
+    seq = renew(server, big, big.status()["netmapSeq"])
+    m = server.map()
+    for i in range(34):
+        m.send({"Domain": "d%d.example" % i})
+    until(lambda: big.status()["netmapSeq"] == seq + 34)
+    s.settimeout(30 * SLOW)
+    got, text = [], s.makefile("rb")
+    while sum(e["event"] == "netmap" for e in got) < 2:
+        line, head = head + text.readline(), b""
+        got += [json.loads(x) for x in line.splitlines()]
+    s.close()
+    assert [e["seq"] for e in got] == list(range(1, len(got) + 1))
+    kinds = [e["event"] for e in got if e["event"] != "status"]
+    assert kinds == ["netmap", "lagged", "netmap"] and got[-2]["dropped"] == 34, kinds
+    assert got[-1]["netmapSeq"] == seq + 34 and got[-1]["netmap"] == big.netmap()
+
+
 @pytest.mark.rows("STAT-04")
 def test_a_burst_of_whole_maps(server, big):
     """Neither a fast reader nor one that stands still is cut off by them: it has the map it began with, and a watcher the last one."""
