@@ -8,12 +8,13 @@
 
 /* `set`: what others (a data plane, an operator) say of this host, merged over what we collect ourselves (interface.md 3). */
 
+/* Another value is news only where the server hears of it: what we collected ourselves may be just that. */
 static void
 answer_changed(struct cclient *cc, int changed)
 {
-	buf_printf(&cc->out, "{\"ok\":true,\"changed\":%s}\n", changed ? "true" : "false");
 	if (changed)
-		own_refresh(cc->p);
+		changed = own_refresh(cc->p);
+	buf_printf(&cc->out, "{\"ok\":true,\"changed\":%s}\n", changed ? "true" : "false");
 	cclient_finish(cc);
 }
 

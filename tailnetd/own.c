@@ -115,7 +115,7 @@ rebuild_hostinfo(struct parent *p)
 	return changed;
 }
 
-void
+int
 own_refresh(struct parent *p)
 {
 	struct ipc_map_params m;
@@ -129,7 +129,7 @@ own_refresh(struct parent *p)
 	host = rebuild_hostinfo(p);
 	params = memcmp(&m, &p->params, sizeof(m)) != 0;
 	if (!host && !params)
-		return;
+		return 0;
 	m.generation++;
 	p->params = m;
 	if (host) {
@@ -138,6 +138,7 @@ own_refresh(struct parent *p)
 	}
 	push_params(p, &p->sup->mapd);
 	status_changed(p);
+	return 1;
 }
 
 /* Addresses, which only `endpoints auto` reports, or forwarding, which is told whatever the endpoints are. */

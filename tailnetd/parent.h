@@ -132,7 +132,7 @@ void	 tell_log(struct parent *p);
 void	 tell_due(evutil_socket_t fd, short what, void *arg);	/* told.later */
 
 /* own.c: our own state as it is reported to the server */
-void	 own_refresh(struct parent *p);			/* collect again; push what changed */
+int	 own_refresh(struct parent *p);			/* collect again; push what changed: 1 if anything did */
 void	 own_push(struct parent *p, struct child *c);	/* everything to a new child */
 void	 own_plan_changed(struct parent *p);		/* the dial plan */
 void	 own_open(struct parent *p);			/* before the sandbox */

@@ -220,6 +220,22 @@ def test_changes_are_sent_beside_the_stream(server, daemon):
     assert server.map() is m and daemon.status()["mapStreams"] == 1
 
 
+@pytest.mark.rows("LITE-01")
+def test_changed_is_what_the_server_hears(server, daemon):
+    """A value that is there already, collected or configured, is no change, whoever gave it; nor is taking it back."""
+    server.log.wait("lite")
+    own, mark = daemon.status()["hostinfo"], server.log.mark()
+    assert own["OS"] and own["Hostname"]
+    for verb in ("set hostinfo " + json.dumps({"OS": own["OS"]}), "set hostinfo " + json.dumps({"Hostname": own["Hostname"]}),
+                 "set hostinfo {}", 'set hostinfo {"OS":null}', "set netinfo {}", "set endpoints", "set endpoints auto"):
+        assert daemon.ctl(verb) == {"ok": True, "changed": False}, verb
+    assert daemon.status()["hostinfo"] == own and daemon.status()["endpoints"] == []
+    time.sleep(0.5)
+    assert not lites(server, mark)
+    for verb in ('set hostinfo {"OS":"other"}', "set endpoints 192.0.2.1:7"):
+        assert daemon.ctl(verb) == {"ok": True, "changed": True}, verb
+
+
 @pytest.mark.rows("LITE-07")
 @pytest.mark.parametrize("endpoint", ["[fe80::1]:7", "0.0.0.0:7", "[ff02::1]:7", "[::ffff:192.0.2.1]:7"])
 def test_what_is_not_reported_is_not_taken(daemon, endpoint):
