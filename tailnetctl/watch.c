@@ -255,7 +255,8 @@ is_so(struct json_object *st, enum wanted w)
 {
 	switch (w) {
 	case WANT_AUTHENTICATED: return jbool(st, "loggedIn");
-	case WANT_SYNCHRONIZED: return jbool(st, "synced");
+	case WANT_SYNCHRONIZED:
+		return jbool(st, "loggedIn") && jbool(st, "synced"); /* an expired key may have a stream */
 	case WANT_URL: return jstr(st, "url")[0] != '\0';
 	}
 	return 0;

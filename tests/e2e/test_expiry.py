@@ -57,6 +57,20 @@ def test_expiry_by_the_local_timer(server, make_daemon):
     d.wait(lambda s: s["keyExpired"], timeout=15 * SLOW)
 
 
+def test_an_expired_key_is_not_waited_out(server, make_daemon):
+    """tailnetctl wait: the stream may go on, but nobody is synchronized who is not logged in."""
+    d = make_daemon(server, auth_key=GOOD, on_expiry="wait")
+    d.wait_sync()
+    set_expiry(server, 1)
+    s = d.wait(lambda s: s["keyExpired"], timeout=15 * SLOW)
+    assert s["synced"] and s["state"] == "state:not-authenticated"
+    for args in [], ["--for", "synchronized"], ["--for", "authenticated"]:
+        assert d.tailnetctl("wait", "--timeout", "1", *args).returncode == 8, args
+    set_expiry(server, 3600)
+    assert d.tailnetctl("wait", "--timeout", "10").returncode == 0
+    assert d.status()["state"] == "state:synchronized"
+
+
 @pytest.mark.rows("EXP-04", "EXP-05")
 def test_expiry_starts_a_login(server, make_daemon):
     d = make_daemon(server, auth_key=GOOD)
