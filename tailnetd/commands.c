@@ -506,6 +506,8 @@ static const struct verb verbs[] = {
 int
 command_is_set(const char *line, size_t n)
 {
+	for (; n > 0 && (*line == ' ' || *line == '\t'); n--)
+		line++;
 	return n >= 4 && memcmp(line, "set", 3) == 0 && (line[3] == ' ' || line[3] == '\t');
 }
 

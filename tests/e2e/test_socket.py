@@ -100,7 +100,7 @@ def test_more_than_a_line(daemon, more):
     assert daemon.status()["synced"]
 
 
-@pytest.mark.parametrize("start, limit", [(b"", 4096), (b"set hostinfo ", 65536)])
+@pytest.mark.parametrize("start, limit", [(b"", 4096), (b"set hostinfo ", 65536), (b" \t set hostinfo ", 65536)])
 def test_lines_over_the_limit(daemon, start, limit):
     for size in (limit - 1, limit, limit + 1, limit + 5000, 4 * limit):
         got = json.loads(ask(daemon, (start + b"x" * (size - len(start))) + b"\n"))["error"]["code"]
