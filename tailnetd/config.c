@@ -213,7 +213,7 @@ check_names(struct reader *r, const struct config *c)
 }
 
 int
-config_load(const char *path, struct config *c, char *err, size_t errsize)
+config_load(const char *path, int names, struct config *c, char *err, size_t errsize)
 {
 	static char text[CONFIG_FILE_MAX + 1]; /* wiped below; too large for the stack */
 	struct reader r = { .name = path, .err = err, .errsize = errsize };
@@ -238,7 +238,7 @@ config_load(const char *path, struct config *c, char *err, size_t errsize)
 		snprintf(err, errsize, "%s: %s", path, n == -1 ? strerror(errno) : "larger than 256 KiB");
 		rv = -1;
 	} else if ((rv = parse(&r, text, len, &next)) == 0) {
-		if ((rv = check_names(&r, &next)) == 0)
+		if (!names || (rv = check_names(&r, &next)) == 0)
 			*c = next;
 		sodium_memzero(&next, sizeof(next));
 	}

@@ -59,9 +59,9 @@ struct config {
 	unsigned	 map_watchdog;		/* seconds, 120 (keyword `map-watchdog`, an addition of ours) */
 };
 
-/* Parse a file.  0, or -1 with `file:line: message` in err.  *c is only written on success.  config_load also looks up the group and
- * the user that the file names. */
-int	 config_load(const char *path, struct config *c, char *err, size_t errsize);
+/* Parse a file.  0, or -1 with `file:line: message` in err.  *c is only written on success.  config_load with
+ * `names` also looks up the group and the user that the file names. */
+int	 config_load(const char *path, int names, struct config *c, char *err, size_t errsize);
 int	 config_parse(const char *name, const char *text, size_t n, struct config *c, char *err, size_t errsize);
 /* The effective configuration in configuration syntax, secrets masked, one keyword per line; parses back to the same. */
 struct buf;

@@ -95,7 +95,8 @@ main(int argc, char **argv)
 		return usage();
 	if (sodium_init() == -1)
 		fatalx(EXIT_STARTUP, "libsodium");
-	if (config_load(p.conf_path, &p.cfg, err, sizeof(err)) == -1) {
+	/* A file may be checked where its accounts are not. */
+	if (config_load(p.conf_path, !check, &p.cfg, err, sizeof(err)) == -1) {
 		if (check)
 			fprintf(stderr, "%s\n", err);
 		else

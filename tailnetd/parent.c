@@ -355,7 +355,7 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 	const char *blocker;
 	int reconnect, rv = -1;
 
-	if (config_load(p->conf_path, &next, err, errsize) == -1)
+	if (config_load(p->conf_path, 1, &next, err, errsize) == -1)
 		return -1;
 	if ((blocker = config_reload_blocker(&p->cfg, &next)) != NULL) {
 		snprintf(err, errsize, "%s: %s cannot change while tailnetd runs; restart it", p->conf_path, blocker);

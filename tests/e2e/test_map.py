@@ -404,7 +404,7 @@ def test_a_text_of_a_megabyte(server, daemon):
     m = server.map()
     for i, over in enumerate(({"Name": big[1:] + "."}, {"Hostinfo": {"Hostname": big}}, {"CapMap": {big: None}}), 5):
         m.send({"PeersChanged": [make_peer(i, **over)]})
-        daemon.wait_netmap(lambda n, over=over: n["Peers"] and all(n["Peers"][-1][k] == v for k, v in over.items()))
+        daemon.wait_netmap(lambda n, over=over: n["Peers"] and all(n["Peers"][-1].get(k, 0) == v for k, v in over.items()))
     m.send({"Domain": big})
     assert len(daemon.wait_netmap(lambda n: n["Domain"] != "example.test")["Domain"]) == 1 << 20
     assert daemon.status()["mapStreams"] == 1 and set(daemon.peers()) == {5, 6, 7}

@@ -56,7 +56,7 @@ as_files(const uint8_t *data, size_t size)
 		need(chmod(path, 0644) == 0);
 	if (bad == 5)
 		(void)!chown(path, 65534, 65534);
-	(void)config_load(path, &c, err, sizeof(err));
+	(void)config_load(path, 1, &c, err, sizeof(err));
 	memset(&c, 0, sizeof(c));
 	snprintf(c.auth_key_file, sizeof(c.auth_key_file), "%s", path);
 	if (config_read_authkey(&c, key, sizeof(key), &len, err, sizeof(err)) == 0) {

@@ -391,17 +391,17 @@ test_load_file(void **unused)
 	(void)unused;
 	dir_make(&d);
 	dir_path(&d, "conf", path);
-	assert_int_equal(config_load(path, &c, err, sizeof(err)), -1);
+	assert_int_equal(config_load(path, 1, &c, err, sizeof(err)), -1);
 	assert_non_null(strstr(err, "No such file"));
-	assert_int_equal(config_load(d.path, &c, err, sizeof(err)), -1);
+	assert_int_equal(config_load(d.path, 1, &c, err, sizeof(err)), -1);
 	assert_non_null(strstr(err, "not a regular file"));
 	assert_int_equal(mkfifo(dir_path(&d, "fifo", other), 0600), 0);
-	assert_int_equal(config_load(other, &c, err, sizeof(err)), -1);
+	assert_int_equal(config_load(other, 1, &c, err, sizeof(err)), -1);
 	dir_write(&d, "conf", URL "x y\n", sizeof(URL "x y\n") - 1, 0644);
-	assert_int_equal(config_load(path, &c, err, sizeof(err)), -1);
+	assert_int_equal(config_load(path, 1, &c, err, sizeof(err)), -1);
 	assert_non_null(strstr(err, "/conf:2: unknown keyword \"x\""));
 	dir_write(&d, "conf", URL, sizeof(URL) - 1, 0644);
-	assert_int_equal(config_load(path, &c, err, sizeof(err)), 0);
+	assert_int_equal(config_load(path, 1, &c, err, sizeof(err)), 0);
 	dir_remove(&d);
 }
 
