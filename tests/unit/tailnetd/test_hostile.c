@@ -64,6 +64,15 @@ accept_login(struct rig *r)
 }
 
 static void
+go_live(struct rig *r)
+{
+	stream(r, IPC_STREAM_CONNECTED);
+	stream(r, IPC_STREAM_OPEN);
+	stream(r, IPC_STREAM_LIVE);
+	assert_int_equal(r->s->p.client.synced, 1);
+}
+
+static void
 synchronize(struct rig *r)
 {
 	struct parent *p = &r->s->p;
@@ -72,10 +81,7 @@ synchronize(struct rig *r)
 	turn(r);
 	accept_login(r);
 	assert_true(client_logged_in(&p->client));
-	stream(r, IPC_STREAM_CONNECTED);
-	stream(r, IPC_STREAM_OPEN);
-	stream(r, IPC_STREAM_LIVE);
-	assert_int_equal(p->client.synced, 1);
+	go_live(r);
 }
 
 /* The next one of that kind, in that state of its channel. */
@@ -99,7 +105,30 @@ struct attempt {
 	unsigned type, flags;
 	uint32_t len, id, generation; /* as the header says */
 	size_t n;                     /* bytes that come */
+	int fd;                       /* comes along; 0 = none */
 };
+
+/* A descriptor goes with the first byte. */
+static void
+send_with(int sock, const void *p, size_t n, int fd)
+{
+	union {
+		struct cmsghdr align;
+		uint8_t space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { (void *)(uintptr_t)p, n };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
+	struct cmsghdr *cm;
+
+	memset(&control, 0, sizeof(control));
+	mh.msg_controllen = sizeof(control);
+	cm = CMSG_FIRSTHDR(&mh);
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	assert_int_equal(sendmsg(sock, &mh, MSG_NOSIGNAL | MSG_DONTWAIT), n);
+}
 
 static void
 send_attempt(struct rig *r, int i, const struct attempt *a, const uint8_t *payload)
@@ -109,7 +138,10 @@ send_attempt(struct rig *r, int i, const struct attempt *a, const uint8_t *paylo
 
 	memcpy(msg, &h, sizeof(h));
 	memcpy(msg + sizeof(h), payload, a->n);
-	(void)!send(r->raw[i], msg, sizeof(h) + a->n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (a->fd != 0)
+		send_with(r->raw[i], msg, sizeof(h) + a->n, a->fd);
+	else
+		(void)!send(r->raw[i], msg, sizeof(h) + a->n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	turn(r);
 }
 
@@ -186,27 +218,140 @@ sweep(struct rig *r, int i)
 	assert_true(refused > 500);
 }
 
-/* Right messages but for the generation, the flags, a descriptor or the id. */
+/* Whether the writing end of a pipe is open anywhere; takes over both. */
+static int
+somebody_holds(int p[2])
+{
+	char c;
+	int rv;
+
+	close(p[1]);
+	assert_int_equal(fcntl(p[0], F_SETFL, O_NONBLOCK), 0);
+	rv = read(p[0], &c, 1) != 0;
+	close(p[0]);
+	return rv;
+}
+
+/* Right messages but for the generation, the flags or a descriptor, which nobody takes, announced or not. */
 static void
 bend(struct rig *r, int i)
 {
+	enum { RIGHT, OLDER, NEWER, ANNOUNCED, FLAGGED, ATTACHED, ANNOUNCED_AND_ATTACHED, NBENDS };
 	static const uint8_t zeros[IPC_MAX_MSG];
 	unsigned type, k;
+	int refused = 0, p[2];
 
 	for (type = IPC_READY; type < IPC_NTYPES; type++)
-		for (k = 0; for_parent(i, type) && k < 6; k++) {
+		for (k = 0; for_parent(i, type) && k < NBENDS; k++) {
 			struct attempt a = { .type = type, .len = (uint32_t)ipc_head_len((enum ipc_type)type) };
 
 			next_child(r, i, type == IPC_READY ? IPC_S_START : IPC_S_BUSY);
 			a.n = a.len;
-			a.generation = child_of(r, i)->generation - (k == 0) + (k == 1);
-			a.flags = k == 2 ? 1 : k == 3 ? 0x8000 : 0;
-			a.id = k == 4 ? UINT32_MAX : 0;
+			a.generation = child_of(r, i)->generation - (k == OLDER) + (k == NEWER);
+			a.flags = k == ANNOUNCED || k == ANNOUNCED_AND_ATTACHED ? 1 : k == FLAGGED ? 0x8000 : 0;
+			assert_int_equal(pipe(p), 0);
+			a.fd = k >= ATTACHED ? p[1] : 0;
 			send_attempt(r, i, &a, zeros);
-			if (k < 4 && !broke_a_rule(r, i))
-				fail_msg("type %u: %s is let through", type, k < 2 ? "generation" : "flag");
+			if (k == RIGHT)
+				refused = broke_a_rule(r, i); /* most for what is in them */
+			if (broke_a_rule(r, i) != (k == RIGHT || k == ATTACHED ? refused : 1))
+				fail_msg("type %u, bend %u: %s", type, k, refused ? "refused" : "let through");
+			if (somebody_holds(p))
+				fail_msg("type %u, bend %u: the descriptor was taken", type, k);
 			undisturbed(r, i);
 		}
+}
+
+/* All that the state machine knows but for the time of its last event. */
+static void
+knowledge(const struct rig *r, struct client *out)
+{
+	memcpy(out, &r->s->p.client, sizeof(*out));
+	out->now_ms = 0;
+	out->now = (struct wtime){ 0, 0 };
+	out->out = NULL;
+}
+
+/* An answer is on its way, whatever the child has said already. */
+static void
+owes(struct rig *r, int i)
+{
+	ipc_set_state(child_of(r, i)->ipc, IPC_S_BUSY);
+	child_of(r, i)->owed = i == AUTHD;
+}
+
+/* Right in everything but the id: what an earlier operation or stream would have said moves nothing, and breaks no rule. */
+static void
+stale(struct rig *r, int i, unsigned type, const void *p, size_t n)
+{
+	uint32_t right = i == AUTHD ? r->s->p.client.op_id : r->s->p.client.map_id;
+	const uint32_t ids[] = { IPC_ID_NONE, right - 1, right + 1, UINT32_MAX };
+	static struct client before, after;
+	size_t k;
+
+	for (k = 0; k < sizeof(ids) / sizeof(ids[0]); k++) {
+		owes(r, i);
+		knowledge(r, &before);
+		say(r, i, type, ids[k], p, n);
+		knowledge(r, &after);
+		if (memcmp(&before, &after, sizeof(before)) != 0)
+			fail_msg("type %u with id %u and not %u is heard", type, ids[k], right);
+		if (broke_a_rule(r, i))
+			fail_msg("type %u with id %u and not %u breaks a rule", type, ids[k], right);
+		undisturbed(r, i);
+	}
+}
+
+static void
+stale_results(struct rig *r)
+{
+	struct ipc_key_result key = { .ok = 1, .key.b = { 7 } };
+	struct ipc_reg_result reg;
+
+	assert_non_null(strstr(ps_ask(r->s, "login"), "ok"));
+	turn(r);
+	assert_int_equal(r->s->p.client.op, OP_REGISTER);
+	stale(r, AUTHD, IPC_KEY_RESULT, &key, sizeof(key));
+	memset(&reg, 0, sizeof(reg));
+	reg.user_id = 8;
+	reg.conn_suspect = 1;
+	IPC_SET(&reg, login_name, "eve", 3);
+	IPC_SET(&reg, url, "https://eve.example/", 20);
+	IPC_SET(&reg, err, "no", 2);
+	for (reg.outcome = IPC_REG_OK; reg.outcome <= IPC_REG_TRANSPORT; reg.outcome++)
+		stale(r, AUTHD, IPC_REG_RESULT, &reg, sizeof(reg));
+	reg.outcome = IPC_REG_OK;
+	owes(r, AUTHD);
+	say(r, AUTHD, IPC_REG_RESULT, r->s->p.client.op_id, &reg, sizeof(reg));
+	assert_int_not_equal(r->s->p.client.op, OP_REGISTER); /* the same with the right one */
+	stream(r, IPC_STREAM_CLOSED);                         /* with the new login a new stream begins */
+	go_live(r);
+}
+
+static void
+stale_stream(struct rig *r)
+{
+	struct ipc_stream str;
+	struct ipc_self self;
+	struct ipc_lite lite;
+
+	memset(&str, 0, sizeof(str));
+	str.conn_suspect = 1;
+	IPC_SET(&str, err, "no", 2);
+	for (str.what = IPC_STREAM_CONNECTED; str.what <= IPC_STREAM_CLOSED; str.what++)
+		stale(r, MAPD, IPC_STREAM, &str, sizeof(str));
+	memset(&self, 0, sizeof(self));
+	self.user_id = 8;
+	self.key_expiry = 1;
+	self.expired = 1;
+	IPC_SET(&self, login_name, "eve", 3);
+	stale(r, MAPD, IPC_SELF, &self, sizeof(self));
+	memset(&lite, 0, sizeof(lite));
+	IPC_SET(&lite, err, "no", 2);
+	stale(r, MAPD, IPC_LITE, &lite, sizeof(lite));
+	str.what = IPC_STREAM_CLOSED;
+	say(r, MAPD, IPC_STREAM, r->s->p.client.map_id, &str, sizeof(str));
+	assert_int_equal(r->s->p.client.synced, 0); /* the same with the right one */
 }
 
 /* Contents: zeros with some bytes here and there, so that not every text is broken; or anything. */
@@ -305,6 +450,10 @@ run(struct rig *r, int evil)
 		      server = *client_pin(&r->s->p.client, NULL);
 
 	synchronize(r);
+	if (evil == AUTHD)
+		stale_results(r);
+	else
+		stale_stream(r);
 	sweep(r, evil);
 	bend(r, evil);
 	next_child(r, evil, IPC_S_IDLE);
