@@ -1,8 +1,82 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/syscall.h>
+
+#include <poll.h>
+#include <time.h>
+
 #include "unit.h"
 
 #include "parentsim.h"
+
+/* Between the code and the kernel: a clock that runs ahead, a socket that takes only so much, the moments of a socket's birth. */
+static time_t ahead;
+static ssize_t takes = -1; /* bytes of an answer before it is full; -1 = all there are */
+static char born[128];     /* the path that is looked at */
+static struct stat at_bind, at_chmod, at_listen, dir_at_bind;
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	long rv = syscall(SYS_clock_gettime, id, ts);
+
+	if (rv == 0 && id != CLOCK_REALTIME)
+		ts->tv_sec += ahead;
+	return (int)rv;
+}
+
+ssize_t
+send(int fd, const void *p, size_t n, int flags)
+{
+	static const char junk[4096];
+	ssize_t rv;
+
+	while (takes == 0)
+		if (syscall(SYS_sendto, fd, junk, sizeof(junk), flags, NULL, 0) == -1)
+			return -1;
+	if (takes > 0 && n > (size_t)takes)
+		n = (size_t)takes;
+	rv = (ssize_t)syscall(SYS_sendto, fd, p, n, flags, NULL, 0);
+	if (takes > 0 && rv > 0)
+		takes -= rv;
+	return rv;
+}
+
+static void
+look(struct stat *st)
+{
+	if (born[0] != '\0' && stat(born, st) == -1)
+		fail_msg("%s: %s", born, strerror(errno));
+}
+
+int
+bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
+{
+	long rv = syscall(SYS_bind, fd, addr.__sockaddr__, len);
+	char dir[128];
+
+	look(&at_bind);
+	snprintf(dir, sizeof(dir), "%s", born);
+	if (born[0] != '\0') {
+		*strrchr(dir, '/') = '\0';
+		assert_int_equal(stat(dir, &dir_at_bind), 0);
+	}
+	return (int)rv;
+}
+
+int
+chmod(const char *path, mode_t mode)
+{
+	look(&at_chmod);
+	return (int)syscall(SYS_fchmodat, AT_FDCWD, path, mode);
+}
+
+int
+listen(int fd, int backlog)
+{
+	look(&at_listen);
+	return (int)syscall(SYS_listen, fd, backlog);
+}
 
 static int
 setup(void **state)
@@ -14,6 +88,8 @@ setup(void **state)
 static int
 teardown(void **state)
 {
+	takes = -1;
+	born[0] = '\0';
 	ps_free(*state);
 	return 0;
 }
@@ -327,6 +403,81 @@ refused_login_keeps_the_key(void **state)
 	assert_int_equal(s->p.auth_key_len, strlen("tskey-auth-one"));
 }
 
+static int
+hung_up(struct psim *s, int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	ps_run(s);
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
+}
+
+/* Who asks and does not read the answer has 30 s, and 30 more when some of it was taken. */
+static void
+answer_is_not_read(void **state)
+{
+	struct psim *s = *state;
+	char text[16384];
+	int fd, i;
+
+	for (i = 0; i < 2; i++) {
+		fd = ps_connect(s);
+		takes = i * 10;
+		assert_int_equal(write(fd, "status\n", 7), 7);
+		assert_false(hung_up(s, fd));
+		assert_int_equal(takes, 0);
+		ahead += 28;
+		assert_false(hung_up(s, fd));
+		if (i == 1) {
+			while (read(fd, text, sizeof(text)) > 0)
+				;
+			takes = 10;
+			assert_false(hung_up(s, fd));
+			assert_int_equal(takes, 0);
+			ahead += 28;
+			assert_false(hung_up(s, fd));
+		}
+		ahead += 4;
+		assert_true(hung_up(s, fd));
+		close(fd);
+	}
+	takes = -1;
+	assert_string_equal(ps_ask(s, "pause"), OK);
+}
+
+/* security.md D13: at no time can anybody connect who may not in the end, whatever umask the daemon was started with. */
+static void
+socket_is_born_closed(void **state)
+{
+	static struct parent p;
+	struct psim *s = *state;
+	char err[200] = "", *slash;
+	mode_t old = umask(0);
+	int fd;
+
+	p.root = geteuid() == 0;
+	p.ids.control_gid = p.root ? 65530 : getegid();
+	snprintf(born, sizeof(born), "%s/run/sock", s->dir);
+	snprintf(p.cfg.control_socket, sizeof(p.cfg.control_socket), "%s", born);
+	fd = control_bind(&p, born, err, sizeof(err));
+	assert_string_equal(err, "");
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(umask(old), 0);
+	assert_int_equal(dir_at_bind.st_mode & 07777, 0750);
+	assert_int_equal(dir_at_bind.st_gid, p.ids.control_gid);
+	assert_int_equal(at_bind.st_mode & 07777, 0600);
+	assert_int_equal(at_chmod.st_mode & 07777, 0600);
+	assert_int_equal(at_chmod.st_gid, p.ids.control_gid); /* the right group before its right */
+	assert_int_equal(at_listen.st_mode & 07777, 0660);
+	assert_int_equal(at_listen.st_gid, p.ids.control_gid);
+	close(fd);
+	unlink(born);
+	slash = strrchr(born, '/');
+	*slash = '\0';
+	assert_int_equal(rmdir(born), 0);
+	born[0] = '\0';
+}
+
 int
 main(void)
 {
@@ -335,6 +486,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(line_lengths, setup, teardown),
 		cmocka_unit_test_setup_teardown(slow_and_half_closed_clients, setup, teardown),
 		cmocka_unit_test_setup_teardown(half_closed_and_waiting, setup, teardown),
+		cmocka_unit_test_setup_teardown(answer_is_not_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(socket_is_born_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_command_each, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many_clients, setup, teardown),
 		cmocka_unit_test_setup_teardown(commands_reach_the_machine, setup, teardown),
