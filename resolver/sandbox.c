@@ -9,7 +9,11 @@
 #include "sandbox.h"
 #include "sandbox_rules.h"
 
-#define MIB (UINT64_C(1) << 20)
+#define MIB       (UINT64_C(1) << 20)
+#define FAST_OPEN 0x20000000 /* MSG_FASTOPEN */
+#define MPTCP     262
+#define FAMILY(n) SBX_ALLOW_IF(socket, SBX_MASK(0, INT, n))
+#define INT       UINT32_MAX /* what the kernel looks at */
 
 static const struct sbx_rlimit rlimits[] = {
 	{ .resource = RLIMIT_CORE, .value = 0 },
@@ -20,7 +24,11 @@ static const struct sbx_rlimit rlimits[] = {
 	{ .resource = RLIMIT_CPU, .value = RESOLVER_SECONDS },
 };
 
-/* What a name service module may want is not ours to know (chrony's lesson): a list of what it surely does not. */
+/*
+ * What a name service module may want is not ours to know (chrony's lesson): a list of what it surely does not.  Where the daemon is
+ * not root the parent is of the same user, with limits and signals to be had; Fast Open and MPTCP would go around Landlock's list of
+ * ports (security.md E3).
+ */
 static const struct sbx_rule rules[] = { SBX_FAIL(execve, EPERM), SBX_FAIL(execveat, EPERM), SBX_FAIL(listen, EPERM),
 	SBX_FAIL(accept, EPERM), SBX_FAIL(accept4, EPERM), SBX_FAIL(kill, EPERM), SBX_FAIL(tkill, EPERM),
 	SBX_FAIL(pidfd_send_signal, EPERM), SBX_FAIL(pidfd_open, EPERM), SBX_FAIL(setuid, EPERM),
@@ -28,7 +36,15 @@ static const struct sbx_rule rules[] = { SBX_FAIL(execve, EPERM), SBX_FAIL(execv
 	SBX_FAIL(setresgid, EPERM), SBX_FAIL(setgroups, EPERM), SBX_FAIL(chroot, EPERM), SBX_FAIL(mknod, EPERM),
 	SBX_FAIL(mknodat, EPERM), SBX_FAIL(symlink, EPERM), SBX_FAIL(symlinkat, EPERM), SBX_FAIL(link, EPERM),
 	SBX_FAIL(linkat, EPERM), SBX_FAIL(shmget, EPERM), SBX_FAIL(msgget, EPERM), SBX_FAIL(semget, EPERM),
-	SBX_FAIL(inotify_init, EPERM), SBX_FAIL(inotify_init1, EPERM), SBX_END };
+	SBX_FAIL(inotify_init, EPERM), SBX_FAIL(inotify_init1, EPERM), SBX_FAIL(chmod, EPERM), SBX_FAIL(fchmod, EPERM),
+	SBX_FAIL(fchmodat, EPERM), SBX_FAIL(fchmodat2, EPERM), SBX_ALLOW_IF(prlimit64, SBX_MASK(0, INT, 0)),
+	SBX_FAIL(prlimit64, EPERM), SBX_ALLOW_IF(tgkill, SBX_PID(0)), SBX_FAIL(tgkill, EPERM),
+	SBX_FAIL(rt_sigqueueinfo, EPERM), SBX_FAIL(rt_tgsigqueueinfo, EPERM),
+	SBX_FAIL_IF(sendto, EPERM, SBX_MASK(3, FAST_OPEN, FAST_OPEN)), SBX_ALLOW(sendto),
+	SBX_FAIL_IF(sendmsg, EPERM, SBX_MASK(2, FAST_OPEN, FAST_OPEN)), SBX_ALLOW(sendmsg),
+	SBX_FAIL_IF(sendmmsg, EPERM, SBX_MASK(3, FAST_OPEN, FAST_OPEN)), SBX_ALLOW(sendmmsg),
+	SBX_FAIL_IF(socket, EPROTONOSUPPORT, SBX_MASK(2, INT, MPTCP)), FAMILY(1) /* AF_UNIX */, FAMILY(2) /* AF_INET */,
+	FAMILY(10) /* AF_INET6 */, FAMILY(16) /* AF_NETLINK */, SBX_FAIL(socket, EAFNOSUPPORT), SBX_END };
 
 /* NSS modules, their configuration, the name server list wherever it is linked to. */
 static const struct sbx_path paths[] = {
