@@ -281,7 +281,7 @@ escape:
 	@tests/escape/trace build-trace
 # The real profiles and the real sandbox around hostile code; the static one is for the other libc.
 ESCAPE_SRC = $(wildcard tests/escape/*.c)
-ESCAPE_AR = $(addprefix $(BUILD)/lib/,authd.a mapd.a child.a ipc.a base.a)
+ESCAPE_AR = $(addprefix $(BUILD)/lib/,authd.a mapd.a resolver.a child.a ipc.a base.a)
 $(BUILD)/tests/escape/escape: $(ESCAPE_SRC) tests/escape/escape.h $(ESCAPE_AR)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLFLAGS) $(HARDLD) $(LDFLAGS) -Itests/escape -Iipc -Icommon/base -o $@ $(ESCAPE_SRC) \

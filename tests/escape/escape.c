@@ -28,13 +28,17 @@
 #include "spawn.h"
 
 extern const struct sandbox_profile authd_profile, mapd_profile;
+int sandbox_enter_resolver(int required, int drop_ids, uid_t uid, gid_t gid);
 
 #define CHILD_NAME "escape-child"
 #define PATIENCE   300 /* times 10 ms */
 
+enum who { AUTHD, MAPD, RESOLVER };
+static const char *const profiles[] = { "authd", "mapd", "resolver" };
+
 struct plan { /* one child */
 	unsigned op;
-	int mapd;
+	enum who who;
 	unsigned skip;
 	int drop;
 	uid_t uid;
@@ -68,6 +72,7 @@ be_the_child(void)
 	struct plan p;
 	struct sandbox_opts o = { .required = 1 };
 	const char *why;
+	int rv;
 
 	log_init(CHILD_NAME, LOG_L_INFO);
 	if (!spawn_check_child(&why))
@@ -84,7 +89,11 @@ be_the_child(void)
 		o.required = 0;
 	}
 	sandbox_skip = p.skip;
-	if (sandbox_enter(p.mapd ? &mapd_profile : &authd_profile, &o) == -1)
+	if (p.who == RESOLVER)
+		rv = sandbox_enter_resolver(o.required, o.drop_ids, o.uid, o.gid);
+	else
+		rv = sandbox_enter(p.who == MAPD ? &mapd_profile : &authd_profile, &o);
+	if (rv == -1)
 		_exit(EXIT_NO_SANDBOX);
 	errno = 0;
 	if (ops[p.op].run(&p.f) == 0)
@@ -417,11 +426,13 @@ main(int argc, char *argv[])
 		be_the_child();
 	if (argc == 2 && strcmp(argv[1], "escaped") == 0)
 		return EXIT_ESCAPED;
-	if (argc < 3 || (strcmp(argv[1], "authd") != 0 && strcmp(argv[1], "mapd") != 0)) {
-		fprintf(stderr, "usage: escape authd|mapd SKIPPED-LAYERS [OPERATION]\n");
+	for (p.who = AUTHD; argc > 2 && p.who <= RESOLVER; p.who++)
+		if (strcmp(argv[1], profiles[p.who]) == 0)
+			break;
+	if (argc < 3 || p.who > RESOLVER) {
+		fprintf(stderr, "usage: escape authd|mapd|resolver SKIPPED-LAYERS [OPERATION]\n");
 		return 2;
 	}
-	p.mapd = strcmp(argv[1], "mapd") == 0;
 	p.skip = layer_mask(argv[2]);
 	if (argc > 3)
 		only = (unsigned)atoi(argv[3]);
