@@ -289,6 +289,50 @@ test_dies_with_its_parent(void **state)
 	close(p[0]);
 }
 
+/* Two places make a process undumpable, right after exec and in the sandbox; each by itself must do. */
+static void
+test_undumpable_by_either(void **state)
+{
+	const struct sandbox_opts o = options();
+	int in_the_sandbox, p[2], status;
+	struct rlimit core;
+	struct stat st;
+	char c, path[64];
+	pid_t pid;
+
+	(void)state;
+	for (in_the_sandbox = 0; in_the_sandbox < 2; in_the_sandbox++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, p), 0);
+		if ((pid = fork()) == 0) {
+			if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
+				_exit(1);
+			if (in_the_sandbox) {
+				if (sandbox_enter(&profile, &o) == -1)
+					_exit(2);
+			} else {
+				sandbox_harden_process();
+				if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+					_exit(3);
+				if (getrlimit(RLIMIT_CORE, &core) == -1 || core.rlim_cur != 0 || core.rlim_max != 0)
+					_exit(4);
+			}
+			(void)!write(p[1], "x", 1);
+			(void)!read(p[1], &c, 1);
+			_exit(0);
+		}
+		close(p[1]);
+		if (read(p[0], &c, 1) != 1)
+			fail_msg("the child ended");
+		snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_uid, 0); /* which tells something where we are not root */
+		assert_int_equal(write(p[0], "x", 1), 1);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		close(p[0]);
+	}
+}
+
 static int
 run(void)
 {
@@ -298,6 +342,7 @@ run(void)
 		cmocka_unit_test(test_required_fails_closed),
 		cmocka_unit_test(test_best_effort_goes_on),
 		cmocka_unit_test(test_dies_with_its_parent),
+		cmocka_unit_test(test_undumpable_by_either),
 	};
 
 	return cmocka_run_group_tests_name(getuid() == 0 ? "as root" : "not root", tests, NULL, NULL);
