@@ -262,8 +262,9 @@ def test_who_goes_first_when_memory_runs_out(server, make_daemon):
     d.ctl("reconnect")
     d.wait_sync()
     assert adj(d.child("mapd")) == 500
-    d.kill("mapd")
-    assert adj(d.child("mapd")) == 500 and adj(d.pid) == own
+    old = d.kill("mapd")
+    new = until(lambda: d.process("mapd")["pid"] not in (None, old) and d.process("mapd")["pid"], 10 * SLOW)
+    assert adj(new) == 500 and adj(d.pid) == own
 
 
 @pytest.mark.rows("PRIV-03")
