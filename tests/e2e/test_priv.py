@@ -232,6 +232,7 @@ def test_children_killed_at_any_moment(server, make_daemon):
     assert len(server.tailnet.nodes) == 1
 
 
+@pytest.mark.long
 @pytest.mark.rows("PRIV-03")
 def test_the_longest_pause_after_a_kill(daemon):
     """However often it was killed (the pause grows): back and synchronized in 5 s."""
