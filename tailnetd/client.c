@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "client_int.h"
