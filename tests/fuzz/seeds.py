@@ -122,6 +122,7 @@ C={"many":base+"hostname "+"a "*100+"\n","quote":base+"hostname \"a\n","quote2":
 "cache":base+"netmap-cache yes\n","chroot":base+"chroot-dir /"+"a"*300+"\n","none":"","group":base+"control-group nosuchgroup\n","dup-tag":base+"advertise-tags tag:a tag:b\n","hugeprefix":"control-url https://c.example/"+"a"*400+"\n","longhost":"control-url https://"+"a"*300+"\n","host":base+"hostname -a\n","wd":base+"map-watchdog 1\n","str":base+"exit-node "+"a"*300+"\n","routes70":base+"advertise-routes "+" ".join("10.0.%d.0/24"%i for i in range(70))+"\n","tags70":base+"advertise-tags "+" ".join("tag:a%d"%i for i in range(70))+"\n","size4":base+"max-map-wire 100001\n",
 "proxy-tls":base+"proxy https://h:1\n","proxy-latin":base+"proxy http://u:%ff@h:1\n","long-socket":base+"control-socket /"+"s"*200+"\n","latin":base+"exit-node \xe9\n","printq":base+"hostname \"a\\\"b\"\n"}
 for k,v in C.items(): open(d+"e-"+k,'wb').write(v.encode('latin1'))
+for k,v in {"both":"control-group root\ncontrol-operator root\n","group":"control-group nosuch\n","ours":"control-group _tailnetd\n","number":"control-group 54321\n","operator":"control-operator nosuch\n","large":"#\n"*140000}.items(): open(d+"names-"+k,'wb').write(b"\n"+(base+v).encode())
 for k in range(1,6): open(d+"file-%d"%k,'wb').write(bytes([k])+b"tskey\n")
 open(d+"authkey",'wb').write(b"  tskey-auth-1  \n"); open(d+"authkey-bad",'wb').write(b"a b\n"); open(d+"authkey-empty",'wb').write(b"  \n"); open(d+"authkey-long",'wb').write(b"k"*1100)
 # handshake
