@@ -45,7 +45,9 @@ run_dir(const struct parent *p, char *dir, size_t size, char *err, size_t errsiz
 	else if ((st.st_mode & 022) != 0)
 		snprintf(err, errsize, "run directory %s can be written by others (mode %04o); chmod 750 it", dir,
 		    st.st_mode & 07777);
-	else if (p->root && (st.st_mode & 011) == 010 && st.st_gid != 0 && st.st_gid != p->ids.control_gid)
+	else if (p->root && (st.st_mode & 011) == 010 && st.st_gid != 0 && st.st_gid != p->ids.control_gid &&
+	    (st.st_gid != p->ids.res_gid ||
+		chown(dir, (uid_t)-1, p->ids.control_gid) == -1)) /* our tmpfiles.d has made it */
 		snprintf(err, errsize,
 		    "run directory %s is open to the group %u and not to control-group; chgrp it to %u", dir,
 		    (unsigned)st.st_gid, (unsigned)p->ids.control_gid);

@@ -116,6 +116,18 @@ def test_directories_are_made(server, make_daemon, mask):
         assert mode(os.path.join(d.state_dir, name))[:2] == ("0600", 0)
 
 
+@pytest.mark.root
+def test_the_run_directory_goes_with_the_group(server, make_daemon):
+    """What contrib/tmpfiles.d makes at boot is for the default group; another control-group gets it."""
+    d = make_daemon(server, start=False, login="manual", control_group="nogroup")
+    path = os.path.dirname(d.socket)
+    os.mkdir(path, 0o750)
+    os.chmod(path, 0o750)
+    shutil.chown(path, "root", "_tailnetd")
+    d.start()
+    assert mode(path) == ("0750", 0, grp.getgrnam("nogroup").gr_gid) == ("0750",) + mode(d.socket)[1:]
+
+
 REFUSED = {
     "state": ["0755", "0770", "owner", "file", "link"],
     "run": ["0777", "0770", "owner", "group", "file", "foreign-link"],
