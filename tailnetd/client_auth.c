@@ -393,6 +393,8 @@ login_answer(struct client *c, const struct client_event *e)
 	client_set_err(c, SRC_AUTH, e->u.reg.err);
 	if (e->u.reg.outcome != IPC_REG_REFUSED)
 		client_advise_way(c, SRC_AUTH);
+	else if (strncmp(e->u.reg.err, "auth-key-file ", 14) == 0) /* by ourselves: nothing was sent */
+		client_advise(c, SRC_AUTH, "see auth-key-file in tailnetd.conf(5)");
 	else if (c->op_authkey != AUTHKEY_NONE)
 		client_advise(c, SRC_AUTH, "try another auth key: `tailnetctl login --auth-key-file FILE`");
 	else

@@ -250,7 +250,7 @@ def test_connect_and_drop_cycles(server, daemon):
 @pytest.mark.parametrize("what, wrong, to_do", [
     ("unreachable", "refused", "; `tailnetctl doctor`"), ("certificate", "certificate", "; if its CA is a private one, name it by ca-file"),
     ("auth-key", "authkey not found", "; try another auth key: `tailnetctl login --auth-key-file FILE`"),
-    ("auth-key-file", "No such file", ""), ("http", "HTTP 404", "; check that control-url"), ("no-key", "not a key", "; check that control-url"),
+    ("auth-key-file", "No such file", "; see auth-key-file in tailnetd.conf(5)"), ("http", "HTTP 404", "; check that control-url"), ("no-key", "not a key", "; check that control-url"),
     ("noise", "wrong server key", "; see `tailnetctl server-key`"), ("map", "map response refused", "; tell those who run the server")])
 def test_what_to_do(server, tls_server, make_daemon, what, wrong, to_do):
     """The message says it in its one line, in the status and in the log."""
