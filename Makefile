@@ -74,15 +74,30 @@ PATHDEFS = -DPATH_SYSCONFDIR='"$(SYSCONFDIR)"' -DPATH_STATEDIR='"$(STATEDIR)"' -
 ALLFLAGS = $(STD) $(WARN) $(HARDEN) $(COMPATFLAGS) $(DEFS) $(CPPFLAGS) $(CFLAGS)
 
 # ---- rooms: what each may include (the arrows of docs/design.md) and link -----------------------------------------------
-LIBS_ALL = base json wire ipc child tailnetd authd mapd resolver tailnetctl
+# tailnetd and mapd are halls with rooms of their own; a hall's own files tie its rooms together and see all of them.
+ROOMS_tailnetd = control login dial host statecache keys conf
+ROOMS_mapd = readers mapcache ingest map decode
+LIBS_ALL = base json wire ipc child $(ROOMS_tailnetd) tailnetd authd $(ROOMS_mapd) mapd resolver tailnetctl
 DIR_base = common/base
 DIR_json = common/json
 DIR_wire = common/wire
 DIR_ipc = ipc
 DIR_child = common/child
 DIR_tailnetd = tailnetd
+DIR_control = tailnetd/control
+DIR_login = tailnetd/login
+DIR_dial = tailnetd/dial
+DIR_host = tailnetd/host
+DIR_statecache = tailnetd/cache
+DIR_keys = tailnetd/keys
+DIR_conf = tailnetd/conf
 DIR_authd = authd
 DIR_mapd = mapd
+DIR_readers = mapd/readers
+DIR_mapcache = mapd/cache
+DIR_ingest = mapd/ingest
+DIR_map = mapd/map
+DIR_decode = mapd/decode
 DIR_resolver = resolver
 DIR_tailnetctl = tailnetctl
 
@@ -91,9 +106,23 @@ SEE_json = base
 SEE_ipc = base
 SEE_wire = base json
 SEE_child = base json ipc wire
-SEE_tailnetd = base json ipc
+SEE_conf = base ipc dial host
+SEE_keys = base ipc
+SEE_login = base json ipc $(OPEN_tailnetd)
+SEE_dial = base ipc conf
+SEE_host = base json ipc $(OPEN_tailnetd)
+SEE_statecache = base json ipc $(OPEN_tailnetd)
+SEE_control = base json ipc $(OPEN_tailnetd)
+SEE_tailnetd = base json ipc $(ROOMS_tailnetd)
+# what still sees everything
+OPEN_tailnetd = $(ROOMS_tailnetd) tailnetd
 SEE_authd = base json ipc wire child
-SEE_mapd = base json ipc wire child
+SEE_decode = base json ipc wire child
+SEE_map = base json ipc wire child decode ingest
+SEE_ingest = base json ipc wire child decode map
+SEE_readers = base json ipc wire child decode map ingest
+SEE_mapcache = base json ipc wire child decode map ingest readers mapd
+SEE_mapd = base json ipc wire child $(ROOMS_mapd)
 SEE_resolver = base
 SEE_tailnetctl = base json
 
@@ -103,9 +132,21 @@ AR_json = json base
 AR_ipc = ipc base
 AR_wire = wire json base
 AR_child = child wire ipc json base
-AR_tailnetd = tailnetd ipc json base
+AR_tailnetd = tailnetd $(ROOMS_tailnetd) ipc json base
+AR_control = $(AR_tailnetd)
+AR_login = $(AR_tailnetd)
+AR_dial = $(AR_tailnetd)
+AR_host = $(AR_tailnetd)
+AR_statecache = $(AR_tailnetd)
+AR_keys = $(AR_tailnetd)
+AR_conf = $(AR_tailnetd)
 AR_authd = authd child wire ipc json base
-AR_mapd = mapd child wire ipc json base
+AR_mapd = mapd $(ROOMS_mapd) child wire ipc json base
+AR_readers = $(AR_mapd)
+AR_mapcache = $(AR_mapd)
+AR_ingest = $(AR_mapd)
+AR_map = $(AR_mapd)
+AR_decode = $(AR_mapd)
 AR_resolver = resolver base
 AR_tailnetctl = tailnetctl json base
 
@@ -123,6 +164,10 @@ SYS_authd = $(SYS_wire)
 SYS_mapd = $(SYS_wire)
 SYS_resolver = $(SYS_base)
 SYS_tailnetctl = $(call pkg,libs,libqrencode) $(SYS_json)
+
+# One line a room: its folder, and the folders it may include from.  tests/arrows, tests/aarch64 and tests/openbsd read it.
+print-rooms:
+	@$(foreach l,$(LIBS_ALL),echo '$(DIR_$(l)):$(foreach s,$(SEE_$(l)), $(DIR_$(s)))';)
 
 # `make V=1` shows the commands.
 V ?=
@@ -168,11 +213,13 @@ endef
 $(foreach l,$(LIBS_ALL),$(eval $(call room,$(l))))
 $(BUILD)/common/base/build.o: $(BUILD)/build_id.h
 
+archives = -Wl,--start-group $(AR_$(1):%=$(BUILD)/lib/%.a) -Wl,--end-group
+
 define program
 $$(BUILD)/bin/$(1): $$(BUILD)/$$(DIR_$(1))/main.o $$(AR_$(1):%=$$(BUILD)/lib/%.a)
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  LD $$@")
-	$$(Q)$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) -Wl,--as-needed -o $$@ $$< $$(AR_$(1):%=$$(BUILD)/lib/%.a) $$(SYS_$(1))
+	$$(Q)$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) -Wl,--as-needed -o $$@ $$< $$(call archives,$(1)) $$(SYS_$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -185,7 +232,7 @@ $$(BUILD)/tests/unit/$(1)/%: tests/unit/$(1)/%.c $$(UTIL_$(1)) $$(wildcard tests
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  LD $$@")
 	$$(Q)$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) $$(PATHDEFS) -Itests/unit -Itests/unit/$(1) $$(INC_$(1)) -o $$@ $$< \
-	  $$(UTIL_$(1)) $$(AR_$(1):%=$$(BUILD)/lib/%.a) $$(SYS_$(1)) -lcmocka
+	  $$(UTIL_$(1)) $$(call archives,$(1)) $$(SYS_$(1)) -lcmocka
 endef
 $(foreach l,$(LIBS_ALL),$(eval $(call unit,$(l))))
 
@@ -259,7 +306,7 @@ BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 $(BUILD)/tests/bench/%: tests/bench/%.c $(AR_mapd:%=$(BUILD)/lib/%.a)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  CC $@")
-	$(Q)$(CC) $(ALLFLAGS) $(HARDLD) $(LDFLAGS) $(INC_mapd) -o $@ $< $(AR_mapd:%=$(BUILD)/lib/%.a) $(SYS_mapd)
+	$(Q)$(CC) $(ALLFLAGS) $(HARDLD) $(LDFLAGS) $(INC_mapd) -o $@ $< $(call archives,mapd) $(SYS_mapd)
 
 bench: all $(BENCH_BIN)
 	@TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B tests/bench/run.py $(BENCH)
@@ -347,7 +394,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows lint format deps deps-check install \
+.PHONY: all print-rooms tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows lint format deps deps-check install \
 	install-users users-check clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -11,7 +11,7 @@
  * operation pushes it aside: then with outcome TRANSPORT (ok 0) and the text "cancelled".  So the parent's end of the
  * channel stays BUSY until all results it is owed are in, and no result can meet an IDLE channel.
  */
-extern const struct sandbox_profile authd_profile;	/* authd/sandbox.c */
+extern const struct sandbox_profile authd_profile;	/* authd/authd_sandbox.c */
 extern const struct child_role authd_role;
 
 #endif

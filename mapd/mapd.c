@@ -6,7 +6,7 @@
 
 #include <event2/event.h>
 
-#include "cache.h"
+#include "cachecodec.h"
 #include "lite.h"
 #include "log.h"
 #include "mapd.h"

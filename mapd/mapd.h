@@ -13,7 +13,7 @@
  * requests on one session (H2-02).  The session carries one node key in its life: with another key a new one is made, and
  * the old one is gone before (ROT-04).
  */
-extern const struct sandbox_profile mapd_profile;	/* mapd/sandbox.c */
+extern const struct sandbox_profile mapd_profile;	/* mapd/mapd_sandbox.c */
 extern const struct child_role mapd_role;
 
 struct cache;

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 /*
- * The resolver's sandbox (resolver/sandbox.c).  It must read the files of the name service and talk to name servers, so
+ * The resolver's sandbox (resolver/resolver_sandbox.c).  It must read the files of the name service and talk to name servers, so
  * it is wider than a network child's: own ids, no exec, no writing, the resolver's own system calls.  drop_ids: become
  * uid/gid.  Returns the layers in force (enum sandbox_layer), or -1 after logging why: the caller exits EXIT_SANDBOX.
  */

@@ -182,7 +182,7 @@ keep_line(struct buf *line, int *ended, const char *p, size_t n)
 	}
 }
 
-/* An answer that could not be finished ends with an error object (see mapd/query.c), or within a line. */
+/* An answer that could not be finished ends with an error object (see mapd/readers/query.c), or within a line. */
 int
 ctl_relay(const struct ctl *c, struct source *s)
 {

@@ -6,14 +6,14 @@
 #include <event2/event.h>
 #include <sodium.h>
 
-#include "cache.h"
+#include "cachestore.h"
 #include "control.h"
 #include "doctor.h"
 #include "exits.h"
 #include "log.h"
 #include "parent.h"
 #include "secret.h"
-#include "watch.h"
+#include "eventwatch.h"
 
 /* The client machine's two sides: its actions are carried out here, what happens is fed back to it. */
 

@@ -9,12 +9,12 @@
 #include <event2/event.h>
 #include <sodium.h>
 
-#include "cache.h"
+#include "cachestore.h"
 #include "dispatch.h"
 #include "doctor.h"
 #include "log.h"
 #include "parent.h"
-#include "watch.h"
+#include "eventwatch.h"
 
 /*
  * What children say and what they are told.  ipc.c has checked type, size, state and generation; here is what only we can know:

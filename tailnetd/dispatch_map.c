@@ -2,12 +2,12 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <string.h>
 
-#include "cache.h"
+#include "cachestore.h"
 #include "control.h"
 #include "dispatch.h"
 #include "log.h"
 #include "parent.h"
-#include "watch.h"
+#include "eventwatch.h"
 
 /* What mapd is asked, and what it tells of the map stream and the netmap; never the netmap itself. */
 

@@ -16,7 +16,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
-#include "cache.h"
+#include "cachestore.h"
 #include "control.h"
 #include "daemon.h"
 #include "doctor.h"
@@ -26,7 +26,7 @@
 #include "parent.h"
 #include "parent_sandbox.h"
 #include "sandbox.h"
-#include "watch.h"
+#include "eventwatch.h"
 
 #define SHUTDOWN_S     4      /* interface.md 1: gone within 5 s */
 #define PARENT_OOM_ADJ (-500) /* D8 */

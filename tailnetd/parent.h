@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 #include "buf.h"
-#include "client.h"
+#include "login.h"
 #include "config.h"
 #include "dial.h"
 #include "health.h"
@@ -73,7 +73,7 @@ struct parent {
 	struct supervisor *sup;
 	struct dialler	*dialler;
 	struct netmap_info netmap;
-	struct cache	*cache;			/* of the netmap on disk (cache.h) */
+	struct cache	*cache;			/* of the netmap on disk (cachestore.h) */
 	struct ipc_counters counters;		/* of the mapd that runs */
 	struct ipc_counters counters_before;	/* of all that ran before it: a restart takes nothing back */
 	uint64_t	 registers_ok, registers_failed, dials_ok, dials_failed;
@@ -89,7 +89,7 @@ struct parent {
 	struct endpoints_watch *ep_watch;
 
 	struct health	 health;
-	struct {				/* what the log has heard (tell.c) */
+	struct {				/* what the log has heard (eventlog.c) */
 		enum client_state state;
 		int	 paused;
 		struct bucket rate;
@@ -127,11 +127,11 @@ void	 parent_wipe_auth_key(struct parent *p);
 /* The auth key for a register: explicit or from the file.  0, or -1 with a reason. */
 int	 parent_auth_key(struct parent *p, enum client_authkey which, char *out, size_t outsize, size_t *len, char *err, size_t errsize);
 
-/* tell.c: what happened, for the log */
+/* eventlog.c: what happened, for the log */
 void	 tell_log(struct parent *p);
 void	 tell_due(evutil_socket_t fd, short what, void *arg);	/* told.later */
 
-/* own.c: our own state as it is reported to the server */
+/* hostreport.c: our own state as it is reported to the server */
 int	 own_refresh(struct parent *p);			/* collect again; push what changed: 1 if anything did */
 void	 own_push(struct parent *p, struct child *c);	/* everything to a new child */
 void	 own_plan_changed(struct parent *p);		/* the dial plan */

@@ -14,13 +14,13 @@
 #include <event2/event.h>
 #include <sodium.h>
 
-#include "cache.h"
+#include "cachestore.h"
 #include "doctor.h"
 #include "exits.h"
 #include "log.h"
 #include "parent.h"
 #include "supervise.h"
-#include "watch.h"
+#include "eventwatch.h"
 
 #define READY_MS      10000
 #define STOP_MS       1000

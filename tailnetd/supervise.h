@@ -11,7 +11,7 @@
 #include <event2/util.h>
 
 #include "bucket.h"
-#include "client.h"
+#include "login.h"
 #include "ipc.h"
 #include "keys.h"
 #include "timefmt.h"

@@ -134,7 +134,7 @@ def static_program():
     sources = [ROOT / f"tests/escape/{n}.c" for n in ("escape", "ops")]
     sources += sorted((ROOT / "common/base").glob("sandbox*.c"))
     sources += [ROOT / n for n in ("common/base/log.c", "common/base/text.c", "common/base/buf.c", "common/child/calls.c",
-                                   "authd/sandbox.c", "mapd/sandbox.c", "resolver/sandbox.c", "ipc/spawn.c")]
+                                   "authd/authd_sandbox.c", "mapd/mapd_sandbox.c", "resolver/resolver_sandbox.c", "ipc/spawn.c")]
     includes = [f"-I{ROOT / d}" for d in ("common/base", "common/json", "common/wire", "common/child", "ipc", "authd",
                                           "mapd", "resolver", "tests/escape")]
     # The kernel's headers; musl's own come first.  libbsd's queue.h has no libc in it.

@@ -12,7 +12,7 @@
 
 #include <event2/event.h>
 
-#include "client.h"
+#include "reader.h"
 #include "unit.h"
 #include "util_map.h"
 

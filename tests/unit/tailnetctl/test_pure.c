@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "ctl.h"
-#include "login.h"
+#include "cmd_login.h"
 #include "timefmt.h"
 #include "unit.h"
 

@@ -8,10 +8,10 @@
 
 #include "unit.h"
 
-#include "client.h"
+#include "login.h"
 
 /*
- * A parent for client.c without any I/O: carries the actions out on numbers instead of keys, a struct instead of a file and a
+ * A parent for login.c without any I/O: carries the actions out on numbers instead of keys, a struct instead of a file and a
  * clock that stands still until it is moved.
  */
 #define SIM_USED __attribute__((unused))

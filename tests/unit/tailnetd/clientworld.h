@@ -7,7 +7,7 @@
 
 #include "clientsim.h"
 
-/* What a world around client.c knows, and what must hold before each of the client's actions and after each step. */
+/* What a world around login.c knows, and what must hold before each of the client's actions and after each step. */
 #define MAX_KEYS 400000
 #define NLATE    8
 

@@ -20,7 +20,7 @@
 #include "doctor.h"
 #include "log.h"
 #include "parent.h"
-#include "watch.h"
+#include "eventwatch.h"
 
 /*
  * The parent as parent.c sets it up, but without sandbox, signals and children: those are wanted and never start.  For tests and the

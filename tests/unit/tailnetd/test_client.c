@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include "clientsim.h"
 
-/* client.c, row by row: registering, auth keys, rotation, and what is saved when. */
+/* login.c, row by row: registering, auth keys, rotation, and what is saved when. */
 
 /* --- key and register --- */
 

@@ -4,7 +4,7 @@
 
 #include "clientsim.h"
 
-/* client.c, row by row: logins by URL, and a server key that changes. */
+/* login.c, row by row: logins by URL, and a server key that changes. */
 
 /* --- interactive, follow-up --- */
 

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include "clientsim.h"
 
-/* client.c, row by row: pause, the map stream, errors, reloads. */
+/* login.c, row by row: pause, the map stream, errors, reloads. */
 
 /* --- pause --- */
 

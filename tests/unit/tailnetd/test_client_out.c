@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include "clientsim.h"
 
-/* client.c, row by row: logout and expiry. */
+/* login.c, row by row: logout and expiry. */
 
 /* --- logout --- */
 

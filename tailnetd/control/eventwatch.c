@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control.h"
+#include "parent.h"
+#include "text.h"
+#include "eventwatch.h"
+
+#define LAG_BYTES  (256u * 1024)  /* a queue this long drops netmap and delta events */
+#define GONE_BYTES (1024u * 1024) /* ... and this long means that nobody reads at all */
+
+struct watchers {
+	struct parent *p;
+	struct cclient *list[CONTROL_CLIENTS + CONTROL_CLIENTS_ROOT];
+	unsigned n;
+	int emitting; /* mapd has not heard of this event yet: nobody goes there now, who would hear it twice */
+};
+
+struct watchers *
+watchers_new(struct parent *p)
+{
+	struct watchers *w = calloc(1, sizeof(*w));
+
+	if (w != NULL)
+		w->p = p;
+	return w;
+}
+
+void
+watchers_free(struct watchers *w)
+{
+	free(w);
+}
+
+static void
+put_event(struct cclient *cc, const char *body, size_t n)
+{
+	char when[TIME_TEXT_MAX];
+
+	buf_printf(&cc->out, "{\"v\":1,\"seq\":%" PRIu64 ",\"time\":\"%s\",", ++cc->seq,
+	    time_format(time_wall(), when));
+	buf_put(&cc->out, body, n);
+	buf_puts(&cc->out, "}\n");
+}
+
+static void
+full_body(const struct parent *p, struct buf *b)
+{
+	buf_printf(b, "\"event\":\"netmap\",\"netmapSeq\":%" PRIu64 ",\"full\":true,\"peers\":%u", p->netmap.seq,
+	    p->netmap.peers);
+}
+
+void
+watchers_add(struct watchers *w, struct cclient *cc)
+{
+	struct buf body;
+
+	buf_init(&body, 1u << 20);
+	status_first_body(w->p, &body);
+	w->list[w->n++] = cc; /* there are no more clients than places */
+	put_event(cc, (const char *)buf_ptr(&body), buf_len(&body));
+	buf_free(&body);
+	cclient_flush(cc);
+}
+
+void
+watchers_remove(struct watchers *w, struct cclient *cc)
+{
+	unsigned i;
+
+	for (i = 0; i < w->n; i++)
+		if (w->list[i] == cc) {
+			w->list[i] = w->list[--w->n];
+			return;
+		}
+}
+
+/* mapd goes on where we stopped, so nothing may be left to say here. */
+static void
+to_mapd(struct watchers *w, struct cclient *cc)
+{
+	const struct child *m = &w->p->sup->mapd;
+
+	if (!cc->wants_netmap || w->emitting || buf_len(&cc->out) > 0 || m->phase != CHILD_READY || m->ipc == NULL)
+		return;
+	watchers_remove(w, cc);
+	command_watch_netmap(cc);
+}
+
+void
+watchers_to_mapd(struct watchers *w)
+{
+	unsigned i;
+
+	for (i = w->n; i > 0; i--) /* backwards: see emit() */
+		to_mapd(w, w->list[i - 1]);
+}
+
+/* A watcher that lagged has read everything: tell it what it missed, then the present netmap. */
+void
+watchers_drained(struct watchers *w, struct cclient *cc)
+{
+	struct buf body;
+
+	if (cc->wants_netmap) {
+		to_mapd(w, cc);
+		return;
+	}
+	if (cc->dropped == 0)
+		return;
+	buf_init(&body, 4096);
+	buf_printf(&body, "\"event\":\"lagged\",\"dropped\":%u", cc->dropped);
+	put_event(cc, (const char *)buf_ptr(&body), buf_len(&body));
+	cc->dropped = 0;
+	if (w->p->netmap.source != IPC_SRC_NONE) {
+		buf_reset(&body);
+		full_body(w->p, &body);
+		put_event(cc, (const char *)buf_ptr(&body), buf_len(&body));
+	}
+	buf_free(&body);
+	cclient_flush(cc);
+}
+
+static int
+lags(const struct cclient *cc)
+{
+	return cc->dropped > 0 || buf_len(&cc->out) > LAG_BYTES;
+}
+
+/* Nobody keeps up: what may be dropped is dropped by all of them, and need not be made. */
+static int
+all_lag(struct watchers *w)
+{
+	unsigned i;
+
+	for (i = 0; i < w->n; i++)
+		if (!lags(w->list[i]))
+			return 0;
+	for (i = 0; i < w->n; i++)
+		w->list[i]->dropped++;
+	return 1;
+}
+
+static void
+emit(struct watchers *w, const char *body, size_t n, int may_drop)
+{
+	unsigned i;
+
+	for (i = w->n; i > 0; i--) { /* backwards: a client that goes takes itself out */
+		struct cclient *cc = w->list[i - 1];
+
+		if (may_drop && cc->wants_netmap)
+			continue;
+		if (may_drop && lags(cc)) {
+			cc->dropped++;
+			continue;
+		}
+		if (buf_len(&cc->out) + n > GONE_BYTES) {
+			cclient_close(cc);
+			continue;
+		}
+		put_event(cc, body, n);
+		if (!may_drop)
+			cclient_flush(cc);
+	}
+}
+
+void
+watch_flush(struct parent *p)
+{
+	struct watchers *w = p->watchers;
+	unsigned i;
+
+	for (i = w->n; i > 0; i--) /* backwards: see emit() */
+		cclient_flush(w->list[i - 1]);
+}
+
+void
+watch_event(struct parent *p, const char *body, size_t n)
+{
+	struct child *m = &p->sup->mapd;
+
+	p->watchers->emitting = 1;
+	emit(p->watchers, body, n, 0);
+	p->watchers->emitting = 0;
+	if (m->phase == CHILD_READY && m->ipc != NULL) {
+		ipc_send_chunks(m->ipc, IPC_EVENT, IPC_ID_NONE, body, n);
+		watchers_to_mapd(p->watchers);
+	}
+}
+
+static void
+send_body(struct parent *p, struct buf *b)
+{
+	if (!b->failed)
+		watch_event(p, (const char *)buf_ptr(b), buf_len(b));
+	buf_free(b);
+}
+
+void
+watch_browse(struct parent *p, const char *url)
+{
+	struct buf b;
+
+	buf_init(&b, 16384);
+	buf_puts(&b, "\"event\":\"browse\",\"url\":");
+	json_quote(&b, url, strlen(url));
+	send_body(p, &b);
+}
+
+void
+watch_child(struct parent *p, const char *name, int signal, int status)
+{
+	struct buf b;
+
+	if (p->watchers == NULL)
+		return;
+	buf_init(&b, 4096);
+	buf_printf(&b, "\"event\":\"child\",\"name\":\"%s\",\"what\":\"exited\",", name);
+	if (signal != 0)
+		buf_printf(&b, "\"signal\":%d,\"status\":null", signal);
+	else
+		buf_printf(&b, "\"signal\":null,\"status\":%d", status);
+	send_body(p, &b);
+}
+
+static void
+put_ids(struct buf *b, const uint8_t *ids, uint32_t n)
+{
+	uint32_t i;
+
+	buf_putc(b, '[');
+	for (i = 0; i < n; i++) {
+		int64_t id;
+
+		memcpy(&id, ids + (size_t)i * sizeof(id), sizeof(id));
+		buf_printf(b, "%s\"%" PRId64 "\"", i > 0 ? "," : "", id);
+	}
+	buf_putc(b, ']');
+}
+
+static void
+put_fields(struct buf *b, uint32_t fields)
+{
+	static const char *const names[] = { "SelfNode", "DNS", "DERPMap", "PacketFilterRules", "UserProfiles",
+		"Domain", "SSHPolicy", "CollectServices", "Health", "DisplayMessages", "TKAInfo", "DomainAuditLogID",
+		"ControlTime", "ClientVersion", "DefaultAutoUpdate" };
+	const char *comma = "";
+	size_t i;
+
+	buf_putc(b, '[');
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (fields & (1u << i)) {
+			buf_printf(b, "%s\"%s\"", comma, names[i]);
+			comma = ",";
+		}
+	buf_putc(b, ']');
+}
+
+void
+watch_delta(struct parent *p, const struct ipc_delta_rec *r, const uint8_t *changed, const uint8_t *removed)
+{
+	struct buf b;
+
+	if (all_lag(p->watchers))
+		return;
+	buf_init(&b, 1u << 20);
+	if (r->full)
+		full_body(p, &b);
+	else {
+		buf_printf(&b, "\"event\":\"delta\",\"netmapSeq\":%" PRIu64 ",\"changed\":", r->seq);
+		put_ids(&b, changed, r->nchanged);
+		buf_puts(&b, ",\"removed\":");
+		put_ids(&b, removed, r->nremoved);
+		buf_puts(&b, ",\"fields\":");
+		put_fields(&b, r->fields);
+	}
+	emit(p->watchers, (const char *)buf_ptr(&b), buf_len(&b), 1);
+	buf_free(&b);
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "login_int.h"
+
+/*
+ * How the node keys are kept safe (protocol.md D.4, security.md D10, rows INT-01, REG-04, ROT-05, PERS-06):
+ *
+ * - Current key C and old key O are what the state file calls node and old key.  They change only in SAVE_COMMIT, which is asked
+ *   for when the server has taken the candidate T, and only if that save is durable: before it nothing depends on T (no map
+ *   request, not "logged in"); if it fails, C and O are as before and the commit is tried again with backoff.
+ * - T goes out as NodeKey with OldNodeKey = C.  In a login by URL it stays in memory (INT-01): losing it costs a new URL.
+ * - A T that goes out with an auth key is written ahead, on a line of its own (D10): a one-off key is spent with the server's
+ *   answer, and a crash before we read that answer must not lock the machine out.  After a restart T is tried again, with
+ *   the auth key; a server that had taken it knows it (ROT-05).
+ * - A T whose fate is unknown (connection lost, 5xx) is tried again as it is; one that was refused is wiped, also from
+ *   the file (REG-04), and the next try makes a fresh one.
+ * - Logout clears everything but the machine key, and is reported after the save.
+ *
+ * Results carry the id of the request; a new goal cancels the request, so that a late result finds another id and
+ * is dropped whole (INT-04).
+ */
+
+static const char *const state_names[CS_COUNT] = { "state:new", "state:not-authenticated", "state:authenticating",
+	"state:url-visit-required", "state:authenticated", "state:synchronized" };
+static const char *const src_names[SRC_COUNT] = { "auth", "map", "update", "state" };
+
+const char *
+client_state_name(enum client_state s)
+{
+	return state_names[s];
+}
+
+const char *
+client_src_name(enum client_src s)
+{
+	return src_names[s];
+}
+
+/* --- what the parts use --- */
+
+struct client_action *
+client_act(struct client *c, enum client_act type, uint32_t id)
+{
+	struct client_action *a;
+
+	if (c->out->n == CLIENT_MAX_ACTIONS)
+		abort(); /* no event causes so many */
+	a = &c->out->a[c->out->n++];
+	memset(a, 0, sizeof(*a));
+	a->type = type;
+	a->id = id;
+	return a;
+}
+
+uint32_t
+client_new_id(struct client *c)
+{
+	if (++c->last_id == IPC_ID_NONE)
+		++c->last_id;
+	return c->last_id;
+}
+
+void
+client_arm(struct client *c, enum client_timer which, unsigned ms)
+{
+	struct client_action *a = client_act(c, CA_TIMER, IPC_ID_NONE);
+
+	a->u.timer.which = which;
+	a->u.timer.ms = ms;
+}
+
+void
+client_disarm(struct client *c, enum client_timer which)
+{
+	client_act(c, CA_TIMER_OFF, IPC_ID_NONE)->u.timer.which = which;
+}
+
+unsigned
+client_delay(struct client *c, struct backoff *b)
+{
+	return backoff_next(b, c->rnd(c->rnd_arg));
+}
+
+void
+client_set_err(struct client *c, enum client_src s, const char *text)
+{
+	if (text == NULL || text[0] == '\0')
+		text = "unknown error";
+	if (strcmp(c->err[s], text) != 0)
+		c->err_seq[s] = ++c->last_err_seq;
+	strlcpy(c->err[s], text, sizeof(c->err[s]));
+	c->advice[s] = "";
+}
+
+void
+client_advise(struct client *c, enum client_src s, const char *advice)
+{
+	c->advice[s] = advice;
+}
+
+void
+client_advise_way(struct client *c, enum client_src s)
+{
+	static const struct {
+		const char *text, *advice;
+	} known[] = {
+		{ "certificate", "if its CA is a private one, name it by ca-file" },
+		{ "not a key", "check that control-url is that of a control server" },
+		{ "HTTP 404", "check that control-url is that of a control server" },
+		{ "HTTP ", "the server's own log may say why" },
+		{ "wrong server key", "see `tailnetctl server-key`" },
+		{ "malformed answer", "check that control-url is that of a control server" },
+		{ "response refused", "tell those who run the server" },
+		{ "proxy", "check proxy" },
+		{ "", "`tailnetctl doctor` shows how far it gets" },
+	};
+	size_t i;
+
+	for (i = 0; strstr(c->err[s], known[i].text) == NULL; i++)
+		continue;
+	c->advice[s] = known[i].advice;
+}
+
+void
+client_clear_err(struct client *c, enum client_src s)
+{
+	c->err[s][0] = '\0';
+}
+
+static void
+clear_errors(struct client *c)
+{
+	int s;
+
+	for (s = 0; s < SRC_COUNT; s++)
+		client_clear_err(c, (enum client_src)s);
+}
+
+uint32_t
+client_save(struct client *c, enum client_save how)
+{
+	struct client_action *a = client_act(c, CA_SAVE, client_new_id(c));
+
+	c->self_unsaved = 0; /* it goes along with whatever is saved */
+	a->u.save = how;
+	return a->id;
+}
+
+/* --- what status.c asks --- */
+
+int
+client_logged_in(const struct client *c)
+{
+	return c->logged_in && !c->expired;
+}
+
+enum client_state
+client_state(const struct client *c)
+{
+	if (c->goal.kind == GOAL_LOGIN && c->tried)
+		return c->goal.url[0] != '\0' ? CS_URL_VISIT_REQUIRED : CS_AUTHENTICATING;
+	if (client_logged_in(c))
+		return c->synced ? CS_SYNCHRONIZED : CS_AUTHENTICATED;
+	return c->tried || !c->p.want_running || c->expired ? CS_NOT_AUTHENTICATED : CS_NEW;
+}
+
+int
+client_cant_continue(const struct client *c)
+{
+	return !client_logged_in(c) && (c->goal.kind == GOAL_NONE || c->goal.url[0] != '\0');
+}
+
+int
+client_error(const struct client *c, const char **text)
+{
+	int s, last = -1;
+
+	/* The latest; but a lite update that fails says little where something else failed, too. */
+	for (s = 0; s < SRC_COUNT; s++)
+		if (c->err[s][0] != '\0' &&
+		    (last == -1 || last == SRC_UPDATE || (s != SRC_UPDATE && c->err_seq[s] > c->err_seq[last])))
+			last = s;
+	*text = last == -1 ? "" : c->err[last];
+	return last;
+}
+
+int
+client_told(const struct client *c, char text[CLIENT_TOLD_MAX])
+{
+	const char *err;
+	int source = client_error(c, &err);
+	const char *advice = source != -1 && c->advice[source] != NULL ? c->advice[source] : "";
+
+	snprintf(text, CLIENT_TOLD_MAX, "%s%s%s", err, *advice != '\0' ? "; " : "", advice);
+	return source;
+}
+
+const struct pubkey *
+client_pin(const struct client *c, enum pin_source *source)
+{
+	int configured = !key_is_zero(&c->cfg.server_key);
+
+	if (source != NULL)
+		*source = configured ? PIN_CONFIG : c->p.pin_source;
+	return configured ? &c->cfg.server_key : &c->p.server_key;
+}
+
+/* --- commands --- */
+
+void
+client_start_login(struct client *c)
+{
+	struct client_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = c->expired };
+
+	if (c->logged_in || c->goal.kind != GOAL_NONE || !c->p.want_running || c->cfg.manual ||
+	    (c->expired && c->cfg.expiry_wait))
+		return;
+	if (c->have_node || c->have_candidate || c->cfg.have_auth_key)
+		auth_new_goal(c, &g);
+}
+
+static void
+on_start(struct client *c)
+{
+	expiry_check(c);
+	client_start_login(c);
+}
+
+static void
+on_login(struct client *c, const struct client_event *e)
+{
+	struct client_goal g = {
+		.kind = GOAL_LOGIN,
+		.interactive = e->u.login.interactive,
+		.ephemeral = e->u.login.ephemeral || c->cfg.ephemeral,
+		.with_key = e->u.login.with_key,
+	};
+
+	clear_errors(c);
+	if (c->goal.kind == GOAL_LOGOUT) { /* OUT-05 */
+		if (c->next.with_key && !g.with_key)
+			client_act(c, CA_FORGET_KEY, IPC_ID_NONE);
+		c->next = g;
+		return;
+	}
+	auth_login(c, &g);
+}
+
+static void
+on_pause(struct client *c)
+{
+	c->paused = c->p.paused = 1;
+	clear_errors(c);
+	if (c->goal.kind != GOAL_LOGOUT) /* PAU-05: a logout goes on */
+		auth_stop(c);
+	backoff_reset(&c->map_backoff);
+	map_go(c);
+	client_save(c, SAVE_PLAIN);
+}
+
+static void
+on_unpause(struct client *c)
+{
+	c->paused = c->p.paused = 0;
+	client_save(c, SAVE_PLAIN);
+	auth_go(c);
+	map_go(c);
+}
+
+/* Drop connections, dial again now.  A logout is left to itself, and so is what waits for the disk and not for the network. */
+static void
+on_reconnect(struct client *c)
+{
+	backoff_reset(&c->auth_backoff);
+	backoff_reset(&c->map_backoff);
+	c->next_check_ms = 0;
+	if (c->paused)
+		return;
+	map_drop_prepared(c);
+	if (c->goal.kind != GOAL_LOGOUT && c->op != OP_COMMIT && c->op != OP_WRITE_AHEAD) {
+		auth_stop(c);
+		auth_go(c);
+	}
+	map_restart(c);
+}
+
+static void
+on_accept_key(struct client *c, const struct pubkey *k)
+{
+	c->p.server_key = *k;
+	c->p.pin_source = PIN_ACCEPTED;
+	c->p.pin_since = c->now;
+	memset(&c->offered, 0, sizeof(c->offered));
+	c->suspect = 0;
+	client_save(c, SAVE_PLAIN);
+	on_reconnect(c);
+}
+
+static void
+on_config(struct client *c, const struct client_config *cfg)
+{
+	int rekeyed = !key_equal(&cfg->server_key, &c->cfg.server_key);
+	int had_auth_key = c->cfg.have_auth_key, waited = c->cfg.expiry_wait;
+
+	c->cfg = *cfg;
+	if (cfg->expiry_wait && !waited)
+		expiry_drop_login(c);
+	if (rekeyed) {
+		memset(&c->offered, 0, sizeof(c->offered));
+		c->suspect = 0;
+		on_reconnect(c);
+	}
+	if (c->expired && c->goal.kind == GOAL_NONE)
+		expiry_check(c); /* on-expiry may say login now */
+	if ((cfg->have_auth_key && !had_auth_key) || (c->expired && !cfg->expiry_wait && waited))
+		client_start_login(c);
+}
+
+/* --- saves and timers --- */
+
+static void
+on_saved(struct client *c, const struct client_event *e)
+{
+	if (e->u.result.ok) {
+		client_clear_err(c, SRC_STATE);
+		backoff_reset(&c->save_backoff);
+		client_disarm(c, CT_SAVE);
+	} else {
+		client_set_err(c, SRC_STATE, e->u.result.err);
+		client_arm(c, CT_SAVE, client_delay(c, &c->save_backoff));
+	}
+	auth_on_saved(c, e->id, e->u.result.ok, e->u.result.err);
+}
+
+static void
+on_timer(struct client *c, enum client_timer t)
+{
+	switch (t) {
+	case CT_AUTH:
+		c->auth_wait = 0;
+		auth_go(c);
+		break;
+	case CT_MAP:
+		c->map_wait = 0;
+		map_go(c);
+		break;
+	case CT_EXPIRY: expiry_on_timer(c); break;
+	case CT_SAVE: auth_on_save_timer(c); break;
+	case CT_LOGOUT: auth_on_logout_timer(c); break;
+	case CT_MAP_STOP: map_on_stop_timer(c); break;
+	case CT_SELF: map_on_self_timer(c); break;
+	case CT_COUNT: break;
+	}
+}
+
+static void
+on_lite(struct client *c, const struct client_event *e)
+{
+	if (e->id != c->map_id || c->map != MAP_STREAM)
+		return;
+	if (e->u.result.ok)
+		client_clear_err(c, SRC_UPDATE);
+	else
+		client_set_err(c, SRC_UPDATE, e->u.result.err);
+}
+
+void
+client_init(struct client *c, const struct client_config *cfg, const struct client_profile *p, int have_node,
+    int have_candidate, uint32_t (*rnd)(void *), void *rnd_arg)
+{
+	memset(c, 0, sizeof(*c));
+	c->cfg = *cfg;
+	c->p = *p;
+	c->have_node = have_node;
+	c->have_candidate = c->candidate_open = c->candidate_saved = c->from_disk = have_candidate;
+	c->p.candidate = have_candidate;
+	c->paused = p->paused || cfg->start_paused;
+	c->authorized = 1;
+	c->rnd = rnd;
+	c->rnd_arg = rnd_arg;
+}
+
+void
+client_event(struct client *c, uint64_t now_mono_ms, struct wtime now, const struct client_event *e,
+    struct client_actions *out)
+{
+	out->n = 0;
+	c->out = out;
+	c->now_ms = now_mono_ms;
+	c->now = now;
+	switch (e->type) {
+	case CE_START: on_start(c); break;
+	case CE_LOGIN: on_login(c, e); break;
+	case CE_LOGOUT:
+		clear_errors(c);
+		auth_logout(c, e->u.logout.force);
+		break;
+	case CE_PAUSE: on_pause(c); break;
+	case CE_UNPAUSE: on_unpause(c); break;
+	case CE_RECONNECT: on_reconnect(c); break;
+	case CE_ACCEPT_KEY: on_accept_key(c, &e->u.accept); break;
+	case CE_CONFIG: on_config(c, &e->u.config); break;
+	case CE_KEY: auth_on_key(c, e); break;
+	case CE_REG: auth_on_reg(c, e); break;
+	case CE_AUTHD_GONE: auth_on_gone(c); break;
+	case CE_CONNECTED:
+	case CE_OPEN:
+	case CE_LIVE:
+	case CE_CLOSED: map_on_stream(c, e); break;
+	case CE_MAPD_GONE: map_on_gone(c); break;
+	case CE_SELF: map_on_self(c, e); break;
+	case CE_LITE: on_lite(c, e); break;
+	case CE_CONTROL_TIME: map_on_control_time(c, e->u.control_time); break;
+	case CE_SAVED: on_saved(c, e); break;
+	case CE_TIMER: on_timer(c, e->u.timer); break;
+	case CE_COUNT: break;
+	}
+	c->out = NULL;
+}

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <string.h>
+
+#include "login_int.h"
+
+/* The way in: server key, register, follow-up.  One operation at a time; c->op says which. */
+
+#define CHECK_AGAIN_MS (5u * 60 * 1000) /* a suspicious handshake leads to /key at most this often (security.md T1) */
+#define CHECK_RETRY_MS 30000            /* when /key did not answer */
+#define RETRY_MIN_MS   1000             /* 429, BACK-05; authd has clamped it, but authd is not trusted */
+#define RETRY_MAX_MS   (60u * 60 * 1000)
+#define HELD_MS        10000 /* a follow-up that the server held so long was no haste of its */
+
+static void
+put_text(char *dst, size_t size, const char *s)
+{
+	strlcpy(dst, s != NULL ? s : "", size);
+}
+
+/* --- keys --- */
+
+void
+auth_drop_candidate(struct client *c)
+{
+	c->candidate_open = c->candidate_saved = c->from_disk = 0;
+	c->goal.candidate = 0;
+	if (c->have_candidate)
+		client_act(c, CA_DROP_CANDIDATE, IPC_ID_NONE);
+	c->have_candidate = 0;
+	if (c->p.candidate) {
+		c->p.candidate = 0;
+		client_save(c, SAVE_PLAIN);
+	}
+}
+
+void
+auth_key_ok(struct client *c)
+{
+	c->suspect = 0;
+	memset(&c->offered, 0, sizeof(c->offered));
+	c->next_check_ms = 0;
+}
+
+/* A key that the configuration names is not asked for (interface.md 2, `server-key`). */
+static int
+check_due(const struct client *c)
+{
+	return c->suspect && key_is_zero(&c->cfg.server_key) && c->now_ms >= c->next_check_ms;
+}
+
+void
+auth_suspect(struct client *c)
+{
+	c->suspect = 1;
+	if (c->goal.kind == GOAL_NONE && !c->paused)
+		auth_go(c);
+}
+
+/* --- one step at a time --- */
+
+static void
+wait_ms(struct client *c, unsigned ms)
+{
+	c->auth_wait = 1;
+	client_arm(c, CT_AUTH, ms);
+}
+
+static void
+back_off(struct client *c)
+{
+	wait_ms(c, client_delay(c, &c->auth_backoff));
+}
+
+static void
+fetch_key(struct client *c, enum client_op op)
+{
+	c->op = op;
+	c->op_id = client_new_id(c);
+	client_act(c, CA_KEY_FETCH, c->op_id);
+}
+
+static void
+send_register(struct client *c, enum ipc_reg_op op)
+{
+	struct client_action *a;
+
+	c->op = OP_REGISTER;
+	c->op_id = client_new_id(c);
+	c->asked_ms = c->now_ms;
+	a = client_act(c, CA_REGISTER, c->op_id);
+	a->u.reg.op = op;
+	if (op == IPC_REG_LOGOUT)
+		return;
+	a->u.reg.candidate = c->goal.candidate;
+	if (op == IPC_REG_LOGIN) {
+		a->u.reg.authkey = c->op_authkey;
+		a->u.reg.ephemeral = c->goal.ephemeral; /* protocol.md D.5: the initial request only */
+		c->goal.attempts++;
+	}
+	map_go(c); /* the map's connection may be made meanwhile */
+}
+
+/* protocol.md D.4, third row */
+static int
+must_regen(const struct client *c)
+{
+	return !c->have_node || c->expired || c->goal.interactive || c->goal.regen || c->candidate_open;
+}
+
+/* REG-05: when the auth key goes along. */
+static enum client_authkey
+which_authkey(const struct client *c)
+{
+	if (c->goal.with_key)
+		return AUTHKEY_GIVEN;
+	if (c->cfg.have_auth_key && !c->goal.interactive && must_regen(c))
+		return AUTHKEY_CONFIGURED;
+	return AUTHKEY_NONE;
+}
+
+static void
+new_candidate(struct client *c)
+{
+	client_act(c, CA_GENERATE, IPC_ID_NONE);
+	c->have_candidate = 1;
+	c->candidate_open = c->candidate_saved = c->from_disk = 0;
+	c->p.candidate = 0;
+}
+
+static void
+begin_login(struct client *c)
+{
+	if (c->goal.url[0] != '\0') {
+		send_register(c, IPC_REG_FOLLOWUP); /* FUP-01: the same key as before */
+		return;
+	}
+	c->op_authkey = which_authkey(c);
+	c->goal.candidate = must_regen(c);
+	if (c->goal.candidate && !(c->have_candidate && c->candidate_open))
+		new_candidate(c);
+	if (c->goal.candidate && c->op_authkey != AUTHKEY_NONE && !c->candidate_saved) {
+		c->p.candidate = 1;
+		c->op = OP_WRITE_AHEAD;
+		c->op_id = client_save(c, SAVE_PLAIN);
+		return;
+	}
+	send_register(c, IPC_REG_LOGIN);
+}
+
+/* Once logged in the key is missing when a configured one was taken away: the map needs one, too. */
+static int
+key_missing(const struct client *c)
+{
+	return key_is_zero(client_pin(c, NULL)) && (c->goal.kind != GOAL_NONE || c->logged_in);
+}
+
+void
+auth_go(struct client *c)
+{
+	int idle = c->goal.kind == GOAL_NONE || (c->goal.kind == GOAL_LOGIN && c->paused);
+
+	if (c->op != OP_NONE || c->auth_wait || (idle && (c->paused || (!check_due(c) && !key_missing(c)))))
+		return;
+	c->tried |= !idle;
+	if (key_missing(c))
+		fetch_key(c, OP_KEY);
+	else if (check_due(c))
+		fetch_key(c, OP_KEY_CHECK);
+	else if (c->goal.kind == GOAL_LOGIN)
+		begin_login(c);
+	else
+		send_register(c, IPC_REG_LOGOUT);
+}
+
+void
+auth_stop(struct client *c)
+{
+	if (c->op == OP_KEY || c->op == OP_KEY_CHECK || c->op == OP_REGISTER)
+		client_act(c, CA_AUTH_CANCEL, c->op_id);
+	if ((c->op == OP_REGISTER || c->op == OP_WRITE_AHEAD || c->op == OP_COMMIT) && c->goal.candidate)
+		c->candidate_open = 1; /* should this goal go on */
+	c->op = OP_NONE;
+	c->op_id = IPC_ID_NONE;
+	c->auth_wait = 0;
+	client_disarm(c, CT_AUTH);
+	backoff_reset(&c->auth_backoff);
+	c->hurried = 0;
+}
+
+/*
+ * Nothing of the goal before it stays, but for a candidate that an auth key may have been spent for.  After so many milliseconds
+ * it is pursued; a pause is no time to wait in, for what follows it is to begin at once (PAU-02).
+ */
+void
+auth_new_goal_after(struct client *c, const struct client_goal *g, unsigned ms)
+{
+	int keep;
+
+	auth_stop(c);
+	keep = g->kind == GOAL_LOGIN && c->p.candidate && c->candidate_open && !g->interactive;
+	if (!keep)
+		auth_drop_candidate(c);
+	if (c->goal.with_key && !g->with_key)
+		client_act(c, CA_FORGET_KEY, IPC_ID_NONE);
+	c->goal = *g;
+	c->prepare_failed = 0;
+	if (ms > 0 && !c->paused)
+		wait_ms(c, ms);
+	auth_go(c);
+	map_go(c);
+}
+
+void
+auth_new_goal(struct client *c, const struct client_goal *g)
+{
+	auth_new_goal_after(c, g, 0);
+}
+
+void
+auth_end_goal(struct client *c)
+{
+	if (c->goal.with_key)
+		client_act(c, CA_FORGET_KEY, IPC_ID_NONE);
+	memset(&c->goal, 0, sizeof(c->goal));
+	backoff_reset(&c->auth_backoff);
+	c->hurried = 0;
+}
+
+/* --- login --- */
+
+void
+auth_login(struct client *c, const struct client_goal *g)
+{
+	int was = c->p.want_running;
+
+	c->p.want_running = 1;
+	c->next_check_ms = 0;
+	auth_new_goal(c, g);
+	if (!was && c->op != OP_WRITE_AHEAD)
+		client_save(c, SAVE_PLAIN);
+}
+
+/* REG-10; REG-07: an answer without a profile takes nothing away. */
+static void
+take_user(struct client *c, const struct client_user *u)
+{
+	if (u->id == 0 && (u->login_name == NULL || u->login_name[0] == '\0'))
+		return;
+	c->p.user_id = u->id;
+	put_text(c->p.login_name, sizeof(c->p.login_name), u->login_name);
+	put_text(c->p.display_name, sizeof(c->p.display_name), u->display_name);
+	put_text(c->p.profile_pic, sizeof(c->p.profile_pic), u->profile_pic);
+}
+
+static void
+login_done(struct client *c)
+{
+	c->logged_in = 1;
+	c->calm_ms = c->now_ms;
+	c->expired = c->self_expired = 0;
+	c->candidate_open = 0;
+	client_clear_err(c, SRC_AUTH);
+	client_act(c, CA_LOGIN_FINISHED, IPC_ID_NONE);
+	auth_end_goal(c);
+	expiry_check(c);
+	map_restart(c);
+	auth_go(c); /* the server key may be missing, or its check due */
+}
+
+/* What is known of the current key is not true of the candidate: it is not to be in the file with it (uncommit() is the way back). */
+static void
+commit(struct client *c)
+{
+	c->uncommitted_expiry = c->p.expiry;
+	c->uncommitted_candidate = c->p.candidate;
+	c->p.expiry = TIME_NONE; /* the next map tells */
+	c->p.candidate = 0;
+	c->op = OP_COMMIT;
+	c->op_id = client_save(c, SAVE_COMMIT);
+}
+
+static void
+uncommit(struct client *c)
+{
+	c->p.expiry = c->uncommitted_expiry;
+	c->p.candidate = c->uncommitted_candidate;
+}
+
+static void
+accepted(struct client *c, const struct client_event *e)
+{
+	take_user(c, &e->u.reg.user);
+	if (c->goal.candidate) {
+		commit(c);
+		return;
+	}
+	client_save(c, SAVE_PLAIN); /* no key depends on it */
+	login_done(c);
+}
+
+static int
+was_held(const struct client *c)
+{
+	return c->now_ms - c->asked_ms >= HELD_MS;
+}
+
+/*
+ * A follow-up has ended without a login, and the next request is due: at once when the server held it, else after a pause that
+ * grows.  A server that gives the same URL, or every time another one, or calls the key expired is not asked in a loop (FUP-03, BACK-03).
+ */
+static void
+ask_again(struct client *c)
+{
+	c->hurried = !was_held(c);
+	if (c->hurried)
+		back_off(c);
+	else
+		auth_go(c);
+}
+
+static void
+visit(struct client *c, const char *url)
+{
+	int first = c->goal.url[0] == '\0', same = strcmp(c->goal.url, url) == 0;
+
+	client_clear_err(c, SRC_AUTH);
+	if (c->from_disk && c->have_node) { /* the server never took it: the current key is still the right one */
+		auth_drop_candidate(c);
+		auth_go(c);
+		return;
+	}
+	if (c->p.candidate) { /* not taken with the auth key: from here on it is a login by URL */
+		c->p.candidate = c->candidate_saved = 0;
+		client_save(c, SAVE_PLAIN);
+	}
+	c->candidate_open = c->from_disk = 0;
+	if (!same) {
+		strlcpy(c->goal.url, url, sizeof(c->goal.url));
+		client_act(c, CA_BROWSE, IPC_ID_NONE);
+		map_go(c); /* a connection prepared for the map would wait for too long */
+	}
+	if (first && !c->hurried)
+		auth_go(c);
+	else
+		ask_again(c);
+}
+
+/* REG-06; a followup that ends so is followed by a plain new attempt (protocol.md D.3, case 6). */
+static void
+key_expired(struct client *c)
+{
+	int followup = c->goal.url[0] != '\0', fresh = c->goal.candidate && !followup;
+
+	auth_drop_candidate(c);
+	c->goal.url[0] = '\0';
+	c->goal.regen = 1;
+	if (fresh) {
+		client_set_err(c, SRC_AUTH, "the server calls a fresh node key expired");
+		client_advise(c, SRC_AUTH, "its clock or its key expiry is wrong");
+		back_off(c);
+	} else if (followup) {
+		ask_again(c);
+	} else {
+		auth_go(c);
+	}
+}
+
+static void
+login_answer(struct client *c, const struct client_event *e)
+{
+	unsigned ms = e->u.reg.retry_after_ms;
+
+	if (c->goal.url[0] != '\0' && was_held(c))
+		backoff_reset(&c->auth_backoff);
+	switch (e->u.reg.outcome) {
+	case IPC_REG_OK: accepted(c, e); return;
+	case IPC_REG_URL: visit(c, e->u.reg.url); return;
+	case IPC_REG_KEY_EXPIRED: key_expired(c); return;
+	case IPC_REG_RATE_LIMITED:
+		c->candidate_open = c->goal.candidate;
+		client_set_err(c, SRC_AUTH, e->u.reg.err);
+		wait_ms(c, ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms);
+		return;
+	case IPC_REG_REFUSED:
+		if (c->goal.url[0] == '\0')
+			auth_drop_candidate(c);
+		break;
+	case IPC_REG_HTTP:
+	case IPC_REG_BAD_ANSWER:
+	case IPC_REG_TRANSPORT: c->candidate_open = c->goal.candidate; break;
+	}
+	client_set_err(c, SRC_AUTH, e->u.reg.err);
+	if (e->u.reg.outcome != IPC_REG_REFUSED)
+		client_advise_way(c, SRC_AUTH);
+	else if (strncmp(e->u.reg.err, "auth-key-file ", 14) == 0) /* by ourselves: nothing was sent */
+		client_advise(c, SRC_AUTH, "see auth-key-file in tailnetd.conf(5)");
+	else if (c->op_authkey != AUTHKEY_NONE)
+		client_advise(c, SRC_AUTH, "try another auth key: `tailnetctl login --auth-key-file FILE`");
+	else
+		client_advise(c, SRC_AUTH,
+		    "ask those who run the server, or log in anew: `tailnetctl login interactive`");
+	back_off(c);
+}
+
+/* --- answers --- */
+
+static void
+key_failed(struct client *c, const char *err)
+{
+	if (c->goal.kind == GOAL_LOGOUT) {
+		auth_logout_failed(c, err);
+		return;
+	}
+	client_set_err(c, SRC_AUTH, err);
+	client_advise_way(c, SRC_AUTH);
+	back_off(c);
+}
+
+/* security.md D9: what the check brought is a hint; the pin stays until somebody accepts the other key. */
+static void
+key_checked(struct client *c, const struct client_event *e)
+{
+	if (e->u.key.ok && key_equal(&e->u.key.key, &c->p.server_key))
+		auth_key_ok(c);
+	else if (e->u.key.ok && !key_is_zero(&e->u.key.key))
+		c->offered = e->u.key.key;
+	c->next_check_ms = c->now_ms + (e->u.key.ok ? CHECK_AGAIN_MS : CHECK_RETRY_MS);
+	auth_go(c);
+}
+
+void
+auth_on_key(struct client *c, const struct client_event *e)
+{
+	enum client_op op = c->op;
+
+	if (e->id != c->op_id || (op != OP_KEY && op != OP_KEY_CHECK))
+		return;
+	c->op = OP_NONE;
+	if (op == OP_KEY_CHECK) {
+		key_checked(c, e);
+		return;
+	}
+	if (!e->u.key.ok || key_is_zero(&e->u.key.key)) {
+		key_failed(c, e->u.key.ok ? "the server has no noise key" : e->u.key.err);
+		return;
+	}
+	client_clear_err(c, SRC_AUTH);
+	if (key_is_zero(&c->p.server_key)) { /* none was accepted meanwhile */
+		c->p.server_key = e->u.key.key;
+		c->p.pin_source = PIN_FIRST_USE;
+		c->p.pin_since = c->now;
+		client_save(c, SAVE_PLAIN);
+	}
+	auth_go(c);
+	map_go(c);
+}
+
+void
+auth_on_reg(struct client *c, const struct client_event *e)
+{
+	if (e->id != c->op_id || c->op != OP_REGISTER)
+		return;
+	c->op = OP_NONE;
+	if (e->u.reg.outcome != IPC_REG_TRANSPORT)
+		auth_key_ok(c);
+	else if (e->u.reg.suspect)
+		c->suspect = 1;
+	if (c->goal.kind == GOAL_LOGIN)
+		login_answer(c, e);
+	else if (e->u.reg.outcome == IPC_REG_OK || e->u.reg.outcome == IPC_REG_KEY_EXPIRED)
+		auth_erase(c); /* OUT-02 */
+	else
+		auth_logout_failed(c, e->u.reg.err);
+	map_go(c);
+}
+
+/* Nobody's error: what it was doing is done again by the next authd. */
+void
+auth_on_gone(struct client *c)
+{
+	if (c->op != OP_KEY && c->op != OP_KEY_CHECK && c->op != OP_REGISTER)
+		return;
+	if (c->op == OP_REGISTER)
+		c->candidate_open = c->goal.candidate;
+	c->op = OP_NONE;
+	auth_go(c);
+}
+
+/* --- saves --- */
+
+static void
+committed(struct client *c)
+{
+	c->have_node = 1;
+	c->have_candidate = c->candidate_saved = 0;
+	login_done(c);
+}
+
+void
+auth_on_saved(struct client *c, uint32_t id, int ok, const char *err)
+{
+	enum client_op op = c->op;
+
+	if (op != OP_WRITE_AHEAD && op != OP_COMMIT && op != OP_CLEAR)
+		return;
+	if (id != c->op_id) {
+		/* A later save went through where ours failed: so may this one.  An earlier one says nothing: ours is on its way. */
+		if (ok && op != OP_CLEAR && (int32_t)(id - c->op_id) > 0)
+			auth_on_save_timer(c);
+		return;
+	}
+	if (op == OP_CLEAR) {
+		auth_erased(c, ok, err);
+		return;
+	}
+	if (!ok) { /* CT_SAVE is armed */
+		if (op == OP_COMMIT)
+			uncommit(c);
+		return;
+	}
+	c->op = OP_NONE;
+	if (op == OP_WRITE_AHEAD) {
+		c->candidate_saved = 1;
+		send_register(c, IPC_REG_LOGIN);
+	} else {
+		committed(c);
+	}
+}
+
+void
+auth_on_save_timer(struct client *c)
+{
+	uint32_t id;
+
+	if (c->op == OP_COMMIT) {
+		commit(c);
+		return;
+	}
+	id = client_save(c, SAVE_PLAIN);
+	if (c->op == OP_WRITE_AHEAD)
+		c->op_id = id;
+}

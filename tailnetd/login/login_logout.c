@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <stdio.h>
+#include <string.h>
+
+#include "login_int.h"
+
+/* The way out: logout, and what is erased by it. */
+
+#define LOGOUT_MS       30000 /* without force: then the server counts as unreachable */
+#define LOGOUT_FORCE_MS 10000
+
+void
+auth_erase(struct client *c)
+{
+	struct client_profile *p = &c->p;
+
+	client_disarm(c, CT_LOGOUT);
+	p->want_running = 0;
+	p->candidate = 0;
+	p->user_id = 0;
+	p->login_name[0] = p->display_name[0] = p->profile_pic[0] = '\0';
+	p->expiry = TIME_NONE;
+	c->have_node = c->have_candidate = c->candidate_saved = 0;
+	c->op = OP_CLEAR;
+	c->op_id = client_save(c, SAVE_CLEAR);
+}
+
+static void
+logout_over(struct client *c, int ok)
+{
+	struct client_goal next = c->next;
+	struct client_action *a;
+
+	client_disarm(c, CT_LOGOUT);
+	memset(&c->next, 0, sizeof(c->next));
+	a = client_act(c, CA_LOGOUT_DONE, IPC_ID_NONE);
+	a->u.done.ok = ok;
+	a->u.done.told = c->logout_told;
+	auth_end_goal(c);
+	if (next.kind == GOAL_LOGIN)
+		auth_login(c, &next);
+	else
+		auth_go(c); /* a check of the server key may be due */
+}
+
+/* OUT-03: the netmap goes with the login, whatever the server does. */
+void
+auth_erased(struct client *c, int saved, const char *err)
+{
+	c->op = OP_NONE;
+	c->logged_in = c->expired = c->self_expired = 0;
+	c->authorized = 1;
+	client_disarm(c, CT_EXPIRY);
+	map_drop(c);
+	if (!saved)
+		snprintf(c->logout_err, sizeof(c->logout_err), "logged out, but this could not be saved: %s", err);
+	logout_over(c, saved);
+}
+
+void
+auth_logout_failed(struct client *c, const char *err)
+{
+	strlcpy(c->logout_err, err, sizeof(c->logout_err));
+	client_set_err(c, SRC_AUTH, err);
+	client_advise(c, SRC_AUTH, "`tailnetctl logout force` forgets the login without the server");
+	c->logout_told = 0;
+	if (c->goal.force)
+		auth_erase(c); /* OUT-04 */
+	else
+		logout_over(c, 0);
+}
+
+static void
+join_logout(struct client *c, int force)
+{
+	if (force && !c->goal.force)
+		client_arm(c, CT_LOGOUT, LOGOUT_FORCE_MS);
+	c->goal.force |= force;
+}
+
+void
+auth_logout(struct client *c, int force)
+{
+	struct client_goal g = { .kind = GOAL_LOGOUT, .force = force };
+
+	if (c->next.with_key)
+		client_act(c, CA_FORGET_KEY, IPC_ID_NONE);
+	memset(&c->next, 0, sizeof(c->next));
+	if (c->goal.kind == GOAL_LOGOUT) {
+		join_logout(c, force); /* both are answered when it is done */
+		return;
+	}
+	c->logout_told = 1;
+	c->logout_err[0] = '\0';
+	c->tried = 1;
+	if (!c->have_node) { /* OUT-04: nothing to tell the server */
+		auth_stop(c);
+		auth_drop_candidate(c);
+		auth_end_goal(c);
+		c->goal = g;
+		auth_erase(c);
+		return;
+	}
+	client_arm(c, CT_LOGOUT, force ? LOGOUT_FORCE_MS : LOGOUT_MS);
+	auth_new_goal(c, &g);
+}
+
+void
+auth_on_logout_timer(struct client *c)
+{
+	if (c->goal.kind != GOAL_LOGOUT || c->op == OP_CLEAR)
+		return;
+	auth_stop(c);
+	auth_logout_failed(c, "logout: the server does not answer");
+}

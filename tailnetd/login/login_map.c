@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <string.h>
+
+#include "login_int.h"
+
+/* The map session, and the expiry of the node key that is learnt from it. */
+
+#define STABLE_MS     10000      /* BACK-03: a stream must have lived so long after its netmap to count as a success */
+#define STOP_MS       3000       /* mapd must report the end of a stream it was told to end */
+#define RECHECK_MS    30000      /* EXP-07, ERR-06: the wall clock may jump under a longer timer */
+#define SLACK_MS      50         /* a timer that fires early must not be armed for nothing */
+#define PLAUSIBLE_SEC 1673373066 /* protocol.md E.12: a ControlTime before it is nonsense */
+#define LATEST_SEC    INT64_C(253402300799) /* 9999-12-31: no time of the protocol is later */
+#define NEAR_SEC      60
+#define SELF_SAVE_MS  1000 /* a server may change its mind at any rate: the disk gets what is left of it once a second */
+#define LASTING_MS    60000 /* what has expired sooner was given so, or our clock is wrong, or somebody plays with us */
+
+/* --- what is wanted --- */
+
+static int
+want_stream(const struct client *c)
+{
+	return c->logged_in && !c->paused && !key_is_zero(client_pin(c, NULL));
+}
+
+/*
+ * Warm start: mapd connects while authd registers.  Only for the first try of a login that may well succeed at once.
+ */
+static int
+want_prepared(const struct client *c)
+{
+	if (c->logged_in || c->paused || c->prepare_failed || c->goal.kind != GOAL_LOGIN || c->goal.url[0] != '\0')
+		return 0;
+	if ((c->op != OP_REGISTER && c->op != OP_COMMIT) || key_is_zero(client_pin(c, NULL)))
+		return 0;
+	return c->goal.attempts <= 1 && (!c->goal.candidate || c->op_authkey != AUTHKEY_NONE);
+}
+
+static void
+start(struct client *c, int prepare)
+{
+	struct client_action *a;
+
+	if (c->map == MAP_NONE)
+		c->map_id = client_new_id(c);
+	a = client_act(c, CA_MAP_START, c->map_id);
+	a->u.map.prepare = prepare;
+	a->u.map.candidate = prepare && c->goal.candidate;
+	c->map = prepare ? MAP_PREPARED : MAP_STREAM;
+	c->synced = c->restart_map = 0;
+}
+
+static void
+stop(struct client *c, int drop)
+{
+	client_act(c, CA_MAP_STOP, c->map_id)->u.stop.drop = drop;
+	c->map = MAP_STOPPING;
+	c->synced = 0;
+	client_arm(c, CT_MAP_STOP, STOP_MS);
+}
+
+void
+map_go(struct client *c)
+{
+	if (!want_stream(c) && c->map_wait) {
+		c->map_wait = 0;
+		client_disarm(c, CT_MAP);
+	}
+	switch (c->map) {
+	case MAP_NONE:
+		if (want_stream(c) && !c->map_wait)
+			start(c, 0);
+		else if (want_prepared(c))
+			start(c, 1);
+		break;
+	case MAP_PREPARED:
+		if (want_stream(c))
+			start(c, 0); /* the same session goes on */
+		else if (!want_prepared(c))
+			stop(c, 0);
+		break;
+	case MAP_STREAM:
+		if (!want_stream(c) || c->restart_map)
+			stop(c, 0);
+		break;
+	case MAP_STOPPING: break; /* ROT-04: nothing new before the old is gone */
+	}
+}
+
+/* After a login, for `reconnect`: a running stream is ended first, a wait is cut short. */
+void
+map_restart(struct client *c)
+{
+	c->map_wait = 0;
+	client_disarm(c, CT_MAP);
+	backoff_reset(&c->map_backoff);
+	c->restart_map = c->map == MAP_STREAM;
+	map_go(c);
+}
+
+void
+map_drop_prepared(struct client *c)
+{
+	if (c->map == MAP_PREPARED)
+		stop(c, 0);
+}
+
+void
+map_drop(struct client *c)
+{
+	c->map_wait = 0;
+	client_disarm(c, CT_MAP);
+	backoff_reset(&c->map_backoff);
+	if (c->map == MAP_STREAM || c->map == MAP_PREPARED)
+		stop(c, 1);
+	else
+		client_act(c, CA_MAP_STOP, c->map_id)->u.stop.drop = 1;
+}
+
+/* --- what mapd tells --- */
+
+static void
+over(struct client *c)
+{
+	c->map = MAP_NONE;
+	c->synced = c->restart_map = 0;
+	client_disarm(c, CT_MAP_STOP);
+}
+
+static void
+on_closed(struct client *c, const struct client_event *e)
+{
+	enum client_map was = c->map;
+	int live = c->synced, stable = live && c->now_ms - c->live_ms >= STABLE_MS;
+
+	over(c);
+	if (was == MAP_PREPARED) {
+		c->prepare_failed = 1;
+	} else if (was == MAP_STREAM) {
+		if (stable)
+			backoff_reset(&c->map_backoff);
+		client_set_err(c, SRC_MAP, e->u.closed.err);
+		if (!live)
+			client_advise_way(c, SRC_MAP); /* a stream that ends is tried again, and no trouble yet */
+		c->map_wait = 1;
+		client_arm(c, CT_MAP, client_delay(c, &c->map_backoff));
+	}
+	if (was != MAP_STOPPING && e->u.closed.suspect)
+		auth_suspect(c);
+	map_go(c);
+}
+
+void
+map_on_stream(struct client *c, const struct client_event *e)
+{
+	if (e->id != c->map_id || c->map == MAP_NONE)
+		return;
+	if (e->type == CE_CLOSED) {
+		on_closed(c, e);
+		return;
+	}
+	if (e->type == CE_CONNECTED) {
+		auth_key_ok(c);
+	} else if (c->map == MAP_STREAM && e->type == CE_OPEN) {
+		c->map_streams++;
+	} else if (c->map == MAP_STREAM && e->type == CE_LIVE && !c->synced) {
+		c->synced = 1;
+		c->live_ms = c->now_ms;
+		client_clear_err(c, SRC_MAP);
+	}
+}
+
+/* Nobody's error: the next mapd goes on at once; how soon there is one is the supervisor's business. */
+void
+map_on_gone(struct client *c)
+{
+	over(c);
+	map_go(c);
+}
+
+void
+map_on_stop_timer(struct client *c)
+{
+	if (c->map != MAP_STOPPING)
+		return;
+	client_act(c, CA_MAPD_KILL, IPC_ID_NONE); /* CE_MAPD_GONE follows */
+	client_arm(c, CT_MAP_STOP, STOP_MS);
+}
+
+/* --- self and expiry --- */
+
+static void
+save_self(struct client *c)
+{
+	uint64_t since = c->now_ms - c->self_ms;
+
+	if (c->self_ms == 0 || since >= SELF_SAVE_MS) {
+		c->self_ms = c->now_ms;
+		client_save(c, SAVE_PLAIN);
+	} else if (!c->self_unsaved) {
+		c->self_unsaved = 1;
+		client_arm(c, CT_SELF, (unsigned)(SELF_SAVE_MS - since));
+	}
+}
+
+void
+map_on_self_timer(struct client *c)
+{
+	if (!c->self_unsaved)
+		return;
+	c->self_ms = c->now_ms;
+	client_save(c, SAVE_PLAIN);
+}
+
+void
+map_on_self(struct client *c, const struct client_event *e)
+{
+	const struct client_user *u = &e->u.self.user;
+	struct client_profile *p = &c->p;
+	int changed = time_cmp(p->expiry, e->u.self.expiry) != 0;
+
+	if (e->id != c->map_id || c->map != MAP_STREAM)
+		return; /* PERS-05: a session from before a rotation has no say */
+	p->expiry = e->u.self.expiry;
+	if (!e->u.self.expired) /* EXP-08: an expired node is no unapproved one */
+		c->authorized = e->u.self.authorized;
+	if (u->id != 0 && u->login_name[0] != '\0' &&
+	    (u->id != p->user_id || strcmp(u->login_name, p->login_name) != 0 ||
+		strcmp(u->display_name, p->display_name) != 0)) {
+		p->user_id = u->id;
+		strlcpy(p->login_name, u->login_name, sizeof(p->login_name));
+		strlcpy(p->display_name, u->display_name, sizeof(p->display_name));
+		changed = 1;
+	}
+	if (changed)
+		save_self(c);
+	c->self_expired = e->u.self.expired;
+	expiry_check(c);
+}
+
+void
+map_on_control_time(struct client *c, int64_t sec)
+{
+	int64_t d;
+
+	if (sec < PLAUSIBLE_SEC || sec > LATEST_SEC) /* EXP-06 */
+		return;
+	d = sec - c->now.sec;
+	c->clock_delta = d > NEAR_SEC || d < -NEAR_SEC ? d : 0;
+	c->delta_wall = c->now;
+	c->delta_ms = c->now_ms;
+	expiry_check(c);
+}
+
+/* ERR-06: our clock was set since, or we slept: the server tells the difference again, or there is none any more. */
+static void
+check_clock(struct client *c)
+{
+	int64_t off = c->now.sec - c->delta_wall.sec - (int64_t)((c->now_ms - c->delta_ms) / 1000);
+
+	if (off > NEAR_SEC || off < -NEAR_SEC)
+		c->clock_delta = 0;
+}
+
+struct wtime
+client_corrected(const struct client *c, struct wtime now)
+{
+	now.sec += c->clock_delta;
+	return now;
+}
+
+/*
+ * Only who was logged in logs in again (protocol.md H.2, defect 5).  A key that is expired as soon as it is there, or a server (or
+ * mapd) that calls it expired and good again in turn, would make logins without end: each waits longer then (EXP-03).
+ */
+static void
+expire(struct client *c)
+{
+	struct client_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = 1 };
+	int soon = c->calm_ms != 0 && c->now_ms - c->calm_ms < LASTING_MS;
+
+	c->expired = 1;
+	if (c->cfg.expiry_wait || !c->logged_in || c->goal.kind != GOAL_NONE)
+		return;
+	if (!soon)
+		backoff_reset(&c->expiry_backoff);
+	c->calm_ms = c->now_ms;
+	auth_new_goal_after(c, &g, soon ? client_delay(c, &c->expiry_backoff) : 0);
+}
+
+/* The login that nobody asked for.  What the server has taken is not given up for lack of a disk. */
+void
+expiry_drop_login(struct client *c)
+{
+	struct client_goal none = { .kind = GOAL_NONE };
+
+	if (c->goal.kind != GOAL_LOGIN || !c->goal.by_expiry || c->op == OP_COMMIT)
+		return;
+	client_clear_err(c, SRC_AUTH);
+	auth_new_goal(c, &none);
+}
+
+/* EXP-04: the server has extended the key. */
+static void
+revive(struct client *c)
+{
+	c->expired = 0;
+	expiry_drop_login(c);
+	if (!c->logged_in)
+		client_start_login(c); /* what the expiry has kept from the start */
+}
+
+/* Milliseconds until the instant, clamped to 0..RECHECK_MS: no overflow in the year 9999. */
+static unsigned
+ms_until(struct wtime now, struct wtime at)
+{
+	int64_t sec;
+
+	if (time_cmp(at, now) <= 0)
+		return 0;
+	sec = at.sec - now.sec;
+	if (sec > RECHECK_MS / 1000)
+		return RECHECK_MS; /* the product below stays small */
+	sec = sec * 1000 + (at.nsec - now.nsec) / 1000000;
+	return sec >= RECHECK_MS ? RECHECK_MS : (unsigned)sec + SLACK_MS;
+}
+
+static int
+knows_expiry(const struct client *c)
+{
+	return c->have_node && !time_is_none(c->p.expiry);
+}
+
+static int
+is_past(const struct client *c)
+{
+	return c->have_node &&
+	    (c->self_expired || (knows_expiry(c) && time_cmp(c->p.expiry, client_corrected(c, c->now)) <= 0));
+}
+
+/* EXP-02: a local timer, in short steps, looks whether the node key has expired; with no network and no message. */
+void
+expiry_check(struct client *c)
+{
+	check_clock(c);
+	if (is_past(c)) {
+		client_arm(c, CT_EXPIRY, RECHECK_MS);
+		expire(c);
+		return;
+	}
+	if (c->expired)
+		revive(c);
+	if (knows_expiry(c))
+		client_arm(c, CT_EXPIRY, ms_until(client_corrected(c, c->now), c->p.expiry));
+	else
+		client_disarm(c, CT_EXPIRY);
+}
+
+/* What has expired by our clock may have a life before it again when that is set right (ERR-06). */
+void
+expiry_on_timer(struct client *c)
+{
+	check_clock(c);
+	if (c->expired && is_past(c))
+		client_arm(c, CT_EXPIRY, RECHECK_MS);
+	else
+		expiry_check(c);
+}
