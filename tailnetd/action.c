@@ -15,14 +15,14 @@
 #include "secret.h"
 #include "eventwatch.h"
 
-/* The client machine's two sides: its actions are carried out here, what happens is fed back to it. */
+/* The login machine's two sides: its actions are carried out here, what happens is fed back to it. */
 
 #define MAPD_LINGER_MS 1000
 
 /* --- state file --- */
 
 static void
-profile_to_state(const struct client_profile *cp, struct state *st)
+profile_to_state(const struct login_profile *cp, struct state *st)
 {
 	st->want_running = cp->want_running;
 	st->paused = cp->paused;
@@ -38,12 +38,12 @@ profile_to_state(const struct client_profile *cp, struct state *st)
 }
 
 static int
-save_state(struct parent *p, enum client_save how)
+save_state(struct parent *p, enum login_save how)
 {
 	char err[300];
 	int rv;
 
-	profile_to_state(&p->client.p, &p->state);
+	profile_to_state(&p->login.p, &p->state);
 	rv = how == SAVE_CLEAR ? state_save_erased(p->store, &p->state, p->keys, p->save_err, sizeof(p->save_err))
 			       : state_save(p->store, &p->state, p->keys, p->save_err, sizeof(p->save_err));
 	if (rv == 0) {
@@ -84,9 +84,9 @@ commit_candidate(struct parent *p)
 }
 
 static void
-do_save(struct parent *p, uint32_t id, enum client_save how)
+do_save(struct parent *p, uint32_t id, enum login_save how)
 {
-	struct client_event e = { .type = CE_SAVED, .id = id };
+	struct login_event e = { .type = LE_SAVED, .id = id };
 	char err[300];
 	int rv;
 
@@ -115,7 +115,7 @@ parent_wipe_auth_key(struct parent *p)
 }
 
 int
-parent_auth_key(struct parent *p, enum client_authkey which, char *out, size_t outsize, size_t *len, char *err,
+parent_auth_key(struct parent *p, enum login_authkey which, char *out, size_t outsize, size_t *len, char *err,
     size_t errsize)
 {
 	if (which == AUTHKEY_CONFIGURED)
@@ -133,7 +133,7 @@ parent_auth_key(struct parent *p, enum client_authkey which, char *out, size_t o
 /* --- children --- */
 
 static void
-give_work(struct child *c, int pending, const struct client_action *a)
+give_work(struct child *c, int pending, const struct login_action *a)
 {
 	c->pending = pending;
 	c->work = *a;
@@ -158,7 +158,7 @@ stop_map(struct parent *p, int drop)
 {
 	struct child *c = &p->sup->mapd;
 	struct ipc_map_stop m = { (uint32_t)drop };
-	struct client_event unsent = { .type = CE_CLOSED, .id = c->work.id, .u.closed = { .err = "" } };
+	struct login_event unsent = { .type = LE_CLOSED, .id = c->work.id, .u.closed = { .err = "" } };
 
 	if (c->pending == PENDING_MAP)
 		parent_event(p, &unsent); /* mapd has not heard of it yet and will not report its end */
@@ -179,7 +179,7 @@ stop_map(struct parent *p, int drop)
 }
 
 static void
-set_timer(struct parent *p, enum client_timer t, unsigned ms)
+set_timer(struct parent *p, enum login_timer t, unsigned ms)
 {
 	struct timeval tv = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 };
 
@@ -187,27 +187,27 @@ set_timer(struct parent *p, enum client_timer t, unsigned ms)
 }
 
 static void
-carry_out(struct parent *p, const struct client_action *a)
+carry_out(struct parent *p, const struct login_action *a)
 {
 	switch (a->type) {
-	case CA_KEY_FETCH: give_work(&p->sup->authd, PENDING_KEY, a); break;
-	case CA_REGISTER: give_work(&p->sup->authd, PENDING_REGISTER, a); break;
-	case CA_AUTH_CANCEL: cancel_auth(p, a->id); break;
-	case CA_MAP_START: give_work(&p->sup->mapd, PENDING_MAP, a); break;
-	case CA_MAP_STOP: stop_map(p, a->u.stop.drop); break;
-	case CA_MAPD_KILL: child_kill(&p->sup->mapd, "it did not stop the map stream"); break;
-	case CA_GENERATE:
+	case LA_KEY_FETCH: give_work(&p->sup->authd, PENDING_KEY, a); break;
+	case LA_REGISTER: give_work(&p->sup->authd, PENDING_REGISTER, a); break;
+	case LA_AUTH_CANCEL: cancel_auth(p, a->id); break;
+	case LA_MAP_START: give_work(&p->sup->mapd, PENDING_MAP, a); break;
+	case LA_MAP_STOP: stop_map(p, a->u.stop.drop); break;
+	case LA_MAPD_KILL: child_kill(&p->sup->mapd, "it did not stop the map stream"); break;
+	case LA_GENERATE:
 		if (keyring_generate(p->keys, SLOT_CANDIDATE) == -1)
 			log_errorx("cannot make a node key");
 		break;
-	case CA_DROP_CANDIDATE: keyring_clear(p->keys, SLOT_CANDIDATE); break;
-	case CA_SAVE: do_save(p, a->id, a->u.save); break;
-	case CA_TIMER: set_timer(p, a->u.timer.which, a->u.timer.ms); break;
-	case CA_TIMER_OFF: evtimer_del(p->timers[a->u.timer.which]); break;
-	case CA_LOGIN_FINISHED: p->login_finished = 1; break;
-	case CA_BROWSE: watch_browse(p, p->client.goal.url); break;
-	case CA_LOGOUT_DONE: control_logout_done(p->control, a->u.done.ok ? NULL : p->client.logout_err); break;
-	case CA_FORGET_KEY: parent_wipe_auth_key(p); break;
+	case LA_DROP_CANDIDATE: keyring_clear(p->keys, SLOT_CANDIDATE); break;
+	case LA_SAVE: do_save(p, a->id, a->u.save); break;
+	case LA_TIMER: set_timer(p, a->u.timer.which, a->u.timer.ms); break;
+	case LA_TIMER_OFF: evtimer_del(p->timers[a->u.timer.which]); break;
+	case LA_LOGIN_FINISHED: p->login_finished = 1; break;
+	case LA_BROWSE: watch_browse(p, p->login.goal.url); break;
+	case LA_LOGOUT_DONE: control_logout_done(p->control, a->u.done.ok ? NULL : p->login.logout_err); break;
+	case LA_FORGET_KEY: parent_wipe_auth_key(p); break;
 	}
 }
 
@@ -216,7 +216,7 @@ carry_out(struct parent *p, const struct client_action *a)
 static void
 derive_health(struct parent *p)
 {
-	const struct client *c = &p->client;
+	const struct login *c = &p->login;
 
 	if (!key_is_zero(&c->offered))
 		(void)health_tell(&p->health, HEALTH_SERVER_KEY_CHANGED,
@@ -236,21 +236,21 @@ derive_health(struct parent *p)
 }
 
 static void
-run_event(struct parent *p, const struct client_event *e)
+run_event(struct parent *p, const struct login_event *e)
 {
-	static struct client_actions out; /* large; events never nest */
+	static struct login_actions out; /* large; events never nest */
 	unsigned i;
 
-	client_event(&p->client, time_mono_ms(), time_wall(), e, &out);
+	login_event(&p->login, time_mono_ms(), time_wall(), e, &out);
 	for (i = 0; i < out.n; i++)
 		carry_out(p, &out.a[i]);
 }
 
 /* One event after the other: what an action causes waits until the actions are done. */
 void
-parent_event(struct parent *p, const struct client_event *e)
+parent_event(struct parent *p, const struct login_event *e)
 {
-	if (p->stopping && e->type != CE_SAVED)
+	if (p->stopping && e->type != LE_SAVED)
 		return;
 	if (p->running) {
 		if (p->queued == sizeof(p->queue) / sizeof(p->queue[0]))
@@ -261,7 +261,7 @@ parent_event(struct parent *p, const struct client_event *e)
 	p->running = 1;
 	run_event(p, e);
 	while (p->queued > 0) {
-		struct client_event next = p->queue[0];
+		struct login_event next = p->queue[0];
 
 		memmove(p->queue, p->queue + 1, --p->queued * sizeof(p->queue[0]));
 		run_event(p, &next);
@@ -275,9 +275,9 @@ parent_event(struct parent *p, const struct client_event *e)
 }
 
 void
-parent_simple_event(struct parent *p, enum client_ev type, uint32_t id)
+parent_simple_event(struct parent *p, enum login_ev type, uint32_t id)
 {
-	struct client_event e = { .type = type, .id = id };
+	struct login_event e = { .type = type, .id = id };
 
 	parent_event(p, &e);
 }
@@ -286,15 +286,15 @@ parent_simple_event(struct parent *p, enum client_ev type, uint32_t id)
 
 struct timer_arg {
 	struct parent *p;
-	enum client_timer t;
+	enum login_timer t;
 };
-static struct timer_arg timer_args[CT_COUNT];
+static struct timer_arg timer_args[LT_COUNT];
 
 static void
 timer_due(evutil_socket_t fd, short what, void *arg)
 {
 	struct timer_arg *t = arg;
-	struct client_event e = { .type = CE_TIMER };
+	struct login_event e = { .type = LE_TIMER };
 
 	(void)fd;
 	(void)what;
@@ -303,14 +303,14 @@ timer_due(evutil_socket_t fd, short what, void *arg)
 }
 
 static uint32_t
-client_rnd(void *arg)
+login_rnd(void *arg)
 {
 	(void)arg;
 	return randombytes_random();
 }
 
 void
-client_config_from(const struct parent *p, struct client_config *cc)
+login_config_from(const struct parent *p, struct login_config *cc)
 {
 	memset(cc, 0, sizeof(*cc));
 	cc->manual = p->cfg.login_manual;
@@ -322,15 +322,15 @@ client_config_from(const struct parent *p, struct client_config *cc)
 }
 
 void
-client_boot(struct parent *p)
+login_boot(struct parent *p)
 {
-	struct client_config cc;
-	struct client_profile cp;
+	struct login_config cc;
+	struct login_profile cp;
 	const struct state *st = &p->state;
 	int t;
 
-	for (t = 0; t < CT_COUNT; t++) {
-		timer_args[t] = (struct timer_arg){ p, (enum client_timer)t };
+	for (t = 0; t < LT_COUNT; t++) {
+		timer_args[t] = (struct timer_arg){ p, (enum login_timer)t };
 		if ((p->timers[t] = evtimer_new(p->base, timer_due, &timer_args[t])) == NULL)
 			fatal(EXIT_STARTUP, "event timer");
 	}
@@ -346,7 +346,7 @@ client_boot(struct parent *p)
 	snprintf(cp.display_name, sizeof(cp.display_name), "%s", st->display_name);
 	snprintf(cp.profile_pic, sizeof(cp.profile_pic), "%s", st->profile_pic);
 	cp.expiry = st->node_key_expiry;
-	client_config_from(p, &cc);
-	client_init(&p->client, &cc, &cp, keyring_has(p->keys, SLOT_NODE), keyring_has(p->keys, SLOT_CANDIDATE),
-	    client_rnd, NULL);
+	login_config_from(p, &cc);
+	login_init(&p->login, &cc, &cp, keyring_has(p->keys, SLOT_NODE), keyring_has(p->keys, SLOT_CANDIDATE),
+	    login_rnd, NULL);
 }

@@ -68,7 +68,7 @@ dial_is_done(void *arg, int fd, int err, const char *text)
 static int
 dialling_allowed(const struct child *c)
 {
-	return c->role == IPC_AUTHD ? c->owed > 0 : c->p->client.map == MAP_PREPARED || c->p->client.map == MAP_STREAM;
+	return c->role == IPC_AUTHD ? c->owed > 0 : c->p->login.map == MAP_PREPARED || c->p->login.map == MAP_STREAM;
 }
 
 static void
@@ -180,8 +180,7 @@ static void
 begin_handshake(struct child *c, struct handshake *h, uint64_t now)
 {
 	struct parent *p = c->p;
-	const struct pubkey *server =
-	    c == &p->sup->doctor ? doctor_server_key(p->doctor) : client_pin(&p->client, NULL);
+	const struct pubkey *server = c == &p->sup->doctor ? doctor_server_key(p->doctor) : login_pin(&p->login, NULL);
 	enum ipc_hs_reason why = IPC_HS_BUSY;
 	struct ipc_hs_init init;
 	uint32_t id = h->id;

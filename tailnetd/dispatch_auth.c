@@ -35,7 +35,7 @@ dispatch_key_result(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_key_result *r = m->payload;
 	struct child *c = arg;
-	struct client_event e = { .type = CE_KEY, .id = m->id };
+	struct login_event e = { .type = LE_KEY, .id = m->id };
 	char err[IPC_ERR_MAX + 1];
 
 	if (!dispatch_key_result_ok(r))
@@ -68,7 +68,7 @@ dispatch_reg_result_ok(const struct ipc_reg_result *r)
 static void
 hide_auth_keys(struct parent *p, char *text)
 {
-	static const enum client_authkey which[] = { AUTHKEY_CONFIGURED, AUTHKEY_GIVEN };
+	static const enum login_authkey which[] = { AUTHKEY_CONFIGURED, AUTHKEY_GIVEN };
 	char key[IPC_AUTHKEY_MAX + 1], ignored[400];
 	size_t len, i;
 
@@ -86,7 +86,7 @@ dispatch_reg_result(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_reg_result *r = m->payload;
 	struct child *c = arg;
-	struct client_event e = { .type = CE_REG, .id = m->id };
+	struct login_event e = { .type = LE_REG, .id = m->id };
 	static char login[IPC_NAME_MAX + 1], display[IPC_NAME_MAX + 1], pic[IPC_URL_MAX + 1], url[IPC_URL_MAX + 1];
 	char err[IPC_ERR_MAX + 1];
 
@@ -103,7 +103,7 @@ dispatch_reg_result(void *arg, const struct ipc_msg *m)
 	e.u.reg.outcome = (enum ipc_reg_outcome)r->outcome;
 	e.u.reg.retry_after_ms = r->retry_after_ms;
 	e.u.reg.suspect = r->conn_suspect != 0;
-	e.u.reg.user = (struct client_user){ r->user_id, login, display, pic };
+	e.u.reg.user = (struct login_user){ r->user_id, login, display, pic };
 	e.u.reg.url = url;
 	e.u.reg.err = err;
 	if (r->outcome == IPC_REG_OK || r->outcome == IPC_REG_URL)
@@ -118,7 +118,7 @@ dispatch_reg_result(void *arg, const struct ipc_msg *m)
 void
 dispatch_send_register(struct child *c)
 {
-	const struct client_action *a = &c->work;
+	const struct login_action *a = &c->work;
 	struct parent *p = c->p;
 	struct ipc_register m;
 	char key[IPC_AUTHKEY_MAX + 1];
@@ -130,16 +130,16 @@ dispatch_send_register(struct child *c)
 	m.node_key = *keyring_public(p->keys, a->u.reg.candidate ? SLOT_CANDIDATE : SLOT_NODE);
 	m.old_node_key = *keyring_public(p->keys, a->u.reg.candidate ? SLOT_NODE : SLOT_OLD);
 	if (a->u.reg.op == IPC_REG_FOLLOWUP)
-		IPC_SET(&m, followup, p->client.goal.url, strlen(p->client.goal.url));
+		IPC_SET(&m, followup, p->login.goal.url, strlen(p->login.goal.url));
 	if (a->u.reg.authkey != AUTHKEY_NONE) {
 		if (parent_auth_key(p, a->u.reg.authkey, key, sizeof(key), &len, p->auth_err, sizeof(p->auth_err)) ==
 		    -1) {
-			struct client_event e = { .type = CE_REG, .id = a->id };
+			struct login_event e = { .type = LE_REG, .id = a->id };
 
 			e.u.reg.outcome = IPC_REG_REFUSED; /* by ourselves: the message says what to do */
 			e.u.reg.err = p->auth_err;         /* lives on: the event may have to wait */
 			e.u.reg.url = "";
-			e.u.reg.user = (struct client_user){ 0, "", "", "" };
+			e.u.reg.user = (struct login_user){ 0, "", "", "" };
 			child_unwant(c, AUTHD_LINGER_MS);
 			parent_event(p, &e);
 			return;

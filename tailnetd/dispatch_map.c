@@ -38,13 +38,13 @@ dispatch_send_map_start(struct child *c)
 int
 dispatch_stream(void *arg, const struct ipc_msg *m)
 {
-	static const enum client_ev types[] = { [IPC_STREAM_CONNECTED] = CE_CONNECTED,
-		[IPC_STREAM_OPEN] = CE_OPEN,
-		[IPC_STREAM_LIVE] = CE_LIVE,
-		[IPC_STREAM_CLOSED] = CE_CLOSED };
+	static const enum login_ev types[] = { [IPC_STREAM_CONNECTED] = LE_CONNECTED,
+		[IPC_STREAM_OPEN] = LE_OPEN,
+		[IPC_STREAM_LIVE] = LE_LIVE,
+		[IPC_STREAM_CLOSED] = LE_CLOSED };
 	const struct ipc_stream *s = m->payload;
 	struct child *c = arg;
-	struct client_event e = { .id = m->id };
+	struct login_event e = { .id = m->id };
 	char err[IPC_ERR_MAX + 1];
 
 	if (s->what < IPC_STREAM_CONNECTED || s->what > IPC_STREAM_CLOSED || !IPC_OK(s, err))
@@ -63,7 +63,7 @@ dispatch_stream(void *arg, const struct ipc_msg *m)
 		c->p->map_open_ms = 0;
 		if (c->p->netmap.source == IPC_SRC_LIVE)
 			c->p->netmap.source = IPC_SRC_STALE;
-		if (c->p->client.map_id == m->id)
+		if (c->p->login.map_id == m->id)
 			ipc_set_state(c->ipc, IPC_S_IDLE);
 	}
 	parent_event(c->p, &e);
@@ -90,7 +90,7 @@ dispatch_self(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_self *s = m->payload;
 	struct child *c = arg;
-	struct client_event e = { .type = CE_SELF, .id = m->id };
+	struct login_event e = { .type = LE_SELF, .id = m->id };
 	char login[IPC_NAME_MAX + 1], display[IPC_NAME_MAX + 1];
 
 	if (!self_ok(s))
@@ -102,7 +102,7 @@ dispatch_self(void *arg, const struct ipc_msg *m)
 	e.u.self.expiry = (struct wtime){ s->key_expiry, 0 };
 	e.u.self.expired = s->expired != 0;
 	e.u.self.authorized = s->machine_authorized != 0;
-	e.u.self.user = (struct client_user){ s->user_id, login, display, "" };
+	e.u.self.user = (struct login_user){ s->user_id, login, display, "" };
 	parent_event(c->p, &e);
 	return 0;
 }
@@ -157,7 +157,7 @@ dispatch_deltas(void *arg, const struct ipc_msg *m)
 	p->netmap.peers = d->peers;
 	p->netmap.online = d->online;
 	/* That it went stale is told together with the end of the stream, which is on its way (STREAM CLOSED). */
-	if (d->source != IPC_SRC_STALE || !p->client.synced)
+	if (d->source != IPC_SRC_STALE || !p->login.synced)
 		p->netmap.source = (enum ipc_source)d->source;
 	if (p->netmap.dropped || claim == 0) {
 		p->netmap.source = IPC_SRC_NONE;
@@ -213,7 +213,7 @@ dispatch_lite(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_lite *l = m->payload;
 	struct child *c = arg;
-	struct client_event e = { .type = CE_LITE, .id = m->id };
+	struct login_event e = { .type = LE_LITE, .id = m->id };
 	char err[IPC_ERR_MAX + 1];
 
 	if (!IPC_OK(l, err))
@@ -230,7 +230,7 @@ dispatch_control_time(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_control_time *t = m->payload;
 	struct child *c = arg;
-	struct client_event e = { .type = CE_CONTROL_TIME, .id = m->id };
+	struct login_event e = { .type = LE_CONTROL_TIME, .id = m->id };
 
 	e.u.control_time = t->sec;
 	parent_event(c->p, &e);

@@ -251,9 +251,9 @@ on_usr1(evutil_socket_t sig, short what, void *arg)
 
 	(void)sig;
 	(void)what;
-	(void)client_error(&p->client, &err);
-	log_info("%s, %s, %u peers, netmap %llu, authd %d, mapd %d%s%s", client_state_name(client_state(&p->client)),
-	    client_logged_in(&p->client) ? "logged in" : "not logged in", p->netmap.peers,
+	(void)login_error(&p->login, &err);
+	log_info("%s, %s, %u peers, netmap %llu, authd %d, mapd %d%s%s", login_state_name(login_state(&p->login)),
+	    login_logged_in(&p->login) ? "logged in" : "not logged in", p->netmap.peers,
 	    (unsigned long long)p->netmap.seq, (int)p->sup->authd.pid, (int)p->sup->mapd.pid,
 	    *err != '\0' ? ", error: " : "", err);
 }
@@ -273,9 +273,9 @@ on_term(evutil_socket_t sig, short what, void *arg)
 void
 parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s)
 {
-	if (boot_ms > p->tick_boot + TICK_S * 1000 + SUSPECT_MS && !p->client.paused) {
+	if (boot_ms > p->tick_boot + TICK_S * 1000 + SUSPECT_MS && !p->login.paused) {
 		log_info("woken up after %llu s: connecting anew", (unsigned long long)(boot_ms - p->tick_boot) / 1000);
-		parent_simple_event(p, CE_RECONNECT, 0);
+		parent_simple_event(p, LE_RECONNECT, 0);
 	}
 	p->tick_boot = boot_ms;
 	supervise_look(p->sup);
@@ -350,7 +350,7 @@ other_way(const struct config *a, const struct config *b)
 int
 parent_reload(struct parent *p, char *err, size_t errsize)
 {
-	struct client_event e = { .type = CE_CONFIG };
+	struct login_event e = { .type = LE_CONFIG };
 	struct config next;
 	const char *blocker;
 	int reconnect, rv = -1;
@@ -372,10 +372,10 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 	dialler_config(p->dialler, &p->cfg);
 	supervise_config(p->sup);
 	own_plan_changed(p);
-	client_config_from(p, &e.u.config);
+	login_config_from(p, &e.u.config);
 	parent_event(p, &e);
 	if (reconnect)
-		parent_simple_event(p, CE_RECONNECT, 0);
+		parent_simple_event(p, LE_RECONNECT, 0);
 	own_refresh(p);
 	rv = 0;
 out:
@@ -396,7 +396,7 @@ give_up(evutil_socket_t fd, short what, void *arg)
 void
 parent_shutdown(struct parent *p, int exit_code)
 {
-	struct client_event rest = { .type = CE_TIMER, .u.timer = CT_SELF };
+	struct login_event rest = { .type = LE_TIMER, .u.timer = LT_SELF };
 	struct timeval limit = { SHUTDOWN_S, 0 };
 
 	if (p->stopping)
@@ -500,7 +500,7 @@ set_up(struct parent *p)
 		return EXIT_STARTUP;
 	}
 	dialler_ids(p->dialler, p->root, p->ids.res_uid, p->ids.res_gid);
-	client_boot(p);
+	login_boot(p);
 	return own_start(p) == -1 ? EXIT_STARTUP : EXIT_OK;
 }
 
@@ -518,7 +518,7 @@ tear_down(struct parent *p)
 		control_free(p->control);
 	if (p->dialler != NULL)
 		dialler_free(p->dialler);
-	for (t = 0; t < CT_COUNT; t++)
+	for (t = 0; t < LT_COUNT; t++)
 		if (p->timers[t] != NULL)
 			event_free(p->timers[t]);
 	if (p->status_later != NULL)
@@ -564,7 +564,7 @@ parent_run(struct parent *p)
 	control_start(p->control);
 	notify_ready(p->notify);
 	daemon_ready(p->ready_fd);
-	parent_simple_event(p, CE_START, 0);
+	parent_simple_event(p, LE_START, 0);
 	event_base_dispatch(p->base);
 	tear_down(p);
 	hold_signals(SIG_BLOCK); /* a second TERM that comes late meets a daemon that ends, not SIG_DFL (SHUT-01) */

@@ -62,9 +62,9 @@ struct parent {
 	int		 state_not_saved;
 	int		 no_ca;			/* the trust anchors could not be opened the last time */
 
-	struct client	 client;
-	struct event	*timers[CT_COUNT];
-	struct client_event queue[8];		/* events that actions caused, run after them */
+	struct login	 login;
+	struct event	*timers[LT_COUNT];
+	struct login_event queue[8];		/* events that actions caused, run after them */
 	unsigned	 queued;
 	int		 running;		/* an event is being run */
 	char		 save_err[300], auth_err[400];	/* texts of events that wait */
@@ -90,11 +90,11 @@ struct parent {
 
 	struct health	 health;
 	struct {				/* what the log has heard (eventlog.c) */
-		enum client_state state;
+		enum login_state state;
 		int	 paused;
 		struct bucket rate;
 		uint64_t err_ms;
-		char	 err[CLIENT_TOLD_MAX];
+		char	 err[LOGIN_TOLD_MAX];
 		struct event *later;	/* for what had to wait */
 	} told;
 	struct control	*control;
@@ -118,14 +118,14 @@ int	 parent_reload(struct parent *p, char *err, size_t errsize);
 /* Each 30 s: was it longer than that, do the children answer, is the clock right (D16).  By time_boot_ms() and Unix seconds. */
 void	 parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s);
 
-/* action.c: the client machine's events and actions */
-void	 parent_event(struct parent *p, const struct client_event *e);
-void	 parent_simple_event(struct parent *p, enum client_ev type, uint32_t id);
-void	 client_boot(struct parent *p);			/* timers, client_init() from state and configuration */
-void	 client_config_from(const struct parent *p, struct client_config *cc);
+/* action.c: the login machine's events and actions */
+void	 parent_event(struct parent *p, const struct login_event *e);
+void	 parent_simple_event(struct parent *p, enum login_ev type, uint32_t id);
+void	 login_boot(struct parent *p);			/* timers, login_init() from state and configuration */
+void	 login_config_from(const struct parent *p, struct login_config *cc);
 void	 parent_wipe_auth_key(struct parent *p);
 /* The auth key for a register: explicit or from the file.  0, or -1 with a reason. */
-int	 parent_auth_key(struct parent *p, enum client_authkey which, char *out, size_t outsize, size_t *len, char *err, size_t errsize);
+int	 parent_auth_key(struct parent *p, enum login_authkey which, char *out, size_t outsize, size_t *len, char *err, size_t errsize);
 
 /* eventlog.c: what happened, for the log */
 void	 tell_log(struct parent *p);

@@ -353,14 +353,14 @@ forget_netmap(struct parent *p)
 static void
 authd_gone(struct child *c)
 {
-	parent_simple_event(c->p, CE_AUTHD_GONE, 0);
+	parent_simple_event(c->p, LE_AUTHD_GONE, 0);
 }
 
 static void
 mapd_gone(struct child *c)
 {
 	forget_netmap(c->p); /* it was in it */
-	parent_simple_event(c->p, CE_MAPD_GONE, 0);
+	parent_simple_event(c->p, LE_MAPD_GONE, 0);
 }
 
 /* What it wrote and what it wanted others to dial goes with one that was, perhaps, taken over. */

@@ -83,7 +83,7 @@ struct child {
 
 	/* What waits for READY.  One operation for authd, one map session for mapd. */
 	int		 pending;	/* enum below */
-	struct client_action work;
+	struct login_action work;
 };
 enum { PENDING_NOTHING, PENDING_KEY, PENDING_REGISTER, PENDING_MAP, PENDING_DOCTOR };
 

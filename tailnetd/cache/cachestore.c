@@ -115,7 +115,7 @@ let_mapd_go(struct cache *c)
 {
 	struct child *m = &c->p->sup->mapd;
 
-	if (m->wanted && m->pending == PENDING_NOTHING && c->p->client.map == MAP_NONE &&
+	if (m->wanted && m->pending == PENDING_NOTHING && c->p->login.map == MAP_NONE &&
 	    c->p->netmap.source == IPC_SRC_NONE)
 		child_unwant(m, LINGER_MS);
 }
@@ -232,7 +232,7 @@ cache_claim(const struct parent *p)
 {
 	const struct cache *c = p->cache;
 
-	if (c == NULL || !c->asked || p->client.synced)
+	if (c == NULL || !c->asked || p->login.synced)
 		return -1;
 	return !c->taken_back;
 }
@@ -387,7 +387,7 @@ why_off(const struct parent *p)
 {
 	if (!p->cfg.netmap_cache)
 		return "netmap-cache is off";
-	if (!p->client.p.want_running)
+	if (!p->login.p.want_running)
 		return "logged out";
 	return keyring_has(p->keys, SLOT_NODE) ? NULL : "there is no node key";
 }
@@ -420,7 +420,7 @@ cache_update(struct parent *p)
 	if ((off = why_off(p)) != NULL) {
 		if (c->on || c->there)
 			turn_off(c, off);
-		c->paused = p->client.paused;
+		c->paused = p->login.paused;
 		return;
 	}
 	follow_key(c);
@@ -431,9 +431,9 @@ cache_update(struct parent *p)
 	}
 	if (p->netmap.source == IPC_SRC_LIVE)
 		cacheplan_changed(&c->plan, p->netmap.seq);
-	if (p->client.paused && !c->paused)
+	if (p->login.paused && !c->paused)
 		cacheplan_flush(&c->plan);
-	c->paused = p->client.paused;
+	c->paused = p->login.paused;
 	arm(c);
 }
 

@@ -120,7 +120,7 @@ mapd_takes(struct cclient *cc, enum ipc_query_verb verb)
 	if (m->phase != CHILD_READY || m->ipc == NULL ||
 	    (p->netmap.source == IPC_SRC_NONE && verb != IPC_Q_WATCH_NETMAP)) {
 		cclient_error(cc, "no-netmap",
-		    client_logged_in(&p->client) ? "there is no netmap yet" : "there is no netmap: not logged in");
+		    login_logged_in(&p->login) ? "there is no netmap yet" : "there is no netmap: not logged in");
 		return 0;
 	}
 	if (channel_full(cc, m->ipc)) {
@@ -295,7 +295,7 @@ take_auth_key(struct cclient *cc, char *value)
 
 /* The words of `login`; *key is the auth key's place in the line, or NULL. */
 static int
-login_words(char **args, int n, struct client_event *e, char **key)
+login_words(char **args, int n, struct login_event *e, char **key)
 {
 	int i;
 
@@ -316,7 +316,7 @@ login_words(char **args, int n, struct client_event *e, char **key)
 static void
 run_login(struct cclient *cc, char **args, int n)
 {
-	struct client_event e = { .type = CE_LOGIN };
+	struct login_event e = { .type = LE_LOGIN };
 	char *key;
 
 	/* All of it is looked at first: what is not done must not take the key of a login under way. */
@@ -337,7 +337,7 @@ run_login(struct cclient *cc, char **args, int n)
 static void
 run_logout(struct cclient *cc, char **args, int n)
 {
-	struct client_event e = { .type = CE_LOGOUT };
+	struct login_event e = { .type = LE_LOGOUT };
 
 	if (n == 1 && strcmp(args[0], "force") != 0) {
 		cclient_error(cc, "usage", "usage: logout [force]");
@@ -351,7 +351,7 @@ run_logout(struct cclient *cc, char **args, int n)
 }
 
 static void
-simple(struct cclient *cc, enum client_ev type)
+simple(struct cclient *cc, enum login_ev type)
 {
 	parent_simple_event(cc->p, type, 0);
 	cclient_ok(cc);
@@ -362,7 +362,7 @@ run_pause(struct cclient *cc, char **args, int n)
 {
 	(void)args;
 	(void)n;
-	simple(cc, CE_PAUSE);
+	simple(cc, LE_PAUSE);
 }
 
 static void
@@ -370,7 +370,7 @@ run_unpause(struct cclient *cc, char **args, int n)
 {
 	(void)args;
 	(void)n;
-	simple(cc, CE_UNPAUSE);
+	simple(cc, LE_UNPAUSE);
 }
 
 static void
@@ -378,7 +378,7 @@ run_reconnect(struct cclient *cc, char **args, int n)
 {
 	(void)args;
 	(void)n;
-	simple(cc, CE_RECONNECT);
+	simple(cc, LE_RECONNECT);
 }
 
 static void
@@ -415,7 +415,7 @@ run_doctor(struct cclient *cc, char **args, int n)
 
 	(void)args;
 	(void)n;
-	if (p->client.paused)
+	if (p->login.paused)
 		cclient_error(cc, "invalid", "paused: nothing goes to the network before `unpause`");
 	else if (doctor_busy(p->doctor))
 		cclient_error(cc, "busy", "the doctor is with somebody else");
@@ -430,7 +430,7 @@ server_key_json(struct parent *p, struct buf *out)
 {
 	static const char *const sources[] = { "", "config", "first-use", "accepted" };
 	enum pin_source source;
-	const struct pubkey *k = client_pin(&p->client, &source);
+	const struct pubkey *k = login_pin(&p->login, &source);
 	char text[KEY_TEXT_MAX], when[TIME_TEXT_MAX];
 	struct jw w;
 
@@ -439,10 +439,8 @@ server_key_json(struct parent *p, struct buf *out)
 	jw_kstr(&w, "serverKey", key_is_zero(k) ? "" : key_format(KEY_MACHINE, k, text));
 	jw_kstr(&w, "source", sources[source]);
 	jw_kstr(&w, "since",
-	    source == PIN_CONFIG || time_is_none(p->client.p.pin_since) ? ""
-									: time_format(p->client.p.pin_since, when));
-	jw_kstr(&w, "offered",
-	    key_is_zero(&p->client.offered) ? "" : key_format(KEY_MACHINE, &p->client.offered, text));
+	    source == PIN_CONFIG || time_is_none(p->login.p.pin_since) ? "" : time_format(p->login.p.pin_since, when));
+	jw_kstr(&w, "offered", key_is_zero(&p->login.offered) ? "" : key_format(KEY_MACHINE, &p->login.offered, text));
 	jw_obj_end(&w);
 	buf_putc(out, '\n');
 }
@@ -450,7 +448,7 @@ server_key_json(struct parent *p, struct buf *out)
 static void
 run_server_key(struct cclient *cc, char **args, int n)
 {
-	struct client_event e = { .type = CE_ACCEPT_KEY };
+	struct login_event e = { .type = LE_ACCEPT_KEY };
 	enum pin_source source;
 	char key[KEY_SHORT_MAX];
 
@@ -465,7 +463,7 @@ run_server_key(struct cclient *cc, char **args, int n)
 	}
 	if (!may_write(cc, "server-key accept"))
 		return;
-	(void)client_pin(&cc->p->client, &source);
+	(void)login_pin(&cc->p->login, &source);
 	if (source == PIN_CONFIG) {
 		cclient_error(cc, "invalid", "the configuration pins the key; change `server-key` there");
 		return;

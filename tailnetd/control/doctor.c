@@ -202,7 +202,7 @@ doctor_dialled(struct doctor *d)
 const struct pubkey *
 doctor_server_key(const struct doctor *d)
 {
-	const struct pubkey *pin = client_pin(&d->p->client, NULL);
+	const struct pubkey *pin = login_pin(&d->p->login, NULL);
 
 	return key_is_zero(pin) ? &d->key : pin;
 }
@@ -220,7 +220,7 @@ answered(struct child *c, const struct ipc_msg *m)
 
 /* Nothing with the present key may reach the server beside its logout or behind a new key (ROT-04). */
 static int
-key_changes(const struct client *c)
+key_changes(const struct login *c)
 {
 	return c->goal.kind == GOAL_LOGOUT || (c->goal.kind == GOAL_LOGIN && c->goal.candidate);
 }
@@ -232,7 +232,7 @@ begin_upgrade(struct doctor *d)
 	struct ipc_register m;
 
 	memset(&m, 0, sizeof(m));
-	d->registers = client_logged_in(&p->client) && !key_changes(&p->client);
+	d->registers = login_logged_in(&p->login) && !key_changes(&p->login);
 	m.op = d->registers ? IPC_REG_LOGIN : IPC_REG_PROBE;
 	if (d->registers) {
 		m.node_key = *keyring_public(p->keys, SLOT_NODE);
@@ -283,7 +283,7 @@ doctor_key_result(void *arg, const struct ipc_msg *m)
 	const struct ipc_key_result *r = m->payload;
 	struct child *c = arg;
 	struct doctor *d = c->p->doctor;
-	const struct pubkey *pin = client_pin(&c->p->client, NULL);
+	const struct pubkey *pin = login_pin(&c->p->login, NULL);
 	char err[IPC_ERR_MAX + 1], key[KEY_TEXT_MAX], text[IPC_ERR_MAX];
 
 	if (!dispatch_key_result_ok(r))
@@ -336,7 +336,7 @@ doctor_reg_result(void *arg, const struct ipc_msg *m)
 	else {
 		if (d->registers)
 			line(d, 1, 1, "the server knows this node");
-		else if (client_logged_in(&d->p->client))
+		else if (login_logged_in(&d->p->login))
 			line(d, 1, 0, "not tried: a new key or a logout is under way");
 		else
 			line(d, 1, 0, "not tried: this machine is not logged in");
@@ -387,7 +387,7 @@ doctor_start(struct doctor *d, struct cclient *cc)
 void
 doctor_look(struct doctor *d)
 {
-	const struct client *c = &d->p->client;
+	const struct login *c = &d->p->login;
 
 	if (d->cc == NULL)
 		return;

@@ -8,7 +8,7 @@
 /*
  * The command `doctor` (interface.md 8): the way to the configured server step by step, one line with a time for each.  Looking
  * up and connecting are tried by the parent itself; the rest by a process of authd of its own, so that the login life cycle
- * beside it notices nothing: no event of the client machine comes of it, no state changes, no auth key is used.  A node that is
+ * beside it notices nothing: the login machine sees no event of it, no state changes, no auth key is used.  A node that is
  * logged in is registered again with the key it has, which changes nothing at the server.  One at a time.
  */
 struct cclient;

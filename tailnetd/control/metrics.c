@@ -29,16 +29,16 @@ labelled(struct buf *b, const char *name, const char *label, const char *value, 
 static void
 put_state(struct parent *p, struct buf *b)
 {
-	int i, now = (int)client_state(&p->client);
+	int i, now = (int)login_state(&p->login);
 
 	family(b, "state", "gauge", "1 for the present state");
-	for (i = 0; i < CS_COUNT; i++)
-		labelled(b, "state", "state", client_state_name((enum client_state)i) + strlen("state:"), i == now);
-	gauge(b, "logged_in", "1 when logged in", client_logged_in(&p->client));
-	gauge(b, "synced", "1 when the map stream is open and has delivered a netmap", p->client.synced);
-	gauge(b, "paused", "1 when paused", p->client.paused);
-	if (!time_is_none(p->client.p.expiry))
-		gauge(b, "key_expiry_timestamp_seconds", "when the node key expires", (double)p->client.p.expiry.sec);
+	for (i = 0; i < LS_COUNT; i++)
+		labelled(b, "state", "state", login_state_name((enum login_state)i) + strlen("state:"), i == now);
+	gauge(b, "logged_in", "1 when logged in", login_logged_in(&p->login));
+	gauge(b, "synced", "1 when the map stream is open and has delivered a netmap", p->login.synced);
+	gauge(b, "paused", "1 when paused", p->login.paused);
+	if (!time_is_none(p->login.p.expiry))
+		gauge(b, "key_expiry_timestamp_seconds", "when the node key expires", (double)p->login.p.expiry.sec);
 }
 
 static void
@@ -62,7 +62,7 @@ put_counters(struct parent *p, struct buf *b)
 	const struct ipc_counters *c = &p->counters, *o = &p->counters_before;
 
 	family(b, "map_streams", "counter", "map streams opened");
-	buf_printf(b, "tailnetd_map_streams_total %" PRIu64 "\n", p->client.map_streams);
+	buf_printf(b, "tailnetd_map_streams_total %" PRIu64 "\n", p->login.map_streams);
 	family(b, "map_messages", "counter", "messages of map streams");
 	labelled(b, "map_messages_total", "kind", "full", o->msgs_full + c->msgs_full);
 	labelled(b, "map_messages_total", "kind", "delta", o->msgs_delta + c->msgs_delta);

@@ -59,9 +59,9 @@ kid(struct jw *w, const char *name, int64_t id)
 }
 
 static void
-put_goal(struct jw *w, const struct client *c)
+put_goal(struct jw *w, const struct login *c)
 {
-	const struct client_goal *g = &c->goal;
+	const struct login_goal *g = &c->goal;
 
 	jw_key(w, "goal");
 	if (g->kind == GOAL_NONE) {
@@ -84,7 +84,7 @@ put_goal(struct jw *w, const struct client *c)
 static void
 put_keys(struct jw *w, struct parent *p)
 {
-	kkey(w, "serverKey", KEY_MACHINE, client_pin(&p->client, NULL));
+	kkey(w, "serverKey", KEY_MACHINE, login_pin(&p->login, NULL));
 	jw_ki64(w, "capabilityVersion", p->cfg.capver);
 	kkey(w, "machineKey", KEY_MACHINE, keyring_public(p->keys, SLOT_MACHINE));
 	kkey(w, "nodeKey", KEY_NODE, keyring_public(p->keys, SLOT_NODE));
@@ -93,7 +93,7 @@ put_keys(struct jw *w, struct parent *p)
 }
 
 static void
-put_user(struct jw *w, const struct client *c)
+put_user(struct jw *w, const struct login *c)
 {
 	jw_key(w, "user");
 	if (c->p.user_id == 0) {
@@ -144,7 +144,7 @@ put_counters(struct jw *w, const struct parent *p)
 	kage(w, "lastMessageAgeSeconds", last <= now ? last : now);
 	kage(w, "mapStreamAgeSeconds", p->map_open_ms);
 	jw_key(w, "mapStreams");
-	jw_u64(w, p->client.map_streams);
+	jw_u64(w, p->login.map_streams);
 }
 
 static void
@@ -185,20 +185,20 @@ put_own(struct jw *w, const struct parent *p)
 }
 
 static void
-put_login(struct jw *w, const struct client *c)
+put_login(struct jw *w, const struct login *c)
 {
-	char when[TIME_TEXT_MAX], err[CLIENT_TOLD_MAX];
-	int source = client_told(c, err);
+	char when[TIME_TEXT_MAX], err[LOGIN_TOLD_MAX];
+	int source = login_told(c, err);
 
-	jw_kstr(w, "state", client_state_name(client_state(c)));
-	jw_kbool(w, "loggedIn", client_logged_in(c));
+	jw_kstr(w, "state", login_state_name(login_state(c)));
+	jw_kbool(w, "loggedIn", login_logged_in(c));
 	jw_kbool(w, "synced", c->synced);
 	jw_kbool(w, "paused", c->paused);
 	put_goal(w, c);
-	jw_kbool(w, "authCantContinue", client_cant_continue(c));
+	jw_kbool(w, "authCantContinue", login_cant_continue(c));
 	jw_kstr(w, "url", c->goal.kind == GOAL_LOGIN ? c->goal.url : "");
 	jw_kstr(w, "err", err);
-	jw_kstr(w, "errSource", source == -1 ? "" : client_src_name((enum client_src)source));
+	jw_kstr(w, "errSource", source == -1 ? "" : login_src_name((enum login_src)source));
 	jw_kstr(w, "expiry", time_is_none(c->p.expiry) ? "" : time_format(c->p.expiry, when));
 	jw_kbool(w, "keyExpired", c->expired);
 	jw_kbool(w, "machineAuthorized", c->authorized);
@@ -214,13 +214,13 @@ status_json(struct parent *p, enum status_part part, struct buf *out)
 	jw_obj(&w);
 	jw_ki64(&w, "v", 1);
 	jw_kstr(&w, "version", TAILNETD_VERSION);
-	put_login(&w, &p->client);
+	put_login(&w, &p->login);
 	jw_kstr(&w, "controlURL", p->cfg.control_url);
 	put_keys(&w, p);
-	put_user(&w, &p->client);
+	put_user(&w, &p->login);
 	put_self(&w, &p->netmap);
 	jw_kstr(&w, "netmapSource",
-	    sources[p->netmap.source == IPC_SRC_LIVE && !p->client.synced ? IPC_SRC_STALE : p->netmap.source]);
+	    sources[p->netmap.source == IPC_SRC_LIVE && !p->login.synced ? IPC_SRC_STALE : p->netmap.source]);
 	if (part == STATUS_WHOLE)
 		put_counters(&w, p);
 	put_health(&w, &p->health);
@@ -240,15 +240,15 @@ status_event_body(struct parent *p, int login_finished, struct buf *out)
 static uint64_t
 urgent_hash(const struct parent *p)
 {
-	const struct client *c = &p->client;
+	const struct login *c = &p->login;
 	const char *err;
 	uint64_t h = 0;
 	struct buf b;
 
 	buf_init(&b, 16384);
-	(void)client_error(c, &err);
-	buf_printf(&b, "%d %d %d %d %s\n%s", (int)client_state(c), client_logged_in(c), c->synced, c->paused,
-	    c->goal.url, err);
+	(void)login_error(c, &err);
+	buf_printf(&b, "%d %d %d %d %s\n%s", (int)login_state(c), login_logged_in(c), c->synced, c->paused, c->goal.url,
+	    err);
 	crypto_shorthash((uint8_t *)&h, buf_ptr(&b), buf_len(&b), p->hash_key);
 	buf_free(&b);
 	return h;
@@ -276,7 +276,7 @@ status_now(struct parent *p)
 	buf_free(&body);
 	buf_free(&p->last_status);
 	p->last_status = now;
-	notify_status(p->notify, client_state_name(client_state(&p->client)));
+	notify_status(p->notify, login_state_name(login_state(&p->login)));
 }
 
 /*

@@ -29,10 +29,10 @@ later(struct parent *p, uint64_t ms)
 static void
 tell_state(struct parent *p)
 {
-	enum client_state state = client_state(&p->client);
+	enum login_state state = login_state(&p->login);
 	uint64_t now = time_mono_ms();
 
-	if (state == p->told.state && p->client.paused == p->told.paused)
+	if (state == p->told.state && p->login.paused == p->told.paused)
 		return;
 	if (p->told.rate.rate == 0)
 		bucket_init(&p->told.rate, RATE, BURST, now);
@@ -40,19 +40,19 @@ tell_state(struct parent *p)
 		later(p, bucket_wait_ms(&p->told.rate));
 		return;
 	}
-	log_info("%s -> %s%s", client_state_name(p->told.state), client_state_name(state),
-	    p->client.paused     ? ", paused"
+	log_info("%s -> %s%s", login_state_name(p->told.state), login_state_name(state),
+	    p->login.paused      ? ", paused"
 		: p->told.paused ? ", unpaused"
 				 : "");
 	p->told.state = state;
-	p->told.paused = p->client.paused;
+	p->told.paused = p->login.paused;
 }
 
 static void
 tell_error(struct parent *p)
 {
-	char err[CLIENT_TOLD_MAX];
-	int source = client_told(&p->client, err);
+	char err[LOGIN_TOLD_MAX];
+	int source = login_told(&p->login, err);
 	uint64_t now = time_mono_ms(), since = now - p->told.err_ms, pause;
 
 	if (source == -1 || source == SRC_STATE) /* a save that fails is told where it fails */
@@ -63,7 +63,7 @@ tell_error(struct parent *p)
 			later(p, pause - since);
 		return;
 	}
-	log_warnx("%s: %s", client_src_name((enum client_src)source), err);
+	log_warnx("%s: %s", login_src_name((enum login_src)source), err);
 	strlcpy(p->told.err, err, sizeof(p->told.err));
 	p->told.err_ms = now;
 }

@@ -24,30 +24,30 @@
  * is dropped whole (INT-04).
  */
 
-static const char *const state_names[CS_COUNT] = { "state:new", "state:not-authenticated", "state:authenticating",
+static const char *const state_names[LS_COUNT] = { "state:new", "state:not-authenticated", "state:authenticating",
 	"state:url-visit-required", "state:authenticated", "state:synchronized" };
 static const char *const src_names[SRC_COUNT] = { "auth", "map", "update", "state" };
 
 const char *
-client_state_name(enum client_state s)
+login_state_name(enum login_state s)
 {
 	return state_names[s];
 }
 
 const char *
-client_src_name(enum client_src s)
+login_src_name(enum login_src s)
 {
 	return src_names[s];
 }
 
 /* --- what the parts use --- */
 
-struct client_action *
-client_act(struct client *c, enum client_act type, uint32_t id)
+struct login_action *
+login_act(struct login *c, enum login_act type, uint32_t id)
 {
-	struct client_action *a;
+	struct login_action *a;
 
-	if (c->out->n == CLIENT_MAX_ACTIONS)
+	if (c->out->n == LOGIN_MAX_ACTIONS)
 		abort(); /* no event causes so many */
 	a = &c->out->a[c->out->n++];
 	memset(a, 0, sizeof(*a));
@@ -57,7 +57,7 @@ client_act(struct client *c, enum client_act type, uint32_t id)
 }
 
 uint32_t
-client_new_id(struct client *c)
+login_new_id(struct login *c)
 {
 	if (++c->last_id == IPC_ID_NONE)
 		++c->last_id;
@@ -65,28 +65,28 @@ client_new_id(struct client *c)
 }
 
 void
-client_arm(struct client *c, enum client_timer which, unsigned ms)
+login_arm(struct login *c, enum login_timer which, unsigned ms)
 {
-	struct client_action *a = client_act(c, CA_TIMER, IPC_ID_NONE);
+	struct login_action *a = login_act(c, LA_TIMER, IPC_ID_NONE);
 
 	a->u.timer.which = which;
 	a->u.timer.ms = ms;
 }
 
 void
-client_disarm(struct client *c, enum client_timer which)
+login_disarm(struct login *c, enum login_timer which)
 {
-	client_act(c, CA_TIMER_OFF, IPC_ID_NONE)->u.timer.which = which;
+	login_act(c, LA_TIMER_OFF, IPC_ID_NONE)->u.timer.which = which;
 }
 
 unsigned
-client_delay(struct client *c, struct backoff *b)
+login_delay(struct login *c, struct backoff *b)
 {
 	return backoff_next(b, c->rnd(c->rnd_arg));
 }
 
 void
-client_set_err(struct client *c, enum client_src s, const char *text)
+login_set_err(struct login *c, enum login_src s, const char *text)
 {
 	if (text == NULL || text[0] == '\0')
 		text = "unknown error";
@@ -97,13 +97,13 @@ client_set_err(struct client *c, enum client_src s, const char *text)
 }
 
 void
-client_advise(struct client *c, enum client_src s, const char *advice)
+login_advise(struct login *c, enum login_src s, const char *advice)
 {
 	c->advice[s] = advice;
 }
 
 void
-client_advise_way(struct client *c, enum client_src s)
+login_advise_way(struct login *c, enum login_src s)
 {
 	static const struct {
 		const char *text, *advice;
@@ -126,24 +126,24 @@ client_advise_way(struct client *c, enum client_src s)
 }
 
 void
-client_clear_err(struct client *c, enum client_src s)
+login_clear_err(struct login *c, enum login_src s)
 {
 	c->err[s][0] = '\0';
 }
 
 static void
-clear_errors(struct client *c)
+clear_errors(struct login *c)
 {
 	int s;
 
 	for (s = 0; s < SRC_COUNT; s++)
-		client_clear_err(c, (enum client_src)s);
+		login_clear_err(c, (enum login_src)s);
 }
 
 uint32_t
-client_save(struct client *c, enum client_save how)
+login_save(struct login *c, enum login_save how)
 {
-	struct client_action *a = client_act(c, CA_SAVE, client_new_id(c));
+	struct login_action *a = login_act(c, LA_SAVE, login_new_id(c));
 
 	c->self_unsaved = 0; /* it goes along with whatever is saved */
 	a->u.save = how;
@@ -153,29 +153,29 @@ client_save(struct client *c, enum client_save how)
 /* --- what status.c asks --- */
 
 int
-client_logged_in(const struct client *c)
+login_logged_in(const struct login *c)
 {
 	return c->logged_in && !c->expired;
 }
 
-enum client_state
-client_state(const struct client *c)
+enum login_state
+login_state(const struct login *c)
 {
 	if (c->goal.kind == GOAL_LOGIN && c->tried)
-		return c->goal.url[0] != '\0' ? CS_URL_VISIT_REQUIRED : CS_AUTHENTICATING;
-	if (client_logged_in(c))
-		return c->synced ? CS_SYNCHRONIZED : CS_AUTHENTICATED;
-	return c->tried || !c->p.want_running || c->expired ? CS_NOT_AUTHENTICATED : CS_NEW;
+		return c->goal.url[0] != '\0' ? LS_URL_VISIT_REQUIRED : LS_AUTHENTICATING;
+	if (login_logged_in(c))
+		return c->synced ? LS_SYNCHRONIZED : LS_AUTHENTICATED;
+	return c->tried || !c->p.want_running || c->expired ? LS_NOT_AUTHENTICATED : LS_NEW;
 }
 
 int
-client_cant_continue(const struct client *c)
+login_cant_continue(const struct login *c)
 {
-	return !client_logged_in(c) && (c->goal.kind == GOAL_NONE || c->goal.url[0] != '\0');
+	return !login_logged_in(c) && (c->goal.kind == GOAL_NONE || c->goal.url[0] != '\0');
 }
 
 int
-client_error(const struct client *c, const char **text)
+login_error(const struct login *c, const char **text)
 {
 	int s, last = -1;
 
@@ -189,18 +189,18 @@ client_error(const struct client *c, const char **text)
 }
 
 int
-client_told(const struct client *c, char text[CLIENT_TOLD_MAX])
+login_told(const struct login *c, char text[LOGIN_TOLD_MAX])
 {
 	const char *err;
-	int source = client_error(c, &err);
+	int source = login_error(c, &err);
 	const char *advice = source != -1 && c->advice[source] != NULL ? c->advice[source] : "";
 
-	snprintf(text, CLIENT_TOLD_MAX, "%s%s%s", err, *advice != '\0' ? "; " : "", advice);
+	snprintf(text, LOGIN_TOLD_MAX, "%s%s%s", err, *advice != '\0' ? "; " : "", advice);
 	return source;
 }
 
 const struct pubkey *
-client_pin(const struct client *c, enum pin_source *source)
+login_pin(const struct login *c, enum pin_source *source)
 {
 	int configured = !key_is_zero(&c->cfg.server_key);
 
@@ -212,9 +212,9 @@ client_pin(const struct client *c, enum pin_source *source)
 /* --- commands --- */
 
 void
-client_start_login(struct client *c)
+login_start(struct login *c)
 {
-	struct client_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = c->expired };
+	struct login_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = c->expired };
 
 	if (c->logged_in || c->goal.kind != GOAL_NONE || !c->p.want_running || c->cfg.manual ||
 	    (c->expired && c->cfg.expiry_wait))
@@ -224,16 +224,16 @@ client_start_login(struct client *c)
 }
 
 static void
-on_start(struct client *c)
+on_start(struct login *c)
 {
 	expiry_check(c);
-	client_start_login(c);
+	login_start(c);
 }
 
 static void
-on_login(struct client *c, const struct client_event *e)
+on_login(struct login *c, const struct login_event *e)
 {
-	struct client_goal g = {
+	struct login_goal g = {
 		.kind = GOAL_LOGIN,
 		.interactive = e->u.login.interactive,
 		.ephemeral = e->u.login.ephemeral || c->cfg.ephemeral,
@@ -243,7 +243,7 @@ on_login(struct client *c, const struct client_event *e)
 	clear_errors(c);
 	if (c->goal.kind == GOAL_LOGOUT) { /* OUT-05 */
 		if (c->next.with_key && !g.with_key)
-			client_act(c, CA_FORGET_KEY, IPC_ID_NONE);
+			login_act(c, LA_FORGET_KEY, IPC_ID_NONE);
 		c->next = g;
 		return;
 	}
@@ -251,7 +251,7 @@ on_login(struct client *c, const struct client_event *e)
 }
 
 static void
-on_pause(struct client *c)
+on_pause(struct login *c)
 {
 	c->paused = c->p.paused = 1;
 	clear_errors(c);
@@ -259,21 +259,21 @@ on_pause(struct client *c)
 		auth_stop(c);
 	backoff_reset(&c->map_backoff);
 	map_go(c);
-	client_save(c, SAVE_PLAIN);
+	login_save(c, SAVE_PLAIN);
 }
 
 static void
-on_unpause(struct client *c)
+on_unpause(struct login *c)
 {
 	c->paused = c->p.paused = 0;
-	client_save(c, SAVE_PLAIN);
+	login_save(c, SAVE_PLAIN);
 	auth_go(c);
 	map_go(c);
 }
 
 /* Drop connections, dial again now.  A logout is left to itself, and so is what waits for the disk and not for the network. */
 static void
-on_reconnect(struct client *c)
+on_reconnect(struct login *c)
 {
 	backoff_reset(&c->auth_backoff);
 	backoff_reset(&c->map_backoff);
@@ -289,19 +289,19 @@ on_reconnect(struct client *c)
 }
 
 static void
-on_accept_key(struct client *c, const struct pubkey *k)
+on_accept_key(struct login *c, const struct pubkey *k)
 {
 	c->p.server_key = *k;
 	c->p.pin_source = PIN_ACCEPTED;
 	c->p.pin_since = c->now;
 	memset(&c->offered, 0, sizeof(c->offered));
 	c->suspect = 0;
-	client_save(c, SAVE_PLAIN);
+	login_save(c, SAVE_PLAIN);
 	on_reconnect(c);
 }
 
 static void
-on_config(struct client *c, const struct client_config *cfg)
+on_config(struct login *c, const struct login_config *cfg)
 {
 	int rekeyed = !key_equal(&cfg->server_key, &c->cfg.server_key);
 	int had_auth_key = c->cfg.have_auth_key, waited = c->cfg.expiry_wait;
@@ -317,59 +317,59 @@ on_config(struct client *c, const struct client_config *cfg)
 	if (c->expired && c->goal.kind == GOAL_NONE)
 		expiry_check(c); /* on-expiry may say login now */
 	if ((cfg->have_auth_key && !had_auth_key) || (c->expired && !cfg->expiry_wait && waited))
-		client_start_login(c);
+		login_start(c);
 }
 
 /* --- saves and timers --- */
 
 static void
-on_saved(struct client *c, const struct client_event *e)
+on_saved(struct login *c, const struct login_event *e)
 {
 	if (e->u.result.ok) {
-		client_clear_err(c, SRC_STATE);
+		login_clear_err(c, SRC_STATE);
 		backoff_reset(&c->save_backoff);
-		client_disarm(c, CT_SAVE);
+		login_disarm(c, LT_SAVE);
 	} else {
-		client_set_err(c, SRC_STATE, e->u.result.err);
-		client_arm(c, CT_SAVE, client_delay(c, &c->save_backoff));
+		login_set_err(c, SRC_STATE, e->u.result.err);
+		login_arm(c, LT_SAVE, login_delay(c, &c->save_backoff));
 	}
 	auth_on_saved(c, e->id, e->u.result.ok, e->u.result.err);
 }
 
 static void
-on_timer(struct client *c, enum client_timer t)
+on_timer(struct login *c, enum login_timer t)
 {
 	switch (t) {
-	case CT_AUTH:
+	case LT_AUTH:
 		c->auth_wait = 0;
 		auth_go(c);
 		break;
-	case CT_MAP:
+	case LT_MAP:
 		c->map_wait = 0;
 		map_go(c);
 		break;
-	case CT_EXPIRY: expiry_on_timer(c); break;
-	case CT_SAVE: auth_on_save_timer(c); break;
-	case CT_LOGOUT: auth_on_logout_timer(c); break;
-	case CT_MAP_STOP: map_on_stop_timer(c); break;
-	case CT_SELF: map_on_self_timer(c); break;
-	case CT_COUNT: break;
+	case LT_EXPIRY: expiry_on_timer(c); break;
+	case LT_SAVE: auth_on_save_timer(c); break;
+	case LT_LOGOUT: auth_on_logout_timer(c); break;
+	case LT_MAP_STOP: map_on_stop_timer(c); break;
+	case LT_SELF: map_on_self_timer(c); break;
+	case LT_COUNT: break;
 	}
 }
 
 static void
-on_lite(struct client *c, const struct client_event *e)
+on_lite(struct login *c, const struct login_event *e)
 {
 	if (e->id != c->map_id || c->map != MAP_STREAM)
 		return;
 	if (e->u.result.ok)
-		client_clear_err(c, SRC_UPDATE);
+		login_clear_err(c, SRC_UPDATE);
 	else
-		client_set_err(c, SRC_UPDATE, e->u.result.err);
+		login_set_err(c, SRC_UPDATE, e->u.result.err);
 }
 
 void
-client_init(struct client *c, const struct client_config *cfg, const struct client_profile *p, int have_node,
+login_init(struct login *c, const struct login_config *cfg, const struct login_profile *p, int have_node,
     int have_candidate, uint32_t (*rnd)(void *), void *rnd_arg)
 {
 	memset(c, 0, sizeof(*c));
@@ -385,39 +385,39 @@ client_init(struct client *c, const struct client_config *cfg, const struct clie
 }
 
 void
-client_event(struct client *c, uint64_t now_mono_ms, struct wtime now, const struct client_event *e,
-    struct client_actions *out)
+login_event(struct login *c, uint64_t now_mono_ms, struct wtime now, const struct login_event *e,
+    struct login_actions *out)
 {
 	out->n = 0;
 	c->out = out;
 	c->now_ms = now_mono_ms;
 	c->now = now;
 	switch (e->type) {
-	case CE_START: on_start(c); break;
-	case CE_LOGIN: on_login(c, e); break;
-	case CE_LOGOUT:
+	case LE_START: on_start(c); break;
+	case LE_LOGIN: on_login(c, e); break;
+	case LE_LOGOUT:
 		clear_errors(c);
 		auth_logout(c, e->u.logout.force);
 		break;
-	case CE_PAUSE: on_pause(c); break;
-	case CE_UNPAUSE: on_unpause(c); break;
-	case CE_RECONNECT: on_reconnect(c); break;
-	case CE_ACCEPT_KEY: on_accept_key(c, &e->u.accept); break;
-	case CE_CONFIG: on_config(c, &e->u.config); break;
-	case CE_KEY: auth_on_key(c, e); break;
-	case CE_REG: auth_on_reg(c, e); break;
-	case CE_AUTHD_GONE: auth_on_gone(c); break;
-	case CE_CONNECTED:
-	case CE_OPEN:
-	case CE_LIVE:
-	case CE_CLOSED: map_on_stream(c, e); break;
-	case CE_MAPD_GONE: map_on_gone(c); break;
-	case CE_SELF: map_on_self(c, e); break;
-	case CE_LITE: on_lite(c, e); break;
-	case CE_CONTROL_TIME: map_on_control_time(c, e->u.control_time); break;
-	case CE_SAVED: on_saved(c, e); break;
-	case CE_TIMER: on_timer(c, e->u.timer); break;
-	case CE_COUNT: break;
+	case LE_PAUSE: on_pause(c); break;
+	case LE_UNPAUSE: on_unpause(c); break;
+	case LE_RECONNECT: on_reconnect(c); break;
+	case LE_ACCEPT_KEY: on_accept_key(c, &e->u.accept); break;
+	case LE_CONFIG: on_config(c, &e->u.config); break;
+	case LE_KEY: auth_on_key(c, e); break;
+	case LE_REG: auth_on_reg(c, e); break;
+	case LE_AUTHD_GONE: auth_on_gone(c); break;
+	case LE_CONNECTED:
+	case LE_OPEN:
+	case LE_LIVE:
+	case LE_CLOSED: map_on_stream(c, e); break;
+	case LE_MAPD_GONE: map_on_gone(c); break;
+	case LE_SELF: map_on_self(c, e); break;
+	case LE_LITE: on_lite(c, e); break;
+	case LE_CONTROL_TIME: map_on_control_time(c, e->u.control_time); break;
+	case LE_SAVED: on_saved(c, e); break;
+	case LE_TIMER: on_timer(c, e->u.timer); break;
+	case LE_COUNT: break;
 	}
 	c->out = NULL;
 }

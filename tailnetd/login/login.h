@@ -12,15 +12,15 @@
  * and H, behaviours.md INT FUP ROT OUT EXP PAU BACK).  parent.c carries the actions out in order and feeds results back as events.
  * login.c says how the keys are kept safe.
  */
-enum client_state {			/* names: client_state_name(), interface.md 4 */
-	CS_NEW, CS_NOT_AUTHENTICATED, CS_AUTHENTICATING, CS_URL_VISIT_REQUIRED, CS_AUTHENTICATED, CS_SYNCHRONIZED, CS_COUNT
+enum login_state {			/* names: login_state_name(), interface.md 4 */
+	LS_NEW, LS_NOT_AUTHENTICATED, LS_AUTHENTICATING, LS_URL_VISIT_REQUIRED, LS_AUTHENTICATED, LS_SYNCHRONIZED, LS_COUNT
 };
-const char *client_state_name(enum client_state s);
+const char *login_state_name(enum login_state s);
 
-enum client_src { SRC_AUTH, SRC_MAP, SRC_UPDATE, SRC_STATE, SRC_COUNT };	/* errSource */
-const char *client_src_name(enum client_src s);
+enum login_src { SRC_AUTH, SRC_MAP, SRC_UPDATE, SRC_STATE, SRC_COUNT };	/* errSource */
+const char *login_src_name(enum login_src s);
 
-struct client_config {
+struct login_config {
 	int		 manual;		/* `login manual` */
 	int		 expiry_wait;		/* `on-expiry wait` */
 	int		 ephemeral;
@@ -29,7 +29,7 @@ struct client_config {
 	struct pubkey	 server_key;		/* `server-key`; zero = none */
 };
 
-struct client_profile {			/* what is persisted besides the keys */
+struct login_profile {			/* what is persisted besides the keys */
 	int		 want_running;		/* 0: logged out on purpose */
 	int		 paused;
 	int		 candidate;		/* the candidate is in the state file, too */
@@ -43,99 +43,99 @@ struct client_profile {			/* what is persisted besides the keys */
 	struct wtime	 expiry;		/* of the node key; TIME_NONE = never or unknown */
 };
 
-enum client_timer { CT_AUTH, CT_MAP, CT_EXPIRY, CT_SAVE, CT_LOGOUT, CT_MAP_STOP, CT_SELF, CT_COUNT };
+enum login_timer { LT_AUTH, LT_MAP, LT_EXPIRY, LT_SAVE, LT_LOGOUT, LT_MAP_STOP, LT_SELF, LT_COUNT };
 
 /* --- events --- */
-enum client_ev {
-	CE_START,		/* the first: client_init() was given what is persisted */
-	CE_LOGIN, CE_LOGOUT, CE_PAUSE, CE_UNPAUSE, CE_RECONNECT, CE_ACCEPT_KEY, CE_CONFIG,
-	CE_KEY, CE_REG,		/* answers to CA_KEY_FETCH, CA_REGISTER */
-	CE_AUTHD_GONE,		/* authd ended: no answer will come */
-	CE_CONNECTED, CE_OPEN, CE_LIVE, CE_CLOSED,	/* STREAM of the map session id */
-	CE_MAPD_GONE,		/* mapd ended, and the netmap with it */
-	CE_SELF, CE_LITE, CE_CONTROL_TIME,
-	CE_SAVED,		/* answer to CA_SAVE */
-	CE_TIMER,
-	CE_COUNT
+enum login_ev {
+	LE_START,		/* the first: login_init() was given what is persisted */
+	LE_LOGIN, LE_LOGOUT, LE_PAUSE, LE_UNPAUSE, LE_RECONNECT, LE_ACCEPT_KEY, LE_CONFIG,
+	LE_KEY, LE_REG,		/* answers to LA_KEY_FETCH, LA_REGISTER */
+	LE_AUTHD_GONE,		/* authd ended: no answer will come */
+	LE_CONNECTED, LE_OPEN, LE_LIVE, LE_CLOSED,	/* STREAM of the map session id */
+	LE_MAPD_GONE,		/* mapd ended, and the netmap with it */
+	LE_SELF, LE_LITE, LE_CONTROL_TIME,
+	LE_SAVED,		/* answer to LA_SAVE */
+	LE_TIMER,
+	LE_COUNT
 };
 
-struct client_user { int64_t id; const char *login_name, *display_name, *profile_pic; };	/* id 0 and "": not told */
+struct login_user { int64_t id; const char *login_name, *display_name, *profile_pic; };	/* id 0 and "": not told */
 
-struct client_event {
-	enum client_ev	 type;
+struct login_event {
+	enum login_ev	 type;
 	uint32_t	 id;
 	union {
 		struct { int interactive, ephemeral, with_key; } login;	/* with_key: the parent holds an auth key for it */
 		struct { int force; } logout;
 		struct pubkey accept;
-		struct client_config config;
+		struct login_config config;
 		struct { int ok; struct pubkey key; const char *err; } key;
 		struct {
 			enum ipc_reg_outcome outcome;
 			uint32_t	 retry_after_ms;
 			int		 suspect;
-			struct client_user user;
+			struct login_user user;
 			const char	*url, *err;
 		} reg;
 		struct { int suspect; const char *err; } closed;
-		struct { struct wtime expiry; int expired, authorized; struct client_user user; } self;
-		struct { int ok; const char *err; } result;		/* CE_LITE, CE_SAVED */
+		struct { struct wtime expiry; int expired, authorized; struct login_user user; } self;
+		struct { int ok; const char *err; } result;		/* LE_LITE, LE_SAVED */
 		int64_t		 control_time;
-		enum client_timer timer;
+		enum login_timer timer;
 	} u;
 };
 
 /* --- actions, to be carried out in order --- */
-enum client_act {
-	CA_KEY_FETCH,		/* id */
-	CA_REGISTER,		/* id, reg */
-	CA_AUTH_CANCEL,		/* id: its answer, if any comes, is of no interest */
-	CA_MAP_START,		/* id, map.prepare, map.candidate (which key) */
-	CA_MAP_STOP,		/* map.drop */
-	CA_MAPD_KILL,		/* it does not obey */
-	CA_GENERATE,		/* a new candidate key */
-	CA_DROP_CANDIDATE,	/* wipe it */
-	CA_SAVE,		/* id, save; CE_SAVED follows, before any other event */
-	CA_TIMER,		/* timer.which, timer.ms; arming again replaces */
-	CA_TIMER_OFF,
-	CA_LOGIN_FINISHED,	/* the next status event says so */
-	CA_BROWSE,		/* goal.url is new: tell */
-	CA_LOGOUT_DONE,		/* answer those who wait: done */
-	CA_FORGET_KEY		/* wipe the auth key of CE_LOGIN */
+enum login_act {
+	LA_KEY_FETCH,		/* id */
+	LA_REGISTER,		/* id, reg */
+	LA_AUTH_CANCEL,		/* id: its answer, if any comes, is of no interest */
+	LA_MAP_START,		/* id, map.prepare, map.candidate (which key) */
+	LA_MAP_STOP,		/* map.drop */
+	LA_MAPD_KILL,		/* it does not obey */
+	LA_GENERATE,		/* a new candidate key */
+	LA_DROP_CANDIDATE,	/* wipe it */
+	LA_SAVE,		/* id, save; LE_SAVED follows, before any other event */
+	LA_TIMER,		/* timer.which, timer.ms; arming again replaces */
+	LA_TIMER_OFF,
+	LA_LOGIN_FINISHED,	/* the next status event says so */
+	LA_BROWSE,		/* goal.url is new: tell */
+	LA_LOGOUT_DONE,		/* answer those who wait: done */
+	LA_FORGET_KEY		/* wipe the auth key of LE_LOGIN */
 };
-enum client_save {
+enum login_save {
 	SAVE_PLAIN,		/* profile and keys as they are; the candidate only if profile.candidate */
 	SAVE_COMMIT,		/* old := current, current := candidate, no candidate; the keys are taken back when the save fails */
 	SAVE_CLEAR		/* node, old and candidate key wiped, saved or not (logout) */
 };
-enum client_authkey { AUTHKEY_NONE, AUTHKEY_CONFIGURED, AUTHKEY_GIVEN };
+enum login_authkey { AUTHKEY_NONE, AUTHKEY_CONFIGURED, AUTHKEY_GIVEN };
 
-struct client_action {
-	enum client_act	 type;
+struct login_action {
+	enum login_act	 type;
 	uint32_t	 id;
 	union {
 		struct {
 			enum ipc_reg_op	 op;
 			int		 candidate;	/* NodeKey is the candidate, OldNodeKey the current key; else current and old */
-			enum client_authkey authkey;
+			enum login_authkey authkey;
 			int		 ephemeral;	/* Followup is goal.url */
 		} reg;
 		struct { int prepare, candidate; } map;
 		struct { int drop; } stop;
-		enum client_save save;
-		struct { enum client_timer which; unsigned ms; } timer;
-		struct { int ok, told; } done;	/* err: client.logout_err; told: the server knows */
+		enum login_save save;
+		struct { enum login_timer which; unsigned ms; } timer;
+		struct { int ok, told; } done;	/* err: login.logout_err; told: the server knows */
 	} u;
 };
-#define CLIENT_MAX_ACTIONS 48
-struct client_actions { unsigned n; struct client_action a[CLIENT_MAX_ACTIONS]; };
+#define LOGIN_MAX_ACTIONS 48
+struct login_actions { unsigned n; struct login_action a[LOGIN_MAX_ACTIONS]; };
 
 /* --- the machine; read by status.c, written only by login.c --- */
-enum client_goal_kind { GOAL_NONE, GOAL_LOGIN, GOAL_LOGOUT };
-struct client_goal {
-	enum client_goal_kind kind;
+enum login_goal_kind { GOAL_NONE, GOAL_LOGIN, GOAL_LOGOUT };
+struct login_goal {
+	enum login_goal_kind kind;
 	int		 interactive, ephemeral;
-	int		 with_key;		/* CE_LOGIN brought an auth key */
+	int		 with_key;		/* LE_LOGIN brought an auth key */
 	int		 by_expiry;		/* nobody asked: the key expired (EXP-04), before the start or since */
 	int		 regen;			/* the server called the current key expired (REG-06) */
 	int		 candidate;		/* the key that registers is the candidate */
@@ -144,15 +144,15 @@ struct client_goal {
 	char		 url[IPC_URL_MAX + 1];	/* to be visited; "" = none */
 };
 
-enum client_op { OP_NONE, OP_KEY, OP_KEY_CHECK, OP_WRITE_AHEAD, OP_REGISTER, OP_COMMIT, OP_CLEAR };
-enum client_map { MAP_NONE, MAP_PREPARED, MAP_STREAM, MAP_STOPPING };
+enum login_op { OP_NONE, OP_KEY, OP_KEY_CHECK, OP_WRITE_AHEAD, OP_REGISTER, OP_COMMIT, OP_CLEAR };
+enum login_map { MAP_NONE, MAP_PREPARED, MAP_STREAM, MAP_STOPPING };
 
-struct client {
-	struct client_config cfg;
-	struct client_profile p;
+struct login {
+	struct login_config cfg;
+	struct login_profile p;
 	uint32_t	 (*rnd)(void *arg);
 	void		*rnd_arg;
-	struct client_actions *out;
+	struct login_actions *out;
 	uint64_t	 now_ms;
 	struct wtime	 now;
 	uint32_t	 last_id;
@@ -160,17 +160,17 @@ struct client {
 	int		 have_node, have_candidate;
 	int		 paused;
 	int		 logged_in;		/* the server took the current key in this life of the daemon */
-	int		 tried;			/* not CS_NEW any more */
+	int		 tried;			/* not LS_NEW any more */
 	int		 expired;		/* the node key */
 	int		 self_expired;		/* Node.Expired of our own node */
 	int		 authorized;
-	struct client_goal goal;
-	struct client_goal next;		/* a login that came while a logout is in flight (OUT-05) */
+	struct login_goal goal;
+	struct login_goal next;		/* a login that came while a logout is in flight (OUT-05) */
 
-	enum client_op	 op;
+	enum login_op	 op;
 	uint32_t	 op_id;
-	enum client_authkey op_authkey;
-	int		 auth_wait;		/* CT_AUTH is armed */
+	enum login_authkey op_authkey;
+	int		 auth_wait;		/* LT_AUTH is armed */
 	struct backoff	 auth_backoff, save_backoff;
 	int		 hurried;		/* the server has ended a follow-up at once: it gets no credit for an answer */
 	struct backoff	 expiry_backoff;	/* of logins by expiry that follow one another */
@@ -188,7 +188,7 @@ struct client {
 	uint64_t	 next_check_ms;		/* /key is not asked again before */
 	struct pubkey	 offered;		/* differs from the pin; zero = none */
 
-	enum client_map	 map;
+	enum login_map	 map;
 	uint32_t	 map_id;
 	int		 synced, map_wait, prepare_failed, restart_map;
 	uint64_t	 live_ms;
@@ -197,7 +197,7 @@ struct client {
 
 	int64_t		 clock_delta;		/* server's clock minus ours, in seconds; 0 = near enough */
 	uint64_t	 self_ms;		/* what the map tells of ourselves was last saved; 0 = never */
-	int		 self_unsaved;		/* there is more: CT_SELF is armed */
+	int		 self_unsaved;		/* there is more: LT_SELF is armed */
 	struct wtime	 delta_wall;		/* both of our clocks when that was learnt */
 	uint64_t	 delta_ms;
 	char		 err[SRC_COUNT][IPC_ERR_MAX + 1];
@@ -205,20 +205,20 @@ struct client {
 	uint64_t	 err_seq[SRC_COUNT], last_err_seq;
 };
 
-void	 client_init(struct client *c, const struct client_config *cfg, const struct client_profile *p, int have_node, int have_candidate,
+void	 login_init(struct login *c, const struct login_config *cfg, const struct login_profile *p, int have_node, int have_candidate,
 	    uint32_t (*rnd)(void *), void *rnd_arg);
 /* Runs one event; out receives the actions (n is set, not added to). */
-void	 client_event(struct client *c, uint64_t now_mono_ms, struct wtime now, const struct client_event *e, struct client_actions *out);
+void	 login_event(struct login *c, uint64_t now_mono_ms, struct wtime now, const struct login_event *e, struct login_actions *out);
 
-enum client_state client_state(const struct client *c);
-int	 client_logged_in(const struct client *c);		/* as the status tells it */
-int	 client_cant_continue(const struct client *c);		/* authCantContinue */
+enum login_state login_state(const struct login *c);
+int	 login_logged_in(const struct login *c);		/* as the status tells it */
+int	 login_cant_continue(const struct login *c);		/* authCantContinue */
 /* The latest error not yet cleared: its source, or -1 with *text "". */
-int	 client_error(const struct client *c, const char **text);
-#define CLIENT_TOLD_MAX	(IPC_ERR_MAX + 120)
-int	 client_told(const struct client *c, char text[CLIENT_TOLD_MAX]);	/* the same with what to do about it */
+int	 login_error(const struct login *c, const char **text);
+#define LOGIN_TOLD_MAX	(IPC_ERR_MAX + 120)
+int	 login_told(const struct login *c, char text[LOGIN_TOLD_MAX]);	/* the same with what to do about it */
 /* The server key to use: zero = none known. */
-const struct pubkey *client_pin(const struct client *c, enum pin_source *source);
-struct wtime client_corrected(const struct client *c, struct wtime now);	/* by ControlTime (EXP-06) */
+const struct pubkey *login_pin(const struct login *c, enum pin_source *source);
+struct wtime login_corrected(const struct login *c, struct wtime now);	/* by ControlTime (EXP-06) */
 
 #endif

@@ -21,21 +21,21 @@ put_text(char *dst, size_t size, const char *s)
 /* --- keys --- */
 
 void
-auth_drop_candidate(struct client *c)
+auth_drop_candidate(struct login *c)
 {
 	c->candidate_open = c->candidate_saved = c->from_disk = 0;
 	c->goal.candidate = 0;
 	if (c->have_candidate)
-		client_act(c, CA_DROP_CANDIDATE, IPC_ID_NONE);
+		login_act(c, LA_DROP_CANDIDATE, IPC_ID_NONE);
 	c->have_candidate = 0;
 	if (c->p.candidate) {
 		c->p.candidate = 0;
-		client_save(c, SAVE_PLAIN);
+		login_save(c, SAVE_PLAIN);
 	}
 }
 
 void
-auth_key_ok(struct client *c)
+auth_key_ok(struct login *c)
 {
 	c->suspect = 0;
 	memset(&c->offered, 0, sizeof(c->offered));
@@ -44,13 +44,13 @@ auth_key_ok(struct client *c)
 
 /* A key that the configuration names is not asked for (interface.md 2, `server-key`). */
 static int
-check_due(const struct client *c)
+check_due(const struct login *c)
 {
 	return c->suspect && key_is_zero(&c->cfg.server_key) && c->now_ms >= c->next_check_ms;
 }
 
 void
-auth_suspect(struct client *c)
+auth_suspect(struct login *c)
 {
 	c->suspect = 1;
 	if (c->goal.kind == GOAL_NONE && !c->paused)
@@ -60,35 +60,35 @@ auth_suspect(struct client *c)
 /* --- one step at a time --- */
 
 static void
-wait_ms(struct client *c, unsigned ms)
+wait_ms(struct login *c, unsigned ms)
 {
 	c->auth_wait = 1;
-	client_arm(c, CT_AUTH, ms);
+	login_arm(c, LT_AUTH, ms);
 }
 
 static void
-back_off(struct client *c)
+back_off(struct login *c)
 {
-	wait_ms(c, client_delay(c, &c->auth_backoff));
+	wait_ms(c, login_delay(c, &c->auth_backoff));
 }
 
 static void
-fetch_key(struct client *c, enum client_op op)
+fetch_key(struct login *c, enum login_op op)
 {
 	c->op = op;
-	c->op_id = client_new_id(c);
-	client_act(c, CA_KEY_FETCH, c->op_id);
+	c->op_id = login_new_id(c);
+	login_act(c, LA_KEY_FETCH, c->op_id);
 }
 
 static void
-send_register(struct client *c, enum ipc_reg_op op)
+send_register(struct login *c, enum ipc_reg_op op)
 {
-	struct client_action *a;
+	struct login_action *a;
 
 	c->op = OP_REGISTER;
-	c->op_id = client_new_id(c);
+	c->op_id = login_new_id(c);
 	c->asked_ms = c->now_ms;
-	a = client_act(c, CA_REGISTER, c->op_id);
+	a = login_act(c, LA_REGISTER, c->op_id);
 	a->u.reg.op = op;
 	if (op == IPC_REG_LOGOUT)
 		return;
@@ -103,14 +103,14 @@ send_register(struct client *c, enum ipc_reg_op op)
 
 /* protocol.md D.4, third row */
 static int
-must_regen(const struct client *c)
+must_regen(const struct login *c)
 {
 	return !c->have_node || c->expired || c->goal.interactive || c->goal.regen || c->candidate_open;
 }
 
 /* REG-05: when the auth key goes along. */
-static enum client_authkey
-which_authkey(const struct client *c)
+static enum login_authkey
+which_authkey(const struct login *c)
 {
 	if (c->goal.with_key)
 		return AUTHKEY_GIVEN;
@@ -120,16 +120,16 @@ which_authkey(const struct client *c)
 }
 
 static void
-new_candidate(struct client *c)
+new_candidate(struct login *c)
 {
-	client_act(c, CA_GENERATE, IPC_ID_NONE);
+	login_act(c, LA_GENERATE, IPC_ID_NONE);
 	c->have_candidate = 1;
 	c->candidate_open = c->candidate_saved = c->from_disk = 0;
 	c->p.candidate = 0;
 }
 
 static void
-begin_login(struct client *c)
+begin_login(struct login *c)
 {
 	if (c->goal.url[0] != '\0') {
 		send_register(c, IPC_REG_FOLLOWUP); /* FUP-01: the same key as before */
@@ -142,7 +142,7 @@ begin_login(struct client *c)
 	if (c->goal.candidate && c->op_authkey != AUTHKEY_NONE && !c->candidate_saved) {
 		c->p.candidate = 1;
 		c->op = OP_WRITE_AHEAD;
-		c->op_id = client_save(c, SAVE_PLAIN);
+		c->op_id = login_save(c, SAVE_PLAIN);
 		return;
 	}
 	send_register(c, IPC_REG_LOGIN);
@@ -150,13 +150,13 @@ begin_login(struct client *c)
 
 /* Once logged in the key is missing when a configured one was taken away: the map needs one, too. */
 static int
-key_missing(const struct client *c)
+key_missing(const struct login *c)
 {
-	return key_is_zero(client_pin(c, NULL)) && (c->goal.kind != GOAL_NONE || c->logged_in);
+	return key_is_zero(login_pin(c, NULL)) && (c->goal.kind != GOAL_NONE || c->logged_in);
 }
 
 void
-auth_go(struct client *c)
+auth_go(struct login *c)
 {
 	int idle = c->goal.kind == GOAL_NONE || (c->goal.kind == GOAL_LOGIN && c->paused);
 
@@ -174,16 +174,16 @@ auth_go(struct client *c)
 }
 
 void
-auth_stop(struct client *c)
+auth_stop(struct login *c)
 {
 	if (c->op == OP_KEY || c->op == OP_KEY_CHECK || c->op == OP_REGISTER)
-		client_act(c, CA_AUTH_CANCEL, c->op_id);
+		login_act(c, LA_AUTH_CANCEL, c->op_id);
 	if ((c->op == OP_REGISTER || c->op == OP_WRITE_AHEAD || c->op == OP_COMMIT) && c->goal.candidate)
 		c->candidate_open = 1; /* should this goal go on */
 	c->op = OP_NONE;
 	c->op_id = IPC_ID_NONE;
 	c->auth_wait = 0;
-	client_disarm(c, CT_AUTH);
+	login_disarm(c, LT_AUTH);
 	backoff_reset(&c->auth_backoff);
 	c->hurried = 0;
 }
@@ -193,7 +193,7 @@ auth_stop(struct client *c)
  * it is pursued; a pause is no time to wait in, for what follows it is to begin at once (PAU-02).
  */
 void
-auth_new_goal_after(struct client *c, const struct client_goal *g, unsigned ms)
+auth_new_goal_after(struct login *c, const struct login_goal *g, unsigned ms)
 {
 	int keep;
 
@@ -202,7 +202,7 @@ auth_new_goal_after(struct client *c, const struct client_goal *g, unsigned ms)
 	if (!keep)
 		auth_drop_candidate(c);
 	if (c->goal.with_key && !g->with_key)
-		client_act(c, CA_FORGET_KEY, IPC_ID_NONE);
+		login_act(c, LA_FORGET_KEY, IPC_ID_NONE);
 	c->goal = *g;
 	c->prepare_failed = 0;
 	if (ms > 0 && !c->paused)
@@ -212,16 +212,16 @@ auth_new_goal_after(struct client *c, const struct client_goal *g, unsigned ms)
 }
 
 void
-auth_new_goal(struct client *c, const struct client_goal *g)
+auth_new_goal(struct login *c, const struct login_goal *g)
 {
 	auth_new_goal_after(c, g, 0);
 }
 
 void
-auth_end_goal(struct client *c)
+auth_end_goal(struct login *c)
 {
 	if (c->goal.with_key)
-		client_act(c, CA_FORGET_KEY, IPC_ID_NONE);
+		login_act(c, LA_FORGET_KEY, IPC_ID_NONE);
 	memset(&c->goal, 0, sizeof(c->goal));
 	backoff_reset(&c->auth_backoff);
 	c->hurried = 0;
@@ -230,7 +230,7 @@ auth_end_goal(struct client *c)
 /* --- login --- */
 
 void
-auth_login(struct client *c, const struct client_goal *g)
+auth_login(struct login *c, const struct login_goal *g)
 {
 	int was = c->p.want_running;
 
@@ -238,12 +238,12 @@ auth_login(struct client *c, const struct client_goal *g)
 	c->next_check_ms = 0;
 	auth_new_goal(c, g);
 	if (!was && c->op != OP_WRITE_AHEAD)
-		client_save(c, SAVE_PLAIN);
+		login_save(c, SAVE_PLAIN);
 }
 
 /* REG-10; REG-07: an answer without a profile takes nothing away. */
 static void
-take_user(struct client *c, const struct client_user *u)
+take_user(struct login *c, const struct login_user *u)
 {
 	if (u->id == 0 && (u->login_name == NULL || u->login_name[0] == '\0'))
 		return;
@@ -254,14 +254,14 @@ take_user(struct client *c, const struct client_user *u)
 }
 
 static void
-login_done(struct client *c)
+login_done(struct login *c)
 {
 	c->logged_in = 1;
 	c->calm_ms = c->now_ms;
 	c->expired = c->self_expired = 0;
 	c->candidate_open = 0;
-	client_clear_err(c, SRC_AUTH);
-	client_act(c, CA_LOGIN_FINISHED, IPC_ID_NONE);
+	login_clear_err(c, SRC_AUTH);
+	login_act(c, LA_LOGIN_FINISHED, IPC_ID_NONE);
 	auth_end_goal(c);
 	expiry_check(c);
 	map_restart(c);
@@ -270,37 +270,37 @@ login_done(struct client *c)
 
 /* What is known of the current key is not true of the candidate: it is not to be in the file with it (uncommit() is the way back). */
 static void
-commit(struct client *c)
+commit(struct login *c)
 {
 	c->uncommitted_expiry = c->p.expiry;
 	c->uncommitted_candidate = c->p.candidate;
 	c->p.expiry = TIME_NONE; /* the next map tells */
 	c->p.candidate = 0;
 	c->op = OP_COMMIT;
-	c->op_id = client_save(c, SAVE_COMMIT);
+	c->op_id = login_save(c, SAVE_COMMIT);
 }
 
 static void
-uncommit(struct client *c)
+uncommit(struct login *c)
 {
 	c->p.expiry = c->uncommitted_expiry;
 	c->p.candidate = c->uncommitted_candidate;
 }
 
 static void
-accepted(struct client *c, const struct client_event *e)
+accepted(struct login *c, const struct login_event *e)
 {
 	take_user(c, &e->u.reg.user);
 	if (c->goal.candidate) {
 		commit(c);
 		return;
 	}
-	client_save(c, SAVE_PLAIN); /* no key depends on it */
+	login_save(c, SAVE_PLAIN); /* no key depends on it */
 	login_done(c);
 }
 
 static int
-was_held(const struct client *c)
+was_held(const struct login *c)
 {
 	return c->now_ms - c->asked_ms >= HELD_MS;
 }
@@ -310,7 +310,7 @@ was_held(const struct client *c)
  * grows.  A server that gives the same URL, or every time another one, or calls the key expired is not asked in a loop (FUP-03, BACK-03).
  */
 static void
-ask_again(struct client *c)
+ask_again(struct login *c)
 {
 	c->hurried = !was_held(c);
 	if (c->hurried)
@@ -320,11 +320,11 @@ ask_again(struct client *c)
 }
 
 static void
-visit(struct client *c, const char *url)
+visit(struct login *c, const char *url)
 {
 	int first = c->goal.url[0] == '\0', same = strcmp(c->goal.url, url) == 0;
 
-	client_clear_err(c, SRC_AUTH);
+	login_clear_err(c, SRC_AUTH);
 	if (c->from_disk && c->have_node) { /* the server never took it: the current key is still the right one */
 		auth_drop_candidate(c);
 		auth_go(c);
@@ -332,12 +332,12 @@ visit(struct client *c, const char *url)
 	}
 	if (c->p.candidate) { /* not taken with the auth key: from here on it is a login by URL */
 		c->p.candidate = c->candidate_saved = 0;
-		client_save(c, SAVE_PLAIN);
+		login_save(c, SAVE_PLAIN);
 	}
 	c->candidate_open = c->from_disk = 0;
 	if (!same) {
 		strlcpy(c->goal.url, url, sizeof(c->goal.url));
-		client_act(c, CA_BROWSE, IPC_ID_NONE);
+		login_act(c, LA_BROWSE, IPC_ID_NONE);
 		map_go(c); /* a connection prepared for the map would wait for too long */
 	}
 	if (first && !c->hurried)
@@ -348,7 +348,7 @@ visit(struct client *c, const char *url)
 
 /* REG-06; a followup that ends so is followed by a plain new attempt (protocol.md D.3, case 6). */
 static void
-key_expired(struct client *c)
+key_expired(struct login *c)
 {
 	int followup = c->goal.url[0] != '\0', fresh = c->goal.candidate && !followup;
 
@@ -356,8 +356,8 @@ key_expired(struct client *c)
 	c->goal.url[0] = '\0';
 	c->goal.regen = 1;
 	if (fresh) {
-		client_set_err(c, SRC_AUTH, "the server calls a fresh node key expired");
-		client_advise(c, SRC_AUTH, "its clock or its key expiry is wrong");
+		login_set_err(c, SRC_AUTH, "the server calls a fresh node key expired");
+		login_advise(c, SRC_AUTH, "its clock or its key expiry is wrong");
 		back_off(c);
 	} else if (followup) {
 		ask_again(c);
@@ -367,7 +367,7 @@ key_expired(struct client *c)
 }
 
 static void
-login_answer(struct client *c, const struct client_event *e)
+login_answer(struct login *c, const struct login_event *e)
 {
 	unsigned ms = e->u.reg.retry_after_ms;
 
@@ -379,7 +379,7 @@ login_answer(struct client *c, const struct client_event *e)
 	case IPC_REG_KEY_EXPIRED: key_expired(c); return;
 	case IPC_REG_RATE_LIMITED:
 		c->candidate_open = c->goal.candidate;
-		client_set_err(c, SRC_AUTH, e->u.reg.err);
+		login_set_err(c, SRC_AUTH, e->u.reg.err);
 		wait_ms(c, ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms);
 		return;
 	case IPC_REG_REFUSED:
@@ -390,15 +390,15 @@ login_answer(struct client *c, const struct client_event *e)
 	case IPC_REG_BAD_ANSWER:
 	case IPC_REG_TRANSPORT: c->candidate_open = c->goal.candidate; break;
 	}
-	client_set_err(c, SRC_AUTH, e->u.reg.err);
+	login_set_err(c, SRC_AUTH, e->u.reg.err);
 	if (e->u.reg.outcome != IPC_REG_REFUSED)
-		client_advise_way(c, SRC_AUTH);
+		login_advise_way(c, SRC_AUTH);
 	else if (strncmp(e->u.reg.err, "auth-key-file ", 14) == 0) /* by ourselves: nothing was sent */
-		client_advise(c, SRC_AUTH, "see auth-key-file in tailnetd.conf(5)");
+		login_advise(c, SRC_AUTH, "see auth-key-file in tailnetd.conf(5)");
 	else if (c->op_authkey != AUTHKEY_NONE)
-		client_advise(c, SRC_AUTH, "try another auth key: `tailnetctl login --auth-key-file FILE`");
+		login_advise(c, SRC_AUTH, "try another auth key: `tailnetctl login --auth-key-file FILE`");
 	else
-		client_advise(c, SRC_AUTH,
+		login_advise(c, SRC_AUTH,
 		    "ask those who run the server, or log in anew: `tailnetctl login interactive`");
 	back_off(c);
 }
@@ -406,20 +406,20 @@ login_answer(struct client *c, const struct client_event *e)
 /* --- answers --- */
 
 static void
-key_failed(struct client *c, const char *err)
+key_failed(struct login *c, const char *err)
 {
 	if (c->goal.kind == GOAL_LOGOUT) {
 		auth_logout_failed(c, err);
 		return;
 	}
-	client_set_err(c, SRC_AUTH, err);
-	client_advise_way(c, SRC_AUTH);
+	login_set_err(c, SRC_AUTH, err);
+	login_advise_way(c, SRC_AUTH);
 	back_off(c);
 }
 
 /* security.md D9: what the check brought is a hint; the pin stays until somebody accepts the other key. */
 static void
-key_checked(struct client *c, const struct client_event *e)
+key_checked(struct login *c, const struct login_event *e)
 {
 	if (e->u.key.ok && key_equal(&e->u.key.key, &c->p.server_key))
 		auth_key_ok(c);
@@ -430,9 +430,9 @@ key_checked(struct client *c, const struct client_event *e)
 }
 
 void
-auth_on_key(struct client *c, const struct client_event *e)
+auth_on_key(struct login *c, const struct login_event *e)
 {
-	enum client_op op = c->op;
+	enum login_op op = c->op;
 
 	if (e->id != c->op_id || (op != OP_KEY && op != OP_KEY_CHECK))
 		return;
@@ -445,19 +445,19 @@ auth_on_key(struct client *c, const struct client_event *e)
 		key_failed(c, e->u.key.ok ? "the server has no noise key" : e->u.key.err);
 		return;
 	}
-	client_clear_err(c, SRC_AUTH);
+	login_clear_err(c, SRC_AUTH);
 	if (key_is_zero(&c->p.server_key)) { /* none was accepted meanwhile */
 		c->p.server_key = e->u.key.key;
 		c->p.pin_source = PIN_FIRST_USE;
 		c->p.pin_since = c->now;
-		client_save(c, SAVE_PLAIN);
+		login_save(c, SAVE_PLAIN);
 	}
 	auth_go(c);
 	map_go(c);
 }
 
 void
-auth_on_reg(struct client *c, const struct client_event *e)
+auth_on_reg(struct login *c, const struct login_event *e)
 {
 	if (e->id != c->op_id || c->op != OP_REGISTER)
 		return;
@@ -477,7 +477,7 @@ auth_on_reg(struct client *c, const struct client_event *e)
 
 /* Nobody's error: what it was doing is done again by the next authd. */
 void
-auth_on_gone(struct client *c)
+auth_on_gone(struct login *c)
 {
 	if (c->op != OP_KEY && c->op != OP_KEY_CHECK && c->op != OP_REGISTER)
 		return;
@@ -490,7 +490,7 @@ auth_on_gone(struct client *c)
 /* --- saves --- */
 
 static void
-committed(struct client *c)
+committed(struct login *c)
 {
 	c->have_node = 1;
 	c->have_candidate = c->candidate_saved = 0;
@@ -498,9 +498,9 @@ committed(struct client *c)
 }
 
 void
-auth_on_saved(struct client *c, uint32_t id, int ok, const char *err)
+auth_on_saved(struct login *c, uint32_t id, int ok, const char *err)
 {
-	enum client_op op = c->op;
+	enum login_op op = c->op;
 
 	if (op != OP_WRITE_AHEAD && op != OP_COMMIT && op != OP_CLEAR)
 		return;
@@ -514,7 +514,7 @@ auth_on_saved(struct client *c, uint32_t id, int ok, const char *err)
 		auth_erased(c, ok, err);
 		return;
 	}
-	if (!ok) { /* CT_SAVE is armed */
+	if (!ok) { /* LT_SAVE is armed */
 		if (op == OP_COMMIT)
 			uncommit(c);
 		return;
@@ -529,7 +529,7 @@ auth_on_saved(struct client *c, uint32_t id, int ok, const char *err)
 }
 
 void
-auth_on_save_timer(struct client *c)
+auth_on_save_timer(struct login *c)
 {
 	uint32_t id;
 
@@ -537,7 +537,7 @@ auth_on_save_timer(struct client *c)
 		commit(c);
 		return;
 	}
-	id = client_save(c, SAVE_PLAIN);
+	id = login_save(c, SAVE_PLAIN);
 	if (c->op == OP_WRITE_AHEAD)
 		c->op_id = id;
 }

@@ -11,11 +11,11 @@
 #define LOGOUT_FORCE_MS 10000
 
 void
-auth_erase(struct client *c)
+auth_erase(struct login *c)
 {
-	struct client_profile *p = &c->p;
+	struct login_profile *p = &c->p;
 
-	client_disarm(c, CT_LOGOUT);
+	login_disarm(c, LT_LOGOUT);
 	p->want_running = 0;
 	p->candidate = 0;
 	p->user_id = 0;
@@ -23,18 +23,18 @@ auth_erase(struct client *c)
 	p->expiry = TIME_NONE;
 	c->have_node = c->have_candidate = c->candidate_saved = 0;
 	c->op = OP_CLEAR;
-	c->op_id = client_save(c, SAVE_CLEAR);
+	c->op_id = login_save(c, SAVE_CLEAR);
 }
 
 static void
-logout_over(struct client *c, int ok)
+logout_over(struct login *c, int ok)
 {
-	struct client_goal next = c->next;
-	struct client_action *a;
+	struct login_goal next = c->next;
+	struct login_action *a;
 
-	client_disarm(c, CT_LOGOUT);
+	login_disarm(c, LT_LOGOUT);
 	memset(&c->next, 0, sizeof(c->next));
-	a = client_act(c, CA_LOGOUT_DONE, IPC_ID_NONE);
+	a = login_act(c, LA_LOGOUT_DONE, IPC_ID_NONE);
 	a->u.done.ok = ok;
 	a->u.done.told = c->logout_told;
 	auth_end_goal(c);
@@ -46,12 +46,12 @@ logout_over(struct client *c, int ok)
 
 /* OUT-03: the netmap goes with the login, whatever the server does. */
 void
-auth_erased(struct client *c, int saved, const char *err)
+auth_erased(struct login *c, int saved, const char *err)
 {
 	c->op = OP_NONE;
 	c->logged_in = c->expired = c->self_expired = 0;
 	c->authorized = 1;
-	client_disarm(c, CT_EXPIRY);
+	login_disarm(c, LT_EXPIRY);
 	map_drop(c);
 	if (!saved)
 		snprintf(c->logout_err, sizeof(c->logout_err), "logged out, but this could not be saved: %s", err);
@@ -59,11 +59,11 @@ auth_erased(struct client *c, int saved, const char *err)
 }
 
 void
-auth_logout_failed(struct client *c, const char *err)
+auth_logout_failed(struct login *c, const char *err)
 {
 	strlcpy(c->logout_err, err, sizeof(c->logout_err));
-	client_set_err(c, SRC_AUTH, err);
-	client_advise(c, SRC_AUTH, "`tailnetctl logout force` forgets the login without the server");
+	login_set_err(c, SRC_AUTH, err);
+	login_advise(c, SRC_AUTH, "`tailnetctl logout force` forgets the login without the server");
 	c->logout_told = 0;
 	if (c->goal.force)
 		auth_erase(c); /* OUT-04 */
@@ -72,20 +72,20 @@ auth_logout_failed(struct client *c, const char *err)
 }
 
 static void
-join_logout(struct client *c, int force)
+join_logout(struct login *c, int force)
 {
 	if (force && !c->goal.force)
-		client_arm(c, CT_LOGOUT, LOGOUT_FORCE_MS);
+		login_arm(c, LT_LOGOUT, LOGOUT_FORCE_MS);
 	c->goal.force |= force;
 }
 
 void
-auth_logout(struct client *c, int force)
+auth_logout(struct login *c, int force)
 {
-	struct client_goal g = { .kind = GOAL_LOGOUT, .force = force };
+	struct login_goal g = { .kind = GOAL_LOGOUT, .force = force };
 
 	if (c->next.with_key)
-		client_act(c, CA_FORGET_KEY, IPC_ID_NONE);
+		login_act(c, LA_FORGET_KEY, IPC_ID_NONE);
 	memset(&c->next, 0, sizeof(c->next));
 	if (c->goal.kind == GOAL_LOGOUT) {
 		join_logout(c, force); /* both are answered when it is done */
@@ -102,12 +102,12 @@ auth_logout(struct client *c, int force)
 		auth_erase(c);
 		return;
 	}
-	client_arm(c, CT_LOGOUT, force ? LOGOUT_FORCE_MS : LOGOUT_MS);
+	login_arm(c, LT_LOGOUT, force ? LOGOUT_FORCE_MS : LOGOUT_MS);
 	auth_new_goal(c, &g);
 }
 
 void
-auth_on_logout_timer(struct client *c)
+auth_on_logout_timer(struct login *c)
 {
 	if (c->goal.kind != GOAL_LOGOUT || c->op == OP_CLEAR)
 		return;

@@ -19,32 +19,32 @@
 /* --- what is wanted --- */
 
 static int
-want_stream(const struct client *c)
+want_stream(const struct login *c)
 {
-	return c->logged_in && !c->paused && !key_is_zero(client_pin(c, NULL));
+	return c->logged_in && !c->paused && !key_is_zero(login_pin(c, NULL));
 }
 
 /*
  * Warm start: mapd connects while authd registers.  Only for the first try of a login that may well succeed at once.
  */
 static int
-want_prepared(const struct client *c)
+want_prepared(const struct login *c)
 {
 	if (c->logged_in || c->paused || c->prepare_failed || c->goal.kind != GOAL_LOGIN || c->goal.url[0] != '\0')
 		return 0;
-	if ((c->op != OP_REGISTER && c->op != OP_COMMIT) || key_is_zero(client_pin(c, NULL)))
+	if ((c->op != OP_REGISTER && c->op != OP_COMMIT) || key_is_zero(login_pin(c, NULL)))
 		return 0;
 	return c->goal.attempts <= 1 && (!c->goal.candidate || c->op_authkey != AUTHKEY_NONE);
 }
 
 static void
-start(struct client *c, int prepare)
+start(struct login *c, int prepare)
 {
-	struct client_action *a;
+	struct login_action *a;
 
 	if (c->map == MAP_NONE)
-		c->map_id = client_new_id(c);
-	a = client_act(c, CA_MAP_START, c->map_id);
+		c->map_id = login_new_id(c);
+	a = login_act(c, LA_MAP_START, c->map_id);
 	a->u.map.prepare = prepare;
 	a->u.map.candidate = prepare && c->goal.candidate;
 	c->map = prepare ? MAP_PREPARED : MAP_STREAM;
@@ -52,20 +52,20 @@ start(struct client *c, int prepare)
 }
 
 static void
-stop(struct client *c, int drop)
+stop(struct login *c, int drop)
 {
-	client_act(c, CA_MAP_STOP, c->map_id)->u.stop.drop = drop;
+	login_act(c, LA_MAP_STOP, c->map_id)->u.stop.drop = drop;
 	c->map = MAP_STOPPING;
 	c->synced = 0;
-	client_arm(c, CT_MAP_STOP, STOP_MS);
+	login_arm(c, LT_MAP_STOP, STOP_MS);
 }
 
 void
-map_go(struct client *c)
+map_go(struct login *c)
 {
 	if (!want_stream(c) && c->map_wait) {
 		c->map_wait = 0;
-		client_disarm(c, CT_MAP);
+		login_disarm(c, LT_MAP);
 	}
 	switch (c->map) {
 	case MAP_NONE:
@@ -90,48 +90,48 @@ map_go(struct client *c)
 
 /* After a login, for `reconnect`: a running stream is ended first, a wait is cut short. */
 void
-map_restart(struct client *c)
+map_restart(struct login *c)
 {
 	c->map_wait = 0;
-	client_disarm(c, CT_MAP);
+	login_disarm(c, LT_MAP);
 	backoff_reset(&c->map_backoff);
 	c->restart_map = c->map == MAP_STREAM;
 	map_go(c);
 }
 
 void
-map_drop_prepared(struct client *c)
+map_drop_prepared(struct login *c)
 {
 	if (c->map == MAP_PREPARED)
 		stop(c, 0);
 }
 
 void
-map_drop(struct client *c)
+map_drop(struct login *c)
 {
 	c->map_wait = 0;
-	client_disarm(c, CT_MAP);
+	login_disarm(c, LT_MAP);
 	backoff_reset(&c->map_backoff);
 	if (c->map == MAP_STREAM || c->map == MAP_PREPARED)
 		stop(c, 1);
 	else
-		client_act(c, CA_MAP_STOP, c->map_id)->u.stop.drop = 1;
+		login_act(c, LA_MAP_STOP, c->map_id)->u.stop.drop = 1;
 }
 
 /* --- what mapd tells --- */
 
 static void
-over(struct client *c)
+over(struct login *c)
 {
 	c->map = MAP_NONE;
 	c->synced = c->restart_map = 0;
-	client_disarm(c, CT_MAP_STOP);
+	login_disarm(c, LT_MAP_STOP);
 }
 
 static void
-on_closed(struct client *c, const struct client_event *e)
+on_closed(struct login *c, const struct login_event *e)
 {
-	enum client_map was = c->map;
+	enum login_map was = c->map;
 	int live = c->synced, stable = live && c->now_ms - c->live_ms >= STABLE_MS;
 
 	over(c);
@@ -140,11 +140,11 @@ on_closed(struct client *c, const struct client_event *e)
 	} else if (was == MAP_STREAM) {
 		if (stable)
 			backoff_reset(&c->map_backoff);
-		client_set_err(c, SRC_MAP, e->u.closed.err);
+		login_set_err(c, SRC_MAP, e->u.closed.err);
 		if (!live)
-			client_advise_way(c, SRC_MAP); /* a stream that ends is tried again, and no trouble yet */
+			login_advise_way(c, SRC_MAP); /* a stream that ends is tried again, and no trouble yet */
 		c->map_wait = 1;
-		client_arm(c, CT_MAP, client_delay(c, &c->map_backoff));
+		login_arm(c, LT_MAP, login_delay(c, &c->map_backoff));
 	}
 	if (was != MAP_STOPPING && e->u.closed.suspect)
 		auth_suspect(c);
@@ -152,72 +152,72 @@ on_closed(struct client *c, const struct client_event *e)
 }
 
 void
-map_on_stream(struct client *c, const struct client_event *e)
+map_on_stream(struct login *c, const struct login_event *e)
 {
 	if (e->id != c->map_id || c->map == MAP_NONE)
 		return;
-	if (e->type == CE_CLOSED) {
+	if (e->type == LE_CLOSED) {
 		on_closed(c, e);
 		return;
 	}
-	if (e->type == CE_CONNECTED) {
+	if (e->type == LE_CONNECTED) {
 		auth_key_ok(c);
-	} else if (c->map == MAP_STREAM && e->type == CE_OPEN) {
+	} else if (c->map == MAP_STREAM && e->type == LE_OPEN) {
 		c->map_streams++;
-	} else if (c->map == MAP_STREAM && e->type == CE_LIVE && !c->synced) {
+	} else if (c->map == MAP_STREAM && e->type == LE_LIVE && !c->synced) {
 		c->synced = 1;
 		c->live_ms = c->now_ms;
-		client_clear_err(c, SRC_MAP);
+		login_clear_err(c, SRC_MAP);
 	}
 }
 
 /* Nobody's error: the next mapd goes on at once; how soon there is one is the supervisor's business. */
 void
-map_on_gone(struct client *c)
+map_on_gone(struct login *c)
 {
 	over(c);
 	map_go(c);
 }
 
 void
-map_on_stop_timer(struct client *c)
+map_on_stop_timer(struct login *c)
 {
 	if (c->map != MAP_STOPPING)
 		return;
-	client_act(c, CA_MAPD_KILL, IPC_ID_NONE); /* CE_MAPD_GONE follows */
-	client_arm(c, CT_MAP_STOP, STOP_MS);
+	login_act(c, LA_MAPD_KILL, IPC_ID_NONE); /* LE_MAPD_GONE follows */
+	login_arm(c, LT_MAP_STOP, STOP_MS);
 }
 
 /* --- self and expiry --- */
 
 static void
-save_self(struct client *c)
+save_self(struct login *c)
 {
 	uint64_t since = c->now_ms - c->self_ms;
 
 	if (c->self_ms == 0 || since >= SELF_SAVE_MS) {
 		c->self_ms = c->now_ms;
-		client_save(c, SAVE_PLAIN);
+		login_save(c, SAVE_PLAIN);
 	} else if (!c->self_unsaved) {
 		c->self_unsaved = 1;
-		client_arm(c, CT_SELF, (unsigned)(SELF_SAVE_MS - since));
+		login_arm(c, LT_SELF, (unsigned)(SELF_SAVE_MS - since));
 	}
 }
 
 void
-map_on_self_timer(struct client *c)
+map_on_self_timer(struct login *c)
 {
 	if (!c->self_unsaved)
 		return;
 	c->self_ms = c->now_ms;
-	client_save(c, SAVE_PLAIN);
+	login_save(c, SAVE_PLAIN);
 }
 
 void
-map_on_self(struct client *c, const struct client_event *e)
+map_on_self(struct login *c, const struct login_event *e)
 {
-	const struct client_user *u = &e->u.self.user;
-	struct client_profile *p = &c->p;
+	const struct login_user *u = &e->u.self.user;
+	struct login_profile *p = &c->p;
 	int changed = time_cmp(p->expiry, e->u.self.expiry) != 0;
 
 	if (e->id != c->map_id || c->map != MAP_STREAM)
@@ -240,7 +240,7 @@ map_on_self(struct client *c, const struct client_event *e)
 }
 
 void
-map_on_control_time(struct client *c, int64_t sec)
+map_on_control_time(struct login *c, int64_t sec)
 {
 	int64_t d;
 
@@ -255,7 +255,7 @@ map_on_control_time(struct client *c, int64_t sec)
 
 /* ERR-06: our clock was set since, or we slept: the server tells the difference again, or there is none any more. */
 static void
-check_clock(struct client *c)
+check_clock(struct login *c)
 {
 	int64_t off = c->now.sec - c->delta_wall.sec - (int64_t)((c->now_ms - c->delta_ms) / 1000);
 
@@ -264,7 +264,7 @@ check_clock(struct client *c)
 }
 
 struct wtime
-client_corrected(const struct client *c, struct wtime now)
+login_corrected(const struct login *c, struct wtime now)
 {
 	now.sec += c->clock_delta;
 	return now;
@@ -275,9 +275,9 @@ client_corrected(const struct client *c, struct wtime now)
  * mapd) that calls it expired and good again in turn, would make logins without end: each waits longer then (EXP-03).
  */
 static void
-expire(struct client *c)
+expire(struct login *c)
 {
-	struct client_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = 1 };
+	struct login_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = 1 };
 	int soon = c->calm_ms != 0 && c->now_ms - c->calm_ms < LASTING_MS;
 
 	c->expired = 1;
@@ -286,29 +286,29 @@ expire(struct client *c)
 	if (!soon)
 		backoff_reset(&c->expiry_backoff);
 	c->calm_ms = c->now_ms;
-	auth_new_goal_after(c, &g, soon ? client_delay(c, &c->expiry_backoff) : 0);
+	auth_new_goal_after(c, &g, soon ? login_delay(c, &c->expiry_backoff) : 0);
 }
 
 /* The login that nobody asked for.  What the server has taken is not given up for lack of a disk. */
 void
-expiry_drop_login(struct client *c)
+expiry_drop_login(struct login *c)
 {
-	struct client_goal none = { .kind = GOAL_NONE };
+	struct login_goal none = { .kind = GOAL_NONE };
 
 	if (c->goal.kind != GOAL_LOGIN || !c->goal.by_expiry || c->op == OP_COMMIT)
 		return;
-	client_clear_err(c, SRC_AUTH);
+	login_clear_err(c, SRC_AUTH);
 	auth_new_goal(c, &none);
 }
 
 /* EXP-04: the server has extended the key. */
 static void
-revive(struct client *c)
+revive(struct login *c)
 {
 	c->expired = 0;
 	expiry_drop_login(c);
 	if (!c->logged_in)
-		client_start_login(c); /* what the expiry has kept from the start */
+		login_start(c); /* what the expiry has kept from the start */
 }
 
 /* Milliseconds until the instant, clamped to 0..RECHECK_MS: no overflow in the year 9999. */
@@ -327,43 +327,43 @@ ms_until(struct wtime now, struct wtime at)
 }
 
 static int
-knows_expiry(const struct client *c)
+knows_expiry(const struct login *c)
 {
 	return c->have_node && !time_is_none(c->p.expiry);
 }
 
 static int
-is_past(const struct client *c)
+is_past(const struct login *c)
 {
 	return c->have_node &&
-	    (c->self_expired || (knows_expiry(c) && time_cmp(c->p.expiry, client_corrected(c, c->now)) <= 0));
+	    (c->self_expired || (knows_expiry(c) && time_cmp(c->p.expiry, login_corrected(c, c->now)) <= 0));
 }
 
 /* EXP-02: a local timer, in short steps, looks whether the node key has expired; with no network and no message. */
 void
-expiry_check(struct client *c)
+expiry_check(struct login *c)
 {
 	check_clock(c);
 	if (is_past(c)) {
-		client_arm(c, CT_EXPIRY, RECHECK_MS);
+		login_arm(c, LT_EXPIRY, RECHECK_MS);
 		expire(c);
 		return;
 	}
 	if (c->expired)
 		revive(c);
 	if (knows_expiry(c))
-		client_arm(c, CT_EXPIRY, ms_until(client_corrected(c, c->now), c->p.expiry));
+		login_arm(c, LT_EXPIRY, ms_until(login_corrected(c, c->now), c->p.expiry));
 	else
-		client_disarm(c, CT_EXPIRY);
+		login_disarm(c, LT_EXPIRY);
 }
 
 /* What has expired by our clock may have a life before it again when that is set right (ERR-06). */
 void
-expiry_on_timer(struct client *c)
+expiry_on_timer(struct login *c)
 {
 	check_clock(c);
 	if (c->expired && is_past(c))
-		client_arm(c, CT_EXPIRY, RECHECK_MS);
+		login_arm(c, LT_EXPIRY, RECHECK_MS);
 	else
 		expiry_check(c);
 }

@@ -195,7 +195,7 @@ static uint32_t
 pick_id(const struct run *r, const struct child *c, uint8_t id)
 {
 	if (id == 0)
-		return c->role == IPC_AUTHD ? c->work.id : r->s->p.client.map_id;
+		return c->role == IPC_AUTHD ? c->work.id : r->s->p.login.map_id;
 	if (id == 1)
 		return c->work.id;
 	return id - 2u;

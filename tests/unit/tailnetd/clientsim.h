@@ -21,21 +21,21 @@
 struct sim_keys { int node, old, cand; };	/* key numbers, 0 = none */
 
 struct sim {
-	struct client	 c;
-	struct client_config cfg;
+	struct login	 c;
+	struct login_config cfg;
 	uint64_t	 ms;
 	struct wtime	 wall;
 	uint32_t	 seed;
 	int		 last_key;
 	struct sim_keys	 mem, disk;
-	struct client_profile disk_profile;
+	struct login_profile disk_profile;
 	int		 disk_full;		/* saves fail */
 	unsigned	 saves;			/* those that changed the disk */
-	uint64_t	 timer[CT_COUNT];	/* when; 0 = off */
-	unsigned	 timer_ms[CT_COUNT];	/* as last armed */
+	uint64_t	 timer[LT_COUNT];	/* when; 0 = off */
+	unsigned	 timer_ms[LT_COUNT];	/* as last armed */
 
 	/* what was asked for */
-	struct client_action reg, map, done;
+	struct login_action reg, map, done;
 	struct sim_keys	 reg_keys;		/* at the time of the last register */
 	int		 reg_disk_cand;
 	char		 reg_url[128];
@@ -43,13 +43,13 @@ struct sim {
 	unsigned	 nreg, nkey, ncancel, nstart, nstop, nkill, nbrowse, nfinished, ndone, nforget;
 	int		 stop_drop;
 	/* each action of the last event, in order */
-	enum client_act	 log[SIM_LOG];
+	enum login_act	 log[SIM_LOG];
 	unsigned	 nlog;
 	/* states seen, each change once */
-	enum client_state states[SIM_LOG];
+	enum login_state states[SIM_LOG];
 	unsigned	 nstates;
 	/* looked at before each action is carried out (model test) */
-	void		 (*hook)(struct sim *s, const struct client_action *a);
+	void		 (*hook)(struct sim *s, const struct login_action *a);
 	void		*hook_arg;
 };
 
@@ -64,7 +64,7 @@ sim_rnd(void *arg)
 
 /* Member by member: there is padding between them, and text behind the NUL. */
 static SIM_USED int
-sim_same(const struct client_profile *a, const struct client_profile *b)
+sim_same(const struct login_profile *a, const struct login_profile *b)
 {
 	return a->want_running == b->want_running && a->paused == b->paused && a->candidate == b->candidate &&
 	    key_equal(&a->server_key, &b->server_key) && a->pin_source == b->pin_source &&
@@ -77,7 +77,7 @@ static SIM_USED int
 sim_write(struct sim *s, const struct sim_keys *k, int candidate, struct wtime expiry)
 {
 	struct sim_keys file = { k->node, k->old, candidate ? k->cand : 0 };
-	struct client_profile p = s->c.p;
+	struct login_profile p = s->c.p;
 
 	if (s->disk_full)
 		return 0;
@@ -90,7 +90,7 @@ sim_write(struct sim *s, const struct sim_keys *k, int candidate, struct wtime e
 }
 
 static SIM_USED int
-sim_save(struct sim *s, enum client_save how)
+sim_save(struct sim *s, enum login_save how)
 {
 	struct sim_keys after = { s->mem.cand, s->mem.node, 0 };
 	int ok;
@@ -109,57 +109,57 @@ sim_save(struct sim *s, enum client_save how)
 }
 
 static SIM_USED void
-sim_do(struct sim *s, const struct client_action *a, struct client_event *saved, unsigned *nsaved)
+sim_do(struct sim *s, const struct login_action *a, struct login_event *saved, unsigned *nsaved)
 {
 	if (s->hook != NULL)
 		s->hook(s, a);
 	if (s->nlog < SIM_LOG)
 		s->log[s->nlog++] = a->type;
 	switch (a->type) {
-	case CA_KEY_FETCH: s->nkey++; s->key_id = a->id; break;
-	case CA_REGISTER:
+	case LA_KEY_FETCH: s->nkey++; s->key_id = a->id; break;
+	case LA_REGISTER:
 		s->nreg++;
 		s->reg = *a;
 		s->reg_keys = s->mem;
 		s->reg_disk_cand = s->disk.cand;
 		strlcpy(s->reg_url, s->c.goal.url, sizeof(s->reg_url));
 		break;
-	case CA_AUTH_CANCEL: s->ncancel++; s->cancelled = a->id; break;
-	case CA_MAP_START: s->nstart++; s->map = *a; break;
-	case CA_MAP_STOP: s->nstop++; s->stop_drop = a->u.stop.drop; break;
-	case CA_MAPD_KILL: s->nkill++; break;
-	case CA_GENERATE: s->mem.cand = ++s->last_key; break;
-	case CA_DROP_CANDIDATE: s->mem.cand = 0; break;
-	case CA_SAVE:
+	case LA_AUTH_CANCEL: s->ncancel++; s->cancelled = a->id; break;
+	case LA_MAP_START: s->nstart++; s->map = *a; break;
+	case LA_MAP_STOP: s->nstop++; s->stop_drop = a->u.stop.drop; break;
+	case LA_MAPD_KILL: s->nkill++; break;
+	case LA_GENERATE: s->mem.cand = ++s->last_key; break;
+	case LA_DROP_CANDIDATE: s->mem.cand = 0; break;
+	case LA_SAVE:
 		assert_true(*nsaved < SIM_QUEUE); /* one event does not save without end */
-		saved[*nsaved].type = CE_SAVED;
+		saved[*nsaved].type = LE_SAVED;
 		saved[*nsaved].id = a->id;
 		saved[*nsaved].u.result.ok = sim_save(s, a->u.save);
 		saved[(*nsaved)++].u.result.err = "disk full";
 		break;
-	case CA_TIMER:
+	case LA_TIMER:
 		s->timer[a->u.timer.which] = s->ms + a->u.timer.ms + 1;
 		s->timer_ms[a->u.timer.which] = a->u.timer.ms;
 		break;
-	case CA_TIMER_OFF: s->timer[a->u.timer.which] = 0; break;
-	case CA_LOGIN_FINISHED: s->nfinished++; break;
-	case CA_BROWSE: s->nbrowse++; break;
-	case CA_LOGOUT_DONE: s->ndone++; s->done = *a; break;
-	case CA_FORGET_KEY: s->nforget++; break;
+	case LA_TIMER_OFF: s->timer[a->u.timer.which] = 0; break;
+	case LA_LOGIN_FINISHED: s->nfinished++; break;
+	case LA_BROWSE: s->nbrowse++; break;
+	case LA_LOGOUT_DONE: s->ndone++; s->done = *a; break;
+	case LA_FORGET_KEY: s->nforget++; break;
 	}
 }
 
 /* As action.c does it: what an action causes waits until the actions are done, and then takes its turn. */
 static SIM_USED void
-sim_step(struct sim *s, const struct client_event *e)
+sim_step(struct sim *s, const struct login_event *e)
 {
-	struct client_event saved[SIM_QUEUE];
-	struct client_actions out;
+	struct login_event saved[SIM_QUEUE];
+	struct login_actions out;
 	unsigned i, n = 0, next = 0;
 
 	memset(saved, 0, sizeof(saved));
 	for (;;) {
-		client_event(&s->c, s->ms, s->wall, e, &out);
+		login_event(&s->c, s->ms, s->wall, e, &out);
 		for (i = 0; i < out.n; i++)
 			sim_do(s, &out.a[i], saved, &n);
 		if (next == n)
@@ -170,13 +170,13 @@ sim_step(struct sim *s, const struct client_event *e)
 
 /* One event with all that follows from it at once; then the state as a status event would show it. */
 static SIM_USED void
-sim_event(struct sim *s, const struct client_event *e)
+sim_event(struct sim *s, const struct login_event *e)
 {
-	enum client_state now;
+	enum login_state now;
 
 	s->nlog = 0;
 	sim_step(s, e);
-	now = client_state(&s->c);
+	now = login_state(&s->c);
 	if (s->nstates == 0 || s->states[s->nstates - 1] != now) {
 		if (s->nstates == SIM_LOG)
 			s->nstates = 0;
@@ -185,9 +185,9 @@ sim_event(struct sim *s, const struct client_event *e)
 }
 
 static SIM_USED void
-sim_simple(struct sim *s, enum client_ev type)
+sim_simple(struct sim *s, enum login_ev type)
 {
-	struct client_event e = { .type = type };
+	struct login_event e = { .type = type };
 
 	sim_event(s, &e);
 }
@@ -200,7 +200,7 @@ sim_advance(struct sim *s, uint64_t ms)
 	int t, next;
 
 	for (;;) {
-		for (next = -1, t = 0; t < CT_COUNT; t++)
+		for (next = -1, t = 0; t < LT_COUNT; t++)
 			if (s->timer[t] != 0 && s->timer[t] - 1 <= end && (next == -1 || s->timer[t] < s->timer[next]))
 				next = t;
 		step = (next == -1 ? end : s->timer[next] - 1) - s->ms;
@@ -214,7 +214,7 @@ sim_advance(struct sim *s, uint64_t ms)
 		if (next == -1)
 			return;
 		s->timer[next] = 0;
-		sim_event(s, &(struct client_event){ .type = CE_TIMER, .u.timer = (enum client_timer)next });
+		sim_event(s, &(struct login_event){ .type = LE_TIMER, .u.timer = (enum login_timer)next });
 	}
 }
 
@@ -233,10 +233,10 @@ sim_boot(struct sim *s)
 {
 	memset(s->timer, 0, sizeof(s->timer));
 	s->mem = s->disk;
-	client_init(&s->c, &s->cfg, &s->disk_profile, s->disk.node != 0, s->disk.cand != 0, sim_rnd, s);
+	login_init(&s->c, &s->cfg, &s->disk_profile, s->disk.node != 0, s->disk.cand != 0, sim_rnd, s);
 	s->nstates = 0;
-	s->states[s->nstates++] = client_state(&s->c);
-	sim_simple(s, CE_START);
+	s->states[s->nstates++] = login_state(&s->c);
+	sim_simple(s, LE_START);
 }
 
 static SIM_USED struct sim *
@@ -258,7 +258,7 @@ sim_new(void)
 static SIM_USED void
 sim_key(struct sim *s, uint32_t id, int n, const char *err)
 {
-	struct client_event e = { .type = CE_KEY, .id = id, .u.key = { .ok = n != 0, .err = err } };
+	struct login_event e = { .type = LE_KEY, .id = id, .u.key = { .ok = n != 0, .err = err } };
 
 	e.u.key.key = sim_server_key(n);
 	sim_event(s, &e);
@@ -267,12 +267,12 @@ sim_key(struct sim *s, uint32_t id, int n, const char *err)
 static SIM_USED void
 sim_reg(struct sim *s, uint32_t id, enum ipc_reg_outcome o, const char *url, const char *err)
 {
-	struct client_event e = { .type = CE_REG, .id = id };
+	struct login_event e = { .type = LE_REG, .id = id };
 
 	e.u.reg.outcome = o;
 	e.u.reg.url = url;
 	e.u.reg.err = err;
-	e.u.reg.user = (struct client_user){ 7, "anna@example.com", "Anna", "https://example.com/anna.png" };
+	e.u.reg.user = (struct login_user){ 7, "anna@example.com", "Anna", "https://example.com/anna.png" };
 	sim_event(s, &e);
 }
 
@@ -289,34 +289,34 @@ sim_url(struct sim *s, const char *url)
 }
 
 static SIM_USED void
-sim_stream(struct sim *s, enum client_ev type)
+sim_stream(struct sim *s, enum login_ev type)
 {
-	sim_event(s, &(struct client_event){ .type = type, .id = s->map.id });
+	sim_event(s, &(struct login_event){ .type = type, .id = s->map.id });
 }
 
 static SIM_USED void
 sim_closed(struct sim *s, const char *err)
 {
-	sim_event(s, &(struct client_event){ .type = CE_CLOSED, .id = s->map.id, .u.closed = { .err = err } });
+	sim_event(s, &(struct login_event){ .type = LE_CLOSED, .id = s->map.id, .u.closed = { .err = err } });
 }
 
 static SIM_USED void
 sim_live(struct sim *s)
 {
-	sim_stream(s, CE_CONNECTED);
-	sim_stream(s, CE_OPEN);
-	sim_stream(s, CE_LIVE);
+	sim_stream(s, LE_CONNECTED);
+	sim_stream(s, LE_OPEN);
+	sim_stream(s, LE_LIVE);
 }
 
 static SIM_USED void
 sim_self(struct sim *s, struct wtime expiry, int expired, int authorized)
 {
-	struct client_event e = { .type = CE_SELF, .id = s->map.id };
+	struct login_event e = { .type = LE_SELF, .id = s->map.id };
 
 	e.u.self.expiry = expiry;
 	e.u.self.expired = expired;
 	e.u.self.authorized = authorized;
-	e.u.self.user = (struct client_user){ 7, "anna@example.com", "Anna", "" };
+	e.u.self.user = (struct login_user){ 7, "anna@example.com", "Anna", "" };
 	sim_event(s, &e);
 }
 
@@ -327,7 +327,7 @@ enum { WITH_KEY = 1, INTERACTIVE = 2, EPHEMERAL = 4 };
 static SIM_USED void
 sim_login(struct sim *s, int flags)
 {
-	struct client_event e = { .type = CE_LOGIN };
+	struct login_event e = { .type = LE_LOGIN };
 
 	e.u.login.with_key = (flags & WITH_KEY) != 0;
 	e.u.login.interactive = (flags & INTERACTIVE) != 0;
@@ -338,7 +338,7 @@ sim_login(struct sim *s, int flags)
 static SIM_USED void
 sim_logout(struct sim *s, int force)
 {
-	sim_event(s, &(struct client_event){ .type = CE_LOGOUT, .u.logout = { .force = force } });
+	sim_event(s, &(struct login_event){ .type = LE_LOGOUT, .u.logout = { .force = force } });
 }
 
 /* A machine that has logged in once with an auth key, and is synchronized. */
@@ -352,7 +352,7 @@ sim_synced(void)
 	sim_key(s, s->key_id, 9, "");
 	sim_ok(s);
 	sim_live(s);
-	assert_int_equal(client_state(&s->c), CS_SYNCHRONIZED);
+	assert_int_equal(login_state(&s->c), LS_SYNCHRONIZED);
 	return s;
 }
 
@@ -361,7 +361,7 @@ sim_err(const struct sim *s)
 {
 	const char *text;
 
-	client_error(&s->c, &text);
+	login_error(&s->c, &text);
 	return text;
 }
 
@@ -370,17 +370,17 @@ sim_err(const struct sim *s)
 static SIM_USED const struct wtime soon = { 1800000003, 0 }, later = { 1800000000 + 90 * 86400, 0 };
 
 static SIM_USED void
-expect_states(const struct sim *s, const enum client_state *want, unsigned n)
+expect_states(const struct sim *s, const enum login_state *want, unsigned n)
 {
 	unsigned i;
 
 	assert_int_equal(s->nstates, n);
 	for (i = 0; i < n; i++)
-		assert_string_equal(client_state_name(s->states[i]), client_state_name(want[i]));
+		assert_string_equal(login_state_name(s->states[i]), login_state_name(want[i]));
 }
 #define STATES(s, ...) \
-	expect_states(s, (const enum client_state[]){ __VA_ARGS__ }, \
-	    sizeof((const enum client_state[]){ __VA_ARGS__ }) / sizeof(enum client_state))
+	expect_states(s, (const enum login_state[]){ __VA_ARGS__ }, \
+	    sizeof((const enum login_state[]){ __VA_ARGS__ }) / sizeof(enum login_state))
 
 static SIM_USED struct sim *
 at_url(void)
@@ -391,8 +391,8 @@ at_url(void)
 	sim_login(s, 0);
 	sim_key(s, s->key_id, 9, "");
 	sim_url(s, "https://c/a");
-	assert_int_equal(client_state(&s->c), CS_URL_VISIT_REQUIRED);
-	assert_true(client_cant_continue(&s->c));
+	assert_int_equal(login_state(&s->c), LS_URL_VISIT_REQUIRED);
+	assert_true(login_cant_continue(&s->c));
 	return s;
 }
 

@@ -35,7 +35,7 @@ struct world {
 	enum wish wish;          /* what the last command wants; nothing: a failure made it void */
 	int wants_pause;         /* and whether it is to be quiet */
 	int unwanted_key;        /* `login interactive` wants another one; 0: no such wish */
-	int have_given;          /* the parent holds an auth key of CE_LOGIN */
+	int have_given;          /* the parent holds an auth key of LE_LOGIN */
 	unsigned logouts;        /* not answered yet */
 	char url[40];            /* the last one that was told */
 	int disk_node, mem_node; /* before this step */
@@ -72,7 +72,7 @@ new_id(struct world *w, uint32_t id)
 }
 
 static void
-before_register(struct world *w, const struct client_action *a)
+before_register(struct world *w, const struct login_action *a)
 {
 	const struct sim *s = w->s;
 	int candidate = a->u.reg.candidate, key = candidate ? s->mem.cand : s->mem.node;
@@ -81,7 +81,7 @@ before_register(struct world *w, const struct client_action *a)
 	MUST(w, key != 0);
 	new_id(w, a->id);
 	w->registers++;
-	MUST(w, !key_is_zero(client_pin(&s->c, NULL)));
+	MUST(w, !key_is_zero(login_pin(&s->c, NULL)));
 	if (a->u.reg.op != IPC_REG_LOGOUT) {
 		MUST(w, s->c.p.want_running); /* logged out means that somebody must ask */
 		/* on-expiry wait: nothing is sent, but for what the server has taken already */
@@ -100,20 +100,20 @@ before_register(struct world *w, const struct client_action *a)
 		MUST(w, candidate);
 	w->flight = FLIGHT_REG;
 	w->flight_id = a->id;
-	w->flight_pin = *client_pin(&s->c, NULL);
+	w->flight_pin = *login_pin(&s->c, NULL);
 	w->flight_key = key;
 	w->flight_op = a->u.reg.op;
 }
 
 static void
-before_map_start(struct world *w, const struct client_action *a)
+before_map_start(struct world *w, const struct login_action *a)
 {
 	const struct sim *s = w->s;
 
-	MUST(w, !s->c.paused && !w->stopping && !key_is_zero(client_pin(&s->c, NULL)));
+	MUST(w, !s->c.paused && !w->stopping && !key_is_zero(login_pin(&s->c, NULL)));
 	if (w->mapd == MAPD_NONE) {
 		new_id(w, a->id);
-		w->conn_pin = *client_pin(&s->c, NULL);
+		w->conn_pin = *login_pin(&s->c, NULL);
 	}
 	if (a->u.map.prepare) {
 		MUST(w, w->mapd == MAPD_NONE && !s->c.logged_in);
@@ -134,55 +134,55 @@ before_map_start(struct world *w, const struct client_action *a)
 }
 
 static void
-before(struct sim *s, const struct client_action *a)
+before(struct sim *s, const struct login_action *a)
 {
 	struct world *w = s->hook_arg;
 
 	switch (a->type) {
-	case CA_KEY_FETCH:
+	case LA_KEY_FETCH:
 		MUST(w, w->flight == FLIGHT_NONE && (!s->c.paused || s->c.goal.kind == GOAL_LOGOUT));
 		new_id(w, a->id);
 		w->keys++;
 		w->flight = FLIGHT_KEY;
 		w->flight_id = a->id;
 		break;
-	case CA_REGISTER: before_register(w, a); break;
-	case CA_AUTH_CANCEL:
+	case LA_REGISTER: before_register(w, a); break;
+	case LA_AUTH_CANCEL:
 		MUST(w, w->flight != FLIGHT_NONE && w->flight_id == a->id);
 		w->late[w->nlate++ % NLATE] = a->id;
 		if (w->flight == FLIGHT_REG && w->flight_op != IPC_REG_LOGOUT && pick(w, 4) == 0)
 			w->accepted[w->flight_key] = 1; /* the server was faster */
 		w->flight = FLIGHT_NONE;
 		break;
-	case CA_MAP_START: before_map_start(w, a); break;
-	case CA_MAP_STOP: w->stopping = w->mapd != MAPD_NONE; break;
-	case CA_SAVE:
+	case LA_MAP_START: before_map_start(w, a); break;
+	case LA_MAP_STOP: w->stopping = w->mapd != MAPD_NONE; break;
+	case LA_SAVE:
 		new_id(w, a->id);
 		if (a->u.save == SAVE_COMMIT) {
 			MUST(w, s->mem.cand != 0 && w->accepted[s->mem.cand]);
 			w->commits++;
 		}
 		break;
-	case CA_LOGIN_FINISHED: MUST(w, s->mem.node != 0 && w->accepted[s->mem.node]); break;
-	case CA_BROWSE: /* each URL once */
+	case LA_LOGIN_FINISHED: MUST(w, s->mem.node != 0 && w->accepted[s->mem.node]); break;
+	case LA_BROWSE: /* each URL once */
 		MUST(w, s->c.goal.url[0] != '\0' && strcmp(s->c.goal.url, w->url) != 0);
 		strlcpy(w->url, s->c.goal.url, sizeof(w->url));
 		break;
-	case CA_FORGET_KEY: w->have_given = 0; break;
-	case CA_LOGOUT_DONE:
+	case LA_FORGET_KEY: w->have_given = 0; break;
+	case LA_LOGOUT_DONE:
 		MUST(w, w->logouts > 0);
 		w->logouts = 0;
 		if (!a->u.done.ok && w->wish == WISH_LOGOUT)
 			w->wish = WISH_NOTHING;
 		break;
-	case CA_MAPD_KILL:
+	case LA_MAPD_KILL:
 		MUST(w, w->stopping);
 		w->killed = 1;
 		break;
-	case CA_GENERATE:
-	case CA_DROP_CANDIDATE:
-	case CA_TIMER:
-	case CA_TIMER_OFF: break;
+	case LA_GENERATE:
+	case LA_DROP_CANDIDATE:
+	case LA_TIMER:
+	case LA_TIMER_OFF: break;
 	}
 }
 
@@ -215,26 +215,26 @@ check_keys(struct world *w)
 static void
 check_alive(struct world *w)
 {
-	const struct client *c = &w->s->c;
+	const struct login *c = &w->s->c;
 	const uint64_t *t = w->s->timer;
 	int saving = c->op == OP_COMMIT || c->op == OP_WRITE_AHEAD || c->op == OP_CLEAR;
 
 	/* Nothing waits for something that does not come. */
 	MUST(w, (c->op == OP_KEY || c->op == OP_KEY_CHECK || c->op == OP_REGISTER) == (w->flight != FLIGHT_NONE));
 	if (c->goal.kind == GOAL_LOGIN && !c->paused)
-		MUST(w, c->op != OP_NONE || t[CT_AUTH] != 0);
+		MUST(w, c->op != OP_NONE || t[LT_AUTH] != 0);
 	if (c->goal.kind == GOAL_LOGOUT)
-		MUST(w, c->op != OP_NONE && t[CT_LOGOUT] != 0);
+		MUST(w, c->op != OP_NONE && t[LT_LOGOUT] != 0);
 	if (saving || c->err[SRC_STATE][0] != '\0')
-		MUST(w, t[CT_SAVE] != 0);
-	if (c->logged_in && !c->paused && key_is_zero(client_pin(c, NULL)))
-		MUST(w, c->op == OP_KEY || t[CT_AUTH] != 0 || saving);
+		MUST(w, t[LT_SAVE] != 0);
+	if (c->logged_in && !c->paused && key_is_zero(login_pin(c, NULL)))
+		MUST(w, c->op == OP_KEY || t[LT_AUTH] != 0 || saving);
 	else if (c->logged_in && !c->paused && c->map == MAP_NONE)
-		MUST(w, t[CT_MAP] != 0);
+		MUST(w, t[LT_MAP] != 0);
 	if (c->map == MAP_STOPPING)
-		MUST(w, t[CT_MAP_STOP] != 0);
+		MUST(w, t[LT_MAP_STOP] != 0);
 	if (c->have_node && !time_is_none(c->p.expiry))
-		MUST(w, t[CT_EXPIRY] != 0 && t[CT_EXPIRY] <= w->s->ms + 31000);
+		MUST(w, t[LT_EXPIRY] != 0 && t[LT_EXPIRY] <= w->s->ms + 31000);
 	/* What is shown and not told is told in the end. */
 	MUST(w, c->goal.url[0] == '\0' || strcmp(c->goal.url, w->url) == 0);
 }
@@ -242,7 +242,7 @@ check_alive(struct world *w)
 static void
 check(struct world *w)
 {
-	const struct client *c = &w->s->c;
+	const struct login *c = &w->s->c;
 
 	check_keys(w);
 	check_alive(w);
@@ -252,15 +252,15 @@ check(struct world *w)
 	MUST(w, c->map != MAP_STREAM || c->logged_in);
 	MUST(w, w->mapd != MAPD_STREAM || w->stopping || w->stream_key == w->s->mem.node); /* ROT-04 */
 	/* Another server key means other connections; but a logout is left to itself. */
-	MUST(w, w->mapd == MAPD_NONE || w->stopping || key_equal(&w->conn_pin, client_pin(c, NULL)));
+	MUST(w, w->mapd == MAPD_NONE || w->stopping || key_equal(&w->conn_pin, login_pin(c, NULL)));
 	if (w->flight == FLIGHT_REG && c->goal.kind == GOAL_LOGIN)
-		MUST(w, key_equal(&w->flight_pin, client_pin(c, NULL)));
+		MUST(w, key_equal(&w->flight_pin, login_pin(c, NULL)));
 	MUST(w, c->paused == w->wants_pause);
 	/* A pause is quiet. */
 	if (c->paused && c->goal.kind != GOAL_LOGOUT)
 		MUST(w, w->flight == FLIGHT_NONE && (w->mapd == MAPD_NONE || w->stopping));
 	MUST(w, (w->logouts > 0) == (c->goal.kind == GOAL_LOGOUT));
-	MUST(w, client_state(c) != CS_SYNCHRONIZED || client_logged_in(c));
+	MUST(w, login_state(c) != LS_SYNCHRONIZED || login_logged_in(c));
 	MUST(w, c->goal.kind == GOAL_LOGIN || c->goal.url[0] == '\0');
 	if (c->goal.url[0] == '\0')
 		w->url[0] = '\0'; /* the next attempt may get it again */

@@ -108,10 +108,10 @@ ps_new(const char *more_config)
 	    time_mono_ms() + 1000000000;
 	ps_need((p->doctor = doctor_new(p)) != NULL, "doctor");
 	ps_need((p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) != NULL, "dialler");
-	client_boot(p);
+	login_boot(p);
 	ps_need(own_start(p) == 0, "own state");
 	control_start(p->control);
-	parent_simple_event(p, CE_START, 0);
+	parent_simple_event(p, LE_START, 0);
 	return s;
 }
 
@@ -138,7 +138,7 @@ ps_free(struct psim *s)
 	doctor_free(p->doctor);
 	control_free(p->control);
 	dialler_free(p->dialler);
-	for (t = 0; t < CT_COUNT; t++)
+	for (t = 0; t < LT_COUNT; t++)
 		event_free(p->timers[t]);
 	event_free(p->status_later);
 	own_stop(p);

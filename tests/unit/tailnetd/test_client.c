@@ -27,7 +27,7 @@ login_by_auth_key(void **state)
 	assert_int_equal(s->nbrowse, 0);
 	assert_int_equal(s->map.u.map.prepare, 0);
 	sim_live(s);
-	STATES(s, CS_NEW, CS_AUTHENTICATING, CS_AUTHENTICATED, CS_SYNCHRONIZED);
+	STATES(s, LS_NEW, LS_AUTHENTICATING, LS_AUTHENTICATED, LS_SYNCHRONIZED);
 	assert_int_equal(s->nfinished, 1);
 	assert_true(s->disk.node != 0 && s->disk.node == s->reg_keys.cand);
 	assert_int_equal(s->disk_profile.user_id, 7);
@@ -53,7 +53,7 @@ pinned_key_is_not_fetched(void **state)
 static void
 key_failure_backs_off(void **state)
 {
-	struct client_event none = { .type = CE_KEY, .u.key = { .ok = 1, .err = "" } };
+	struct login_event none = { .type = LE_KEY, .u.key = { .ok = 1, .err = "" } };
 	struct sim *s = sim_new();
 	unsigned i;
 
@@ -65,7 +65,7 @@ key_failure_backs_off(void **state)
 		sim_key(s, s->key_id, 0, "server too old");
 		assert_string_equal(sim_err(s), "server too old");
 		assert_int_equal(s->nkey, i);
-		assert_in_range(s->timer_ms[CT_AUTH], i * i * 5, i * i * 15);
+		assert_in_range(s->timer_ms[LT_AUTH], i * i * 5, i * i * 15);
 		sim_advance(s, i * i * 15);
 	}
 	sim_key(s, s->key_id, 0, "server too old");
@@ -74,7 +74,7 @@ key_failure_backs_off(void **state)
 	assert_string_equal(sim_err(s), "");
 	assert_int_equal(s->nreg + s->nstart, 0);
 	sim_key(s, s->key_id, 0, "server too old");
-	assert_in_range(s->timer_ms[CT_AUTH], 5, 15); /* and begins the pauses anew */
+	assert_in_range(s->timer_ms[LT_AUTH], 5, 15); /* and begins the pauses anew */
 	sim_advance(s, 20);
 	none.id = s->key_id;
 	sim_event(s, &none); /* an answer without a key is no key */
@@ -128,7 +128,7 @@ restart_keeps_the_key(void **state)
 	sim_ok(s);
 	assert_int_equal(s->map.u.map.prepare, 0);
 	sim_live(s);
-	assert_int_equal(client_state(&s->c), CS_SYNCHRONIZED);
+	assert_int_equal(login_state(&s->c), LS_SYNCHRONIZED);
 	assert_int_equal(s->disk.node, node);
 	free(s);
 }
@@ -180,21 +180,21 @@ static void
 profile_follows_the_answers(void **state)
 {
 	struct sim *s = sim_synced();
-	struct client_event e = { .type = CE_REG };
+	struct login_event e = { .type = LE_REG };
 
 	(void)state;
 	sim_login(s, 0);
 	e.id = s->reg.id;
 	e.u.reg.outcome = IPC_REG_OK;
 	e.u.reg.url = e.u.reg.err = "";
-	e.u.reg.user = (struct client_user){ 8, "anna.b@example.com", "Anna B", "" };
+	e.u.reg.user = (struct login_user){ 8, "anna.b@example.com", "Anna B", "" };
 	sim_event(s, &e);
 	assert_string_equal(s->disk_profile.login_name, "anna.b@example.com");
 	assert_int_equal(s->disk_profile.user_id, 8);
 	sim_closed(s, "");
 	sim_login(s, 0);
 	e.id = s->reg.id;
-	e.u.reg.user = (struct client_user){ 0, "", "", "" };
+	e.u.reg.user = (struct login_user){ 0, "", "", "" };
 	sim_event(s, &e);
 	assert_string_equal(s->disk_profile.login_name, "anna.b@example.com");
 	assert_true(s->c.logged_in);
@@ -231,7 +231,7 @@ static void
 candidate_that_may_be_taken_is_tried_again(void **state)
 {
 	enum { PAUSED, RECONNECTED, LOST, HTTP, LIMITED, CHILD_GONE, KEY_ACCEPTED, WAYS };
-	struct client_event accept = { .type = CE_ACCEPT_KEY };
+	struct login_event accept = { .type = LE_ACCEPT_KEY };
 	int way, cand;
 
 	(void)state;
@@ -246,14 +246,14 @@ candidate_that_may_be_taken_is_tried_again(void **state)
 		assert_true(s->nreg == 1 && cand != 0 && s->disk.cand == cand);
 		switch (way) {
 		case PAUSED:
-			sim_simple(s, CE_PAUSE);
-			sim_simple(s, CE_UNPAUSE);
+			sim_simple(s, LE_PAUSE);
+			sim_simple(s, LE_UNPAUSE);
 			break;
-		case RECONNECTED: sim_simple(s, CE_RECONNECT); break;
+		case RECONNECTED: sim_simple(s, LE_RECONNECT); break;
 		case LOST: sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "lost"); break;
 		case HTTP: sim_reg(s, s->reg.id, IPC_REG_HTTP, "", "500"); break;
 		case LIMITED: sim_reg(s, s->reg.id, IPC_REG_RATE_LIMITED, "", "429"); break;
-		case CHILD_GONE: sim_simple(s, CE_AUTHD_GONE); break;
+		case CHILD_GONE: sim_simple(s, LE_AUTHD_GONE); break;
 		case KEY_ACCEPTED:
 			accept.u.accept = sim_server_key(4);
 			sim_event(s, &accept);
@@ -307,11 +307,11 @@ commit_that_waits_survives_a_pause(void **state)
 	cand = s->reg_keys.cand;
 	s->disk_full = 1;
 	sim_ok(s);
-	sim_simple(s, CE_PAUSE);
+	sim_simple(s, LE_PAUSE);
 	s->disk_full = 0;
 	sim_advance(s, 60000);
 	sim_closed(s, "");
-	sim_simple(s, CE_UNPAUSE);
+	sim_simple(s, LE_UNPAUSE);
 	assert_int_equal(s->reg_keys.cand, cand);
 	sim_ok(s);
 	assert_int_equal(s->disk.node, cand);
@@ -378,11 +378,11 @@ candidate_of_an_earlier_life_does_not_hide_the_current_key(void **state)
 	int node = s->disk.node;
 
 	(void)state;
-	sim_simple(s, CE_PAUSE);
+	sim_simple(s, LE_PAUSE);
 	sim_closed(s, "");
 	sim_logout(s, 0);
 	sim_reg(s, s->reg.id, IPC_REG_HTTP, "", "500");
-	sim_simple(s, CE_UNPAUSE);
+	sim_simple(s, LE_UNPAUSE);
 	sim_login(s, WITH_KEY | INTERACTIVE);
 	assert_int_not_equal(s->disk.cand, 0);
 	sim_boot(s); /* crash; the server never saw it */
@@ -436,7 +436,7 @@ nothing_depends_on_a_key_that_is_not_saved(void **state)
 	sim_ok(s);
 	assert_string_equal(sim_err(s), "disk full");
 	assert_true(time_cmp(s->c.p.expiry, later) == 0);
-	assert_int_equal(client_error(&s->c, &(const char *){ NULL }), SRC_STATE);
+	assert_int_equal(login_error(&s->c, &(const char *){ NULL }), SRC_STATE);
 	assert_int_equal(s->mem.node, before.node); /* the old key stays current */
 	assert_int_equal(s->nstart, starts);
 	assert_int_equal(s->nstop, stops);
@@ -447,10 +447,10 @@ nothing_depends_on_a_key_that_is_not_saved(void **state)
 	sim_advance(s, 10000);
 	assert_int_equal(s->nfinished, 2);
 	s->disk_full = 1; /* once more: the pauses begin anew */
-	sim_simple(s, CE_PAUSE);
-	assert_in_range(s->timer_ms[CT_SAVE], 5, 15);
+	sim_simple(s, LE_PAUSE);
+	assert_in_range(s->timer_ms[LT_SAVE], 5, 15);
 	s->disk_full = 0;
-	sim_simple(s, CE_UNPAUSE);
+	sim_simple(s, LE_UNPAUSE);
 	assert_int_equal(s->disk.old, before.node);
 	assert_true(time_is_none(s->disk_profile.expiry));
 	assert_int_equal(s->nstop, stops + 1);
@@ -484,7 +484,7 @@ old_session_does_not_write_back(void **state)
 {
 	struct sim *s = sim_synced();
 	uint32_t old_map = s->map.id;
-	struct client_event e = { .type = CE_SELF, .id = old_map };
+	struct login_event e = { .type = LE_SELF, .id = old_map };
 	unsigned saves;
 
 	(void)state;
@@ -492,11 +492,11 @@ old_session_does_not_write_back(void **state)
 	sim_ok(s);
 	saves = s->saves;
 	e.u.self.expiry = soon;
-	e.u.self.user = (struct client_user){ 1, "old", "old", "" };
+	e.u.self.user = (struct login_user){ 1, "old", "old", "" };
 	sim_event(s, &e);
 	assert_int_equal(s->saves, saves);
 	assert_true(time_is_none(s->c.p.expiry));
-	sim_event(s, &(struct client_event){ .type = CE_CLOSED, .id = old_map, .u.closed = { .err = "" } });
+	sim_event(s, &(struct login_event){ .type = LE_CLOSED, .id = old_map, .u.closed = { .err = "" } });
 	sim_event(s, &e);
 	assert_true(time_is_none(s->c.p.expiry));
 	free(s);
@@ -515,7 +515,7 @@ mapd_that_does_not_stop_is_killed(void **state)
 	sim_advance(s, 5000);
 	assert_int_equal(s->nkill, 1);
 	assert_int_equal(s->nstart, starts);
-	sim_simple(s, CE_MAPD_GONE);
+	sim_simple(s, LE_MAPD_GONE);
 	assert_int_equal(s->nstart, starts + 1);
 	assert_string_equal(sim_err(s), "");
 	free(s);

@@ -10,10 +10,10 @@
 static unsigned nsave; /* saves asked for: each is an fsync(2) or two while nothing else is done */
 
 static void
-count(struct sim *s, const struct client_action *a)
+count(struct sim *s, const struct login_action *a)
 {
 	(void)s;
-	nsave += a->type == CA_SAVE;
+	nsave += a->type == LA_SAVE;
 }
 
 static struct sim *
@@ -60,12 +60,12 @@ expiry_that_changes_all_the_time(void **state)
 	free(s);
 }
 
-/* rows: PERS-05 SHUT-03: a shutdown does not lose what waits (CT_SELF, parent_shutdown()) */
+/* rows: PERS-05 SHUT-03: a shutdown does not lose what waits (LT_SELF, parent_shutdown()) */
 static void
 what_waits_is_saved_at_the_end(void **state)
 {
 	struct sim *s = synced();
-	struct client_event e = { .type = CE_TIMER, .u.timer = CT_SELF };
+	struct login_event e = { .type = LE_TIMER, .u.timer = LT_SELF };
 
 	(void)state;
 	sim_event(s, &e);
@@ -95,12 +95,12 @@ expired_and_good_again(void **state)
 	}
 	assert_in_range(s->nreg - nreg, 1, 40); /* 30 s: n squared times 10 ms */
 	assert_true(nsave < 150);
-	assert_true(client_logged_in(&s->c));
+	assert_true(login_logged_in(&s->c));
 	assert_int_equal(s->mem.cand, 0);
 	sim_self(s, in(s, 1000), 1, 1); /* and this time it stays so */
-	assert_int_equal(client_logged_in(&s->c), 0);
+	assert_int_equal(login_logged_in(&s->c), 0);
 	sim_advance(s, 45000);
-	assert_int_equal(client_state(&s->c), CS_AUTHENTICATING);
+	assert_int_equal(login_state(&s->c), LS_AUTHENTICATING);
 	free(s);
 }
 
@@ -167,11 +167,11 @@ control_time_at_the_end_of_all_times(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-		sim_event(s, &(struct client_event){ .type = CE_CONTROL_TIME, .u.control_time = odd[i] });
+		sim_event(s, &(struct login_event){ .type = LE_CONTROL_TIME, .u.control_time = odd[i] });
 		sim_self(s, in(s, 1000 + (int64_t)i), 0, 1);
-		sim_advance(s, 40000); /* client_corrected() must not overflow */
+		sim_advance(s, 40000); /* login_corrected() must not overflow */
 		assert_int_equal(s->c.clock_delta, 0);
-		assert_true(client_logged_in(&s->c));
+		assert_true(login_logged_in(&s->c));
 	}
 	free(s);
 }

@@ -30,7 +30,7 @@ login_by_url(void **state)
 	assert_string_equal(s->c.goal.url, "");
 	assert_int_equal(s->disk.node, cand);
 	sim_live(s);
-	STATES(s, CS_NEW, CS_AUTHENTICATING, CS_URL_VISIT_REQUIRED, CS_AUTHENTICATED, CS_SYNCHRONIZED);
+	STATES(s, LS_NEW, LS_AUTHENTICATING, LS_URL_VISIT_REQUIRED, LS_AUTHENTICATED, LS_SYNCHRONIZED);
 	assert_int_equal(s->nfinished, 1);
 	free(s);
 }
@@ -76,7 +76,7 @@ late_result_changes_nothing(void **state)
 	assert_int_equal(s->cancelled, late);
 	assert_int_equal(s->ndone, 1);
 	sim_reg(s, late, IPC_REG_OK, "", "");
-	assert_int_equal(client_state(&s->c), CS_NOT_AUTHENTICATED);
+	assert_int_equal(login_state(&s->c), LS_NOT_AUTHENTICATED);
 	assert_true(s->disk.node == 0 && s->disk.cand == 0 && s->mem.cand == 0);
 	assert_int_equal(s->disk_profile.user_id, 0);
 	assert_int_equal(s->nfinished, 0);
@@ -98,14 +98,14 @@ forced_new_key_on_a_running_node(void **state)
 	assert_int_equal(s->reg.u.reg.authkey, AUTHKEY_NONE);
 	sim_url(s, "https://c/a");
 	assert_true(s->reg.u.reg.candidate && s->reg_keys.node == first);
-	assert_true(s->c.synced && client_logged_in(&s->c) && s->nstop == stops); /* the old stream goes on */
+	assert_true(s->c.synced && login_logged_in(&s->c) && s->nstop == stops); /* the old stream goes on */
 	assert_int_equal(s->disk.node, first);
 	sim_ok(s);
 	assert_int_equal(s->nstop, stops + 1);
 	assert_int_equal(s->nstart, starts); /* not before the old one is gone */
 	assert_true(s->disk.node != first && s->disk.old == first);
 	assert_false(s->c.synced);
-	sim_event(s, &(struct client_event){ .type = CE_CLOSED, .id = old_map, .u.closed = { .err = "" } });
+	sim_event(s, &(struct login_event){ .type = LE_CLOSED, .id = old_map, .u.closed = { .err = "" } });
 	assert_int_equal(s->nstart, starts + 1);
 	assert_int_not_equal(s->map.id, old_map);
 	assert_string_equal(sim_err(s), "");
@@ -158,7 +158,7 @@ followup_survives_a_lost_connection(void **state)
 	assert_int_equal(s->reg.u.reg.op, IPC_REG_FOLLOWUP);
 	assert_int_equal(s->reg_keys.cand, cand);
 	assert_int_equal(s->nbrowse, 1);
-	sim_simple(s, CE_AUTHD_GONE); /* and a lost child */
+	sim_simple(s, LE_AUTHD_GONE); /* and a lost child */
 	assert_int_equal(s->reg.u.reg.op, IPC_REG_FOLLOWUP);
 	assert_int_equal(s->reg_keys.cand, cand);
 	sim_ok(s);
@@ -175,12 +175,12 @@ pause_during_the_visit(void **state)
 	unsigned n = s->nreg;
 
 	(void)state;
-	sim_simple(s, CE_PAUSE);
+	sim_simple(s, LE_PAUSE);
 	assert_int_equal(s->cancelled, s->reg.id);
 	sim_advance(s, 60000);
 	assert_int_equal(s->nreg, n);
-	assert_int_equal(client_state(&s->c), CS_URL_VISIT_REQUIRED);
-	sim_simple(s, CE_UNPAUSE);
+	assert_int_equal(login_state(&s->c), LS_URL_VISIT_REQUIRED);
+	sim_simple(s, LE_UNPAUSE);
 	assert_int_equal(s->reg.u.reg.op, IPC_REG_FOLLOWUP);
 	assert_string_equal(s->reg_url, "https://c/a");
 	assert_int_equal(s->reg_keys.cand, cand);
@@ -272,7 +272,7 @@ static void
 suspicious_close(struct sim *s)
 {
 	sim_event(s,
-	    &(struct client_event){ .type = CE_CLOSED,
+	    &(struct login_event){ .type = LE_CLOSED,
 		.id = s->map.id,
 		.u.closed = { .suspect = 1, .err = "101, then EOF" } });
 }
@@ -282,7 +282,7 @@ static void
 changed_server_key_is_refused_until_accepted(void **state)
 {
 	struct sim *s = sim_synced();
-	struct client_event accept = { .type = CE_ACCEPT_KEY };
+	struct login_event accept = { .type = LE_ACCEPT_KEY };
 	struct pubkey old = sim_server_key(9), new = sim_server_key(5);
 	unsigned i, keys = s->nkey, starts;
 
@@ -291,7 +291,7 @@ changed_server_key_is_refused_until_accepted(void **state)
 	assert_int_equal(s->nkey, keys + 1);
 	sim_key(s, s->key_id, 5, "");
 	assert_true(key_equal(&s->c.offered, &new));
-	assert_true(key_equal(client_pin(&s->c, NULL), &old)); /* the old pin stays */
+	assert_true(key_equal(login_pin(&s->c, NULL), &old)); /* the old pin stays */
 	assert_true(key_equal(&s->disk_profile.server_key, &old));
 	for (i = 0; i < 20; i++) {
 		while (s->c.map != MAP_STREAM)
@@ -317,7 +317,7 @@ static void
 changed_server_key_is_configured(void **state)
 {
 	struct sim *s = sim_synced();
-	struct client_event e = { .type = CE_CONFIG };
+	struct login_event e = { .type = LE_CONFIG };
 
 	(void)state;
 	suspicious_close(s);
@@ -357,7 +357,7 @@ static void
 suspicion_during_a_login(void **state)
 {
 	struct sim *s = sim_synced();
-	struct client_event e = { .type = CE_REG };
+	struct login_event e = { .type = LE_REG };
 	unsigned keys;
 
 	(void)state;
@@ -401,7 +401,7 @@ configured_key_is_never_asked_for(void **state)
 	suspicious_close(s);
 	sim_advance(s, 600000);
 	assert_int_equal(s->nkey, 0);
-	client_pin(&s->c, &src);
+	login_pin(&s->c, &src);
 	assert_int_equal(src, PIN_CONFIG);
 	assert_int_equal(s->disk_profile.pin_source, PIN_NONE);
 	free(s);
@@ -412,7 +412,7 @@ static void
 configured_key_that_is_taken_away(void **state)
 {
 	struct sim *s = sim_new();
-	struct client_event e = { .type = CE_CONFIG };
+	struct login_event e = { .type = LE_CONFIG };
 	unsigned n;
 
 	(void)state;
@@ -430,16 +430,16 @@ configured_key_that_is_taken_away(void **state)
 	assert_int_equal(s->nstart, n); /* with no key there is no connection */
 	sim_key(s, s->key_id, 0, "no answer");
 	assert_string_equal(sim_err(s), "no answer");
-	sim_simple(s, CE_PAUSE);
+	sim_simple(s, LE_PAUSE);
 	sim_advance(s, 60000);
 	assert_int_equal(s->nkey, 1);
-	sim_simple(s, CE_UNPAUSE);
+	sim_simple(s, LE_UNPAUSE);
 	assert_int_equal(s->nkey, 2);
 	sim_key(s, s->key_id, 4, "");
 	assert_int_equal(s->nstart, n + 1);
 	assert_int_equal(s->disk_profile.pin_source, PIN_FIRST_USE);
 	sim_live(s);
-	assert_int_equal(client_state(&s->c), CS_SYNCHRONIZED);
+	assert_int_equal(login_state(&s->c), LS_SYNCHRONIZED);
 	free(s);
 }
 
@@ -448,7 +448,7 @@ static void
 configured_key_that_is_taken_away_while_the_disk_is_full(void **state)
 {
 	struct sim *s = sim_new();
-	struct client_event e = { .type = CE_CONFIG };
+	struct login_event e = { .type = LE_CONFIG };
 
 	(void)state;
 	s->cfg.server_key = sim_server_key(3);
@@ -476,7 +476,7 @@ static void
 accepted_during_a_fetch(void **state)
 {
 	struct sim *s = sim_new();
-	struct client_event e = { .type = CE_CONFIG }, accept = { .type = CE_ACCEPT_KEY };
+	struct login_event e = { .type = LE_CONFIG }, accept = { .type = LE_ACCEPT_KEY };
 	struct pubkey five = sim_server_key(5);
 
 	(void)state;
@@ -492,7 +492,7 @@ accepted_during_a_fetch(void **state)
 	accept.u.accept = five;
 	sim_event(s, &accept);
 	sim_key(s, s->key_id, 4, ""); /* the last command wins */
-	assert_true(key_equal(client_pin(&s->c, NULL), &five));
+	assert_true(key_equal(login_pin(&s->c, NULL), &five));
 	assert_int_equal(s->disk_profile.pin_source, PIN_ACCEPTED);
 	assert_int_equal(s->reg.u.reg.op, IPC_REG_LOGOUT);
 	free(s);

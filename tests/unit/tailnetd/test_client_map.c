@@ -18,20 +18,20 @@ pause_and_unpause(void **state)
 		sim_closed(s, "connection lost");
 		sim_advance(s, 2000);
 	}
-	sim_simple(s, CE_PAUSE);
+	sim_simple(s, LE_PAUSE);
 	assert_int_equal(s->stop_drop, 0);
-	assert_int_equal(client_state(&s->c), CS_AUTHENTICATED);
+	assert_int_equal(login_state(&s->c), LS_AUTHENTICATED);
 	sim_closed(s, "cancelled");
 	assert_string_equal(sim_err(s), ""); /* what was meant is no error */
 	starts = s->nstart;
 	sim_advance(s, 60000);
 	assert_int_equal(s->nstart, starts);
 	assert_int_equal(s->disk_profile.paused, 1);
-	sim_simple(s, CE_UNPAUSE);
+	sim_simple(s, LE_UNPAUSE);
 	assert_int_equal(s->nstart, starts + 1);
 	assert_int_equal(s->disk_profile.paused, 0);
 	sim_closed(s, "connection lost");
-	assert_in_range(s->timer_ms[CT_MAP], 5, 15);
+	assert_in_range(s->timer_ms[LT_MAP], 5, 15);
 	free(s);
 }
 
@@ -44,9 +44,9 @@ fast_pauses(void **state)
 
 	(void)state;
 	for (i = 0; i < 100; i++) {
-		sim_simple(s, CE_PAUSE);
-		sim_simple(s, CE_PAUSE);
-		sim_simple(s, CE_UNPAUSE);
+		sim_simple(s, LE_PAUSE);
+		sim_simple(s, LE_PAUSE);
+		sim_simple(s, LE_UNPAUSE);
 	}
 	assert_int_equal(s->nstop, stops + 1); /* the rest happened while the first was under way */
 	assert_int_equal(s->nstart, starts);
@@ -70,7 +70,7 @@ started_paused(void **state)
 	sim_advance(s, 60000);
 	assert_int_equal(s->nreg + s->nstart + s->nkey, n);
 	assert_true(s->mem.node != 0 && s->c.p.user_id == 7);
-	sim_simple(s, CE_UNPAUSE);
+	sim_simple(s, LE_UNPAUSE);
 	sim_ok(s);
 	assert_true(s->c.logged_in);
 	free(s);
@@ -83,11 +83,11 @@ logout_while_paused(void **state)
 	struct sim *s = sim_synced();
 
 	(void)state;
-	sim_simple(s, CE_PAUSE);
+	sim_simple(s, LE_PAUSE);
 	sim_closed(s, "");
 	sim_logout(s, 0);
 	assert_int_equal(s->reg.u.reg.op, IPC_REG_LOGOUT);
-	sim_simple(s, CE_PAUSE); /* does not stop it */
+	sim_simple(s, LE_PAUSE); /* does not stop it */
 	assert_int_equal(s->ncancel, 0);
 	sim_ok(s);
 	assert_true(s->ndone == 1 && s->done.u.done.ok);
@@ -106,12 +106,12 @@ lost_stream(void **state)
 
 	(void)state;
 	sim_closed(s, "initial fetch failed 404: node not found");
-	assert_int_equal(client_state(&s->c), CS_AUTHENTICATED);
-	assert_int_equal(client_error(&s->c, &text), SRC_MAP);
-	assert_true(client_logged_in(&s->c));
+	assert_int_equal(login_state(&s->c), LS_AUTHENTICATED);
+	assert_int_equal(login_error(&s->c, &text), SRC_MAP);
+	assert_true(login_logged_in(&s->c));
 	sim_advance(s, 20);
 	sim_live(s);
-	assert_int_equal(client_state(&s->c), CS_SYNCHRONIZED);
+	assert_int_equal(login_state(&s->c), LS_SYNCHRONIZED);
 	assert_string_equal(sim_err(s), "");
 	assert_int_equal(s->nfinished, 1); /* once per login */
 	free(s);
@@ -139,13 +139,13 @@ map_backoff(void **state)
 	sim_live(s);
 	sim_advance(s, 9000);
 	sim_closed(s, "unexpected EOF");
-	assert_true(s->timer_ms[CT_MAP] > 1000); /* 9 s are not enough */
+	assert_true(s->timer_ms[LT_MAP] > 1000); /* 9 s are not enough */
 	while (s->c.map != MAP_STREAM)
 		sim_advance(s, 1000);
 	sim_live(s);
 	sim_advance(s, 10000);
 	sim_closed(s, "unexpected EOF");
-	assert_in_range(s->timer_ms[CT_MAP], 5, 15);
+	assert_in_range(s->timer_ms[LT_MAP], 5, 15);
 	free(s);
 }
 
@@ -163,24 +163,24 @@ separate_counters(void **state)
 	}
 	sim_login(s, INTERACTIVE);
 	sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "lost");
-	assert_in_range(s->timer_ms[CT_AUTH], 5, 15);
+	assert_in_range(s->timer_ms[LT_AUTH], 5, 15);
 	sim_closed(s, "connection refused");
-	assert_in_range(s->timer_ms[CT_MAP], 21 * 21 * 5, 21 * 21 * 15);
+	assert_in_range(s->timer_ms[LT_MAP], 21 * 21 * 5, 21 * 21 * 15);
 	free(s);
 
 	s = sim_synced();
 	sim_login(s, INTERACTIVE);
 	for (i = 0; i < 20; i++) {
 		sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "lost");
-		sim_advance(s, s->timer_ms[CT_AUTH]);
+		sim_advance(s, s->timer_ms[LT_AUTH]);
 	}
 	sim_closed(s, "connection refused"); /* its stream was a good one */
-	assert_in_range(s->timer_ms[CT_MAP], 5, 15);
+	assert_in_range(s->timer_ms[LT_MAP], 5, 15);
 	sim_advance(s, 20);
 	sim_closed(s, "connection refused");
-	assert_in_range(s->timer_ms[CT_MAP], 20, 60);
+	assert_in_range(s->timer_ms[LT_MAP], 20, 60);
 	sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "lost");
-	assert_in_range(s->timer_ms[CT_AUTH], 21 * 21 * 5, 21 * 21 * 15);
+	assert_in_range(s->timer_ms[LT_AUTH], 21 * 21 * 5, 21 * 21 * 15);
 	free(s);
 }
 
@@ -189,7 +189,7 @@ static void
 rate_limited(void **state)
 {
 	struct sim *s = sim_new();
-	struct client_event e = { .type = CE_REG };
+	struct login_event e = { .type = LE_REG };
 	static const struct {
 		uint32_t said, min, max;
 	} cases[] = { { 0, 1000, 1000 }, { 7000, 7000, 7000 }, { UINT32_MAX, 3600000, 3600000 } };
@@ -206,7 +206,7 @@ rate_limited(void **state)
 		e.u.reg.err = "too many registrations";
 		e.u.reg.url = "";
 		sim_event(s, &e);
-		assert_in_range(s->timer_ms[CT_AUTH], cases[i].min, cases[i].max);
+		assert_in_range(s->timer_ms[LT_AUTH], cases[i].min, cases[i].max);
 		assert_string_equal(sim_err(s), "too many registrations");
 		n = s->nreg;
 		sim_advance(s, cases[i].min - 1);
@@ -232,12 +232,12 @@ commands_cut_waits_short(void **state)
 		sim_advance(s, 60000);
 	}
 	sim_closed(s, "connection refused");
-	assert_true(s->timer_ms[CT_MAP] >= 15000);
+	assert_true(s->timer_ms[LT_MAP] >= 15000);
 	n = s->nstart;
-	sim_simple(s, CE_RECONNECT);
+	sim_simple(s, LE_RECONNECT);
 	assert_int_equal(s->nstart, n + 1);
 	sim_closed(s, "connection refused");
-	assert_in_range(s->timer_ms[CT_MAP], 5, 15); /* backoff reset */
+	assert_in_range(s->timer_ms[LT_MAP], 5, 15); /* backoff reset */
 	for (i = 0; i < 60; i++) {
 		sim_closed(s, "connection refused");
 		sim_advance(s, 60000);
@@ -248,7 +248,7 @@ commands_cut_waits_short(void **state)
 	sim_ok(s);
 	assert_int_equal(s->nstart, n + 1);
 	sim_closed(s, "connection refused");
-	assert_in_range(s->timer_ms[CT_MAP], 5, 15);
+	assert_in_range(s->timer_ms[LT_MAP], 5, 15);
 	sim_logout(s, 0);
 	assert_int_equal(s->reg.u.reg.op, IPC_REG_LOGOUT);
 	free(s);
@@ -262,8 +262,8 @@ reconnect_is_no_error(void **state)
 	uint32_t old = s->map.id;
 
 	(void)state;
-	sim_simple(s, CE_RECONNECT);
-	sim_simple(s, CE_RECONNECT);
+	sim_simple(s, LE_RECONNECT);
+	sim_simple(s, LE_RECONNECT);
 	assert_int_equal(s->nstop, 1);
 	sim_closed(s, "");
 	assert_int_not_equal(s->map.id, old);
@@ -281,18 +281,18 @@ children_come_and_go(void **state)
 	unsigned n = s->nstart;
 
 	(void)state;
-	sim_simple(s, CE_MAPD_GONE);
+	sim_simple(s, LE_MAPD_GONE);
 	assert_int_equal(s->nstart, n + 1);
-	assert_int_equal(client_state(&s->c), CS_AUTHENTICATED);
+	assert_int_equal(login_state(&s->c), LS_AUTHENTICATED);
 	assert_string_equal(sim_err(s), "");
 	sim_live(s);
 	sim_login(s, WITH_KEY);
 	n = s->nreg;
-	sim_simple(s, CE_AUTHD_GONE);
+	sim_simple(s, LE_AUTHD_GONE);
 	assert_int_equal(s->nreg, n + 1);
-	sim_simple(s, CE_AUTHD_GONE);
+	sim_simple(s, LE_AUTHD_GONE);
 	sim_ok(s);
-	sim_simple(s, CE_AUTHD_GONE); /* idle: nobody cares */
+	sim_simple(s, LE_AUTHD_GONE); /* idle: nobody cares */
 	assert_int_equal(s->nreg, n + 2);
 	free(s);
 }
@@ -302,12 +302,12 @@ static void
 errors_by_source(void **state)
 {
 	struct sim *s = sim_synced();
-	struct client_event e = { .type = CE_LITE, .id = s->map.id, .u.result = { 0, "update: HTTP 500" } };
+	struct login_event e = { .type = LE_LITE, .id = s->map.id, .u.result = { 0, "update: HTTP 500" } };
 	const char *text;
 
 	(void)state;
 	sim_event(s, &e);
-	assert_int_equal(client_error(&s->c, &text), SRC_UPDATE);
+	assert_int_equal(login_error(&s->c, &text), SRC_UPDATE);
 	e.u.result.ok = 1;
 	sim_event(s, &e);
 	assert_string_equal(sim_err(s), "");
@@ -316,21 +316,21 @@ errors_by_source(void **state)
 	sim_login(s, 0);
 	assert_string_equal(sim_err(s), ""); /* until the next login */
 	sim_reg(s, s->reg.id, IPC_REG_REFUSED, "", "no");
-	assert_int_equal(client_error(&s->c, &text), SRC_AUTH);
+	assert_int_equal(login_error(&s->c, &text), SRC_AUTH);
 	e.u.result.ok = 1;
 	sim_event(s, &e);
 	assert_string_equal(sim_err(s), "no"); /* another source's success */
 	sim_closed(s, "connection lost");      /* the latest is shown */
-	assert_int_equal(client_error(&s->c, &text), SRC_MAP);
+	assert_int_equal(login_error(&s->c, &text), SRC_MAP);
 	assert_string_equal(text, "connection lost");
 	sim_advance(s, 20);
 	sim_reg(s, s->reg.id, IPC_REG_REFUSED, "", "no, again");
-	assert_int_equal(client_error(&s->c, &text), SRC_AUTH);
+	assert_int_equal(login_error(&s->c, &text), SRC_AUTH);
 	sim_live(s);
 	assert_string_equal(sim_err(s), "no, again");
-	sim_simple(s, CE_PAUSE);
+	sim_simple(s, LE_PAUSE);
 	assert_string_equal(sim_err(s), "");
-	sim_simple(s, CE_UNPAUSE);
+	sim_simple(s, LE_UNPAUSE);
 	sim_reg(s, s->reg.id, IPC_REG_REFUSED, "", "no");
 	sim_logout(s, 0);
 	assert_string_equal(sim_err(s), "");
@@ -351,7 +351,7 @@ manual_login(void **state)
 	sim_boot(s);
 	sim_advance(s, 60000);
 	assert_int_equal(s->nreg, n);
-	assert_int_equal(client_state(&s->c), CS_NEW);
+	assert_int_equal(login_state(&s->c), LS_NEW);
 	sim_login(s, 0);
 	assert_int_equal(s->nreg, n + 1);
 	free(s);
@@ -383,7 +383,7 @@ reload_brings_an_auth_key(void **state)
 	(void)state;
 	for (k = 0; k < CASES; k++) {
 		struct sim *s = k == LOGGED_IN || k == LOGGED_OUT ? sim_synced() : sim_new();
-		struct client_event e = { .type = CE_CONFIG };
+		struct login_event e = { .type = LE_CONFIG };
 		unsigned n;
 
 		s->cfg.server_key = sim_server_key(3);
@@ -416,7 +416,7 @@ static void
 reload_without_news(void **state)
 {
 	struct sim *s = expiring(0);
-	struct client_event e = { .type = CE_CONFIG };
+	struct login_event e = { .type = LE_CONFIG };
 	unsigned n;
 
 	(void)state;
@@ -447,7 +447,7 @@ static void
 reload_changes_on_expiry(void **state)
 {
 	struct sim *s = expiring(1);
-	struct client_event e = { .type = CE_CONFIG };
+	struct login_event e = { .type = LE_CONFIG };
 	unsigned n = s->nreg;
 
 	(void)state;
@@ -463,11 +463,11 @@ reload_changes_on_expiry(void **state)
 	assert_int_equal(s->cancelled, s->reg.id);
 	sim_advance(s, 60000);
 	assert_int_equal(s->nreg, n + 1);
-	assert_int_equal(client_state(&s->c), CS_NOT_AUTHENTICATED);
+	assert_int_equal(login_state(&s->c), LS_NOT_AUTHENTICATED);
 	sim_login(s, 0); /* somebody asks: that stays */
 	sim_event(s, &e);
 	assert_int_equal(s->nreg, n + 2);
-	assert_int_equal(client_state(&s->c), CS_AUTHENTICATING);
+	assert_int_equal(login_state(&s->c), LS_AUTHENTICATING);
 	free(s);
 }
 

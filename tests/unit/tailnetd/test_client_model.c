@@ -17,7 +17,7 @@
 static void
 answer_register(struct world *w, enum ipc_reg_outcome o)
 {
-	struct client_event e = { .type = CE_REG, .id = w->flight_id };
+	struct login_event e = { .type = LE_REG, .id = w->flight_id };
 	int won = o == IPC_REG_OK && w->flight_op != IPC_REG_LOGOUT;
 	unsigned finished = w->s->nfinished;
 	char url[40];
@@ -32,7 +32,7 @@ answer_register(struct world *w, enum ipc_reg_outcome o)
 	e.u.reg.err = "no";
 	e.u.reg.suspect = o == IPC_REG_TRANSPORT && pick(w, 4) == 0;
 	e.u.reg.retry_after_ms = pick(w, 20000);
-	e.u.reg.user = (struct client_user){ pick(w, 3), "who", "Who", "" };
+	e.u.reg.user = (struct login_user){ pick(w, 3), "who", "Who", "" };
 	w->flight = FLIGHT_NONE;
 	sim_event(w->s, &e);
 	/* A login that is done is told, once; one that is not on the disk is not done. */
@@ -61,13 +61,13 @@ auth_answers(struct world *w)
 static void
 late_answer(struct world *w)
 {
-	struct client_event e = { .type = pick(w, 2) ? CE_REG : CE_KEY };
-	struct client was;
+	struct login_event e = { .type = pick(w, 2) ? LE_REG : LE_KEY };
+	struct login was;
 
 	e.id = pick(w, 2) ? w->late[pick(w, NLATE)] : pick(w, UINT32_MAX);
 	if (e.id == w->flight_id && w->flight != FLIGHT_NONE)
 		return;
-	if (e.type == CE_REG) {
+	if (e.type == LE_REG) {
 		e.u.reg.outcome = (enum ipc_reg_outcome)(IPC_REG_OK + pick(w, 8));
 		e.u.reg.url = "https://c/late";
 		e.u.reg.err = "late";
@@ -89,18 +89,18 @@ late_answer(struct world *w)
 static void
 late_stream(struct world *w)
 {
-	static const enum client_ev kinds[] = { CE_CONNECTED, CE_OPEN, CE_LIVE, CE_CLOSED, CE_SELF, CE_LITE };
-	struct client_event e = { .type = kinds[pick(w, 6)] };
-	struct client was;
+	static const enum login_ev kinds[] = { LE_CONNECTED, LE_OPEN, LE_LIVE, LE_CLOSED, LE_SELF, LE_LITE };
+	struct login_event e = { .type = kinds[pick(w, 6)] };
+	struct login was;
 
 	e.id = w->mapd == MAPD_NONE && pick(w, 2) ? w->mapd_id
 	    : pick(w, 2)                          ? w->mapd_id - 1 - pick(w, 5)
 						  : pick(w, UINT32_MAX);
 	if (w->mapd != MAPD_NONE && e.id == w->mapd_id)
 		return;
-	if (e.type == CE_SELF)
-		e.u.self.user = (struct client_user){ 7, "late", "Late", "" };
-	else if (e.type == CE_LITE)
+	if (e.type == LE_SELF)
+		e.u.self.user = (struct login_user){ 7, "late", "Late", "" };
+	else if (e.type == LE_LITE)
 		e.u.result.err = "late";
 	else
 		e.u.closed.err = "late";
@@ -116,7 +116,7 @@ late_stream(struct world *w)
 static void
 close_stream(struct world *w, int suspect)
 {
-	struct client_event e = { .type = CE_CLOSED, .id = w->mapd_id, .u.closed = { suspect, "closed" } };
+	struct login_event e = { .type = LE_CLOSED, .id = w->mapd_id, .u.closed = { suspect, "closed" } };
 
 	if (w->mapd == MAPD_NONE)
 		return;
@@ -128,21 +128,21 @@ close_stream(struct world *w, int suspect)
 static void
 stream_goes_on(struct world *w)
 {
-	static const enum client_ev steps[] = { CE_CONNECTED, CE_OPEN, CE_LIVE };
-	enum client_ev step = steps[pick(w, 3)];
+	static const enum login_ev steps[] = { LE_CONNECTED, LE_OPEN, LE_LIVE };
+	enum login_ev step = steps[pick(w, 3)];
 
 	if (w->mapd == MAPD_NONE)
 		return;
 	/* What it says of a stream that nobody asked for, or asked for no more, is not believed. */
-	w->live |= step == CE_LIVE && !w->stopping && w->mapd == MAPD_STREAM;
-	sim_event(w->s, &(struct client_event){ .type = step, .id = w->mapd_id });
+	w->live |= step == LE_LIVE && !w->stopping && w->mapd == MAPD_STREAM;
+	sim_event(w->s, &(struct login_event){ .type = step, .id = w->mapd_id });
 }
 
 static void
 self(struct world *w)
 {
-	struct client_event e = { .type = CE_SELF, .id = pick(w, 4) ? w->mapd_id : w->mapd_id - 1 };
-	struct client *c = &w->s->c;
+	struct login_event e = { .type = LE_SELF, .id = pick(w, 4) ? w->mapd_id : w->mapd_id - 1 };
+	struct login *c = &w->s->c;
 	struct wtime was = c->p.expiry;
 	int ignored = e.id != w->mapd_id || w->stopping || w->mapd != MAPD_STREAM;
 
@@ -152,7 +152,7 @@ self(struct world *w)
 		e.u.self.expiry = TIME_NONE;
 	e.u.self.expired = pick(w, 10) == 0;
 	e.u.self.authorized = pick(w, 5) != 0;
-	e.u.self.user = (struct client_user){ pick(w, 3), "who", "Who", "" };
+	e.u.self.user = (struct login_user){ pick(w, 3), "who", "Who", "" };
 	sim_event(w->s, &e);
 	MUST(w, !ignored || time_cmp(c->p.expiry, was) == 0); /* PERS-05 */
 }
@@ -162,7 +162,7 @@ mapd_ends(struct world *w)
 {
 	w->mapd = MAPD_NONE;
 	w->live = w->stopping = w->killed = 0;
-	sim_simple(w->s, CE_MAPD_GONE);
+	sim_simple(w->s, LE_MAPD_GONE);
 }
 
 static void
@@ -173,7 +173,7 @@ crash(struct world *w)
 
 	if (w->flight == FLIGHT_REG && w->flight_op != IPC_REG_LOGOUT && pick(w, 2))
 		w->accepted[w->flight_key] = 1;
-	if (w->logouts > 0 || s->timer[CT_SAVE] != 0 || (w->wish == WISH_LOGIN && !kept))
+	if (w->logouts > 0 || s->timer[LT_SAVE] != 0 || (w->wish == WISH_LOGIN && !kept))
 		w->wish = WISH_NOTHING;
 	w->flight = FLIGHT_NONE;
 	w->mapd = MAPD_NONE;
@@ -198,8 +198,8 @@ crash(struct world *w)
 static void
 reconfigure(struct world *w)
 {
-	struct client_event e = { .type = CE_CONFIG };
-	struct client_config *cfg = &w->s->cfg;
+	struct login_event e = { .type = LE_CONFIG };
+	struct login_config *cfg = &w->s->cfg;
 
 	cfg->expiry_wait = (int)pick(w, 2);
 	cfg->ephemeral = (int)pick(w, 2);
@@ -226,7 +226,7 @@ log_in(struct world *w)
 static void
 command(struct world *w)
 {
-	struct client_event accept = { .type = CE_ACCEPT_KEY };
+	struct login_event accept = { .type = LE_ACCEPT_KEY };
 
 	switch (pick(w, 8)) {
 	case 0:
@@ -239,14 +239,14 @@ command(struct world *w)
 		break;
 	case 3:
 		w->wants_pause = 1;
-		sim_simple(w->s, CE_PAUSE);
+		sim_simple(w->s, LE_PAUSE);
 		break;
 	case 4:
 	case 5:
 		w->wants_pause = 0;
-		sim_simple(w->s, CE_UNPAUSE);
+		sim_simple(w->s, LE_UNPAUSE);
 		break;
-	case 6: sim_simple(w->s, CE_RECONNECT); break;
+	case 6: sim_simple(w->s, LE_RECONNECT); break;
 	default: accept.u.accept = sim_server_key(1 + (int)pick(w, 2)); sim_event(w->s, &accept);
 	}
 }
@@ -257,7 +257,7 @@ accident(struct world *w)
 	switch (pick(w, 8)) {
 	case 0:
 		w->flight = FLIGHT_NONE;
-		sim_simple(w->s, CE_AUTHD_GONE);
+		sim_simple(w->s, LE_AUTHD_GONE);
 		break;
 	case 1: mapd_ends(w); break;
 	case 2: crash(w); break;
@@ -266,12 +266,12 @@ accident(struct world *w)
 	case 5: reconfigure(w); break;
 	case 6:
 		sim_event(w->s,
-		    &(struct client_event){ .type = CE_CONTROL_TIME,
+		    &(struct login_event){ .type = LE_CONTROL_TIME,
 			.u.control_time = w->s->wall.sec + (int64_t)pick(w, 8000) - 4000 });
 		break;
 	default:
 		sim_event(w->s,
-		    &(struct client_event){ .type = CE_LITE,
+		    &(struct login_event){ .type = LE_LITE,
 			.id = w->mapd_id,
 			.u.result = { (int)pick(w, 2), "lite" } });
 	}
@@ -312,9 +312,9 @@ one_step(struct world *w)
 static int
 quiet(const struct world *w)
 {
-	const struct client *c = &w->s->c;
+	const struct login *c = &w->s->c;
 
-	return w->flight == FLIGHT_NONE && c->op == OP_NONE && !w->stopping && w->s->timer[CT_SAVE] == 0 &&
+	return w->flight == FLIGHT_NONE && c->op == OP_NONE && !w->stopping && w->s->timer[LT_SAVE] == 0 &&
 	    (c->goal.kind == GOAL_NONE || c->paused) && (!c->logged_in || c->paused || c->synced);
 }
 
@@ -322,7 +322,7 @@ static void
 settle(struct world *w)
 {
 	struct sim *s = w->s;
-	struct client *c = &s->c;
+	struct login *c = &s->c;
 	unsigned i;
 
 	s->disk_full = 0;
@@ -351,10 +351,10 @@ settle(struct world *w)
 	} else if (w->wish == WISH_LOGOUT) {
 		MUST(w, !c->logged_in && c->goal.kind == GOAL_NONE && s->disk.node == 0 && s->disk.cand == 0);
 		MUST(w, !c->p.want_running && !s->disk_profile.want_running);
-		MUST(w, client_state(c) == CS_NOT_AUTHENTICATED && w->mapd == MAPD_NONE);
+		MUST(w, login_state(c) == LS_NOT_AUTHENTICATED && w->mapd == MAPD_NONE);
 	}
 	if (c->goal.kind == GOAL_NONE && c->logged_in && !c->expired && !c->paused)
-		MUST(w, client_state(c) == CS_SYNCHRONIZED);
+		MUST(w, login_state(c) == LS_SYNCHRONIZED);
 	w->settled++;
 }
 
@@ -363,13 +363,13 @@ static void
 look_at_the_clock(struct world *w)
 {
 	const struct sim *s = w->s;
-	const struct client *c = &s->c;
+	const struct login *c = &s->c;
 	struct wtime now = s->wall;
 	int past;
 
 	sim_advance(w->s, 31000);
 	check(w);
-	now = client_corrected(c, s->wall);
+	now = login_corrected(c, s->wall);
 	if (!c->have_node || c->goal.kind == GOAL_LOGOUT)
 		return;
 	now.sec--; /* timers have slack */

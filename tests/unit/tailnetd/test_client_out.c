@@ -18,7 +18,7 @@ logout_clears_all_but_the_machine(void **state)
 		struct sim *s = sim_synced();
 
 		sim_self(s, later, 0, 0);
-		assert_false(client_cant_continue(&s->c));
+		assert_false(login_cant_continue(&s->c));
 		assert_true(s->disk_profile.display_name[0] != '\0' && s->disk_profile.profile_pic[0] != '\0');
 		sim_logout(s, 0);
 		assert_int_equal(s->reg.u.reg.op, IPC_REG_LOGOUT);
@@ -34,14 +34,14 @@ logout_clears_all_but_the_machine(void **state)
 		assert_true(s->nstop == 1 && s->stop_drop == 1);
 		sim_closed(s, "");
 		sim_advance(s, 120000);
-		STATES(s, CS_NOT_AUTHENTICATED);
+		STATES(s, LS_NOT_AUTHENTICATED);
 		assert_int_equal(s->nreg, n);
-		assert_int_equal(s->timer[CT_MAP], 0);
+		assert_int_equal(s->timer[LT_MAP], 0);
 		assert_true(time_is_none(s->disk_profile.expiry) && s->disk_profile.login_name[0] == '\0');
 		assert_true(s->disk_profile.display_name[0] == '\0' && s->disk_profile.profile_pic[0] == '\0');
-		assert_true(s->c.authorized && client_cant_continue(&s->c));
+		assert_true(s->c.authorized && login_cant_continue(&s->c));
 		sim_login(s, 0);
-		assert_false(client_cant_continue(&s->c));
+		assert_false(login_cant_continue(&s->c));
 		assert_true(s->reg.u.reg.candidate && s->reg_keys.node == 0); /* a new key, no old one */
 		free(s);
 	}
@@ -92,11 +92,11 @@ nothing_to_log_out(void **state)
 	sim_login(s, WITH_KEY);
 	sim_key(s, s->key_id, 0, "server too old"); /* and while it waits */
 	sim_logout(s, 0);
-	assert_true(s->ndone == 4 && s->nforget == 2 && s->timer[CT_AUTH] == 0);
+	assert_true(s->ndone == 4 && s->nforget == 2 && s->timer[LT_AUTH] == 0);
 	sim_advance(s, 120000);
 	assert_int_equal(s->nreg, 0);
 	assert_int_equal(s->nkey, 2);
-	assert_int_equal(client_state(&s->c), CS_NOT_AUTHENTICATED);
+	assert_int_equal(login_state(&s->c), LS_NOT_AUTHENTICATED);
 	assert_int_equal(s->disk_profile.want_running, 0);
 	free(s);
 }
@@ -145,7 +145,7 @@ last_command_wins(void **state)
 	sim_login(s, 0);
 	sim_logout(s, 0); /* takes the waiting login back */
 	sim_ok(s);
-	assert_int_equal(client_state(&s->c), CS_NOT_AUTHENTICATED);
+	assert_int_equal(login_state(&s->c), LS_NOT_AUTHENTICATED);
 	assert_int_equal(s->disk_profile.want_running, 0);
 	free(s);
 }
@@ -184,8 +184,8 @@ logged_out_survives_a_restart(void **state)
 	sim_boot(s);
 	sim_advance(s, 60000);
 	assert_int_equal(s->nreg, n);
-	assert_int_equal(client_state(&s->c), CS_NOT_AUTHENTICATED);
-	assert_true(client_cant_continue(&s->c));
+	assert_int_equal(login_state(&s->c), LS_NOT_AUTHENTICATED);
+	assert_true(login_cant_continue(&s->c));
 	free(s);
 }
 
@@ -200,14 +200,14 @@ no_expiry_and_far_expiry(void **state)
 
 	(void)state;
 	sim_self(s, TIME_NONE, 0, 1);
-	assert_int_equal(s->timer[CT_EXPIRY], 0);
-	assert_true(client_logged_in(&s->c));
+	assert_int_equal(s->timer[LT_EXPIRY], 0);
+	assert_true(login_logged_in(&s->c));
 	sim_self(s, later, 0, 1);
-	assert_in_range(s->timer_ms[CT_EXPIRY], 1, 30000);
+	assert_in_range(s->timer_ms[LT_EXPIRY], 1, 30000);
 	sim_self(s, year9999, 0, 1);
-	assert_in_range(s->timer_ms[CT_EXPIRY], 1, 30000);
+	assert_in_range(s->timer_ms[LT_EXPIRY], 1, 30000);
 	sim_advance(s, 3600 * 1000);
-	assert_true(client_logged_in(&s->c));
+	assert_true(login_logged_in(&s->c));
 	free(s);
 }
 
@@ -216,7 +216,7 @@ static void
 what_the_map_tells_of_ourselves_is_kept(void **state)
 {
 	struct sim *s = sim_synced();
-	struct client_event e = { .type = CE_SELF, .id = s->map.id };
+	struct login_event e = { .type = LE_SELF, .id = s->map.id };
 
 	(void)state;
 	sim_self(s, later, 0, 1);
@@ -228,25 +228,25 @@ what_the_map_tells_of_ourselves_is_kept(void **state)
 	assert_true(time_is_none(s->disk_profile.expiry));
 	e.u.self.expiry = TIME_NONE;
 	e.u.self.authorized = 1;
-	e.u.self.user = (struct client_user){ 0, "", "", "" };
+	e.u.self.user = (struct login_user){ 0, "", "", "" };
 	sim_advance(s, 2000);
 	sim_event(s, &e); /* a server that sends no profile takes none away */
 	assert_true(s->c.p.user_id == 7 && strcmp(s->c.p.login_name, "anna@example.com") == 0);
-	e.u.self.user = (struct client_user){ 7, "", "", "" };
+	e.u.self.user = (struct login_user){ 7, "", "", "" };
 	sim_event(s, &e);
 	assert_string_equal(s->c.p.login_name, "anna@example.com");
-	e.u.self.user = (struct client_user){ 0, "nobody", "", "" };
+	e.u.self.user = (struct login_user){ 0, "nobody", "", "" };
 	sim_event(s, &e);
 	assert_int_equal(s->c.p.user_id, 7);
-	e.u.self.user = (struct client_user){ 7, "anna@example.com", "Anna C", "" };
+	e.u.self.user = (struct login_user){ 7, "anna@example.com", "Anna C", "" };
 	sim_event(s, &e);
 	assert_string_equal(s->disk_profile.display_name, "Anna C");
 	sim_advance(s, 2000);
-	e.u.self.user = (struct client_user){ 8, "anna@example.com", "Anna C", "" };
+	e.u.self.user = (struct login_user){ 8, "anna@example.com", "Anna C", "" };
 	sim_event(s, &e);
 	assert_int_equal(s->disk_profile.user_id, 8);
 	sim_advance(s, 2000);
-	e.u.self.user = (struct client_user){ 8, "anna.b@example.com", "Anna C", "" };
+	e.u.self.user = (struct login_user){ 8, "anna.b@example.com", "Anna C", "" };
 	sim_event(s, &e);
 	assert_string_equal(s->disk_profile.login_name, "anna.b@example.com");
 	free(s);
@@ -261,18 +261,18 @@ expiry_by_a_local_timer(void **state)
 	unsigned n = s->nreg;
 
 	(void)state;
-	assert_in_range(s->timer_ms[CT_EXPIRY], 2990, 3100); /* not in little steps */
+	assert_in_range(s->timer_ms[LT_EXPIRY], 2990, 3100); /* not in little steps */
 	sim_advance(s, 2900);
-	assert_true(client_logged_in(&s->c));
+	assert_true(login_logged_in(&s->c));
 	sim_advance(s, 300);
-	assert_false(client_logged_in(&s->c));
-	assert_int_equal(client_state(&s->c), CS_AUTHENTICATING);
+	assert_false(login_logged_in(&s->c));
+	assert_int_equal(login_state(&s->c), LS_AUTHENTICATING);
 	assert_int_equal(s->nreg, n + 1);
 	assert_true(s->reg.u.reg.candidate && s->reg_keys.node == node);
 	assert_true(s->c.synced); /* the stream stays */
 	sim_ok(s);
 	assert_int_equal(s->disk.old, node);
-	assert_true(client_logged_in(&s->c) && time_is_none(s->c.p.expiry));
+	assert_true(login_logged_in(&s->c) && time_is_none(s->c.p.expiry));
 	free(s);
 }
 
@@ -285,11 +285,11 @@ expiry_that_waits(void **state)
 
 	(void)state;
 	sim_advance(s, 60000);
-	assert_int_equal(client_state(&s->c), CS_NOT_AUTHENTICATED);
+	assert_int_equal(login_state(&s->c), LS_NOT_AUTHENTICATED);
 	assert_true(s->c.expired && s->c.synced);
 	assert_int_equal(s->nreg, n); /* nothing is sent */
 	sim_self(s, later, 0, 1);
-	assert_int_equal(client_state(&s->c), CS_SYNCHRONIZED);
+	assert_int_equal(login_state(&s->c), LS_SYNCHRONIZED);
 	assert_int_equal(s->nreg, n);
 	assert_int_equal(s->nstart, starts);
 	assert_int_equal(s->nfinished, 1);
@@ -305,10 +305,10 @@ expired_key_is_looked_at_seldom(void **state)
 	(void)state;
 	sim_advance(s, 3060);
 	assert_true(s->c.expired);
-	assert_int_equal(s->timer_ms[CT_EXPIRY], 30000);
+	assert_int_equal(s->timer_ms[LT_EXPIRY], 30000);
 	sim_advance(s, 30000); /* and so each time */
-	assert_int_equal(s->timer_ms[CT_EXPIRY], 30000);
-	assert_true(s->timer[CT_EXPIRY] > s->ms + 29000);
+	assert_int_equal(s->timer_ms[LT_EXPIRY], 30000);
+	assert_true(s->timer[LT_EXPIRY] > s->ms + 29000);
 	free(s);
 }
 
@@ -322,12 +322,12 @@ extension_drops_the_login(void **state)
 	(void)state;
 	sim_advance(s, 4000);
 	sim_url(s, "https://c/a");
-	assert_int_equal(client_state(&s->c), CS_URL_VISIT_REQUIRED);
+	assert_int_equal(login_state(&s->c), LS_URL_VISIT_REQUIRED);
 	sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "lost");
 	assert_string_equal(sim_err(s), "lost");
 	sim_advance(s, 20);
 	sim_self(s, later, 0, 1);
-	assert_int_equal(client_state(&s->c), CS_SYNCHRONIZED);
+	assert_int_equal(login_state(&s->c), LS_SYNCHRONIZED);
 	assert_string_equal(sim_err(s), "");
 	assert_int_equal(s->cancelled, s->reg.id);
 	assert_int_equal(s->mem.cand, 0);
@@ -369,14 +369,14 @@ control_time_corrects_expiry(void **state)
 	s->c.cfg.expiry_wait = 1;
 	sim_self(s, at, 0, 1);
 	sim_event(s,
-	    &(struct client_event){ .type = CE_CONTROL_TIME, .u.control_time = 1596412800 }); /* 2020: nonsense */
+	    &(struct login_event){ .type = LE_CONTROL_TIME, .u.control_time = 1596412800 }); /* 2020: nonsense */
 	assert_int_equal(s->c.clock_delta, 0);
-	sim_event(s, &(struct client_event){ .type = CE_CONTROL_TIME, .u.control_time = 1800000059 });
+	sim_event(s, &(struct login_event){ .type = LE_CONTROL_TIME, .u.control_time = 1800000059 });
 	assert_int_equal(s->c.clock_delta, 0); /* near enough */
-	sim_event(s, &(struct client_event){ .type = CE_CONTROL_TIME, .u.control_time = 1799999000 });
+	sim_event(s, &(struct login_event){ .type = LE_CONTROL_TIME, .u.control_time = 1799999000 });
 	sim_advance(s, 200000);
 	assert_false(s->c.expired); /* not yet by the server's clock */
-	sim_event(s, &(struct client_event){ .type = CE_CONTROL_TIME, .u.control_time = s->wall.sec + 3600 });
+	sim_event(s, &(struct login_event){ .type = LE_CONTROL_TIME, .u.control_time = s->wall.sec + 3600 });
 	assert_true(s->c.expired);
 	free(s);
 }
@@ -390,14 +390,14 @@ expired_is_not_unapproved(void **state)
 	(void)state;
 	s->c.cfg.expiry_wait = 1;
 	sim_self(s, later, 0, 0);
-	assert_true(!s->c.authorized && client_logged_in(&s->c));
+	assert_true(!s->c.authorized && login_logged_in(&s->c));
 	sim_self(s, later, 0, 1);
 	assert_true(s->c.authorized); /* approved later, without a register */
 	assert_int_equal(s->nreg, 1);
 	sim_self(s, later, 1, 0);
 	assert_true(s->c.expired && s->c.authorized);
 	sim_self(s, later, 0, 1);
-	assert_int_equal(client_state(&s->c), CS_SYNCHRONIZED);
+	assert_int_equal(login_state(&s->c), LS_SYNCHRONIZED);
 	free(s);
 }
 
@@ -442,7 +442,7 @@ a_clock_that_is_set_right(void **state)
 		assert_int_equal(s->c.goal.kind, wait ? GOAL_NONE : GOAL_LOGIN);
 		s->wall.sec -= 100 * 86400;
 		sim_advance(s, 31000);
-		assert_int_equal(client_state(&s->c), CS_SYNCHRONIZED);
+		assert_int_equal(login_state(&s->c), LS_SYNCHRONIZED);
 		assert_int_equal(s->c.goal.kind, GOAL_NONE);
 	}
 	assert_int_equal(s->nreg, n + 1);
@@ -488,7 +488,7 @@ a_start_with_a_clock_ahead(void **state)
 		assert_string_equal(s->c.goal.url, "");
 		sim_ok(s);
 		sim_live(s);
-		assert_int_equal(client_state(&s->c), CS_SYNCHRONIZED);
+		assert_int_equal(login_state(&s->c), LS_SYNCHRONIZED);
 		assert_int_equal(s->disk.node, key);
 		free(s);
 	}
@@ -515,7 +515,7 @@ a_clock_that_the_server_has_corrected(void **state)
 	(void)state;
 	for (i = 0; i < 3; i++) {
 		struct sim *s = sim_synced();
-		struct client_event e = { .type = CE_CONTROL_TIME, .u.control_time = s->wall.sec };
+		struct login_event e = { .type = LE_CONTROL_TIME, .u.control_time = s->wall.sec };
 
 		n = s->nreg;
 		s->wall.sec += wrong[i];

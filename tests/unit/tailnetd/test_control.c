@@ -201,7 +201,7 @@ one_command_each(void **state)
 	const char *got = ps_ask(s, "pause\nunpause");
 
 	assert_string_equal(got, OK);
-	assert_true(s->p.client.paused);
+	assert_true(s->p.login.paused);
 }
 
 static void
@@ -234,13 +234,13 @@ commands_reach_the_machine(void **state)
 	struct psim *s = *state;
 
 	assert_string_equal(ps_ask(s, "pause"), OK);
-	assert_true(s->p.client.paused && s->p.state.paused);
+	assert_true(s->p.login.paused && s->p.state.paused);
 	assert_string_equal(ps_ask(s, "login interactive ephemeral"), OK);
-	assert_true(s->p.client.goal.kind == GOAL_LOGIN && s->p.client.goal.interactive && s->p.client.goal.ephemeral);
+	assert_true(s->p.login.goal.kind == GOAL_LOGIN && s->p.login.goal.interactive && s->p.login.goal.ephemeral);
 	assert_string_equal(ps_ask(s, "unpause"), OK);
 	assert_int_equal(s->p.sup->authd.pending, PENDING_REGISTER);
 	assert_string_equal(ps_ask(s, "logout"), OK); /* there is nothing to log out: done at once */
-	assert_true(s->p.client.goal.kind == GOAL_NONE && s->p.state.want_running == 0);
+	assert_true(s->p.login.goal.kind == GOAL_NONE && s->p.state.want_running == 0);
 	assert_string_equal(ps_ask(s, "reconnect"), OK);
 	assert_string_equal(ps_ask(s, "shutdown"), OK);
 	assert_true(s->p.stopping);
@@ -252,7 +252,7 @@ static void
 auth_key_of_a_login(void **state)
 {
 	struct psim *s = *state;
-	struct client_event e = { .type = CE_REG };
+	struct login_event e = { .type = LE_REG };
 
 	ps_ask(s, "pause");
 	assert_string_equal(ps_ask(s, "login auth-key=tskey-auth-secret"), OK);
@@ -267,11 +267,11 @@ auth_key_of_a_login(void **state)
 	assert_int_equal(s->p.auth_key_len, strlen("tskey-auth-secret"));
 	ps_ask(s, "unpause");
 	assert_non_null(s->p.auth_key);
-	e.id = s->p.client.op_id;
+	e.id = s->p.login.op_id;
 	e.u.reg.outcome = IPC_REG_OK;
 	e.u.reg.url = e.u.reg.err = "";
 	parent_event(&s->p, &e);
-	assert_true(s->p.client.logged_in);
+	assert_true(s->p.login.logged_in);
 	assert_null(s->p.auth_key); /* it has served */
 }
 

@@ -137,9 +137,9 @@ shutdown_saves_what_waits(void **state)
 {
 	struct rig *r = *state;
 	struct parent *p = &r->s->p;
-	struct client_event e = { .type = CE_SELF, .id = p->client.map_id };
+	struct login_event e = { .type = LE_SELF, .id = p->login.map_id };
 
-	p->client.map = MAP_STREAM;
+	p->login.map = MAP_STREAM;
 	e.u.self.expiry = (struct wtime){ 1900000000, 0 };
 	parent_event(p, &e);
 	assert_non_null(strstr(state_text(r), "node-key-expiry 2030-03-17T"));
@@ -425,7 +425,7 @@ too_early(void **state)
 	struct child *m = child_of(r, 1);
 	uint32_t id, last = 0;
 
-	r->s->p.client.map = MAP_STREAM;
+	r->s->p.login.map = MAP_STREAM;
 	empty(&m->hs_rate);
 	assert_int_equal(heard(r, IPC_HS_BEGIN, 1, &e, sizeof(e), IPC_HS_INIT, 0, NULL), 0);
 	assert_int_equal(heard(r, IPC_HS_BEGIN, 2, &e, sizeof(e), IPC_HS_FAIL, 0, NULL), 0);
@@ -467,7 +467,7 @@ half_open(void **state)
 	uint32_t last = 0;
 	int i;
 
-	r->s->p.client.map = MAP_STREAM;
+	r->s->p.login.map = MAP_STREAM;
 	assert_int_equal(heard(r, IPC_HS_BEGIN, 1, &e, sizeof(e), IPC_HS_INIT, 0, NULL), 1);
 	assert_true(evtimer_pending(m->turn, &when));
 	event_base_gettimeofday_cached(r->s->p.base, &now);

@@ -48,7 +48,7 @@ stream(struct rig *r, uint32_t what)
 
 	memset(&m, 0, sizeof(m));
 	m.what = what;
-	say(r, MAPD, IPC_STREAM, r->s->p.client.map_id, &m, sizeof(m));
+	say(r, MAPD, IPC_STREAM, r->s->p.login.map_id, &m, sizeof(m));
 }
 
 static void
@@ -69,7 +69,7 @@ go_live(struct rig *r)
 	stream(r, IPC_STREAM_CONNECTED);
 	stream(r, IPC_STREAM_OPEN);
 	stream(r, IPC_STREAM_LIVE);
-	assert_int_equal(r->s->p.client.synced, 1);
+	assert_int_equal(r->s->p.login.synced, 1);
 }
 
 static void
@@ -80,7 +80,7 @@ synchronize(struct rig *r)
 	assert_non_null(strstr(ps_ask(r->s, "login auth-key=tskey-auth-unit"), "ok"));
 	turn(r);
 	accept_login(r);
-	assert_true(client_logged_in(&p->client));
+	assert_true(login_logged_in(&p->login));
 	go_live(r);
 }
 
@@ -161,7 +161,7 @@ undisturbed(const struct rig *r, int evil)
 
 	if (c->violated || c->ipc == NULL || c->phase != CHILD_READY)
 		fail_msg("the sibling is disturbed");
-	if (evil == AUTHD && !r->s->p.client.synced)
+	if (evil == AUTHD && !r->s->p.login.synced)
 		fail_msg("not synchronized any more");
 }
 
@@ -264,9 +264,9 @@ bend(struct rig *r, int i)
 
 /* All that the state machine knows but for the time of its last event. */
 static void
-knowledge(const struct rig *r, struct client *out)
+knowledge(const struct rig *r, struct login *out)
 {
-	memcpy(out, &r->s->p.client, sizeof(*out));
+	memcpy(out, &r->s->p.login, sizeof(*out));
 	out->now_ms = 0;
 	out->now = (struct wtime){ 0, 0 };
 	out->out = NULL;
@@ -284,9 +284,9 @@ owes(struct rig *r, int i)
 static void
 stale(struct rig *r, int i, unsigned type, const void *p, size_t n)
 {
-	uint32_t right = i == AUTHD ? r->s->p.client.op_id : r->s->p.client.map_id;
+	uint32_t right = i == AUTHD ? r->s->p.login.op_id : r->s->p.login.map_id;
 	const uint32_t ids[] = { IPC_ID_NONE, right - 1, right + 1, UINT32_MAX };
-	static struct client before, after;
+	static struct login before, after;
 	size_t k;
 
 	for (k = 0; k < sizeof(ids) / sizeof(ids[0]); k++) {
@@ -310,7 +310,7 @@ stale_results(struct rig *r)
 
 	assert_non_null(strstr(ps_ask(r->s, "login"), "ok"));
 	turn(r);
-	assert_int_equal(r->s->p.client.op, OP_REGISTER);
+	assert_int_equal(r->s->p.login.op, OP_REGISTER);
 	stale(r, AUTHD, IPC_KEY_RESULT, &key, sizeof(key));
 	memset(&reg, 0, sizeof(reg));
 	reg.user_id = 8;
@@ -322,9 +322,9 @@ stale_results(struct rig *r)
 		stale(r, AUTHD, IPC_REG_RESULT, &reg, sizeof(reg));
 	reg.outcome = IPC_REG_OK;
 	owes(r, AUTHD);
-	say(r, AUTHD, IPC_REG_RESULT, r->s->p.client.op_id, &reg, sizeof(reg));
-	assert_int_not_equal(r->s->p.client.op, OP_REGISTER); /* the same with the right one */
-	stream(r, IPC_STREAM_CLOSED);                         /* with the new login a new stream begins */
+	say(r, AUTHD, IPC_REG_RESULT, r->s->p.login.op_id, &reg, sizeof(reg));
+	assert_int_not_equal(r->s->p.login.op, OP_REGISTER); /* the same with the right one */
+	stream(r, IPC_STREAM_CLOSED);                        /* with the new login a new stream begins */
 	go_live(r);
 }
 
@@ -350,8 +350,8 @@ stale_stream(struct rig *r)
 	IPC_SET(&lite, err, "no", 2);
 	stale(r, MAPD, IPC_LITE, &lite, sizeof(lite));
 	str.what = IPC_STREAM_CLOSED;
-	say(r, MAPD, IPC_STREAM, r->s->p.client.map_id, &str, sizeof(str));
-	assert_int_equal(r->s->p.client.synced, 0); /* the same with the right one */
+	say(r, MAPD, IPC_STREAM, r->s->p.login.map_id, &str, sizeof(str));
+	assert_int_equal(r->s->p.login.synced, 0); /* the same with the right one */
 }
 
 /* Contents: zeros with some bytes here and there, so that not every text is broken; or anything. */
@@ -377,7 +377,7 @@ some_id(const struct rig *r, int i)
 	switch (rnd(5)) {
 	case 0: return 0;
 	case 1: return child_of(r, i)->work.id;
-	case 2: return r->s->p.client.map_id;
+	case 2: return r->s->p.login.map_id;
 	case 3: return rnd(8);
 	default: return rnd(UINT32_MAX);
 	}
@@ -432,7 +432,7 @@ still_sane(struct rig *r, const struct pubkey *machine, const struct pubkey *ser
 	struct keyring *k = keyring_new();
 
 	assert_true(key_equal(keyring_public(p->keys, SLOT_MACHINE), machine));
-	assert_true(key_equal(client_pin(&p->client, NULL), server));
+	assert_true(key_equal(login_pin(&p->login, NULL), server));
 	assert_non_null(strstr(ps_ask(r->s, "status"), "{\"v\":1,"));
 	memset(&st, 0, sizeof(st)); /* and the file that a restart would find */
 	if (state_load(p->store, p->cfg.control_url, &st, k, err, sizeof(err)) != STATE_OK)
@@ -446,8 +446,7 @@ still_sane(struct rig *r, const struct pubkey *machine, const struct pubkey *ser
 static void
 run(struct rig *r, int evil)
 {
-	struct pubkey machine = *keyring_public(r->s->p.keys, SLOT_MACHINE),
-		      server = *client_pin(&r->s->p.client, NULL);
+	struct pubkey machine = *keyring_public(r->s->p.keys, SLOT_MACHINE), server = *login_pin(&r->s->p.login, NULL);
 
 	synchronize(r);
 	if (evil == AUTHD)
@@ -479,7 +478,7 @@ evil_mapd(void **state)
 	turn(r);
 	assert_int_equal(child_of(r, AUTHD)->owed > 0, 1);
 	accept_login(r);
-	assert_true(r->s->p.client.logged_in);
+	assert_true(r->s->p.login.logged_in);
 }
 
 int

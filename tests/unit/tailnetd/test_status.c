@@ -81,7 +81,7 @@ static void
 goal_and_url(void **state)
 {
 	struct psim *s = *state;
-	struct client_event e = { .type = CE_REG };
+	struct login_event e = { .type = LE_REG };
 	struct json_object *o;
 
 	ps_ask(s, "login interactive ephemeral");
@@ -90,7 +90,7 @@ goal_and_url(void **state)
 	MEMBER(o, "goal", "{\"wantLoggedIn\":true,\"url\":\"\",\"flags\":[\"interactive\",\"ephemeral\"]}");
 	MEMBER(o, "authCantContinue", "false");
 	json_object_put(o);
-	e.id = s->p.client.op_id;
+	e.id = s->p.login.op_id;
 	e.u.reg.outcome = IPC_REG_URL;
 	e.u.reg.url = "https://c/\"a";
 	e.u.reg.err = "";
@@ -131,7 +131,7 @@ events_of_changes_only(void **state)
 	assert_null(memmem(buf_ptr(&b), buf_len(&b), "\"seq\":3,", 8)); /* the second pause changed nothing */
 	first = buf_len(&b);
 	s->p.stopping = 1;
-	s->p.client.synced = 1;
+	s->p.login.synced = 1;
 	status_changed(&s->p);
 	assert_int_equal(ps_read(s, fd, &b), 0);
 	assert_int_equal(buf_len(&b), first);
@@ -183,7 +183,7 @@ changes_without_an_end(void **state)
 	assert_int_equal(write(fd, "watch\n", 6), 6);
 	assert_int_equal(ps_read(s, fd, &b), 0);
 	for (i = 1; i <= 20001; i++) { /* ends paused */
-		s->p.client.paused = i & 1;
+		s->p.login.paused = i & 1;
 		status_changed(&s->p);
 	}
 	usleep(30000);
@@ -202,7 +202,7 @@ static void
 login_finished_once(void **state)
 {
 	struct psim *s = *state;
-	struct client_event e = { .type = CE_REG };
+	struct login_event e = { .type = LE_REG };
 	const char *at;
 	int fd = ps_connect(s);
 	struct buf b;
@@ -211,10 +211,10 @@ login_finished_once(void **state)
 	assert_int_equal(write(fd, "watch\n", 6), 6);
 	ps_read(s, fd, &b);
 	ps_ask(s, "login");
-	e.id = s->p.client.op_id;
+	e.id = s->p.login.op_id;
 	e.u.reg.outcome = IPC_REG_OK;
 	e.u.reg.url = e.u.reg.err = "";
-	e.u.reg.user = (struct client_user){ INT64_C(9007199254740993), "anna", "Anna", "" };
+	e.u.reg.user = (struct login_user){ INT64_C(9007199254740993), "anna", "Anna", "" };
 	parent_event(&s->p, &e);
 	ps_ask(s, "pause");
 	ps_read(s, fd, &b);
@@ -233,11 +233,11 @@ static void
 error_and_source(void **state)
 {
 	struct psim *s = *state;
-	struct client_event e = { .type = CE_REG };
+	struct login_event e = { .type = LE_REG };
 	struct json_object *o;
 
 	ps_ask(s, "login");
-	e.id = s->p.client.op_id;
+	e.id = s->p.login.op_id;
 	e.u.reg.outcome = IPC_REG_REFUSED;
 	e.u.reg.url = "";
 	e.u.reg.err = "no such key";

@@ -204,7 +204,7 @@ watchdog_of_mapd(void **state)
 static int
 tick(struct rig *r, uint64_t boot_ms, int64_t wall_s)
 {
-	struct client *c = &r->s->p.client;
+	struct login *c = &r->s->p.login;
 	struct ipc_empty e = { 0 };
 	unsigned stops;
 	int i;
@@ -241,7 +241,7 @@ suspended(void **state)
 	assert_false(tick(r, t -= 4000 * S, BUILD));
 	assert_false(tick(r, t += 30 * S, BUILD));
 	assert_true(tick(r, t += 50 * S, BUILD));
-	r->s->p.client.paused = 1;
+	r->s->p.login.paused = 1;
 	assert_false(tick(r, t += 500 * S, BUILD)); /* there is nothing to connect */
 }
 
