@@ -77,7 +77,9 @@ ALLFLAGS = $(STD) $(WARN) $(HARDEN) $(COMPATFLAGS) $(DEFS) $(CPPFLAGS) $(CFLAGS)
 # tailnetd and mapd are halls with rooms of their own; a hall's own files tie its rooms together and see all of them.
 ROOMS_tailnetd = control login dial host statecache keys conf
 ROOMS_mapd = readers mapcache ingest map decode
-LIBS_ALL = base json wire ipc child $(ROOMS_tailnetd) tailnetd authd $(ROOMS_mapd) mapd resolver tailnetctl
+LIBS_ALL = lists base json wire ipc child $(ROOMS_tailnetd) tailnetd authd $(ROOMS_mapd) mapd resolver tailnetctl
+# lists of what two programs need (X-macros, no code): every room may include them
+DIR_lists = common/lists
 DIR_base = common/base
 DIR_json = common/json
 DIR_wire = common/wire
@@ -167,7 +169,7 @@ SYS_tailnetctl = $(call pkg,libs,libqrencode) $(SYS_json)
 
 # One line a room: its folder, and the folders it may include from.  tests/arrows, tests/aarch64 and tests/openbsd read it.
 print-rooms:
-	@$(foreach l,$(LIBS_ALL),echo '$(DIR_$(l)):$(foreach s,$(SEE_$(l)), $(DIR_$(s)))';)
+	@$(foreach l,$(LIBS_ALL),echo '$(DIR_$(l)):$(foreach s,lists $(SEE_$(l)), $(DIR_$(s)))';)
 
 # `make V=1` shows the commands.
 V ?=
@@ -200,7 +202,7 @@ $(BUILD)/build_id.h: $(SOURCES) $(BUILD)/.flags
 define room
 SRC_$(1) := $$(filter-out %/main.c,$$(wildcard $$(DIR_$(1))/*.c))
 OBJ_$(1) := $$(SRC_$(1):%.c=$$(BUILD)/%.o)
-INC_$(1) := -I$$(DIR_$(1)) $$(foreach s,$$(SEE_$(1)),-I$$(DIR_$$(s)))
+INC_$(1) := -I$$(DIR_$(1)) $$(foreach s,lists $$(SEE_$(1)),-I$$(DIR_$$(s)))
 $$(BUILD)/$$(DIR_$(1))/%.o: $$(DIR_$(1))/%.c $$(BUILD)/.flags
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  CC $$<")
@@ -331,7 +333,7 @@ ESCAPE_SRC = $(wildcard tests/escape/*.c)
 ESCAPE_AR = $(addprefix $(BUILD)/lib/,authd.a mapd.a resolver.a child.a ipc.a base.a)
 $(BUILD)/tests/escape/escape: $(ESCAPE_SRC) tests/escape/escape.h $(ESCAPE_AR)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALLFLAGS) $(HARDLD) $(LDFLAGS) -Itests/escape -Iipc -Icommon/base -o $@ $(ESCAPE_SRC) \
+	$(Q)$(CC) $(ALLFLAGS) $(HARDLD) $(LDFLAGS) -Itests/escape $(INC_ipc) -o $@ $(ESCAPE_SRC) \
 	  $(ESCAPE_AR) $(SYS_ipc)
 
 arrows: all

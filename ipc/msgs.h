@@ -7,6 +7,7 @@
 
 #include "build.h"
 #include "keytext.h"
+#include "netmap_fields.h"
 
 /*
  * THE list: every message that crosses a channel between the parent and a child (security.md D7).  One row gives the enum
@@ -255,11 +256,16 @@ struct ipc_self {				/* sent when anything in it changed */
  */
 struct ipc_delta_rec { uint64_t seq; uint32_t full; uint32_t fields; uint32_t nchanged; uint32_t nremoved; };
 #define IPC_DELTA_IDS	1500		/* a message that touches more peers is told as full=1 */
-enum ipc_field {		/* bits of fields; names are those of interface.md 5 */
-	IPC_F_SELF = 1 << 0, IPC_F_DNS = 1 << 1, IPC_F_DERP = 1 << 2, IPC_F_FILTER = 1 << 3, IPC_F_PROFILES = 1 << 4,
-	IPC_F_DOMAIN = 1 << 5, IPC_F_SSH = 1 << 6, IPC_F_COLLECT = 1 << 7, IPC_F_HEALTH = 1 << 8, IPC_F_MESSAGES = 1 << 9,
-	IPC_F_TKA = 1 << 10, IPC_F_AUDIT = 1 << 11, IPC_F_CONTROLTIME = 1 << 12, IPC_F_CLIENTVERSION = 1 << 13,
-	IPC_F_AUTOUPDATE = 1 << 14
+enum netmap_field {
+#define F(member, shown, type, none, kind) NF_##member,
+	NETMAP_FIELDS(F)
+#undef F
+	NF_COUNT
+};
+enum ipc_field {		/* bits of fields */
+#define F(member, shown, type, none, kind) IPC_F_##member = 1 << NF_##member,
+	NETMAP_FIELDS(F)
+#undef F
 };
 struct ipc_deltas {
 	uint64_t	seq;			/* netmap Seq after the last record */

@@ -24,11 +24,13 @@ struct dict {
 };
 
 static const char *const static_names[] = { NULL,
-#define N(x)       #x,
-#define T(x, text) text,
-	NAMES(N, T)
+#define N(x)                               #x,
+#define T(x, text)                         text,
+#define F(member, shown, type, none, kind) #member,
+	NAMES(N, T) NETMAP_FIELDS(F)
 #undef N
 #undef T
+#undef F
 };
 
 static inline uint64_t

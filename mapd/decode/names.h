@@ -3,8 +3,10 @@
 #ifndef NAMES_H
 #define NAMES_H
 
+#include "netmap_fields.h"
+
 /*
- * Every member name of protocol.md E and F.  Order matters only for size: the first 223 take one byte in a packed
+ * Every member name of protocol.md E and F, without those of netmap_fields.h, which come behind them.  Order matters only for size: the first 223 take one byte in a packed
  * object, so what is in every peer comes first.
  */
 #define NAMES(N, T) \
@@ -50,10 +52,8 @@
 	N(Head) N(Disabled) N(Candidates) N(ACEHost) N(DialStartDelaySec) N(DialTimeoutSec) \
 	N(URLIsNoise) N(Log) N(Types) N(Payload) N(Exit) N(DisableLogTail) N(SleepSeconds) \
 	/* MapResponse, E.5 */ \
-	N(MapSessionHandle) N(Seq) N(KeepAlive) N(PingRequest) N(PopBrowserURL) N(Node) N(DERPMap) N(Peers) N(PeersChanged) \
-	N(PeersRemoved) N(PeersChangedPatch) N(PeerSeenChange) N(OnlineChange) N(DNSConfig) N(Domain) N(CollectServices) \
-	N(PacketFilter) N(PacketFilters) N(UserProfiles) N(Health) N(DisplayMessages) N(SSHPolicy) N(ControlTime) N(TKAInfo) \
-	N(DomainDataPlaneAuditLogID) N(Debug) N(ControlDialPlan) N(ClientVersion) N(DefaultAutoUpdate) \
+	N(MapSessionHandle) N(Seq) N(KeepAlive) N(PingRequest) N(PopBrowserURL) N(Peers) N(PeersChanged) N(PeersRemoved) \
+	N(PeersChangedPatch) N(PeerSeenChange) N(OnlineChange) N(PacketFilters) N(Debug) N(ControlDialPlan) \
 	/* values and names that are not identifiers */ \
 	T(star, "*") T(base, "base")
 
@@ -61,9 +61,12 @@ enum name_id {
 	NM_NONE,
 #define N(x) NM_##x,
 #define T(x, text) NM_T_##x,
+#define F(member, shown, type, none, kind) NM_##member,
 	NAMES(N, T)
+	NETMAP_FIELDS(F)
 #undef N
 #undef T
+#undef F
 	NM_COUNT
 };
 

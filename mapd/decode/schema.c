@@ -130,13 +130,12 @@ static members debug = { [NM_Exit] = TY_I64, [NM_DisableLogTail] = TY_BOOL, [NM_
 /* Lists that are taken element by element have the type of the element: ingest.c does the brackets. */
 static members mapresponse = {
 	[NM_MapSessionHandle] = TY_STR, [NM_Seq] = TY_I64, [NM_KeepAlive] = TY_BOOL, [NM_PingRequest] = TY_PING,
-	[NM_PopBrowserURL] = TY_STR, [NM_Node] = TY_NODE, [NM_DERPMap] = TY_DERPMAP, [NM_Peers] = TY_NODE, [NM_PeersChanged] = TY_NODE,
-	[NM_PeersRemoved] = TY_ARR_I64, [NM_PeersChangedPatch] = TY_PEERCHANGE, [NM_PeerSeenChange] = TY_INTMAP_BOOL,
-	[NM_OnlineChange] = TY_INTMAP_BOOL, [NM_DNSConfig] = TY_DNS, [NM_Domain] = TY_STR, [NM_CollectServices] = TY_BOOL,
-	[NM_PacketFilter] = TY_RULE, [NM_PacketFilters] = TY_CHUNKS, [NM_UserProfiles] = TY_PROFILE, [NM_Health] = TY_ARR_STR,
-	[NM_DisplayMessages] = TY_DISPLAYS, [NM_SSHPolicy] = TY_SSH, [NM_ControlTime] = TY_TIME, [NM_TKAInfo] = TY_TKA,
-	[NM_DomainDataPlaneAuditLogID] = TY_STR, [NM_Debug] = TY_DEBUG, [NM_ControlDialPlan] = TY_DIALPLAN,
-	[NM_ClientVersion] = TY_CLIENTVERSION, [NM_DefaultAutoUpdate] = TY_BOOL,
+	[NM_PopBrowserURL] = TY_STR, [NM_Peers] = TY_NODE, [NM_PeersChanged] = TY_NODE, [NM_PeersRemoved] = TY_ARR_I64,
+	[NM_PeersChangedPatch] = TY_PEERCHANGE, [NM_PeerSeenChange] = TY_INTMAP_BOOL, [NM_OnlineChange] = TY_INTMAP_BOOL,
+	[NM_PacketFilters] = TY_CHUNKS, [NM_Debug] = TY_DEBUG, [NM_ControlDialPlan] = TY_DIALPLAN,
+#define F(member, shown, type, none, kind) [NM_##member] = TY_##type,
+	NETMAP_FIELDS(F)
+#undef F
 };
 
 #define SCALAR(k)	{ JK_##k, TY_NONE, 0, NULL_MEMBERS }

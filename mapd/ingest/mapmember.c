@@ -49,7 +49,7 @@ forget_member(struct ingest *g)
 	case NM_PacketFilters: drop_blob(&st->chunks); break;
 	case NM_DisplayMessages: drop_blob(&st->display); break;
 	case NM_Node:
-		drop_blob(&st->field[VF_SELF]);
+		drop_blob(&st->field[NF_Node]);
 		g->side.pub.has_node = 0;
 		break;
 	default: break;
@@ -172,9 +172,9 @@ take_self(struct ingest *g)
 
 	if (n == NULL)
 		return ingest_refuse(g, "out of memory");
-	r = set_blob(g, &g->st.field[VF_SELF], n, n->r.size);
+	r = set_blob(g, &g->st.field[NF_Node], n, n->r.size);
 	if (r == 0)
-		g->st.field[VF_SELF]->is_node = 1;
+		g->st.field[NF_Node]->is_node = 1;
 	g->side.pub.has_node = 1;
 	free(n);
 	return r;
@@ -216,52 +216,54 @@ take_flags(struct ingest *g, const uint8_t *v, struct idflag **list, size_t *cou
 	return 0;
 }
 
-/* Which field of the view a member is, VF_COUNT = none. */
-static enum view_field
+enum field_kind { VALUE, KEPT, OWN };
+
+static const struct {
+	unsigned name;
+	enum field_kind kind;
+} fields[NF_COUNT] = {
+#define F(member, shown, type, none, kind) { NM_##member, kind },
+	NETMAP_FIELDS(F)
+#undef F
+};
+
+/* Which field of the view a member replaces, NF_COUNT = none. */
+static enum netmap_field
 field_of(unsigned name)
 {
-	switch (name) {
-	case NM_DNSConfig: return VF_DNS;
-	case NM_DERPMap: return VF_DERP;
-	case NM_SSHPolicy: return VF_SSH;
-	case NM_TKAInfo: return VF_TKA;
-	case NM_ClientVersion: return VF_CLIENTVERSION;
-	case NM_Health: return VF_HEALTH;
-	case NM_Domain: return VF_DOMAIN;
-	case NM_DomainDataPlaneAuditLogID: return VF_AUDIT;
-	case NM_CollectServices: return VF_COLLECT;
-	case NM_DefaultAutoUpdate: return VF_AUTOUPDATE;
-	case NM_ControlTime: return VF_CONTROLTIME;
-	default: return VF_COUNT;
-	}
+	unsigned f;
+
+	for (f = 0; f < NF_COUNT && (fields[f].name != name || fields[f].kind == OWN); f++)
+		;
+	return (enum netmap_field)f;
 }
 
 /* FLD-08: for these the empty value means unchanged. */
 static int
-means_nothing(unsigned name, const uint8_t *v, const struct side *s)
+means_unchanged(enum netmap_field f, const uint8_t *v, const struct side *s)
 {
-	if (name == NM_Domain || name == NM_DomainDataPlaneAuditLogID)
-		return *v == PK_SHORT;
-	return name == NM_ControlTime && !s->pub.has_control_time;
+	if (fields[f].kind != KEPT)
+		return 0;
+	return f == NF_ControlTime ? !s->pub.has_control_time : *v == PK_SHORT;
 }
 
 int
 take_value(struct ingest *g)
 {
 	const uint8_t *v = g->ps.out.p;
-	enum view_field f = field_of(g->name);
+	enum netmap_field f = field_of(g->name);
 	int r;
 
 	if (g->name == NM_NONE)
 		return 0;
 	if (*v == PK_NULL) {
 		forget_member(g);
-		return f == VF_COUNT ? 0 : set_blob(g, &g->st.field[f], NULL, 0);
+		return f == NF_COUNT ? 0 : set_blob(g, &g->st.field[f], NULL, 0);
 	}
 	if ((r = side_member(&g->side, g->name, v, g->nm->names)) != 0)
 		return r == -1 ? ingest_refuse(g, "out of memory") : 0;
-	if (f != VF_COUNT)
-		return means_nothing(g->name, v, &g->side) ? 0 : set_blob(g, &g->st.field[f], v, g->ps.out.n);
+	if (f != NF_COUNT)
+		return means_unchanged(f, v, &g->side) ? 0 : set_blob(g, &g->st.field[f], v, g->ps.out.n);
 	switch (g->name) {
 	case NM_Node: return take_self(g);
 	case NM_PeersRemoved: return take_ids(g, v);

@@ -27,24 +27,9 @@ struct apply {
 
 const char netmap_too_many[] = "too many peers", netmap_too_large[] = "the map is larger than is kept";
 
-static const uint32_t field_bits[VF_COUNT] = {
-	[VF_SELF] = IPC_F_SELF,
-	[VF_DNS] = IPC_F_DNS,
-	[VF_DERP] = IPC_F_DERP,
-	[VF_SSH] = IPC_F_SSH,
-	[VF_TKA] = IPC_F_TKA,
-	[VF_CLIENTVERSION] = IPC_F_CLIENTVERSION,
-	[VF_HEALTH] = IPC_F_HEALTH,
-	[VF_DOMAIN] = IPC_F_DOMAIN,
-	[VF_AUDIT] = IPC_F_AUDIT,
-	[VF_COLLECT] = IPC_F_COLLECT,
-	[VF_AUTOUPDATE] = IPC_F_AUTOUPDATE,
-	[VF_CONTROLTIME] = IPC_F_CONTROLTIME,
-};
-
 /* The field's own value in the view becomes b (a reference of the caller's that is taken over). */
 static void
-set_field(struct apply *a, enum view_field f, struct blob *b)
+set_field(struct apply *a, enum netmap_field f, struct blob *b)
 {
 	if (blob_equal(a->v->field[f], b)) {
 		blob_unref(b);
@@ -52,7 +37,7 @@ set_field(struct apply *a, enum view_field f, struct blob *b)
 	}
 	blob_unref(a->v->field[f]);
 	a->v->field[f] = b;
-	a->fields |= field_bits[f];
+	a->fields |= 1u << f;
 }
 
 static int
@@ -61,16 +46,16 @@ apply_fields(struct apply *a)
 	struct blob *merged;
 	unsigned f;
 
-	for (f = 0; f < VF_COUNT; f++) {
+	for (f = 0; f < NF_COUNT; f++) {
 		if (a->st->field[f] == NULL)
 			continue;
-		if (f == VF_DERP) {
-			if ((merged = derp_merge(a->v->field[VF_DERP], a->st->field[f])) == NULL)
+		if (f == NF_DERPMap) {
+			if ((merged = derp_merge(a->v->field[NF_DERPMap], a->st->field[f])) == NULL)
 				return -1;
-			set_field(a, VF_DERP, merged);
+			set_field(a, NF_DERPMap, merged);
 			continue;
 		}
-		set_field(a, (enum view_field)f, blob_ref(a->st->field[f]));
+		set_field(a, (enum netmap_field)f, blob_ref(a->st->field[f]));
 	}
 	return 0;
 }
@@ -91,7 +76,7 @@ apply_filter(struct apply *a)
 	if (m == NULL)
 		return -1;
 	if (!blobmap_equal(a->v->filter, m))
-		a->fields |= IPC_F_FILTER;
+		a->fields |= IPC_F_PacketFilter;
 	blobmap_unref(a->v->filter);
 	a->v->filter = m;
 	return 0;
@@ -107,7 +92,7 @@ apply_display(struct apply *a)
 	if ((m = blobmap_patch(a->v->display, NULL, a->st->display->p, a->nm->names)) == NULL)
 		return -1;
 	if (!blobmap_equal(a->v->display, m))
-		a->fields |= IPC_F_MESSAGES;
+		a->fields |= IPC_F_DisplayMessages;
 	blobmap_unref(a->v->display);
 	a->v->display = m;
 	return 0;
@@ -143,7 +128,7 @@ prepare_profiles(struct apply *a)
 		l->n[i] = NULL;
 	}
 	if (a->nprofiles > 0)
-		a->fields |= IPC_F_PROFILES;
+		a->fields |= IPC_F_UserProfiles;
 	return recset_reserve(a->v->profiles, a->new_profiles, a->nprofiles);
 }
 
@@ -219,7 +204,7 @@ clock_delta(const struct apply *a, struct wtime now)
 
 	if (nm->origin != NULL)
 		return nm->clock_delta; /* that was the time when it came */
-	if (a->st->field[VF_CONTROLTIME] == NULL || !pk_time(a->st->field[VF_CONTROLTIME]->p, nm->names, &t))
+	if (a->st->field[NF_ControlTime] == NULL || !pk_time(a->st->field[NF_ControlTime]->p, nm->names, &t))
 		return a->first && !a->st->keepalive && !nm->clock_said ? 0 : nm->clock_delta; /* MAP-06 */
 	nm->clock_said = 1;
 	delta = t.sec - now.sec;
@@ -268,7 +253,7 @@ size_after(const struct apply *a)
 	       gone = 0, i;
 	const struct rec *old;
 
-	for (i = 0; i < VF_COUNT; i++)
+	for (i = 0; i < NF_COUNT; i++)
 		n += v->field[i] == NULL ? 0 : v->field[i]->n;
 	for (i = 0; i < a->nprofiles; i++) {
 		old = recset_find(v->profiles, a->profiles[i]->id);
@@ -289,12 +274,12 @@ shown_fields(struct apply *a)
 {
 	int r;
 
-	if ((a->fields & IPC_F_HEALTH) && (a->v->display == NULL || a->v->display->n == 0))
-		a->fields |= IPC_F_MESSAGES; /* FLD-10: the texts stand there, too */
-	if (a->full || (a->fields & IPC_F_PROFILES) || (a->d.n == 0 && !(a->fields & IPC_F_SELF)))
+	if ((a->fields & IPC_F_Health) && (a->v->display == NULL || a->v->display->n == 0))
+		a->fields |= IPC_F_DisplayMessages; /* FLD-10: the texts stand there, too */
+	if (a->full || (a->fields & IPC_F_UserProfiles) || (a->d.n == 0 && !(a->fields & IPC_F_Node)))
 		return 0;
 	if ((r = profiles_change(a->nm->cur, a->v, &a->d, a->nm->names)) == 1)
-		a->fields |= IPC_F_PROFILES;
+		a->fields |= IPC_F_UserProfiles;
 	return r == -1 ? -1 : 0;
 }
 
@@ -344,7 +329,7 @@ commit(struct apply *a, struct wtime now, struct netmap_change *ch)
 	ch->seq = nm->seq;
 	ch->fields = a->fields | nm->untold;
 	nm->untold = 0;
-	ch->self_changed = ch->full || (a->fields & (IPC_F_SELF | IPC_F_PROFILES)) != 0;
+	ch->self_changed = ch->full || (a->fields & (IPC_F_Node | IPC_F_UserProfiles)) != 0;
 }
 
 static void
@@ -375,10 +360,10 @@ apply_keepalive(struct apply *a, struct wtime now)
 		return 0;
 	if ((a->v = view_copy(nm->cur)) == NULL)
 		return -1;
-	set_field(a, VF_CONTROLTIME,
-	    blob_ref(a->st->field[VF_CONTROLTIME] ? a->st->field[VF_CONTROLTIME] : a->v->field[VF_CONTROLTIME]));
-	set_field(a, VF_CLIENTVERSION,
-	    blob_ref(a->st->field[VF_CLIENTVERSION] ? a->st->field[VF_CLIENTVERSION] : a->v->field[VF_CLIENTVERSION]));
+	set_field(a, NF_ControlTime,
+	    blob_ref(a->st->field[NF_ControlTime] ? a->st->field[NF_ControlTime] : a->v->field[NF_ControlTime]));
+	set_field(a, NF_ClientVersion,
+	    blob_ref(a->st->field[NF_ClientVersion] ? a->st->field[NF_ClientVersion] : a->v->field[NF_ClientVersion]));
 	nm->untold |= a->fields;
 	view_unref(nm->cur);
 	nm->cur = a->v;
@@ -396,7 +381,7 @@ apply_message(struct apply *a, struct wtime now, struct netmap_change *ch)
 	a->why = "out of memory";
 	if (a->st->keepalive)
 		return apply_keepalive(a, now);
-	if (a->first && a->st->field[VF_SELF] == NULL) {
+	if (a->first && a->st->field[NF_Node] == NULL) {
 		a->why = "the first message of the stream has no Node"; /* MAP-03 */
 		return -1;
 	}

@@ -62,7 +62,7 @@ view_copy(const struct view *old)
 		return NULL;
 	*v = *old;
 	v->refs = 1;
-	for (i = 0; i < VF_COUNT; i++)
+	for (i = 0; i < NF_COUNT; i++)
 		blob_ref(v->field[i]);
 	blobmap_ref(v->filter);
 	blobmap_ref(v->display);
@@ -80,7 +80,7 @@ view_unref(struct view *v)
 
 	if (v == NULL || --v->refs > 0)
 		return;
-	for (i = 0; i < VF_COUNT; i++)
+	for (i = 0; i < NF_COUNT; i++)
 		blob_unref(v->field[i]);
 	blobmap_unref(v->filter);
 	blobmap_unref(v->display);
@@ -97,7 +97,7 @@ view_bytes(const struct view *v)
 
 	n += v->filter == NULL ? 0 : v->filter->bytes;
 	n += v->display == NULL ? 0 : v->display->bytes;
-	for (i = 0; i < VF_COUNT; i++)
+	for (i = 0; i < NF_COUNT; i++)
 		n += v->field[i] == NULL ? 0 : v->field[i]->n;
 	return n;
 }

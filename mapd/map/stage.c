@@ -35,7 +35,7 @@ stage_clear(struct stage *st)
 {
 	unsigned i;
 
-	for (i = 0; i < VF_COUNT; i++)
+	for (i = 0; i < NF_COUNT; i++)
 		blob_unref(st->field[i]);
 	blob_unref(st->base_rules);
 	blob_unref(st->chunks);

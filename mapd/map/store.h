@@ -40,13 +40,6 @@ struct blobmap *blobmap_ref(struct blobmap *m);
 void	 blobmap_unref(struct blobmap *m);
 int	 blobmap_equal(const struct blobmap *a, const struct blobmap *b);
 
-/* Members of the map that are one value, replaced as a whole. */
-enum view_field {
-	VF_SELF,		/* a struct node */
-	VF_DNS, VF_DERP, VF_SSH, VF_TKA, VF_CLIENTVERSION, VF_HEALTH, VF_DOMAIN, VF_AUDIT, VF_COLLECT, VF_AUTOUPDATE, VF_CONTROLTIME,
-	VF_COUNT
-};
-
 struct profile {			/* in view.profiles; r.id = UserID */
 	struct rec	 r;
 	uint8_t		 data[];	/* packed object */
@@ -57,8 +50,8 @@ struct view {
 	uint64_t	 seq;
 	struct pubkey	 node_key, machine_key;
 	struct wtime	 received;
-	struct blob	*field[VF_COUNT];	/* NULL: none */
-	struct blobmap	*filter, *display;	/* NULL: none */
+	struct blob	*field[NF_COUNT];	/* Node and fields of kind VALUE and KEPT; NULL: none */
+	struct blobmap	*filter, *display;	/* PacketFilter, DisplayMessages; NULL: none */
 	struct peers	*peers;
 	struct recset	*profiles;
 };
@@ -69,7 +62,7 @@ size_t	 view_bytes(const struct view *v);		/* of a published one, with all it sh
 static inline const struct node *
 view_self(const struct view *v)
 {
-	return v->field[VF_SELF] == NULL ? NULL : (const struct node *)(const void *)v->field[VF_SELF]->p;
+	return v->field[NF_Node] == NULL ? NULL : (const struct node *)(const void *)v->field[NF_Node]->p;
 }
 
 struct netmap {
@@ -103,7 +96,7 @@ struct idflag { int64_t id; int on; };
 struct stage {
 	int		 keepalive;
 	size_t		 max_peers, max_bytes;	/* that there may be afterwards */
-	struct blob	*field[VF_COUNT];	/* NULL: absent or without effect; VF_DERP is not merged yet */
+	struct blob	*field[NF_COUNT];	/* NULL: absent or without effect; NF_DERPMap is not merged yet */
 	struct blob	*base_rules;		/* PacketFilter */
 	struct blob	*chunks, *display;	/* PacketFilters, DisplayMessages: packed objects */
 	struct peers	*peers_new;		/* the set that Peers and a first message fill */

@@ -156,29 +156,20 @@ put_key(struct pb *out, const char *name, enum key_kind kind, const struct pubke
 
 static const struct {
 	const char *name, *none;
-} fields[VF_COUNT] = {
-	[VF_SELF] = { "SelfNode", "null" },
-	[VF_DNS] = { "DNS", "{}" },
-	[VF_DERP] = { "DERPMap", "null" },
-	[VF_SSH] = { "SSHPolicy", "null" },
-	[VF_TKA] = { "TKAInfo", "null" },
-	[VF_CLIENTVERSION] = { "ClientVersion", "null" },
-	[VF_HEALTH] = { "Health", "[]" },
-	[VF_DOMAIN] = { "Domain", "\"\"" },
-	[VF_AUDIT] = { "DomainAuditLogID", "\"\"" },
-	[VF_COLLECT] = { "CollectServices", "null" },
-	[VF_AUTOUPDATE] = { "DefaultAutoUpdate", "null" },
-	[VF_CONTROLTIME] = { "ControlTime", "\"\"" },
+} fields[NF_COUNT] = {
+#define F(member, shown, type, none, kind) { shown, none },
+	NETMAP_FIELDS(F)
+#undef F
 };
 
 /* One member of the netmap object, `"DNS":{..}`. */
 static void
-put_field(struct pb *out, const struct netmap *nm, const struct view *v, enum view_field f)
+put_field(struct pb *out, const struct netmap *nm, const struct view *v, enum netmap_field f)
 {
 	put_name(out, fields[f].name);
 	if (v->field[f] == NULL)
 		pb_puts(out, fields[f].none);
-	else if (f == VF_SELF)
+	else if (f == NF_Node)
 		node_print(out, view_self(v), nm->names);
 	else
 		(void)pk_print(out, v->field[f]->p, nm->names);
@@ -205,7 +196,7 @@ head(struct dump *d, struct pb *out)
 	pb_byte(out, ',');
 	put_time(out, "Expiry", expiry, never);
 	pb_byte(out, ',');
-	put_field(out, d->nm, v, VF_SELF);
+	put_field(out, d->nm, v, NF_Node);
 	if (self != NULL) {
 		idset_add(d, self->user);
 		if (self->state & NODE_SHARED)
@@ -246,10 +237,13 @@ peers(struct dump *d, struct pb *out, size_t about)
 static void
 middle(struct dump *d, struct pb *out)
 {
-	pb_puts(out, "],");
-	put_field(out, d->nm, d->snap.view, VF_DNS);
-	pb_byte(out, ',');
-	put_field(out, d->nm, d->snap.view, VF_DERP);
+	unsigned f;
+
+	pb_byte(out, ']');
+	for (f = NF_Node + 1; f < NF_PacketFilter; f++) {
+		pb_byte(out, ',');
+		put_field(out, d->nm, d->snap.view, (enum netmap_field)f);
+	}
 	pb_puts(out, ",\"PacketFilterRules\":[");
 	d->any = 0;
 }
@@ -377,15 +371,16 @@ health_messages(struct pb *out, const struct netmap *nm, const uint8_t *list)
 	return r == -1 ? -1 : 0;
 }
 
-/* Value of DisplayMessages: while there are none, Health takes their place (protocol.md E.5). */
+/* DisplayMessages: while there are none, Health takes their place (protocol.md E.5). */
 static void
 messages(struct dump *d, struct pb *out)
 {
 	const struct view *v = d->snap.view;
 	const struct blobmap *m = v->display;
-	const uint8_t *list = v->field[VF_HEALTH] == NULL ? NULL : v->field[VF_HEALTH]->p;
+	const uint8_t *list = v->field[NF_Health] == NULL ? NULL : v->field[NF_Health]->p;
 	size_t i;
 
+	put_name(out, fields[NF_DisplayMessages].name);
 	pb_byte(out, '{');
 	for (i = 0; m != NULL && i < m->n; i++) {
 		if (i > 0)
@@ -402,20 +397,15 @@ messages(struct dump *d, struct pb *out)
 static void
 tail(struct dump *d, struct pb *out)
 {
-	static const enum view_field first[] = { VF_DOMAIN, VF_AUDIT, VF_SSH, VF_COLLECT, VF_HEALTH };
-	static const enum view_field rest[] = { VF_TKA, VF_CONTROLTIME, VF_CLIENTVERSION, VF_AUTOUPDATE };
-	size_t i;
+	unsigned f;
 
 	pb_byte(out, '}');
-	for (i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+	for (f = NF_UserProfiles + 1; f < NF_COUNT; f++) {
 		pb_byte(out, ',');
-		put_field(out, d->nm, d->snap.view, first[i]);
-	}
-	pb_puts(out, ",\"DisplayMessages\":");
-	messages(d, out);
-	for (i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
-		pb_byte(out, ',');
-		put_field(out, d->nm, d->snap.view, rest[i]);
+		if (f == NF_DisplayMessages)
+			messages(d, out);
+		else
+			put_field(out, d->nm, d->snap.view, (enum netmap_field)f);
 	}
 	pb_byte(out, '}');
 }

@@ -192,18 +192,10 @@ profiles(struct mapresp *r, struct pb *out, size_t about)
 	return 1;
 }
 
-static const char *const members[VF_COUNT] = {
-	[VF_DNS] = "DNSConfig",
-	[VF_DERP] = "DERPMap",
-	[VF_SSH] = "SSHPolicy",
-	[VF_TKA] = "TKAInfo",
-	[VF_CLIENTVERSION] = "ClientVersion",
-	[VF_HEALTH] = "Health",
-	[VF_DOMAIN] = "Domain",
-	[VF_AUDIT] = "DomainDataPlaneAuditLogID",
-	[VF_COLLECT] = "CollectServices",
-	[VF_AUTOUPDATE] = "DefaultAutoUpdate",
-	[VF_CONTROLTIME] = "ControlTime",
+static const char *const members[NF_COUNT] = {
+#define F(member, shown, type, none, kind) #member,
+	NETMAP_FIELDS(F)
+#undef F
 };
 
 static void
@@ -232,8 +224,8 @@ tail(struct mapresp *r, struct pb *out)
 	unsigned f;
 
 	pb_byte(out, ']');
-	for (f = 0; f < VF_COUNT; f++) {
-		if (members[f] == NULL || v->field[f] == NULL)
+	for (f = 0; f < NF_COUNT; f++) {
+		if (f == NF_Node || v->field[f] == NULL) /* Node is in the head */
 			continue;
 		pb_puts(out, ",\"");
 		pb_puts(out, members[f]);

@@ -161,27 +161,23 @@ ids(struct pb *b, const char *name, const int64_t *id, size_t n)
 static void
 field_names(struct pb *b, uint32_t fields)
 {
-	static const struct {
-		uint32_t bit;
-		const char *name;
-	} names[] = { { IPC_F_SELF, "SelfNode" }, { IPC_F_DNS, "DNS" }, { IPC_F_DERP, "DERPMap" },
-		{ IPC_F_FILTER, "PacketFilterRules" }, { IPC_F_PROFILES, "UserProfiles" }, { IPC_F_DOMAIN, "Domain" },
-		{ IPC_F_SSH, "SSHPolicy" }, { IPC_F_COLLECT, "CollectServices" }, { IPC_F_HEALTH, "Health" },
-		{ IPC_F_MESSAGES, "DisplayMessages" }, { IPC_F_TKA, "TKAInfo" }, { IPC_F_AUDIT, "DomainAuditLogID" },
-		{ IPC_F_CONTROLTIME, "ControlTime" }, { IPC_F_CLIENTVERSION, "ClientVersion" },
-		{ IPC_F_AUTOUPDATE, "DefaultAutoUpdate" } };
-	size_t i;
+	static const char *const names[NF_COUNT] = {
+#define F(member, shown, type, none, kind) shown,
+		NETMAP_FIELDS(F)
+#undef F
+	};
+	unsigned f;
 	int any = 0;
 
 	pb_puts(b, ",\"fields\":[");
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!(fields & names[i].bit))
+	for (f = 0; f < NF_COUNT; f++) {
+		if (!(fields & 1u << f))
 			continue;
 		if (any)
 			pb_byte(b, ',');
 		any = 1;
 		pb_byte(b, '"');
-		pb_puts(b, names[i].name);
+		pb_puts(b, names[f]);
 		pb_byte(b, '"');
 	}
 	pb_byte(b, ']');

@@ -245,14 +245,16 @@ put_ids(struct buf *b, const uint8_t *ids, uint32_t n)
 static void
 put_fields(struct buf *b, uint32_t fields)
 {
-	static const char *const names[] = { "SelfNode", "DNS", "DERPMap", "PacketFilterRules", "UserProfiles",
-		"Domain", "SSHPolicy", "CollectServices", "Health", "DisplayMessages", "TKAInfo", "DomainAuditLogID",
-		"ControlTime", "ClientVersion", "DefaultAutoUpdate" };
+	static const char *const names[NF_COUNT] = {
+#define F(member, shown, type, none, kind) shown,
+		NETMAP_FIELDS(F)
+#undef F
+	};
 	const char *comma = "";
-	size_t i;
+	unsigned i;
 
 	buf_putc(b, '[');
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (i = 0; i < NF_COUNT; i++)
 		if (fields & (1u << i)) {
 			buf_printf(b, "%s\"%s\"", comma, names[i]);
 			comma = ",";

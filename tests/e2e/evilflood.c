@@ -51,7 +51,7 @@ deltas(unsigned records)
 	d.source = IPC_SRC_LIVE;
 	for (i = 0; i < records; i++) {
 		rec.seq = ++d.seq;
-		rec.fields = IPC_F_DNS;
+		rec.fields = IPC_F_DNSConfig;
 		memcpy(d.data + i * sizeof(rec), &rec, sizeof(rec));
 	}
 	d.data_len = (uint16_t)(records * sizeof(rec));

@@ -14,7 +14,7 @@ test_dns(void **state)
 	    "{'DNSConfig':{'Resolvers':[{'Addr':'1.1.1.1'}],'Routes':{'a.example.':[],'b.example.':null,'c.example.':[{"
 	    "'Addr':'https://x/dns'}]},"
 	    "'Domains':['tail1.ts.net'],'Proxied':true,'Strange':[1,2]}}");
-	mt_change(m, "", "", IPC_F_DNS);
+	mt_change(m, "", "", IPC_F_DNSConfig);
 	mt_expect(m, "DNS.Routes", "{'a.example.':[],'b.example.':null,'c.example.':[{'Addr':'https://x/dns'}]}");
 	mt_expect(m, "DNS.Strange", "[1,2]");
 	mt_same(m, "{'DNSConfig':null}");
@@ -46,7 +46,7 @@ test_derp(void **state)
 	mt_ok(m,
 	    "{'DERPMap':{'HomeParams':{'RegionScore':{'1':0.5}},'Regions':{'1':" REGION("1") ",'2':null,'900':" REGION(
 		"900") "},'omitDefaultRegions':true}}");
-	mt_change(m, "", "", IPC_F_DERP);
+	mt_change(m, "", "", IPC_F_DERPMap);
 	mt_expect(m, "DERPMap",
 	    "{'HomeParams':{'RegionScore':{'1':0.5}},'Regions':{'1':" REGION("1") ",'900':" REGION(
 		"900") "},'omitDefaultRegions':true}");
@@ -85,7 +85,7 @@ test_profiles(void **state)
 	(void)state;
 	mt_expect(m, "UserProfiles", "{'10':{'ID':10,'LoginName':'me'}}");
 	mt_ok(m, "{'UserProfiles':[{'ID':30,'LoginName':'sharer','Groups':['g'],'X':{}}]}");
-	mt_change(m, "", "", IPC_F_PROFILES);
+	mt_change(m, "", "", IPC_F_UserProfiles);
 	mt_expect(m, "UserProfiles",
 	    "{'10':{'ID':10,'LoginName':'me'},'30':{'ID':30,'LoginName':'sharer','Groups':['g'],'X':{}}}");
 	/* one that came before its peer */
@@ -132,7 +132,8 @@ test_unchanged_when_absent(void **state)
 	mt_ok(m,
 	    "{'CollectServices':false,'SSHPolicy':{},'Domain':'e','TKAInfo':{'Disabled':true},'"
 	    "DomainDataPlaneAuditLogID':'b'}");
-	mt_change(m, "", "", IPC_F_COLLECT | IPC_F_SSH | IPC_F_DOMAIN | IPC_F_TKA | IPC_F_AUDIT);
+	mt_change(m, "", "",
+	    IPC_F_CollectServices | IPC_F_SSHPolicy | IPC_F_Domain | IPC_F_TKAInfo | IPC_F_DomainDataPlaneAuditLogID);
 	mt_expect(m, "CollectServices", "false");
 	mt_expect(m, "SSHPolicy", "{}");
 	mt_free(m);
@@ -158,7 +159,7 @@ test_health(void **state)
 	    "'medium'");
 	mt_same(m, "{'Health':null}");
 	mt_ok(m, "{'Health':[]}");
-	mt_change(m, "", "", IPC_F_HEALTH | IPC_F_MESSAGES);
+	mt_change(m, "", "", IPC_F_Health | IPC_F_DisplayMessages);
 	mt_expect(m, "Health", "[]");
 	mt_expect(m, "DisplayMessages", "{}");
 	mt_free(m);
@@ -177,7 +178,7 @@ test_display_messages(void **state)
 	mt_expect(m, "Health", "['x']");
 	mt_ok(m,
 	    "{'DisplayMessages':{'b':null,'a':{'Title':'A2'},'c':{'PrimaryAction':{'URL':'https://x','Label':'l'}}}}");
-	mt_change(m, "", "", IPC_F_MESSAGES);
+	mt_change(m, "", "", IPC_F_DisplayMessages);
 	mt_expect(m, "DisplayMessages", "{'a':{'Title':'A2'},'c':{'PrimaryAction':{'URL':'https://x','Label':'l'}}}");
 	mt_same(m, "{'DisplayMessages':{}}");
 	mt_same(m, "{'DisplayMessages':null}");
@@ -318,7 +319,7 @@ test_self_capabilities(void **state)
 	    "{'Node':{'ID':1,'Key':'" SELF_KEY
 	    "','Addresses':[],'Capabilities':['z','z','ID',null,'00112233445566778899aabbccddeeff','',"
 	    "'00112233445566778899aabbccddeeff','ID'],'CapMap':null}}");
-	mt_change(m, "", "", IPC_F_SELF);
+	mt_change(m, "", "", IPC_F_Node);
 	text = mt_dump(m);
 	assert_non_null(
 	    strstr(text, "\"CapMap\":{\"z\":null,\"ID\":null,\"00112233445566778899aabbccddeeff\":null,\"\":null}"));
@@ -343,11 +344,11 @@ test_passed_through(void **state)
 	mt_expect(m, "ControlTime", "'2027-01-15T08:00:01Z'");
 	mt_expect(m, "DefaultAutoUpdate", "true");
 	mt_ok(m, "{'DefaultAutoUpdate':false}");
-	mt_change(m, "", "", IPC_F_AUTOUPDATE);
+	mt_change(m, "", "", IPC_F_DefaultAutoUpdate);
 	mt_ok(m, "{'ClientVersion':{'RunningLatest':true}}");
-	mt_change(m, "", "", IPC_F_CLIENTVERSION);
+	mt_change(m, "", "", IPC_F_ClientVersion);
 	mt_ok(m, "{'ControlTime':'2027-01-15T08:00:02.5Z'}");
-	mt_change(m, "", "", IPC_F_CONTROLTIME);
+	mt_change(m, "", "", IPC_F_ControlTime);
 	mt_expect(m, "ControlTime", "'2027-01-15T08:00:02.5Z'");
 	mt_same(m, "{'ControlTime':'0001-01-01T00:00:00Z'}");
 	mt_free(m);

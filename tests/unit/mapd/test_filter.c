@@ -13,12 +13,12 @@ test_filter(void **state)
 	(void)state;
 	mt_expect(m, "PacketFilterRules", "[]");
 	mt_ok(m, "{'PacketFilter':[" RULE("1.1.1.1") "," RULE("2.2.2.2") "]}");
-	mt_change(m, "", "", IPC_F_FILTER);
+	mt_change(m, "", "", IPC_F_PacketFilter);
 	mt_expect(m, "PacketFilterRules", "[" RULE("1.1.1.1") "," RULE("2.2.2.2") "]");
 	mt_same(m, "{'PacketFilter':null}");
 	mt_same(m, "{'Domain':null}");
 	mt_ok(m, "{'PacketFilter':[]}");
-	mt_change(m, "", "", IPC_F_FILTER);
+	mt_change(m, "", "", IPC_F_PacketFilter);
 	mt_expect(m, "PacketFilterRules", "[]");
 	mt_free(m);
 }

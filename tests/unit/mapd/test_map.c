@@ -344,7 +344,7 @@ test_limits(void **state)
 	mt_peer(m, 4, "CapMap", "{'small':[1]}");
 	assert_true(ingest_dropped(m->g) > 0);
 	assert_int_equal(feed(m, "{'DNSConfig':{'Routes':{", "'r%':[]", 5000, "}}}"), 1);
-	assert_int_equal(pk_count(pk_get(m->nm->cur->field[VF_DNS]->p, NM_Routes)), 4096);
+	assert_int_equal(pk_count(pk_get(m->nm->cur->field[NF_DNSConfig]->p, NM_Routes)), 4096);
 	assert_true(ingest_dropped(m->g) > 0 && !ingest_over_limit(m->g));
 	/* these end the stream */
 	assert_int_equal(feed(m, "{'x':[", "{}", (1u << 22) - 1, "]}"), 0);

@@ -29,12 +29,14 @@ rnd(unsigned n)
 static const struct {
 	uint32_t bit;
 	const char *name, *sent; /* as the server calls it; NULL: the same */
-} members[] = { { IPC_F_SELF, "SelfNode", "'Node'" }, { IPC_F_DNS, "DNS", NULL }, { IPC_F_DERP, "DERPMap", NULL },
-	{ IPC_F_FILTER, "PacketFilterRules", "'PacketFilter" }, { IPC_F_PROFILES, "UserProfiles", NULL },
-	{ IPC_F_DOMAIN, "Domain", NULL }, { IPC_F_SSH, "SSHPolicy", NULL }, { IPC_F_COLLECT, "CollectServices", NULL },
-	{ IPC_F_HEALTH, "Health", NULL }, { IPC_F_MESSAGES, "DisplayMessages", NULL }, { IPC_F_TKA, "TKAInfo", NULL },
-	{ IPC_F_AUDIT, "DomainAuditLogID", "'DomainData" }, { IPC_F_CONTROLTIME, "ControlTime", NULL },
-	{ IPC_F_CLIENTVERSION, "ClientVersion", NULL }, { IPC_F_AUTOUPDATE, "DefaultAutoUpdate", NULL } };
+} members[] = { { IPC_F_Node, "SelfNode", "'Node'" }, { IPC_F_DNSConfig, "DNS", NULL },
+	{ IPC_F_DERPMap, "DERPMap", NULL }, { IPC_F_PacketFilter, "PacketFilterRules", "'PacketFilter" },
+	{ IPC_F_UserProfiles, "UserProfiles", NULL }, { IPC_F_Domain, "Domain", NULL },
+	{ IPC_F_SSHPolicy, "SSHPolicy", NULL }, { IPC_F_CollectServices, "CollectServices", NULL },
+	{ IPC_F_Health, "Health", NULL }, { IPC_F_DisplayMessages, "DisplayMessages", NULL },
+	{ IPC_F_TKAInfo, "TKAInfo", NULL }, { IPC_F_DomainDataPlaneAuditLogID, "DomainAuditLogID", "'DomainData" },
+	{ IPC_F_ControlTime, "ControlTime", NULL }, { IPC_F_ClientVersion, "ClientVersion", NULL },
+	{ IPC_F_DefaultAutoUpdate, "DefaultAutoUpdate", NULL } };
 
 static uint32_t told_late; /* what keep-alives brought since the last event: it may have become again what it was */
 
@@ -105,7 +107,7 @@ check(const struct map_test *m, struct json_object *old, struct json_object *new
 		if (members[i].bit & told_late)
 			continue;
 		if (same && (m->ch.fields & members[i].bit) && strstr(msg, sent) == NULL &&
-		    !(members[i].bit == IPC_F_MESSAGES && strstr(msg, "Health") != NULL))
+		    !(members[i].bit == IPC_F_DisplayMessages && strstr(msg, "Health") != NULL))
 			fail_msg("%s was named without reason: %s", members[i].name, msg);
 	}
 }
@@ -196,7 +198,7 @@ test_deltas_name_what_changed(void **state)
 			    rnd(10), rnd(2));
 			assert_int_equal(mt_msg(m, msg), 0);
 			assert_true(m->ch.fields == 0 && m->ch.nchanged == 0);
-			told_late = IPC_F_CONTROLTIME | IPC_F_CLIENTVERSION;
+			told_late = IPC_F_ControlTime | IPC_F_ClientVersion;
 			continue;
 		}
 		say(msg, sizeof(msg));

@@ -274,7 +274,7 @@ static void
 many_records(void **state)
 {
 	struct rig *r = *state;
-	struct ipc_delta_rec rec = { .seq = 0, .fields = IPC_F_DNS };
+	struct ipc_delta_rec rec = { .seq = 0, .fields = IPC_F_DNSConfig };
 	struct ipc_deltas m;
 	struct buf out;
 	int fd = ps_connect(r->s), i;
