@@ -77,9 +77,11 @@ ALLFLAGS = $(STD) $(WARN) $(HARDEN) $(COMPATFLAGS) $(DEFS) $(CPPFLAGS) $(CFLAGS)
 # tailnetd and mapd are halls with rooms of their own; a hall's own files tie its rooms together and see all of them.
 ROOMS_tailnetd = control login dial host statecache keys conf
 ROOMS_mapd = readers mapcache ingest map decode
-LIBS_ALL = lists base json wire ipc child $(ROOMS_tailnetd) tailnetd authd $(ROOMS_mapd) mapd resolver tailnetctl
-# lists of what two programs need (X-macros, no code): every room may include them
+# Rooms of headers only: `lists` (X-macro lists, seen by everybody) and `loop` (timers, for those who link libevent).
+HEADER_ROOMS = lists loop
 DIR_lists = common/lists
+DIR_loop = common/loop
+LIBS_ALL = base json wire ipc child $(ROOMS_tailnetd) tailnetd authd $(ROOMS_mapd) mapd resolver tailnetctl
 DIR_base = common/base
 DIR_json = common/json
 DIR_wire = common/wire
@@ -105,26 +107,26 @@ DIR_tailnetctl = tailnetctl
 
 SEE_base =
 SEE_json = base
-SEE_ipc = base
-SEE_wire = base json
-SEE_child = base json ipc wire
+SEE_ipc = base loop
+SEE_wire = base json loop
+SEE_child = base json ipc wire loop
 SEE_conf = base ipc dial host
 SEE_keys = base ipc
-SEE_login = base json ipc $(OPEN_tailnetd)
-SEE_dial = base ipc conf
-SEE_host = base json ipc $(OPEN_tailnetd)
-SEE_statecache = base json ipc $(OPEN_tailnetd)
-SEE_control = base json ipc $(OPEN_tailnetd)
-SEE_tailnetd = base json ipc $(ROOMS_tailnetd)
+SEE_login = base json ipc loop $(OPEN_tailnetd)
+SEE_dial = base ipc conf loop
+SEE_host = base json ipc loop $(OPEN_tailnetd)
+SEE_statecache = base json ipc loop $(OPEN_tailnetd)
+SEE_control = base json ipc loop $(OPEN_tailnetd)
+SEE_tailnetd = base json ipc loop $(ROOMS_tailnetd)
 # what still sees everything
 OPEN_tailnetd = $(ROOMS_tailnetd) tailnetd
-SEE_authd = base json ipc wire child
+SEE_authd = base json ipc wire child loop
 SEE_decode = base json ipc wire child
-SEE_map = base json ipc wire child decode ingest
-SEE_ingest = base json ipc wire child decode map
-SEE_readers = base json ipc wire child decode map ingest
-SEE_mapcache = base json ipc wire child decode map ingest readers mapd
-SEE_mapd = base json ipc wire child $(ROOMS_mapd)
+SEE_map = base json ipc wire child decode ingest loop
+SEE_ingest = base json ipc wire child decode map loop
+SEE_readers = base json ipc wire child decode map ingest loop
+SEE_mapcache = base json ipc wire child decode map ingest readers mapd loop
+SEE_mapd = base json ipc wire child loop $(ROOMS_mapd)
 SEE_resolver = base
 SEE_tailnetctl = base json
 
@@ -169,7 +171,10 @@ SYS_tailnetctl = $(call pkg,libs,libqrencode) $(SYS_json)
 
 # One line a room: its folder, and the folders it may include from.  tests/arrows, tests/aarch64 and tests/openbsd read it.
 print-rooms:
-	@$(foreach l,$(LIBS_ALL),echo '$(DIR_$(l)):$(foreach s,lists $(SEE_$(l)), $(DIR_$(s)))';)
+	@$(foreach l,$(HEADER_ROOMS) $(LIBS_ALL),echo '$(DIR_$(l)): $(DIR_lists)$(foreach s,$(SEE_$(l)), $(DIR_$(s)))';)
+
+print-parent-archives:
+	@echo $(ROOMS_tailnetd) tailnetd
 
 # `make V=1` shows the commands.
 V ?=
@@ -189,7 +194,7 @@ ifeq ($(OS),Linux)
 endif
 need = @command -v $(1) >/dev/null || { echo 'make: $(1) is missing: sudo make deps' >&2; exit 1; }
 
-SOURCES := $(sort $(foreach l,$(LIBS_ALL),$(wildcard $(DIR_$(l))/*.c $(DIR_$(l))/*.h)))
+SOURCES := $(sort $(foreach l,$(HEADER_ROOMS) $(LIBS_ALL),$(wildcard $(DIR_$(l))/*.c $(DIR_$(l))/*.h)))
 # The build id names the sources and the flags: parent and children of different builds refuse each other.
 $(BUILD)/.flags: FORCE | tools-check
 	@mkdir -p $(@D)
@@ -202,7 +207,7 @@ $(BUILD)/build_id.h: $(SOURCES) $(BUILD)/.flags
 define room
 SRC_$(1) := $$(filter-out %/main.c,$$(wildcard $$(DIR_$(1))/*.c))
 OBJ_$(1) := $$(SRC_$(1):%.c=$$(BUILD)/%.o)
-INC_$(1) := -I$$(DIR_$(1)) $$(foreach s,lists $$(SEE_$(1)),-I$$(DIR_$$(s)))
+INC_$(1) := -I$$(DIR_$(1)) -I$$(DIR_lists) $$(foreach s,$$(SEE_$(1)),-I$$(DIR_$$(s)))
 $$(BUILD)/$$(DIR_$(1))/%.o: $$(DIR_$(1))/%.c $$(BUILD)/.flags
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  CC $$<")
@@ -396,7 +401,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all print-rooms tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows lint format deps deps-check install \
+.PHONY: all print-rooms print-parent-archives tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows lint format deps deps-check install \
 	install-users users-check clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "mem.h"
 
 #define BUF_FIRST 256
 
@@ -73,8 +74,10 @@ buf_room(struct buf *b, size_t n)
 	if (want < BUF_FIRST)
 		want = BUF_FIRST;
 	buf_pull(b);
-	if ((mem = realloc(b->mem, want)) == NULL)
+	if ((mem = realloc(b->mem, want)) == NULL) {
+		(void)mem_failed();
 		return buf_fail(b, ENOMEM);
+	}
 	b->mem = mem;
 	b->cap = want;
 	return 0;
