@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <sodium.h>
 
 #include "cachestore.h"
+#include "childsend.h"
 #include "dispatch.h"
 #include "doctor.h"
 #include "log.h"
@@ -369,7 +369,7 @@ on_ready(void *arg, const struct ipc_msg *m)
 	ipc_set_state(c->ipc, IPC_S_IDLE);
 	bucket_init(&c->dial_rate, DIAL_RATE, DIAL_BURST, c->ready_ms);
 	bucket_init(&c->hs_rate, HS_RATE, HS_BURST, c->ready_ms);
-	own_push(c->p, c);
+	childsend_report(c);
 	if (c->role == IPC_MAPD)
 		cache_mapd_ready(c->p);
 	dispatch_ready_work(c);
@@ -411,28 +411,6 @@ on_log(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
-int
-dispatch_send_ca(struct child *c)
-{
-#ifdef __OpenBSD__
-	const char *path = "/etc/ssl/cert.pem";
-#else
-	const char *path = "/etc/ssl/certs/ca-certificates.crt";
-#endif
-	struct ipc_empty none = { 0 };
-	int fd;
-
-	if (c->p->cfg.ca_file[0] != '\0')
-		path = c->p->cfg.ca_file;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd == -1 && !c->p->no_ca)
-		log_error("trust anchors %s", path); /* once: they are asked for at each try */
-	c->p->no_ca = fd == -1;
-	if (fd == -1)
-		fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* the child says that there are none */
-	return fd == -1 ? -1 : ipc_send(c->ipc, IPC_CA, IPC_ID_NONE, &none, sizeof(none), fd);
-}
-
 static int
 on_need_ca(void *arg, const struct ipc_msg *m)
 {
@@ -441,7 +419,7 @@ on_need_ca(void *arg, const struct ipc_msg *m)
 	(void)m;
 	if (!bucket_take(&c->dial_rate, time_mono_ms())) /* reading a file for a child has a price, too */
 		return 0;
-	(void)dispatch_send_ca(c);
+	(void)childsend_ca(c);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cachestore.h"
+#include "childsend.h"
 #include "control.h"
 #include "dispatch.h"
 #include "log.h"
@@ -292,6 +293,6 @@ dispatch_dial_plan(void *arg, const struct ipc_msg *m)
 	if (!within(&c->plan_rate, PLAN_RATE, PLAN_BURST))
 		return 0; /* mapd tells one a second */
 	dialler_plan(c->p->dialler, plan);
-	own_plan_changed(c->p);
+	childsend_dial_times(c->p->sup);
 	return 0;
 }

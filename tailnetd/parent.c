@@ -17,10 +17,12 @@
 #include <sodium.h>
 
 #include "cachestore.h"
+#include "childsend.h"
 #include "control.h"
 #include "daemon.h"
 #include "doctor.h"
 #include "exits.h"
+#include "hostreport.h"
 #include "log.h"
 #include "notify.h"
 #include "parent.h"
@@ -225,6 +227,39 @@ open_state(struct parent *p)
 	return EXIT_OK;
 }
 
+/* --- the report of this host --- */
+
+static void
+new_hostinfo(void *arg)
+{
+	childsend_hostinfo(((struct parent *)arg)->sup);
+}
+
+static void
+new_params(void *arg)
+{
+	struct parent *p = arg;
+
+	childsend_params(p->sup);
+	status_changed(p);
+}
+
+static int
+save_port(void *arg, char *err, size_t errsize)
+{
+	struct parent *p = arg;
+
+	return state_save(p->store, &p->state, p->keys, err, errsize);
+}
+
+struct hostreport *
+parent_new_report(struct parent *p)
+{
+	static const struct hostreport_ops ops = { new_hostinfo, new_params, save_port };
+
+	return hostreport_new(p->base, &p->cfg, &p->state, &ops, p);
+}
+
 /* --- signals and clocks --- */
 
 static void
@@ -365,18 +400,18 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 		goto out;
 	if (next.log_level != p->cfg.log_level) {
 		log_set_level(next.log_level);
-		own_log_level(p, next.log_level);
+		childsend_log_level(p->sup, next.log_level);
 	}
 	reconnect = other_way(&p->cfg, &next);
 	p->cfg = next;
 	dialler_config(p->dialler, &p->cfg);
 	supervise_config(p->sup);
-	own_plan_changed(p);
+	childsend_dial_times(p->sup);
 	login_config_from(p, &e.u.config);
 	parent_event(p, &e);
 	if (reconnect)
 		parent_simple_event(p, LE_RECONNECT, 0);
-	own_refresh(p);
+	(void)hostreport_refresh(p->report);
 	rv = 0;
 out:
 	sodium_memzero(&next, sizeof(next)); /* it may hold a proxy's password */
@@ -483,7 +518,10 @@ set_up(struct parent *p)
 		log_errorx("%s", err);
 		return EXIT_STARTUP;
 	}
-	own_open(p);
+	if ((p->report = parent_new_report(p)) == NULL) {
+		log_error("start");
+		return EXIT_STARTUP;
+	}
 	if (enter_sandbox(p) == -1)
 		return EXIT_SANDBOX;
 	buf_init(&p->last_status, 1u << 20);
@@ -501,7 +539,8 @@ set_up(struct parent *p)
 	}
 	dialler_ids(p->dialler, p->root, p->ids.res_uid, p->ids.res_gid);
 	login_boot(p);
-	return own_start(p) == -1 ? EXIT_STARTUP : EXIT_OK;
+	(void)hostreport_refresh(p->report);
+	return EXIT_OK;
 }
 
 static void
@@ -525,7 +564,7 @@ tear_down(struct parent *p)
 		event_free(p->status_later);
 	if (p->told.later != NULL)
 		event_free(p->told.later);
-	own_stop(p);
+	hostreport_free(p->report);
 	watchers_free(p->watchers);
 	parent_wipe_auth_key(p);
 	keyring_free(p->keys);

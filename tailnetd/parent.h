@@ -10,7 +10,6 @@
 #include "config.h"
 #include "dial.h"
 #include "health.h"
-#include "hostinfo.h"
 #include "ipc.h"
 #include "keys.h"
 #include "spawn.h"
@@ -23,7 +22,7 @@ struct control;
 struct doctor;
 struct event;
 struct event_base;
-struct endpoints_watch;
+struct hostreport;
 struct notify;
 struct secret;
 struct watchers;
@@ -79,14 +78,7 @@ struct parent {
 	uint64_t	 registers_ok, registers_failed, dials_ok, dials_failed;
 	uint64_t	 map_open_ms;		/* this stream opened; 0 = none */
 
-	struct hostinfo_set set;
-	struct buf	 hostinfo;		/* Hostinfo as last built */
-	struct pubkey	 disco_key;
-	int		 endpoints_set;		/* `set endpoints` replaces the configured list */
-	struct ipc_endpoint set_ep[IPC_MAX_ENDPOINTS];
-	unsigned	 nset_ep;
-	struct ipc_map_params params;		/* as last sent */
-	struct endpoints_watch *ep_watch;
+	struct hostreport *report;		/* of this host, to the server */
 
 	struct health	 health;
 	struct {				/* what the log has heard (eventlog.c) */
@@ -115,6 +107,8 @@ struct parent {
 int	 parent_run(struct parent *p);			/* returns the exit code */
 void	 parent_shutdown(struct parent *p, int exit_code);
 int	 parent_reload(struct parent *p, char *err, size_t errsize);
+/* The report of this host: before the sandbox.  NULL: out of memory. */
+struct hostreport *parent_new_report(struct parent *p);
 /* Each 30 s: was it longer than that, do the children answer, is the clock right (D16).  By time_boot_ms() and Unix seconds. */
 void	 parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s);
 
@@ -130,16 +124,6 @@ int	 parent_auth_key(struct parent *p, enum login_authkey which, char *out, size
 /* eventlog.c: what happened, for the log */
 void	 tell_log(struct parent *p);
 void	 tell_due(evutil_socket_t fd, short what, void *arg);	/* told.later */
-
-/* hostreport.c: our own state as it is reported to the server */
-int	 own_refresh(struct parent *p);			/* collect again; push what changed: 1 if anything did */
-void	 own_push(struct parent *p, struct child *c);	/* everything to a new child */
-void	 own_plan_changed(struct parent *p);		/* the dial plan */
-void	 own_open(struct parent *p);			/* before the sandbox */
-int	 own_start(struct parent *p);
-void	 own_stop(struct parent *p);
-unsigned own_listen_port(const struct parent *p);
-void	 own_log_level(struct parent *p, enum log_level level);	/* to the children */
 
 /* status.c */
 enum status_part { STATUS_WHOLE, STATUS_STABLE };	/* STABLE: without what changes all the time (interface.md 6) */

@@ -15,6 +15,7 @@
 #include <sodium.h>
 
 #include "cachestore.h"
+#include "childsend.h"
 #include "doctor.h"
 #include "exits.h"
 #include "log.h"
@@ -49,57 +50,6 @@ arm(struct event *ev, uint64_t ms)
 }
 
 /* --- start --- */
-
-static void
-fill_config(const struct child *child, struct ipc_config *m)
-{
-	const struct config *c = &child->p->cfg;
-
-	memset(m, 0, sizeof(*m));
-	IPC_SET(m, host, c->host, strlen(c->host));
-	IPC_SET(m, authority, c->authority, strlen(c->authority));
-	IPC_SET(m, prefix, c->prefix, strlen(c->prefix));
-	IPC_SET(m, proxy_auth, c->proxy_auth, strlen(c->proxy_auth));
-	m->https = (uint32_t)c->https;
-	m->url_port = c->url_port;
-	m->clear_port = c->clear_port;
-	m->tls_port = c->tls_port;
-	m->via_proxy = c->proxy_host[0] != '\0';
-	m->capver = c->capver;
-	m->report_steps = (uint32_t)child->kind->report_steps;
-	m->watchdog_ms = c->map_watchdog * 1000;
-	m->max_map_wire = c->max_map_wire;
-	m->max_map_decoded = c->max_map_decoded;
-}
-
-static void
-send_config(struct child *c)
-{
-	struct ipc_config m;
-
-	fill_config(c, &m);
-	ipc_send(c->ipc, IPC_CONFIG, IPC_ID_NONE, &m, sizeof(m), -1);
-	sodium_memzero(&m, sizeof(m));
-}
-
-static void
-send_hello(struct child *c)
-{
-	const struct parent *p = c->p;
-	struct ipc_hello m;
-
-	memset(&m, 0, sizeof(m));
-	memcpy(m.build, build_id, BUILD_ID_LEN);
-	m.role = (uint32_t)c->role;
-	m.log_level = (uint32_t)log_get_level();
-	m.sandbox_required = !p->cfg.best_effort;
-	m.drop_ids = (uint32_t)p->root;
-	m.uid = c->role == IPC_AUTHD ? p->ids.auth_uid : p->ids.map_uid;
-	m.gid = c->role == IPC_AUTHD ? p->ids.auth_gid : p->ids.map_gid;
-	if (p->root)
-		IPC_SET(&m, chroot_dir, p->cfg.chroot_dir, strlen(p->cfg.chroot_dir));
-	ipc_send(c->ipc, IPC_HELLO, IPC_ID_NONE, &m, sizeof(m), -1);
-}
 
 static void
 complain(struct child *c, const char *text)
@@ -167,10 +117,10 @@ child_start(struct child *c)
 	c->violated = c->overdue = 0;
 	c->ponged = 1;
 	arm(c->deadline, READY_MS);
-	send_hello(c);
+	childsend_hello(c);
 	if (c->role == IPC_AUTHD && p->cfg.https)
-		(void)dispatch_send_ca(c);
-	send_config(c);
+		(void)childsend_ca(c);
+	childsend_config(c);
 	log_debug("%s[%d] started", c->name, (int)c->pid);
 }
 
@@ -374,7 +324,7 @@ mapd_left(struct parent *p, int crashed)
 		return;
 	memset(&none, 0, sizeof(none));
 	dialler_plan(p->dialler, &none);
-	own_plan_changed(p);
+	childsend_dial_times(p->sup);
 }
 
 static void
@@ -495,8 +445,8 @@ supervise_free(struct supervisor *s)
 }
 
 /* One that has closed its channel is still there for a moment, in whatever phase it was. */
-static int
-listens(const struct child *c)
+int
+child_listens(const struct child *c)
 {
 	return c->phase == CHILD_READY && c->ipc != NULL;
 }
@@ -508,8 +458,8 @@ supervise_config(struct supervisor *s)
 	size_t i;
 
 	for (i = 0; i < 2; i++) /* also to one that is not ready yet: it has the old one */
-		if (listens(all[i]) || (all[i]->phase == CHILD_STARTING && all[i]->ipc != NULL))
-			send_config(all[i]);
+		if (child_listens(all[i]) || (all[i]->phase == CHILD_STARTING && all[i]->ipc != NULL))
+			childsend_config(all[i]);
 }
 
 static void
@@ -527,7 +477,7 @@ supervise_ping(struct supervisor *s)
 	size_t i;
 
 	for (i = 0; i < 2; i++)
-		if (listens(all[i])) {
+		if (child_listens(all[i])) {
 			all[i]->ponged = 0;
 			ping(all[i], IPC_ID_NONE);
 		}
@@ -553,7 +503,7 @@ supervise_look(struct supervisor *s)
 
 	forget_faults(s);
 	for (i = 0; i < 2; i++) {
-		if (!listens(all[i]))
+		if (!child_listens(all[i]))
 			continue;
 		if (++all[i]->silent > SILENT_MAX)
 			child_kill(all[i], "it does not answer");
@@ -565,5 +515,5 @@ supervise_look(struct supervisor *s)
 int
 supervise_answered(const struct supervisor *s)
 {
-	return (!listens(&s->authd) || s->authd.ponged) && (!listens(&s->mapd) || s->mapd.ponged);
+	return (!child_listens(&s->authd) || s->authd.ponged) && (!child_listens(&s->mapd) || s->mapd.ponged);
 }

@@ -103,6 +103,7 @@ void	 child_want(struct child *c);
 /* No work: stop it after linger_ms (0 = now). */
 void	 child_unwant(struct child *c, unsigned linger_ms);
 void	 child_kill(struct child *c, const char *why);	/* broke a rule: SIGKILL, counted */
+int	 child_listens(const struct child *c);		/* READY, with its channel open */
 void	 child_hung_up(struct child *c);		/* closed its channel: it has a moment to exit */
 void	 supervise_stop_all(struct supervisor *s);	/* shutdown: STOP, then SIGKILL after a second */
 int	 supervise_all_gone(const struct supervisor *s);
@@ -117,6 +118,5 @@ extern const struct ipc_handlers authd_handlers, mapd_handlers, doctor_handlers;
 void	 dispatch_ready_work(struct child *c);		/* READY: send what waited */
 void	 dispatch_turn(evutil_socket_t fd, short what, void *arg);	/* child.turn */
 void	 dispatch_forget(struct child *c);		/* the process is gone: dials, handshakes */
-int	 dispatch_send_ca(struct child *c);
 
 #endif

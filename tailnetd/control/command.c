@@ -7,8 +7,10 @@
 
 #include <sodium.h>
 
+#include "childsend.h"
 #include "control.h"
 #include "doctor.h"
+#include "hostreport.h"
 #include "log.h"
 #include "parent.h"
 #include "secret.h"
@@ -148,7 +150,7 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 	q.class = (uint32_t)cc->class;
 	q.uid = (uint32_t)cc->uid;
 	q.accept_routes = (uint32_t)p->cfg.accept_routes;
-	q.listen_port = own_listen_port(p);
+	q.listen_port = hostreport_listen_port(p->report);
 	q.private_written = (uint32_t)private_written;
 	IPC_SET(&q, exit_node, p->cfg.exit_node, strlen(p->cfg.exit_node));
 	q.data_len = ipc_text_put(q.data, sizeof(q.data), arg, n);
@@ -392,7 +394,7 @@ run_log(struct cclient *cc, char **args, int n)
 		return;
 	}
 	log_set_level(level);
-	own_log_level(cc->p, level);
+	childsend_log_level(cc->p->sup, level);
 	cclient_ok(cc);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "hostreport.h"
 #include "netaddr.h"
 #include "parent.h"
 
@@ -13,7 +14,7 @@ static void
 answer_changed(struct cclient *cc, int changed)
 {
 	if (changed)
-		changed = own_refresh(cc->p);
+		changed = hostreport_refresh(cc->p->report);
 	buf_printf(&cc->out, "{\"ok\":true,\"changed\":%s}\n", changed ? "true" : "false");
 	cclient_finish(cc);
 }
@@ -24,7 +25,7 @@ set_json(struct cclient *cc, int netinfo, const char *text)
 	char err[300];
 	int changed;
 
-	if (hostinfo_set(&cc->p->set, netinfo, text, strlen(text), &changed, err, sizeof(err)) == -1)
+	if (hostreport_set_json(cc->p->report, netinfo, text, strlen(text), &changed, err, sizeof(err)) == -1)
 		cclient_error(cc, "invalid", "%s", err);
 	else
 		answer_changed(cc, changed);
@@ -34,33 +35,25 @@ static void
 set_disco(struct cclient *cc, const char *text)
 {
 	struct pubkey key;
-	int changed;
 
 	if (key_parse(KEY_DISCO, text, strlen(text), &key) == -1) {
 		cclient_error(cc, "invalid", "expected discokey: and 64 hex digits");
 		return;
 	}
-	changed = !key_equal(&key, &cc->p->disco_key);
-	cc->p->disco_key = key;
-	answer_changed(cc, changed);
+	answer_changed(cc, hostreport_set_disco(cc->p->report, &key));
 }
 
 static void
 set_endpoints(struct cclient *cc, char *text)
 {
 	struct ipc_endpoint ep[IPC_MAX_ENDPOINTS];
-	struct parent *p = cc->p;
 	unsigned n = 0;
 	char *word, *save = NULL;
 	const char *no;
-	int changed;
 
 	memset(ep, 0, sizeof(ep));
 	if (strcmp(text, "auto") == 0) {
-		changed = p->endpoints_set;
-		p->endpoints_set = 0;
-		p->nset_ep = 0;
-		answer_changed(cc, changed);
+		answer_changed(cc, hostreport_unset_endpoints(cc->p->report));
 		return;
 	}
 	for (word = strtok_r(text, " \t", &save); word != NULL; word = strtok_r(NULL, " \t", &save)) {
@@ -79,11 +72,7 @@ set_endpoints(struct cclient *cc, char *text)
 		}
 		n++;
 	}
-	changed = !p->endpoints_set || n != p->nset_ep || memcmp(ep, p->set_ep, sizeof(ep)) != 0;
-	p->endpoints_set = 1;
-	p->nset_ep = n;
-	memcpy(p->set_ep, ep, sizeof(ep));
-	answer_changed(cc, changed);
+	answer_changed(cc, hostreport_set_endpoints(cc->p->report, ep, n));
 }
 
 void

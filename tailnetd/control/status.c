@@ -7,6 +7,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
+#include "hostreport.h"
 #include "netaddr.h"
 #include "notify.h"
 #include "parent.h"
@@ -89,7 +90,7 @@ put_keys(struct jw *w, struct parent *p)
 	kkey(w, "machineKey", KEY_MACHINE, keyring_public(p->keys, SLOT_MACHINE));
 	kkey(w, "nodeKey", KEY_NODE, keyring_public(p->keys, SLOT_NODE));
 	kkey(w, "oldNodeKey", KEY_NODE, keyring_public(p->keys, SLOT_OLD));
-	kkey(w, "discoKey", KEY_DISCO, &p->disco_key);
+	kkey(w, "discoKey", KEY_DISCO, hostreport_disco(p->report));
 }
 
 static void
@@ -169,18 +170,20 @@ put_health(struct jw *w, const struct health *h)
 static void
 put_own(struct jw *w, const struct parent *p)
 {
+	const struct buf *hostinfo = hostreport_hostinfo(p->report);
+	const struct ipc_map_params *m = hostreport_params(p->report);
 	char text[80];
 	uint32_t i;
 
 	jw_key(w, "hostinfo");
-	if (buf_len(&p->hostinfo) > 0)
-		jw_raw(w, (const char *)buf_ptr(&p->hostinfo), buf_len(&p->hostinfo));
+	if (buf_len(hostinfo) > 0)
+		jw_raw(w, (const char *)buf_ptr(hostinfo), buf_len(hostinfo));
 	else
 		jw_raw(w, "{}", 2);
 	jw_key(w, "endpoints");
 	jw_arr(w);
-	for (i = 0; i < p->params.n; i++)
-		jw_str(w, netaddr_endpoint_format(&p->params.ep[i], text, sizeof(text)));
+	for (i = 0; i < m->n; i++)
+		jw_str(w, netaddr_endpoint_format(&m->ep[i], text, sizeof(text)));
 	jw_arr_end(w);
 }
 

@@ -1,199 +1,223 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
+#include "buf.h"
 #include "endpoints.h"
+#include "hostinfo.h"
+#include "hostreport.h"
 #include "log.h"
-#include "netaddr.h"
-#include "parent.h"
 
-/* Our own state as the server is to know it: Hostinfo, endpoints, disco key; collected here, sent by the children (LITE-01). */
+#define HOSTINFO_MAX (256u * 1024)
+
+struct hostreport {
+	const struct config *cfg;
+	struct state *st;
+	const struct hostreport_ops *ops;
+	void *arg;
+	struct endpoints_watch *watch;
+	struct hostinfo_set set;
+	struct buf hostinfo; /* as last built */
+	struct pubkey disco_key;
+	int endpoints_set; /* `set endpoints` replaces the configured list */
+	struct ipc_endpoint ep[IPC_MAX_ENDPOINTS];
+	unsigned nep;
+	struct ipc_map_params params; /* as last made known */
+};
 
 unsigned
-own_listen_port(const struct parent *p)
+hostreport_listen_port(const struct hostreport *h)
 {
-	return p->cfg.listen_port != 0 ? p->cfg.listen_port : p->state.listen_port;
+	return h->cfg->listen_port != 0 ? h->cfg->listen_port : h->st->listen_port;
 }
 
 /* listen-port 0: a port is picked once and kept (interface.md 2). */
 static void
-pick_port(struct parent *p)
+pick_port(struct hostreport *h)
 {
 	uint16_t port;
 	char err[300];
 
-	if (p->cfg.listen_port != 0 || p->state.listen_port != 0)
+	if (hostreport_listen_port(h) != 0)
 		return;
 	if (endpoints_pick_port(&port) == -1) {
 		log_warn("no free UDP port for listen-port 0");
 		return;
 	}
-	p->state.listen_port = port;
-	if (state_save(p->store, &p->state, p->keys, err, sizeof(err)) == -1)
+	h->st->listen_port = port;
+	if (h->ops->save_port(h->arg, err, sizeof(err)) == -1)
 		log_errorx("%s", err);
 }
 
 static void
-collect_endpoints(struct parent *p, struct ipc_map_params *m)
+collect_endpoints(struct hostreport *h, struct ipc_map_params *m)
 {
 	unsigned i;
 	int n;
 
-	pick_port(p); /* `wgconf` has it, also where no endpoint is reported */
-	if (p->endpoints_set) {
-		memcpy(m->ep, p->set_ep, sizeof(m->ep));
-		m->n = p->nset_ep;
-	} else if (p->cfg.endpoints_mode == EP_LIST) {
-		memcpy(m->ep, p->cfg.endpoints, sizeof(m->ep));
-		m->n = p->cfg.nendpoints;
-	} else if (p->cfg.endpoints_mode == EP_AUTO) {
-		n = endpoints_collect(own_listen_port(p), m->ep);
+	pick_port(h); /* `wgconf` has it, also where no endpoint is reported */
+	if (h->endpoints_set) {
+		memcpy(m->ep, h->ep, sizeof(m->ep));
+		m->n = h->nep;
+	} else if (h->cfg->endpoints_mode == EP_LIST) {
+		memcpy(m->ep, h->cfg->endpoints, sizeof(m->ep));
+		m->n = h->cfg->nendpoints;
+	} else if (h->cfg->endpoints_mode == EP_AUTO) {
+		n = endpoints_collect(hostreport_listen_port(h), m->ep);
 		m->n = n > 0 ? (uint32_t)n : 0;
 	}
 	for (i = m->n; i < IPC_MAX_ENDPOINTS; i++)
 		memset(&m->ep[i], 0, sizeof(m->ep[i]));
 }
 
-static void
-push_hostinfo(struct parent *p, struct child *c)
-{
-	if (c->phase == CHILD_READY && c->ipc != NULL && buf_len(&p->hostinfo) > 0)
-		ipc_send_chunks(c->ipc, IPC_HOSTINFO, IPC_ID_NONE, (const char *)buf_ptr(&p->hostinfo),
-		    buf_len(&p->hostinfo));
-}
-
-static void
-push_params(struct parent *p, struct child *c)
-{
-	if (c->role == IPC_MAPD && c->phase == CHILD_READY && c->ipc != NULL)
-		ipc_send(c->ipc, IPC_MAP_PARAMS, IPC_ID_NONE, &p->params, sizeof(p->params), -1);
-}
-
-static void
-push_plan(struct parent *p, struct child *c)
-{
-	struct ipc_dial_times m;
-
-	if (c->phase != CHILD_READY || c->ipc == NULL)
-		return;
-	dialler_times(p->dialler, &m);
-	ipc_send(c->ipc, IPC_DIAL_TIMES, IPC_ID_NONE, &m, sizeof(m), -1);
-}
-
-void
-own_push(struct parent *p, struct child *c)
-{
-	push_hostinfo(p, c);
-	push_params(p, c);
-	push_plan(p, c);
-}
-
-void
-own_plan_changed(struct parent *p)
-{
-	push_plan(p, &p->sup->authd);
-	push_plan(p, &p->sup->mapd);
-}
-
 static int
-rebuild_hostinfo(struct parent *p)
+rebuild_hostinfo(struct hostreport *h)
 {
 	struct buf b;
 	int changed;
 
-	buf_init(&b, 256u * 1024);
-	if (hostinfo_build(&p->cfg, &p->state, &p->set, &b) == -1) {
+	buf_init(&b, HOSTINFO_MAX);
+	if (hostinfo_build(h->cfg, h->st, &h->set, &b) == -1) {
 		buf_free(&b);
 		log_errorx("cannot build Hostinfo: out of room");
 		return 0;
 	}
-	changed = buf_len(&b) != buf_len(&p->hostinfo) || memcmp(buf_ptr(&b), buf_ptr(&p->hostinfo), buf_len(&b)) != 0;
-	buf_free(&p->hostinfo);
-	p->hostinfo = b;
+	changed = buf_len(&b) != buf_len(&h->hostinfo) || memcmp(buf_ptr(&b), buf_ptr(&h->hostinfo), buf_len(&b)) != 0;
+	buf_free(&h->hostinfo);
+	h->hostinfo = b;
 	return changed;
 }
 
 int
-own_refresh(struct parent *p)
+hostreport_refresh(struct hostreport *h)
 {
 	struct ipc_map_params m;
-	int host, params;
+	int host;
 
 	memset(&m, 0, sizeof(m));
-	m.generation = p->params.generation;
-	m.disco_key = p->disco_key;
-	m.ip_forwarding_broken = (uint32_t)hostinfo_forwarding_broken(&p->cfg, &p->set);
-	collect_endpoints(p, &m);
-	host = rebuild_hostinfo(p);
-	params = memcmp(&m, &p->params, sizeof(m)) != 0;
-	if (!host && !params)
+	m.generation = h->params.generation;
+	m.disco_key = h->disco_key;
+	m.ip_forwarding_broken = (uint32_t)hostinfo_forwarding_broken(h->cfg, &h->set);
+	collect_endpoints(h, &m);
+	host = rebuild_hostinfo(h);
+	if (!host && memcmp(&m, &h->params, sizeof(m)) == 0)
 		return 0;
 	m.generation++;
-	p->params = m;
-	if (host) {
-		push_hostinfo(p, &p->sup->authd);
-		push_hostinfo(p, &p->sup->mapd);
-	}
-	push_params(p, &p->sup->mapd);
-	status_changed(p);
+	h->params = m;
+	if (host)
+		h->ops->new_hostinfo(h->arg);
+	h->ops->new_params(h->arg);
 	return 1;
 }
 
-/* Addresses, which only `endpoints auto` reports, or forwarding, which is told whatever the endpoints are. */
+/* Addresses, which only `endpoints auto` reports, or forwarding, which is reported whatever the endpoints are. */
 static void
 host_changed(void *arg)
 {
-	own_refresh(arg);
+	(void)hostreport_refresh(arg);
 }
 
-/* A disco key of this process's life (protocol.md A.1); whoever runs the data plane gives its own with `set disco-key`. */
+/* Whoever runs the data plane gives its own with `set disco-key`. */
 static void
-make_disco_key(struct parent *p)
+make_disco_key(struct hostreport *h)
 {
 	uint8_t priv[KEY_LEN];
 
 	randombytes_buf(priv, sizeof(priv));
-	(void)crypto_scalarmult_curve25519_base(p->disco_key.b, priv);
+	(void)crypto_scalarmult_curve25519_base(h->disco_key.b, priv);
 	sodium_memzero(priv, sizeof(priv));
 }
 
-/* What OpenBSD's pledge(2) has no promise for that we would make: a routing socket, and the first look at a sysctl. */
-void
-own_open(struct parent *p)
+struct hostreport *
+hostreport_new(struct event_base *base, const struct config *cfg, struct state *st, const struct hostreport_ops *ops,
+    void *arg)
 {
-	if ((p->ep_watch = endpoints_watch_new(p->base, host_changed, p)) == NULL)
+	struct hostreport *h = calloc(1, sizeof(*h));
+
+	if (h == NULL)
+		return NULL;
+	h->cfg = cfg;
+	h->st = st;
+	h->ops = ops;
+	h->arg = arg;
+	buf_init(&h->hostinfo, HOSTINFO_MAX);
+	make_disco_key(h);
+	if ((h->watch = endpoints_watch_new(base, host_changed, h)) == NULL)
 		log_warn("address changes of this host will not be noticed");
 	(void)ip_forwarding_off(4);
 	(void)ip_forwarding_off(6);
+	return h;
+}
+
+void
+hostreport_free(struct hostreport *h)
+{
+	if (h == NULL)
+		return;
+	endpoints_watch_free(h->watch);
+	hostinfo_set_free(&h->set);
+	buf_free(&h->hostinfo);
+	free(h);
+}
+
+/* --- `set` --- */
+
+int
+hostreport_set_json(struct hostreport *h, int netinfo, const char *text, size_t n, int *changed, char *err,
+    size_t errsize)
+{
+	return hostinfo_set(&h->set, netinfo, text, n, changed, err, errsize);
 }
 
 int
-own_start(struct parent *p)
+hostreport_set_disco(struct hostreport *h, const struct pubkey *key)
 {
-	make_disco_key(p);
-	buf_init(&p->hostinfo, 256u * 1024);
-	own_refresh(p);
-	return 0;
+	int changed = !key_equal(key, &h->disco_key);
+
+	h->disco_key = *key;
+	return changed;
 }
 
-void
-own_stop(struct parent *p)
+int
+hostreport_set_endpoints(struct hostreport *h, const struct ipc_endpoint ep[IPC_MAX_ENDPOINTS], unsigned n)
 {
-	endpoints_watch_free(p->ep_watch);
-	hostinfo_set_free(&p->set);
-	buf_free(&p->hostinfo);
+	int changed = !h->endpoints_set || n != h->nep || memcmp(ep, h->ep, sizeof(h->ep)) != 0;
+
+	h->endpoints_set = 1;
+	h->nep = n;
+	memcpy(h->ep, ep, sizeof(h->ep));
+	return changed;
 }
 
-void
-own_log_level(struct parent *p, enum log_level level)
+int
+hostreport_unset_endpoints(struct hostreport *h)
 {
-	struct child *all[] = { &p->sup->authd, &p->sup->mapd };
-	struct ipc_log_level m = { (uint32_t)level };
-	size_t i;
+	int changed = h->endpoints_set;
 
-	for (i = 0; i < 2; i++)
-		if (all[i]->phase == CHILD_READY && all[i]->ipc != NULL)
-			ipc_send(all[i]->ipc, IPC_LOG_LEVEL, IPC_ID_NONE, &m, sizeof(m), -1);
+	h->endpoints_set = 0;
+	h->nep = 0;
+	return changed;
+}
+
+/* --- as last made known --- */
+
+const struct buf *
+hostreport_hostinfo(const struct hostreport *h)
+{
+	return &h->hostinfo;
+}
+
+const struct ipc_map_params *
+hostreport_params(const struct hostreport *h)
+{
+	return &h->params;
+}
+
+const struct pubkey *
+hostreport_disco(const struct hostreport *h)
+{
+	return &h->disco_key;
 }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdint.h>
 
+#include "childsend.h"
 #include "../../unit/tailnetd/parentsim.h"
 #include "text.h"
 
@@ -273,7 +274,7 @@ operate(struct run *r, const uint8_t *op, const uint8_t *fill, size_t n)
 			supervise_config(r->s->p.sup);
 			supervise_ping(r->s->p.sup);
 			supervise_look(r->s->p.sup);
-			own_refresh(&r->s->p);
+			hostreport_refresh(r->s->p.report);
 			if (op[1] % 4 != 1)
 				break;
 		}

@@ -18,6 +18,7 @@
 
 #include "control.h"
 #include "doctor.h"
+#include "hostreport.h"
 #include "log.h"
 #include "parent.h"
 #include "eventwatch.h"
@@ -109,7 +110,8 @@ ps_new(const char *more_config)
 	ps_need((p->doctor = doctor_new(p)) != NULL, "doctor");
 	ps_need((p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) != NULL, "dialler");
 	login_boot(p);
-	ps_need(own_start(p) == 0, "own state");
+	ps_need((p->report = parent_new_report(p)) != NULL, "report");
+	(void)hostreport_refresh(p->report);
 	control_start(p->control);
 	parent_simple_event(p, LE_START, 0);
 	return s;
@@ -141,7 +143,7 @@ ps_free(struct psim *s)
 	for (t = 0; t < LT_COUNT; t++)
 		event_free(p->timers[t]);
 	event_free(p->status_later);
-	own_stop(p);
+	hostreport_free(p->report);
 	watchers_free(p->watchers);
 	parent_wipe_auth_key(p);
 	keyring_free(p->keys);

@@ -285,20 +285,20 @@ set_says_what_changed(void **state)
 	uint32_t generation;
 
 	assert_string_equal(ps_ask(s, "set netinfo {\"PreferredDERP\":3}"), changed);
-	generation = s->p.params.generation;
+	generation = hostreport_params(s->p.report)->generation;
 	assert_string_equal(ps_ask(s, "set netinfo {\"PreferredDERP\":3}"), same);
-	assert_int_equal(s->p.params.generation, generation);
+	assert_int_equal(hostreport_params(s->p.report)->generation, generation);
 	assert_string_equal(ps_ask(s, "set hostinfo {\"Hostname\":\"other\"}"), changed);
-	assert_non_null(memmem(buf_ptr(&s->p.hostinfo), buf_len(&s->p.hostinfo), "\"PreferredDERP\":3", 17));
+	assert_non_null(memmem(buf_ptr(hostreport_hostinfo(s->p.report)), buf_len(hostreport_hostinfo(s->p.report)), "\"PreferredDERP\":3", 17));
 	assert_string_equal(ps_ask(s, "set endpoints 192.0.2.1:41641/stun"), changed);
 	assert_string_equal(ps_ask(s, "set endpoints 192.0.2.1:41641/stun"), same);
-	assert_int_equal(s->p.params.ep[0].type, IPC_EP_STUN);
+	assert_int_equal(hostreport_params(s->p.report)->ep[0].type, IPC_EP_STUN);
 	assert_string_equal(ps_ask(s, "set endpoints auto"), changed);
-	assert_int_equal(s->p.params.n, 0);
+	assert_int_equal(hostreport_params(s->p.report)->n, 0);
 	assert_string_equal(
 	    ps_ask(s, "set disco-key discokey:2222222222222222222222222222222222222222222222222222222222222222"),
 	    changed);
-	assert_int_equal(s->p.params.disco_key.b[0], 0x22);
+	assert_int_equal(hostreport_params(s->p.report)->disco_key.b[0], 0x22);
 }
 
 /* Who has said all and waits for an answer, or for events, gets them; who is gone gives the place back. */

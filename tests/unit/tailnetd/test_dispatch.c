@@ -5,7 +5,9 @@
 #include "unit.h"
 
 #include "childsim.h"
+#include "childsend.h"
 #include "exits.h"
+#include "hostreport.h"
 
 /* The parent against what children say and do (security.md D7, 5.3; PRIV-03, PRIV-04). */
 
@@ -27,8 +29,8 @@ channel_closed(void **state)
 	supervise_ping(sup);
 	supervise_look(sup);
 	assert_int_equal(supervise_answered(sup), 1); /* it is gone: nobody's answer is missing */
-	own_refresh(&r->s->p);
-	own_log_level(&r->s->p, LOG_L_INFO);
+	hostreport_refresh(r->s->p.report);
+	childsend_log_level(r->s->p.sup, LOG_L_INFO);
 	assert_non_null(strstr(ps_ask(r->s, "metrics"), "# EOF"));
 	assert_non_null(strstr(ps_ask(r->s, "reconnect"), "ok"));
 	assert_non_null(strstr(ps_ask(r->s, "pause"), "ok"));
