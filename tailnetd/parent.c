@@ -5,8 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +14,7 @@
 #include <event2/event.h>
 #include <sodium.h>
 
+#include "accounts.h"
 #include "cachestore.h"
 #include "childsend.h"
 #include "control.h"
@@ -41,80 +40,7 @@ struct signals {
 	struct event *hup, *usr1, *term, *intr, *tick, *watchdog;
 };
 
-/* --- who we are (interface.md 2, last paragraph) --- */
-
-static int
-account(const char *name, uid_t *uid, gid_t *gid)
-{
-	const struct passwd *pw = getpwnam(name);
-
-	if (pw == NULL) {
-		log_errorx("the account %s is missing: run `make install-users`, or install "
-			   "contrib/sysusers.d/tailnetd.conf",
-		    name);
-		return -1;
-	}
-	*uid = pw->pw_uid;
-	*gid = pw->pw_gid;
-	return 0;
-}
-
-/* The socket's directory and mode let nobody else in. */
-static int
-in_control_group(const struct ids *ids, const struct passwd *pw)
-{
-	gid_t groups[256];
-	int n = sizeof(groups) / sizeof(groups[0]), i;
-
-	if (getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) == -1)
-		return 1; /* of so many, who knows */
-	for (i = 0; i < n; i++)
-		if (groups[i] == ids->control_gid)
-			return 1;
-	return 0;
-}
-
-/* Who cfg lets write besides root.  0, or -1 with a reason and nothing changed. */
-static int
-find_operator(const struct parent *p, const struct config *cfg, struct ids *ids, char *err, size_t errsize)
-{
-	const char *name = cfg->control_operator, *group = cfg->control_group;
-	const struct passwd *pw = NULL;
-
-	if (name[0] != '\0' && (pw = getpwnam(name)) == NULL) {
-		snprintf(err, errsize, "control-operator: there is no user %s", name);
-		return -1;
-	}
-	ids->has_operator = pw != NULL;
-	if (pw == NULL)
-		return 0;
-	ids->operator_uid = pw->pw_uid;
-	if (p->root && !in_control_group(ids, pw))
-		log_warnx("control-operator %s is not in the group %s, so the control socket is out of reach: `usermod "
-			  "-aG %s %s`",
-		    name, group, group, name);
-	return 0;
-}
-
-static int
-find_ids(struct parent *p)
-{
-	char err[400];
-
-	if (p->root &&
-	    (account("_tailnetd_auth", &p->ids.auth_uid, &p->ids.auth_gid) == -1 ||
-		account("_tailnetd_map", &p->ids.map_uid, &p->ids.map_gid) == -1 ||
-		account("_tailnetd", &p->ids.res_uid, &p->ids.res_gid) == -1))
-		return -1;
-	if (config_find_group(&p->cfg, &p->ids.control_gid) == -1) {
-		log_errorx("control-group: there is no group %s", p->cfg.control_group);
-		return -1;
-	}
-	if (find_operator(p, &p->cfg, &p->ids, err, sizeof(err)) == 0)
-		return 0;
-	log_errorx("%s", err);
-	return -1;
-}
+/* --- what must be there (interface.md 2, last paragraph) --- */
 
 static int
 check_privilege(const struct parent *p)
@@ -396,7 +322,7 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 		snprintf(err, errsize, "%s: %s cannot change while tailnetd runs; restart it", p->conf_path, blocker);
 		goto out;
 	}
-	if (find_operator(p, &next, &p->ids, err, errsize) == -1) /* the last that can fail */
+	if (accounts_operator(&next, p->root, &p->ids, err, errsize) == -1) /* the last that can fail */
 		goto out;
 	if (next.log_level != p->cfg.log_level) {
 		log_set_level(next.log_level);
@@ -504,7 +430,8 @@ set_up(struct parent *p)
 	char err[600];
 	int rv;
 
-	if (check_privilege(p) == -1 || find_ids(p) == -1 || check_chroot(p) == -1 || open_images(p) == -1)
+	if (check_privilege(p) == -1 || accounts_find(&p->cfg, p->root, &p->ids) == -1 || check_chroot(p) == -1 ||
+	    open_images(p) == -1)
 		return EXIT_STARTUP;
 	if ((rv = open_state(p)) != EXIT_OK)
 		return rv;

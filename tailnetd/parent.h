@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "accounts.h"
 #include "buf.h"
 #include "login.h"
 #include "config.h"
@@ -26,8 +27,6 @@ struct hostreport;
 struct notify;
 struct secret;
 struct watchers;
-
-struct ids { uid_t auth_uid, map_uid, res_uid; gid_t auth_gid, map_gid, res_gid; gid_t control_gid; uid_t operator_uid; int has_operator; };
 
 struct netmap_info {			/* what mapd told of the netmap, for status and metrics; never its contents */
 	enum ipc_source	 source;

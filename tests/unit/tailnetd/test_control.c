@@ -289,7 +289,8 @@ set_says_what_changed(void **state)
 	assert_string_equal(ps_ask(s, "set netinfo {\"PreferredDERP\":3}"), same);
 	assert_int_equal(hostreport_params(s->p.report)->generation, generation);
 	assert_string_equal(ps_ask(s, "set hostinfo {\"Hostname\":\"other\"}"), changed);
-	assert_non_null(memmem(buf_ptr(hostreport_hostinfo(s->p.report)), buf_len(hostreport_hostinfo(s->p.report)), "\"PreferredDERP\":3", 17));
+	assert_non_null(memmem(buf_ptr(hostreport_hostinfo(s->p.report)), buf_len(hostreport_hostinfo(s->p.report)),
+	    "\"PreferredDERP\":3", 17));
 	assert_string_equal(ps_ask(s, "set endpoints 192.0.2.1:41641/stun"), changed);
 	assert_string_equal(ps_ask(s, "set endpoints 192.0.2.1:41641/stun"), same);
 	assert_int_equal(hostreport_params(s->p.report)->ep[0].type, IPC_EP_STUN);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "accounts.h"
+#include "log.h"
+
+static int
+account(const char *name, uid_t *uid, gid_t *gid)
+{
+	const struct passwd *pw = getpwnam(name);
+
+	if (pw == NULL) {
+		log_errorx("the account %s is missing: run `make install-users`, or install "
+			   "contrib/sysusers.d/tailnetd.conf",
+		    name);
+		return -1;
+	}
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
+	return 0;
+}
+
+/* The socket's directory and mode let nobody else in. */
+static int
+in_control_group(const struct ids *ids, const struct passwd *pw)
+{
+	gid_t groups[256];
+	int n = sizeof(groups) / sizeof(groups[0]), i;
+
+	if (getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) == -1)
+		return 1; /* more groups than we can look at: perhaps */
+	for (i = 0; i < n; i++)
+		if (groups[i] == ids->control_gid)
+			return 1;
+	return 0;
+}
+
+int
+accounts_operator(const struct config *cfg, int root, struct ids *ids, char *err, size_t errsize)
+{
+	const char *name = cfg->control_operator, *group = cfg->control_group;
+	const struct passwd *pw = NULL;
+
+	if (name[0] != '\0' && (pw = getpwnam(name)) == NULL) {
+		snprintf(err, errsize, "control-operator: there is no user %s", name);
+		return -1;
+	}
+	ids->has_operator = pw != NULL;
+	if (pw == NULL)
+		return 0;
+	ids->operator_uid = pw->pw_uid;
+	if (root && !in_control_group(ids, pw))
+		log_warnx("control-operator %s is not in the group %s, so the control socket is out of reach: `usermod "
+			  "-aG %s %s`",
+		    name, group, group, name);
+	return 0;
+}
+
+int
+accounts_find(const struct config *cfg, int root, struct ids *ids)
+{
+	char err[400];
+
+	if (root &&
+	    (account("_tailnetd_auth", &ids->auth_uid, &ids->auth_gid) == -1 ||
+		account("_tailnetd_map", &ids->map_uid, &ids->map_gid) == -1 ||
+		account("_tailnetd", &ids->res_uid, &ids->res_gid) == -1))
+		return -1;
+	if (config_find_group(cfg, &ids->control_gid) == -1) {
+		log_errorx("control-group: there is no group %s", cfg->control_group);
+		return -1;
+	}
+	if (accounts_operator(cfg, root, ids, err, sizeof(err)) == 0)
+		return 0;
+	log_errorx("%s", err);
+	return -1;
+}
