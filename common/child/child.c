@@ -11,9 +11,9 @@
 #include "bridge.h"
 #include "bucket.h"
 #include "buf.h"
+#include "childfd.h"
 #include "exits.h"
 #include "log.h"
-#include "spawn.h"
 #include "timefmt.h"
 
 #define HOSTINFO_MAX  (256u * 1024)
@@ -360,7 +360,7 @@ child_run(const struct child_role *role)
 	const char *why;
 
 	log_init(role->name, LOG_L_INFO);
-	if (!spawn_check_child(&why)) {
+	if (!childfd_check(&why)) {
 		log_errorx("started by tailnetd, not by hand: %s", why);
 		return EXIT_BYHAND;
 	}
@@ -371,7 +371,7 @@ child_run(const struct child_role *role)
 	buf_init(&c.incoming, HOSTINFO_MAX);
 	fill_handlers(role, &handlers);
 	if ((c.base = make_base()) == NULL ||
-	    (c.ipc = ipc_new(c.base, IPC_CHILD_FD, IPC_CHILD_SIDE, role->role, 0, &handlers, &c)) == NULL) {
+	    (c.ipc = ipc_new(c.base, CHILD_FD, IPC_CHILD_SIDE, role->role, 0, &handlers, &c)) == NULL) {
 		log_error("event loop");
 		return EXIT_STARTUP;
 	}

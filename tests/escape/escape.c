@@ -25,6 +25,7 @@
 #include "exits.h"
 #include "log.h"
 #include "sandbox.h"
+#include "childfd.h"
 #include "spawn.h"
 
 extern const struct sandbox_profile authd_profile, mapd_profile;
@@ -60,7 +61,7 @@ receive_plan(struct plan *p)
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c) };
 
 	memset(&c, 0, sizeof(c));
-	if (recvmsg(IPC_CHILD_FD, &mh, 0) != (ssize_t)sizeof(*p) || p->op == 0 || p->op >= nops)
+	if (recvmsg(CHILD_FD, &mh, 0) != (ssize_t)sizeof(*p) || p->op == 0 || p->op >= nops)
 		_exit(EXIT_NO_FIXTURE);
 	if (p->op != OP_NO_FIXTURES && (fcntl(FD_END - 1, F_GETFD) == -1 || fcntl(FD_END, F_GETFD) != -1))
 		_exit(EXIT_NO_FIXTURE); /* the numbers of escape.h are those that the kernel gave */
@@ -75,7 +76,7 @@ be_the_child(void)
 	int rv;
 
 	log_init(CHILD_NAME, LOG_L_INFO);
-	if (!spawn_check_child(&why))
+	if (!childfd_check(&why))
 		_exit(EXIT_NO_FIXTURE);
 	sandbox_harden_process();
 	signal(SIGPIPE, SIG_IGN);

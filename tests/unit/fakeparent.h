@@ -18,11 +18,11 @@
 #include "unit.h"
 
 #include "child.h"
+#include "childfd.h"
 #include "exits.h"
 #include "fakeserver.h"
 #include "ipc.h"
 #include "log.h"
-#include "spawn.h"
 #include "timefmt.h"
 
 /*
@@ -257,8 +257,8 @@ fp_start(struct fakeparent *fp, const struct child_role *role)
 	fflush(NULL);
 	assert_true((fp->pid = fork()) != -1);
 	if (fp->pid == 0) {
-		dup2(sv[1], IPC_CHILD_FD);
-		for (t = IPC_CHILD_FD + 1; t < 1024; t++)
+		dup2(sv[1], CHILD_FD);
+		for (t = CHILD_FD + 1; t < 1024; t++)
 			close((int)t);
 		_exit(child_run(role));
 	}

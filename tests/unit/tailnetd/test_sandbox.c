@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "childfd.h"
 #include "log.h"
 #include "parent_sandbox.h"
 #include "sandbox.h"
@@ -118,7 +119,7 @@ be_the_child(void)
 	if (getuid() == 0 &&
 	    (setresgid(CHILD_UID, CHILD_UID, CHILD_UID) == -1 || setresuid(CHILD_UID, CHILD_UID, CHILD_UID) == -1))
 		c = 'n';
-	(void)!write(IPC_CHILD_FD, &c, 1);
+	(void)!write(CHILD_FD, &c, 1);
 	for (;;)
 		pause();
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #ifdef __linux__
 #include <sys/syscall.h>
@@ -15,11 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "childfd.h"
 #include "spawn.h"
 
 #define SAFE_FD      16 /* where descriptors wait while 0..4 are arranged */
 #define EXEC_FD      4
-#define PROBED_FDS   256
 #define MAX_TO_CLOSE 65536
 #define EXIT_NOEXEC  127
 
@@ -149,8 +148,8 @@ arrange_descriptors(int image, int channel, int out)
 		if (dup2(i == 1 && out != -1 ? out : null, i) == -1)
 			return -1;
 	if (channel == -1)
-		close(IPC_CHILD_FD);
-	else if (dup2(channel, IPC_CHILD_FD) == -1)
+		close(CHILD_FD);
+	else if (dup2(channel, CHILD_FD) == -1)
 		return -1;
 	if (image == -1) {
 		close_from(EXEC_FD);
@@ -207,29 +206,4 @@ spawn_start(const struct spawn_image *img, int channel, int out, const char *arg
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = saved;
 	return pid;
-}
-
-int
-spawn_check_child(const char **why)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-	int type = 0, fd;
-
-	if (getsockname(IPC_CHILD_FD, (struct sockaddr *)&ss, &len) == -1 || ss.ss_family != AF_UNIX) {
-		*why = "no channel on descriptor 3";
-		return 0;
-	}
-	len = sizeof(type);
-	if (getsockopt(IPC_CHILD_FD, SOL_SOCKET, SO_TYPE, &type, &len) == -1 || type != SOCK_STREAM) {
-		*why = "descriptor 3 is not a stream socket";
-		return 0;
-	}
-	for (fd = IPC_CHILD_FD + 1; fd < PROBED_FDS; fd++) {
-		if (fcntl(fd, F_GETFD) != -1) {
-			*why = "descriptors above 3 are open";
-			return 0;
-		}
-	}
-	return 1;
 }

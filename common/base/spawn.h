@@ -5,8 +5,7 @@
 
 #include <sys/types.h>
 
-/* The descriptors a child is born with (security.md D6): 0, 1, 2 are /dev/null, this is the channel, nothing else is open. */
-#define IPC_CHILD_FD	3
+/* For the parent alone: no other program links this (make arrows). */
 
 /* A program opened once at start (O_PATH|O_CLOEXEC where the system can exec a descriptor, else its path). */
 struct spawn_image { int fd; char path[1024]; const char *name; int oom_adj; /* see spawn_oom() */ };
@@ -21,14 +20,11 @@ int	 spawn_oom(int own);
 
 /*
  * Start img in a new process with channel as its descriptor 3 (the caller's copy stays open; close it).  Empty environment,
- * argv is { name, NULL } or { name, arg, NULL }.  In the child, before exec: signals reset and unblocked, 0..2 = /dev/null, everything above 3
- * closed.  The new process keeps the parent's ids: it drops them itself, after exec (security.md 4).
+ * argv is { name, NULL } or { name, arg, NULL }.  In the child, before exec: signals reset and unblocked, 0..2 = /dev/null,
+ * everything above 3 closed.  The new process keeps the parent's ids: it drops them itself, after exec (security.md 4).
  * For a program whose answer is text (resolver), pass the write end of a pipe as out: it becomes descriptor 1.
  * Returns the pid, or -1 with errno.
  */
 pid_t	 spawn_start(const struct spawn_image *img, int channel, int out, const char *arg);
-
-/* For a child's main(): 1 if descriptor 3 is a socket and nothing above it is open; else a reason in *why. */
-int	 spawn_check_child(const char **why);
 
 #endif

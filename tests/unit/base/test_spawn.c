@@ -12,13 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "childfd.h"
 #include "spawn.h"
 #include "unit.h"
 
 extern char **environ;
 
 struct report {    /* what the new process finds */
-	int check; /* spawn_check_child() */
+	int check; /* childfd_check() */
 	int nenv, argc;
 	int open_above_3;
 	int null_ok; /* bits: 0..2 are /dev/null */
@@ -46,7 +47,7 @@ be_the_child(int argc, char *argv[])
 	int i;
 
 	memset(&r, 0, sizeof(r));
-	r.check = spawn_check_child(&why);
+	r.check = childfd_check(&why);
 	for (e = environ; e != NULL && *e != NULL; e++)
 		r.nenv++;
 	r.argc = argc;
@@ -66,7 +67,7 @@ be_the_child(int argc, char *argv[])
 	if (strcmp(r.arg, "answer") == 0)
 		i = (int)write(1, "answer\n", 7);
 	else
-		i = (int)write(IPC_CHILD_FD, &r, sizeof(r));
+		i = (int)write(CHILD_FD, &r, sizeof(r));
 	_exit(i > 0 ? 0 : 1);
 }
 
@@ -211,7 +212,7 @@ test_refusals(void **state)
 	assert_int_equal(spawn_start(&img, -1, -1, big), -1);
 	assert_int_equal(errno, E2BIG);
 	close(3);
-	assert_int_equal(spawn_check_child(&why), 0);
+	assert_int_equal(childfd_check(&why), 0);
 	assert_non_null(why);
 }
 
@@ -225,15 +226,15 @@ test_check_child(void **state)
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, sv), 0);
 	assert_int_equal(sv[0], 3);
-	assert_int_equal(spawn_check_child(&why), 0);
+	assert_int_equal(childfd_check(&why), 0);
 	assert_non_null(strstr(why, "stream"));
 	close(sv[0]);
 	close(sv[1]);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
-	assert_int_equal(spawn_check_child(&why), 0);
+	assert_int_equal(childfd_check(&why), 0);
 	assert_non_null(strstr(why, "above 3"));
 	close(sv[1]);
-	assert_int_equal(spawn_check_child(&why), 1);
+	assert_int_equal(childfd_check(&why), 1);
 	close(sv[0]);
 }
 
