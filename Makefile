@@ -75,7 +75,7 @@ ALLFLAGS = $(STD) $(WARN) $(HARDEN) $(COMPATFLAGS) $(DEFS) $(CPPFLAGS) $(CFLAGS)
 
 # ---- rooms: what each may include (the arrows of docs/design.md) and link -----------------------------------------------
 # tailnetd and mapd are halls with rooms of their own; a hall's own files tie its rooms together and see all of them.
-ROOMS_tailnetd = control login dial host statecache keys conf
+ROOMS_tailnetd = control login dial host statecache keys conf profile
 ROOMS_mapd = readers mapcache ingest map decode
 # Rooms of headers only: `lists` (X-macro lists, seen by everybody) and `loop` (timers, for those who link libevent).
 HEADER_ROOMS = lists loop
@@ -95,6 +95,7 @@ DIR_host = tailnetd/host
 DIR_statecache = tailnetd/cache
 DIR_keys = tailnetd/keys
 DIR_conf = tailnetd/conf
+DIR_profile = tailnetd/profile
 DIR_authd = authd
 DIR_mapd = mapd
 DIR_readers = mapd/readers
@@ -111,7 +112,8 @@ SEE_ipc = base loop
 SEE_wire = base json loop
 SEE_child = base json ipc wire loop
 SEE_conf = base ipc dial host
-SEE_keys = base ipc
+SEE_profile = base
+SEE_keys = base ipc profile
 SEE_login = base json ipc loop $(OPEN_tailnetd)
 SEE_dial = base ipc conf loop
 SEE_host = base json ipc loop $(OPEN_tailnetd)

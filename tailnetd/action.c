@@ -21,29 +21,13 @@
 
 /* --- state file --- */
 
-static void
-profile_to_state(const struct login_profile *cp, struct state *st)
-{
-	st->want_running = cp->want_running;
-	st->paused = cp->paused;
-	st->candidate = cp->candidate;
-	st->server_key = cp->server_key;
-	st->server_key_source = cp->pin_source;
-	st->server_key_since = cp->pin_since;
-	st->user_id = cp->user_id;
-	snprintf(st->login_name, sizeof(st->login_name), "%s", cp->login_name);
-	snprintf(st->display_name, sizeof(st->display_name), "%s", cp->display_name);
-	snprintf(st->profile_pic, sizeof(st->profile_pic), "%s", cp->profile_pic);
-	st->node_key_expiry = cp->expiry;
-}
-
 static int
 save_state(struct parent *p, enum login_save how)
 {
 	char err[300];
 	int rv;
 
-	profile_to_state(&p->login.p, &p->state);
+	p->state.profile = p->login.profile;
 	rv = how == SAVE_CLEAR ? state_save_erased(p->store, &p->state, p->keys, p->save_err, sizeof(p->save_err))
 			       : state_save(p->store, &p->state, p->keys, p->save_err, sizeof(p->save_err));
 	if (rv == 0) {
@@ -325,8 +309,6 @@ void
 login_boot(struct parent *p)
 {
 	struct login_config cc;
-	struct login_profile cp;
-	const struct state *st = &p->state;
 	int t;
 
 	for (t = 0; t < LT_COUNT; t++) {
@@ -334,19 +316,7 @@ login_boot(struct parent *p)
 		if ((p->timers[t] = evtimer_new(p->base, timer_due, &timer_args[t])) == NULL)
 			fatal(EXIT_STARTUP, "event timer");
 	}
-	memset(&cp, 0, sizeof(cp));
-	cp.want_running = st->want_running;
-	cp.paused = st->paused;
-	cp.candidate = st->candidate;
-	cp.server_key = st->server_key;
-	cp.pin_source = st->server_key_source;
-	cp.pin_since = st->server_key_since;
-	cp.user_id = st->user_id;
-	snprintf(cp.login_name, sizeof(cp.login_name), "%s", st->login_name);
-	snprintf(cp.display_name, sizeof(cp.display_name), "%s", st->display_name);
-	snprintf(cp.profile_pic, sizeof(cp.profile_pic), "%s", st->profile_pic);
-	cp.expiry = st->node_key_expiry;
 	login_config_from(p, &cc);
-	login_init(&p->login, &cc, &cp, keyring_has(p->keys, SLOT_NODE), keyring_has(p->keys, SLOT_CANDIDATE),
-	    login_rnd, NULL);
+	login_init(&p->login, &cc, &p->state.profile, keyring_has(p->keys, SLOT_NODE),
+	    keyring_has(p->keys, SLOT_CANDIDATE), login_rnd, NULL);
 }

@@ -387,7 +387,7 @@ why_off(const struct parent *p)
 {
 	if (!p->cfg.netmap_cache)
 		return "netmap-cache is off";
-	if (!p->login.p.want_running)
+	if (!p->login.profile.want_running)
 		return "logged out";
 	return keyring_has(p->keys, SLOT_NODE) ? NULL : "there is no node key";
 }

@@ -441,7 +441,9 @@ server_key_json(struct parent *p, struct buf *out)
 	jw_kstr(&w, "serverKey", key_is_zero(k) ? "" : key_format(KEY_MACHINE, k, text));
 	jw_kstr(&w, "source", sources[source]);
 	jw_kstr(&w, "since",
-	    source == PIN_CONFIG || time_is_none(p->login.p.pin_since) ? "" : time_format(p->login.p.pin_since, when));
+	    source == PIN_CONFIG || time_is_none(p->login.profile.pin_since)
+		? ""
+		: time_format(p->login.profile.pin_since, when));
 	jw_kstr(&w, "offered", key_is_zero(&p->login.offered) ? "" : key_format(KEY_MACHINE, &p->login.offered, text));
 	jw_obj_end(&w);
 	buf_putc(out, '\n');

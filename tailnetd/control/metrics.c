@@ -37,8 +37,9 @@ put_state(struct parent *p, struct buf *b)
 	gauge(b, "logged_in", "1 when logged in", login_logged_in(&p->login));
 	gauge(b, "synced", "1 when the map stream is open and has delivered a netmap", p->login.synced);
 	gauge(b, "paused", "1 when paused", p->login.paused);
-	if (!time_is_none(p->login.p.expiry))
-		gauge(b, "key_expiry_timestamp_seconds", "when the node key expires", (double)p->login.p.expiry.sec);
+	if (!time_is_none(p->login.profile.node_key_expiry))
+		gauge(b, "key_expiry_timestamp_seconds", "when the node key expires",
+		    (double)p->login.profile.node_key_expiry.sec);
 }
 
 static void

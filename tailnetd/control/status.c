@@ -97,14 +97,14 @@ static void
 put_user(struct jw *w, const struct login *c)
 {
 	jw_key(w, "user");
-	if (c->p.user_id == 0) {
+	if (c->profile.user_id == 0) {
 		jw_null(w);
 		return;
 	}
 	jw_obj(w);
-	kid(w, "ID", c->p.user_id);
-	jw_kstr(w, "LoginName", c->p.login_name);
-	jw_kstr(w, "DisplayName", c->p.display_name);
+	kid(w, "ID", c->profile.user_id);
+	jw_kstr(w, "LoginName", c->profile.login_name);
+	jw_kstr(w, "DisplayName", c->profile.display_name);
 	jw_obj_end(w);
 }
 
@@ -202,7 +202,8 @@ put_login(struct jw *w, const struct login *c)
 	jw_kstr(w, "url", c->goal.kind == GOAL_LOGIN ? c->goal.url : "");
 	jw_kstr(w, "err", err);
 	jw_kstr(w, "errSource", source == -1 ? "" : login_src_name((enum login_src)source));
-	jw_kstr(w, "expiry", time_is_none(c->p.expiry) ? "" : time_format(c->p.expiry, when));
+	jw_kstr(w, "expiry",
+	    time_is_none(c->profile.node_key_expiry) ? "" : time_format(c->profile.node_key_expiry, when));
 	jw_kbool(w, "keyExpired", c->expired);
 	jw_kbool(w, "machineAuthorized", c->authorized);
 }

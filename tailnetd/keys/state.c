@@ -417,8 +417,8 @@ fresh(struct state *st, const char *url)
 	state_free(st);
 	memset(st, 0, sizeof(*st));
 	snprintf(st->control_url, sizeof(st->control_url), "%s", url);
-	st->want_running = 1;
-	st->node_key_expiry = st->server_key_since = TIME_NONE;
+	st->profile.want_running = 1;
+	st->profile.node_key_expiry = st->profile.pin_since = TIME_NONE;
 	randombytes_buf(id, sizeof(id));
 	hex_encode(id, sizeof(id), st->backend_log_id);
 }
@@ -545,8 +545,5 @@ state_clear_profile(struct state *st, struct keyring *k)
 	keyring_clear(k, SLOT_NODE);
 	keyring_clear(k, SLOT_OLD);
 	keyring_clear(k, SLOT_CANDIDATE);
-	st->candidate = 0;
-	st->user_id = 0;
-	st->login_name[0] = st->display_name[0] = st->profile_pic[0] = '\0';
-	st->node_key_expiry = TIME_NONE;
+	profile_forget_login(&st->profile);
 }

@@ -9,29 +9,17 @@
 #include <stdint.h>
 
 #include "keys.h"
-#include "timefmt.h"
+#include "profile.h"
 
 /*
  * The state file (security.md D10, interface.md 1): text lines, at most 64 KiB, `tailnetd-state 1` first, `sum <blake2b-256>` last;
  * unknown keys of this major version are kept, a newer major is refused and never rewritten.  Keys as `privkey:<hex>`.
  */
-enum pin_source { PIN_NONE, PIN_CONFIG, PIN_FIRST_USE, PIN_ACCEPTED };	/* interface.md 3, server-key */
-
 struct state {				/* what is persisted besides the keyring */
 	char		 control_url[512];	/* whose profile this is; another URL = new profile, new keys (D9) */
-	struct pubkey	 server_key;		/* zero = none */
-	enum pin_source	 server_key_source;
-	struct wtime	 server_key_since;
-	int64_t		 user_id;		/* 0 = none */
-	char		 login_name[257];
-	char		 display_name[257];
-	char		 profile_pic[2049];
-	int		 want_running;		/* 0: logged out on purpose; nothing logs in by itself (PERS-02) */
-	int		 paused;
-	int		 candidate;		/* the CANDIDATE slot is part of the file (written ahead of its use) */
+	struct profile	 profile;
 	uint16_t	 listen_port;		/* chosen once for `listen-port 0`; 0 = none */
 	char		 backend_log_id[65];	/* stable BackendLogID */
-	struct wtime	 node_key_expiry;	/* last known; TIME_NONE = never or unknown */
 	struct state_extra *extra;		/* unknown lines, kept */
 };
 

@@ -88,7 +88,7 @@ put_key(struct out *o, const char *name, const struct keyring *k, enum key_slot 
 static void
 put_text(struct out *o, const char *name, const char *text, size_t size)
 {
-	char safe[sizeof(((struct state *)0)->profile_pic)];
+	char safe[sizeof(((struct profile *)0)->profile_pic)];
 
 	text_sanitize(text, strnlen(text, size), safe, size);
 	if (safe[0] != '\0')
@@ -102,22 +102,22 @@ put_fields(struct out *o, const struct state *st)
 {
 	char key[KEY_TEXT_MAX], when[TIME_TEXT_MAX];
 
-	if (!key_is_zero(&st->server_key))
-		put_line(o, "server-key %s %s %s", key_format(KEY_MACHINE, &st->server_key, key),
-		    pin_names[st->server_key_source], time_format(st->server_key_since, when));
-	if (st->user_id != 0)
-		put_line(o, "user-id %lld", (long long)st->user_id);
-	put_text(o, "login-name", st->login_name, sizeof(st->login_name));
-	put_text(o, "display-name", st->display_name, sizeof(st->display_name));
-	put_text(o, "profile-pic", st->profile_pic, sizeof(st->profile_pic));
-	put_line(o, "want-running %d", st->want_running);
-	put_line(o, "paused %d", st->paused);
+	if (!key_is_zero(&st->profile.server_key))
+		put_line(o, "server-key %s %s %s", key_format(KEY_MACHINE, &st->profile.server_key, key),
+		    pin_names[st->profile.pin_source], time_format(st->profile.pin_since, when));
+	if (st->profile.user_id != 0)
+		put_line(o, "user-id %lld", (long long)st->profile.user_id);
+	put_text(o, "login-name", st->profile.login_name, sizeof(st->profile.login_name));
+	put_text(o, "display-name", st->profile.display_name, sizeof(st->profile.display_name));
+	put_text(o, "profile-pic", st->profile.profile_pic, sizeof(st->profile.profile_pic));
+	put_line(o, "want-running %d", st->profile.want_running);
+	put_line(o, "paused %d", st->profile.paused);
 	if (st->listen_port != 0)
 		put_line(o, "listen-port %u", st->listen_port);
 	if (st->backend_log_id[0] != '\0')
 		put_line(o, "backend-log-id %s", st->backend_log_id);
-	if (!time_is_none(st->node_key_expiry))
-		put_line(o, "node-key-expiry %s", time_format(st->node_key_expiry, when));
+	if (!time_is_none(st->profile.node_key_expiry))
+		put_line(o, "node-key-expiry %s", time_format(st->profile.node_key_expiry, when));
 }
 
 size_t
@@ -133,7 +133,7 @@ statetext_build(const struct state *st, const struct keyring *k, char text[STATE
 	put_key(&o, "machine-key ", k, SLOT_MACHINE);
 	put_key(&o, "node-key ", k, SLOT_NODE);
 	put_key(&o, "old-node-key ", k, SLOT_OLD);
-	if (st->candidate)
+	if (st->profile.candidate)
 		put_key(&o, "candidate-node-key ", k, SLOT_CANDIDATE); /* D10, ROT-05 */
 	put_fields(&o, st);
 	for (e = st->extra; e != NULL; e = e->next) {
@@ -187,13 +187,13 @@ set_server_key(struct state *st, const char *v, size_t n)
 	const char *a = memchr(v, ' ', n), *b = a != NULL ? memchr(a + 1, ' ', n - (size_t)(a + 1 - v)) : NULL;
 	int i;
 
-	if (b == NULL || key_parse(KEY_MACHINE, v, (size_t)(a - v), &st->server_key) == -1 ||
-	    time_parse(b + 1, n - (size_t)(b + 1 - v), &st->server_key_since) == -1)
+	if (b == NULL || key_parse(KEY_MACHINE, v, (size_t)(a - v), &st->profile.server_key) == -1 ||
+	    time_parse(b + 1, n - (size_t)(b + 1 - v), &st->profile.pin_since) == -1)
 		return -1;
 	for (i = PIN_CONFIG; i <= PIN_ACCEPTED; i++)
 		if (strlen(pin_names[i]) == (size_t)(b - a - 1) &&
 		    memcmp(pin_names[i], a + 1, (size_t)(b - a - 1)) == 0) {
-			st->server_key_source = (enum pin_source)i;
+			st->profile.pin_source = (enum pin_source)i;
 			return 0;
 		}
 	return -1;
@@ -245,27 +245,27 @@ parse_line(struct in *in, const char *line, size_t n)
 	if (is(line, nn, "old-node-key"))
 		return set_key(in->k, SLOT_OLD, v, vn);
 	if (is(line, nn, "candidate-node-key"))
-		return (st->candidate = set_key(in->k, SLOT_CANDIDATE, v, vn) == 0) ? 0 : -1;
+		return (st->profile.candidate = set_key(in->k, SLOT_CANDIDATE, v, vn) == 0) ? 0 : -1;
 	if (is(line, nn, "control-url"))
 		return set_text(st->control_url, sizeof(st->control_url), v, vn);
 	if (is(line, nn, "server-key"))
 		return set_server_key(st, v, vn);
 	if (is(line, nn, "user-id"))
-		return set_number(INT64_MIN, INT64_MAX, v, vn, &st->user_id);
+		return set_number(INT64_MIN, INT64_MAX, v, vn, &st->profile.user_id);
 	if (is(line, nn, "login-name"))
-		return set_text(st->login_name, sizeof(st->login_name), v, vn);
+		return set_text(st->profile.login_name, sizeof(st->profile.login_name), v, vn);
 	if (is(line, nn, "display-name"))
-		return set_text(st->display_name, sizeof(st->display_name), v, vn);
+		return set_text(st->profile.display_name, sizeof(st->profile.display_name), v, vn);
 	if (is(line, nn, "profile-pic"))
-		return set_text(st->profile_pic, sizeof(st->profile_pic), v, vn);
+		return set_text(st->profile.profile_pic, sizeof(st->profile.profile_pic), v, vn);
 	if (is(line, nn, "want-running"))
-		return set_flag(&st->want_running, v, vn);
+		return set_flag(&st->profile.want_running, v, vn);
 	if (is(line, nn, "paused"))
-		return set_flag(&st->paused, v, vn);
+		return set_flag(&st->profile.paused, v, vn);
 	if (is(line, nn, "backend-log-id"))
 		return set_text(st->backend_log_id, sizeof(st->backend_log_id), v, vn);
 	if (is(line, nn, "node-key-expiry"))
-		return time_parse(v, vn, &st->node_key_expiry);
+		return time_parse(v, vn, &st->profile.node_key_expiry);
 	if (is(line, nn, "listen-port")) {
 		if (set_number(1, 65535, v, vn, &i) == -1)
 			return -1;
@@ -319,7 +319,7 @@ statetext_parse(const char *text, size_t n, struct state *st, struct keyring *k,
 	size_t at, line = 2;
 
 	forget(st, k);
-	st->node_key_expiry = st->server_key_since = TIME_NONE;
+	st->profile.node_key_expiry = st->profile.pin_since = TIME_NONE;
 	if ((at = parse_magic(text, n, &major)) == 0) {
 		snprintf(err, errsize, n == 0 ? "is empty" : "is not a tailnetd state file");
 		return STATETEXT_CORRUPT;

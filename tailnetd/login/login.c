@@ -165,7 +165,7 @@ login_state(const struct login *c)
 		return c->goal.url[0] != '\0' ? LS_URL_VISIT_REQUIRED : LS_AUTHENTICATING;
 	if (login_logged_in(c))
 		return c->synced ? LS_SYNCHRONIZED : LS_AUTHENTICATED;
-	return c->tried || !c->p.want_running || c->expired ? LS_NOT_AUTHENTICATED : LS_NEW;
+	return c->tried || !c->profile.want_running || c->expired ? LS_NOT_AUTHENTICATED : LS_NEW;
 }
 
 int
@@ -205,8 +205,8 @@ login_pin(const struct login *c, enum pin_source *source)
 	int configured = !key_is_zero(&c->cfg.server_key);
 
 	if (source != NULL)
-		*source = configured ? PIN_CONFIG : c->p.pin_source;
-	return configured ? &c->cfg.server_key : &c->p.server_key;
+		*source = configured ? PIN_CONFIG : c->profile.pin_source;
+	return configured ? &c->cfg.server_key : &c->profile.server_key;
 }
 
 /* --- commands --- */
@@ -216,7 +216,7 @@ login_start(struct login *c)
 {
 	struct login_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = c->expired };
 
-	if (c->logged_in || c->goal.kind != GOAL_NONE || !c->p.want_running || c->cfg.manual ||
+	if (c->logged_in || c->goal.kind != GOAL_NONE || !c->profile.want_running || c->cfg.manual ||
 	    (c->expired && c->cfg.expiry_wait))
 		return;
 	if (c->have_node || c->have_candidate || c->cfg.have_auth_key)
@@ -253,7 +253,7 @@ on_login(struct login *c, const struct login_event *e)
 static void
 on_pause(struct login *c)
 {
-	c->paused = c->p.paused = 1;
+	c->paused = c->profile.paused = 1;
 	clear_errors(c);
 	if (c->goal.kind != GOAL_LOGOUT) /* PAU-05: a logout goes on */
 		auth_stop(c);
@@ -265,7 +265,7 @@ on_pause(struct login *c)
 static void
 on_unpause(struct login *c)
 {
-	c->paused = c->p.paused = 0;
+	c->paused = c->profile.paused = 0;
 	login_save(c, SAVE_PLAIN);
 	auth_go(c);
 	map_go(c);
@@ -291,9 +291,9 @@ on_reconnect(struct login *c)
 static void
 on_accept_key(struct login *c, const struct pubkey *k)
 {
-	c->p.server_key = *k;
-	c->p.pin_source = PIN_ACCEPTED;
-	c->p.pin_since = c->now;
+	c->profile.server_key = *k;
+	c->profile.pin_source = PIN_ACCEPTED;
+	c->profile.pin_since = c->now;
 	memset(&c->offered, 0, sizeof(c->offered));
 	c->suspect = 0;
 	login_save(c, SAVE_PLAIN);
@@ -369,15 +369,15 @@ on_lite(struct login *c, const struct login_event *e)
 }
 
 void
-login_init(struct login *c, const struct login_config *cfg, const struct login_profile *p, int have_node,
-    int have_candidate, uint32_t (*rnd)(void *), void *rnd_arg)
+login_init(struct login *c, const struct login_config *cfg, const struct profile *p, int have_node, int have_candidate,
+    uint32_t (*rnd)(void *), void *rnd_arg)
 {
 	memset(c, 0, sizeof(*c));
 	c->cfg = *cfg;
-	c->p = *p;
+	c->profile = *p;
 	c->have_node = have_node;
 	c->have_candidate = c->candidate_open = c->candidate_saved = c->from_disk = have_candidate;
-	c->p.candidate = have_candidate;
+	c->profile.candidate = have_candidate;
 	c->paused = p->paused || cfg->start_paused;
 	c->authorized = 1;
 	c->rnd = rnd;

@@ -4,7 +4,8 @@
 #define LOGIN_H
 
 #include "backoff.h"
-#include "state.h"
+#include "msgs.h"
+#include "profile.h"
 #include "timefmt.h"
 
 /*
@@ -27,20 +28,6 @@ struct login_config {
 	int		 start_paused;
 	int		 have_auth_key;		/* an auth-key-file is configured */
 	struct pubkey	 server_key;		/* `server-key`; zero = none */
-};
-
-struct login_profile {			/* what is persisted besides the keys */
-	int		 want_running;		/* 0: logged out on purpose */
-	int		 paused;
-	int		 candidate;		/* the candidate is in the state file, too */
-	struct pubkey	 server_key;		/* zero = no pin yet */
-	enum pin_source	 pin_source;
-	struct wtime	 pin_since;
-	int64_t		 user_id;		/* 0 = unknown */
-	char		 login_name[257];
-	char		 display_name[257];
-	char		 profile_pic[2049];
-	struct wtime	 expiry;		/* of the node key; TIME_NONE = never or unknown */
 };
 
 enum login_timer { LT_AUTH, LT_MAP, LT_EXPIRY, LT_SAVE, LT_LOGOUT, LT_MAP_STOP, LT_SELF, LT_COUNT };
@@ -149,7 +136,7 @@ enum login_map { MAP_NONE, MAP_PREPARED, MAP_STREAM, MAP_STOPPING };
 
 struct login {
 	struct login_config cfg;
-	struct login_profile p;
+	struct profile	 profile;
 	uint32_t	 (*rnd)(void *arg);
 	void		*rnd_arg;
 	struct login_actions *out;
@@ -205,7 +192,7 @@ struct login {
 	uint64_t	 err_seq[SRC_COUNT], last_err_seq;
 };
 
-void	 login_init(struct login *c, const struct login_config *cfg, const struct login_profile *p, int have_node, int have_candidate,
+void	 login_init(struct login *c, const struct login_config *cfg, const struct profile *p, int have_node, int have_candidate,
 	    uint32_t (*rnd)(void *), void *rnd_arg);
 /* Runs one event; out receives the actions (n is set, not added to). */
 void	 login_event(struct login *c, uint64_t now_mono_ms, struct wtime now, const struct login_event *e, struct login_actions *out);

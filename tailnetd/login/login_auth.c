@@ -28,8 +28,8 @@ auth_drop_candidate(struct login *c)
 	if (c->have_candidate)
 		login_act(c, LA_DROP_CANDIDATE, IPC_ID_NONE);
 	c->have_candidate = 0;
-	if (c->p.candidate) {
-		c->p.candidate = 0;
+	if (c->profile.candidate) {
+		c->profile.candidate = 0;
 		login_save(c, SAVE_PLAIN);
 	}
 }
@@ -125,7 +125,7 @@ new_candidate(struct login *c)
 	login_act(c, LA_GENERATE, IPC_ID_NONE);
 	c->have_candidate = 1;
 	c->candidate_open = c->candidate_saved = c->from_disk = 0;
-	c->p.candidate = 0;
+	c->profile.candidate = 0;
 }
 
 static void
@@ -140,7 +140,7 @@ begin_login(struct login *c)
 	if (c->goal.candidate && !(c->have_candidate && c->candidate_open))
 		new_candidate(c);
 	if (c->goal.candidate && c->op_authkey != AUTHKEY_NONE && !c->candidate_saved) {
-		c->p.candidate = 1;
+		c->profile.candidate = 1;
 		c->op = OP_WRITE_AHEAD;
 		c->op_id = login_save(c, SAVE_PLAIN);
 		return;
@@ -198,7 +198,7 @@ auth_new_goal_after(struct login *c, const struct login_goal *g, unsigned ms)
 	int keep;
 
 	auth_stop(c);
-	keep = g->kind == GOAL_LOGIN && c->p.candidate && c->candidate_open && !g->interactive;
+	keep = g->kind == GOAL_LOGIN && c->profile.candidate && c->candidate_open && !g->interactive;
 	if (!keep)
 		auth_drop_candidate(c);
 	if (c->goal.with_key && !g->with_key)
@@ -232,9 +232,9 @@ auth_end_goal(struct login *c)
 void
 auth_login(struct login *c, const struct login_goal *g)
 {
-	int was = c->p.want_running;
+	int was = c->profile.want_running;
 
-	c->p.want_running = 1;
+	c->profile.want_running = 1;
 	c->next_check_ms = 0;
 	auth_new_goal(c, g);
 	if (!was && c->op != OP_WRITE_AHEAD)
@@ -247,10 +247,10 @@ take_user(struct login *c, const struct login_user *u)
 {
 	if (u->id == 0 && (u->login_name == NULL || u->login_name[0] == '\0'))
 		return;
-	c->p.user_id = u->id;
-	put_text(c->p.login_name, sizeof(c->p.login_name), u->login_name);
-	put_text(c->p.display_name, sizeof(c->p.display_name), u->display_name);
-	put_text(c->p.profile_pic, sizeof(c->p.profile_pic), u->profile_pic);
+	c->profile.user_id = u->id;
+	put_text(c->profile.login_name, sizeof(c->profile.login_name), u->login_name);
+	put_text(c->profile.display_name, sizeof(c->profile.display_name), u->display_name);
+	put_text(c->profile.profile_pic, sizeof(c->profile.profile_pic), u->profile_pic);
 }
 
 static void
@@ -272,10 +272,10 @@ login_done(struct login *c)
 static void
 commit(struct login *c)
 {
-	c->uncommitted_expiry = c->p.expiry;
-	c->uncommitted_candidate = c->p.candidate;
-	c->p.expiry = TIME_NONE; /* the next map tells */
-	c->p.candidate = 0;
+	c->uncommitted_expiry = c->profile.node_key_expiry;
+	c->uncommitted_candidate = c->profile.candidate;
+	c->profile.node_key_expiry = TIME_NONE; /* the next map tells */
+	c->profile.candidate = 0;
 	c->op = OP_COMMIT;
 	c->op_id = login_save(c, SAVE_COMMIT);
 }
@@ -283,8 +283,8 @@ commit(struct login *c)
 static void
 uncommit(struct login *c)
 {
-	c->p.expiry = c->uncommitted_expiry;
-	c->p.candidate = c->uncommitted_candidate;
+	c->profile.node_key_expiry = c->uncommitted_expiry;
+	c->profile.candidate = c->uncommitted_candidate;
 }
 
 static void
@@ -330,8 +330,8 @@ visit(struct login *c, const char *url)
 		auth_go(c);
 		return;
 	}
-	if (c->p.candidate) { /* not taken with the auth key: from here on it is a login by URL */
-		c->p.candidate = c->candidate_saved = 0;
+	if (c->profile.candidate) { /* not taken with the auth key: from here on it is a login by URL */
+		c->profile.candidate = c->candidate_saved = 0;
 		login_save(c, SAVE_PLAIN);
 	}
 	c->candidate_open = c->from_disk = 0;
@@ -421,7 +421,7 @@ key_failed(struct login *c, const char *err)
 static void
 key_checked(struct login *c, const struct login_event *e)
 {
-	if (e->u.key.ok && key_equal(&e->u.key.key, &c->p.server_key))
+	if (e->u.key.ok && key_equal(&e->u.key.key, &c->profile.server_key))
 		auth_key_ok(c);
 	else if (e->u.key.ok && !key_is_zero(&e->u.key.key))
 		c->offered = e->u.key.key;
@@ -446,10 +446,10 @@ auth_on_key(struct login *c, const struct login_event *e)
 		return;
 	}
 	login_clear_err(c, SRC_AUTH);
-	if (key_is_zero(&c->p.server_key)) { /* none was accepted meanwhile */
-		c->p.server_key = e->u.key.key;
-		c->p.pin_source = PIN_FIRST_USE;
-		c->p.pin_since = c->now;
+	if (key_is_zero(&c->profile.server_key)) { /* none was accepted meanwhile */
+		c->profile.server_key = e->u.key.key;
+		c->profile.pin_source = PIN_FIRST_USE;
+		c->profile.pin_since = c->now;
 		login_save(c, SAVE_PLAIN);
 	}
 	auth_go(c);

@@ -13,14 +13,9 @@
 void
 auth_erase(struct login *c)
 {
-	struct login_profile *p = &c->p;
-
 	login_disarm(c, LT_LOGOUT);
-	p->want_running = 0;
-	p->candidate = 0;
-	p->user_id = 0;
-	p->login_name[0] = p->display_name[0] = p->profile_pic[0] = '\0';
-	p->expiry = TIME_NONE;
+	c->profile.want_running = 0;
+	profile_forget_login(&c->profile);
 	c->have_node = c->have_candidate = c->candidate_saved = 0;
 	c->op = OP_CLEAR;
 	c->op_id = login_save(c, SAVE_CLEAR);

@@ -217,12 +217,12 @@ void
 map_on_self(struct login *c, const struct login_event *e)
 {
 	const struct login_user *u = &e->u.self.user;
-	struct login_profile *p = &c->p;
-	int changed = time_cmp(p->expiry, e->u.self.expiry) != 0;
+	struct profile *p = &c->profile;
+	int changed = time_cmp(p->node_key_expiry, e->u.self.expiry) != 0;
 
 	if (e->id != c->map_id || c->map != MAP_STREAM)
 		return; /* PERS-05: a session from before a rotation has no say */
-	p->expiry = e->u.self.expiry;
+	p->node_key_expiry = e->u.self.expiry;
 	if (!e->u.self.expired) /* EXP-08: an expired node is no unapproved one */
 		c->authorized = e->u.self.authorized;
 	if (u->id != 0 && u->login_name[0] != '\0' &&
@@ -329,14 +329,15 @@ ms_until(struct wtime now, struct wtime at)
 static int
 knows_expiry(const struct login *c)
 {
-	return c->have_node && !time_is_none(c->p.expiry);
+	return c->have_node && !time_is_none(c->profile.node_key_expiry);
 }
 
 static int
 is_past(const struct login *c)
 {
 	return c->have_node &&
-	    (c->self_expired || (knows_expiry(c) && time_cmp(c->p.expiry, login_corrected(c, c->now)) <= 0));
+	    (c->self_expired ||
+		(knows_expiry(c) && time_cmp(c->profile.node_key_expiry, login_corrected(c, c->now)) <= 0));
 }
 
 /* EXP-02: a local timer, in short steps, looks whether the node key has expired; with no network and no message. */
@@ -352,7 +353,7 @@ expiry_check(struct login *c)
 	if (c->expired)
 		revive(c);
 	if (knows_expiry(c))
-		login_arm(c, LT_EXPIRY, ms_until(login_corrected(c, c->now), c->p.expiry));
+		login_arm(c, LT_EXPIRY, ms_until(login_corrected(c, c->now), c->profile.node_key_expiry));
 	else
 		login_disarm(c, LT_EXPIRY);
 }

@@ -194,7 +194,7 @@ start(struct pubkey *who, int odd, int save)
 		need(keyring_has(k, SLOT_MACHINE));
 		*who = *keyring_public(k, SLOT_MACHINE);
 		if (save == 1) {
-			st.paused = !st.paused;
+			st.profile.paused = !st.profile.paused;
 			if (state_save(ss, &st, k, err, sizeof(err)) == -1)
 				need(err[0] != '\0');
 			(void)state_save(ss, &st, k, err, sizeof(err)); /* nothing new */

@@ -28,7 +28,7 @@ struct sim {
 	uint32_t	 seed;
 	int		 last_key;
 	struct sim_keys	 mem, disk;
-	struct login_profile disk_profile;
+	struct profile disk_profile;
 	int		 disk_full;		/* saves fail */
 	unsigned	 saves;			/* those that changed the disk */
 	uint64_t	 timer[LT_COUNT];	/* when; 0 = off */
@@ -64,25 +64,25 @@ sim_rnd(void *arg)
 
 /* Member by member: there is padding between them, and text behind the NUL. */
 static SIM_USED int
-sim_same(const struct login_profile *a, const struct login_profile *b)
+sim_same(const struct profile *a, const struct profile *b)
 {
 	return a->want_running == b->want_running && a->paused == b->paused && a->candidate == b->candidate &&
 	    key_equal(&a->server_key, &b->server_key) && a->pin_source == b->pin_source &&
 	    time_cmp(a->pin_since, b->pin_since) == 0 && a->user_id == b->user_id &&
 	    strcmp(a->login_name, b->login_name) == 0 && strcmp(a->display_name, b->display_name) == 0 &&
-	    strcmp(a->profile_pic, b->profile_pic) == 0 && time_cmp(a->expiry, b->expiry) == 0;
+	    strcmp(a->profile_pic, b->profile_pic) == 0 && time_cmp(a->node_key_expiry, b->node_key_expiry) == 0;
 }
 
 static SIM_USED int
 sim_write(struct sim *s, const struct sim_keys *k, int candidate, struct wtime expiry)
 {
 	struct sim_keys file = { k->node, k->old, candidate ? k->cand : 0 };
-	struct login_profile p = s->c.p;
+	struct profile p = s->c.profile;
 
 	if (s->disk_full)
 		return 0;
 	p.candidate = candidate;
-	p.expiry = expiry;
+	p.node_key_expiry = expiry;
 	s->saves += memcmp(&file, &s->disk, sizeof(file)) != 0 || !sim_same(&p, &s->disk_profile);
 	s->disk = file;
 	s->disk_profile = p;
@@ -96,16 +96,16 @@ sim_save(struct sim *s, enum login_save how)
 	int ok;
 
 	if (how == SAVE_PLAIN)
-		return sim_write(s, &s->mem, s->c.p.candidate, s->c.p.expiry);
+		return sim_write(s, &s->mem, s->c.profile.candidate, s->c.profile.node_key_expiry);
 	if (how == SAVE_COMMIT) {
 		assert_int_not_equal(s->mem.cand, 0);
-		assert_true(time_is_none(s->c.p.expiry)); /* it is the old key's */
-		if ((ok = sim_write(s, &after, s->c.p.candidate, s->c.p.expiry)))
+		assert_true(time_is_none(s->c.profile.node_key_expiry)); /* it is the old key's */
+		if ((ok = sim_write(s, &after, s->c.profile.candidate, s->c.profile.node_key_expiry)))
 			s->mem = after;
 		return ok;
 	}
 	memset(&s->mem, 0, sizeof(s->mem));
-	return sim_write(s, &s->mem, 0, s->c.p.expiry);
+	return sim_write(s, &s->mem, 0, s->c.profile.node_key_expiry);
 }
 
 static SIM_USED void
@@ -249,7 +249,7 @@ sim_new(void)
 	s->wall = (struct wtime){ 1800000000, 0 };
 	s->seed = 1;
 	s->disk_profile.want_running = 1;
-	s->disk_profile.expiry = s->disk_profile.pin_since = TIME_NONE;
+	s->disk_profile.node_key_expiry = s->disk_profile.pin_since = TIME_NONE;
 	return s;
 }
 
@@ -404,7 +404,7 @@ expiring(int wait)
 
 	s->c.cfg.expiry_wait = s->cfg.expiry_wait = wait;
 	sim_self(s, soon, 0, 1);
-	assert_true(time_cmp(s->disk_profile.expiry, soon) == 0);
+	assert_true(time_cmp(s->disk_profile.node_key_expiry, soon) == 0);
 	return s;
 }
 

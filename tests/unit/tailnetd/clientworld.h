@@ -83,7 +83,7 @@ before_register(struct world *w, const struct login_action *a)
 	w->registers++;
 	MUST(w, !key_is_zero(login_pin(&s->c, NULL)));
 	if (a->u.reg.op != IPC_REG_LOGOUT) {
-		MUST(w, s->c.p.want_running); /* logged out means that somebody must ask */
+		MUST(w, s->c.profile.want_running); /* logged out means that somebody must ask */
 		/* on-expiry wait: nothing is sent, but for what the server has taken already */
 		MUST(w, !s->c.goal.by_expiry || !s->c.cfg.expiry_wait || w->accepted[key]);
 		MUST(w, (a->u.reg.authkey == AUTHKEY_GIVEN) <= w->have_given);
@@ -233,7 +233,7 @@ check_alive(struct world *w)
 		MUST(w, t[LT_MAP] != 0);
 	if (c->map == MAP_STOPPING)
 		MUST(w, t[LT_MAP_STOP] != 0);
-	if (c->have_node && !time_is_none(c->p.expiry))
+	if (c->have_node && !time_is_none(c->profile.node_key_expiry))
 		MUST(w, t[LT_EXPIRY] != 0 && t[LT_EXPIRY] <= w->s->ms + 31000);
 	/* What is shown and not told is told in the end. */
 	MUST(w, c->goal.url[0] == '\0' || strcmp(c->goal.url, w->url) == 0);

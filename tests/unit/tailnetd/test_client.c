@@ -435,7 +435,7 @@ nothing_depends_on_a_key_that_is_not_saved(void **state)
 	s->disk_full = 1;
 	sim_ok(s);
 	assert_string_equal(sim_err(s), "disk full");
-	assert_true(time_cmp(s->c.p.expiry, later) == 0);
+	assert_true(time_cmp(s->c.profile.node_key_expiry, later) == 0);
 	assert_int_equal(login_error(&s->c, &(const char *){ NULL }), SRC_STATE);
 	assert_int_equal(s->mem.node, before.node); /* the old key stays current */
 	assert_int_equal(s->nstart, starts);
@@ -452,7 +452,7 @@ nothing_depends_on_a_key_that_is_not_saved(void **state)
 	s->disk_full = 0;
 	sim_simple(s, LE_UNPAUSE);
 	assert_int_equal(s->disk.old, before.node);
-	assert_true(time_is_none(s->disk_profile.expiry));
+	assert_true(time_is_none(s->disk_profile.node_key_expiry));
 	assert_int_equal(s->nstop, stops + 1);
 	assert_string_equal(sim_err(s), "");
 	free(s);
@@ -495,10 +495,10 @@ old_session_does_not_write_back(void **state)
 	e.u.self.user = (struct login_user){ 1, "old", "old", "" };
 	sim_event(s, &e);
 	assert_int_equal(s->saves, saves);
-	assert_true(time_is_none(s->c.p.expiry));
+	assert_true(time_is_none(s->c.profile.node_key_expiry));
 	sim_event(s, &(struct login_event){ .type = LE_CLOSED, .id = old_map, .u.closed = { .err = "" } });
 	sim_event(s, &e);
-	assert_true(time_is_none(s->c.p.expiry));
+	assert_true(time_is_none(s->c.profile.node_key_expiry));
 	free(s);
 }
 

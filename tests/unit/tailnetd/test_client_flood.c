@@ -47,16 +47,16 @@ expiry_that_changes_all_the_time(void **state)
 		sim_self(s, at, 0, 1);
 		sim_advance(s, 1);
 	}
-	assert_in_range(nsave, 2, 12);                 /* in 10 s */
-	assert_true(time_cmp(s->c.p.expiry, at) == 0); /* what is shown and acted upon is not late */
+	assert_in_range(nsave, 2, 12);                                /* in 10 s */
+	assert_true(time_cmp(s->c.profile.node_key_expiry, at) == 0); /* what is shown and acted upon is not late */
 	sim_advance(s, 1000);
-	assert_true(time_cmp(s->disk_profile.expiry, at) == 0);
+	assert_true(time_cmp(s->disk_profile.node_key_expiry, at) == 0);
 	nsave = 0;
 	sim_advance(s, 60000);
 	assert_int_equal(nsave, 0);
 	at.sec++;
 	sim_self(s, at, 0, 1); /* a single one is saved at once */
-	assert_true(time_cmp(s->disk_profile.expiry, at) == 0);
+	assert_true(time_cmp(s->disk_profile.node_key_expiry, at) == 0);
 	free(s);
 }
 
@@ -72,9 +72,9 @@ what_waits_is_saved_at_the_end(void **state)
 	assert_int_equal(nsave, 0); /* nothing waits */
 	sim_self(s, in(s, 5000), 0, 1);
 	sim_self(s, in(s, 6000), 0, 1);
-	assert_true(time_cmp(s->disk_profile.expiry, in(s, 5000)) == 0);
+	assert_true(time_cmp(s->disk_profile.node_key_expiry, in(s, 5000)) == 0);
 	sim_event(s, &e);
-	assert_true(time_cmp(s->disk_profile.expiry, in(s, 6000)) == 0);
+	assert_true(time_cmp(s->disk_profile.node_key_expiry, in(s, 6000)) == 0);
 	assert_int_equal(nsave, 2);
 	free(s);
 }

@@ -69,7 +69,7 @@ started_paused(void **state)
 	sim_login(s, 0);
 	sim_advance(s, 60000);
 	assert_int_equal(s->nreg + s->nstart + s->nkey, n);
-	assert_true(s->mem.node != 0 && s->c.p.user_id == 7);
+	assert_true(s->mem.node != 0 && s->c.profile.user_id == 7);
 	sim_simple(s, LE_UNPAUSE);
 	sim_ok(s);
 	assert_true(s->c.logged_in);

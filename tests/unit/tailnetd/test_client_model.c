@@ -143,7 +143,7 @@ self(struct world *w)
 {
 	struct login_event e = { .type = LE_SELF, .id = pick(w, 4) ? w->mapd_id : w->mapd_id - 1 };
 	struct login *c = &w->s->c;
-	struct wtime was = c->p.expiry;
+	struct wtime was = c->profile.node_key_expiry;
 	int ignored = e.id != w->mapd_id || w->stopping || w->mapd != MAPD_STREAM;
 
 	e.u.self.expiry = w->s->wall;
@@ -154,7 +154,7 @@ self(struct world *w)
 	e.u.self.authorized = pick(w, 5) != 0;
 	e.u.self.user = (struct login_user){ pick(w, 3), "who", "Who", "" };
 	sim_event(w->s, &e);
-	MUST(w, !ignored || time_cmp(c->p.expiry, was) == 0); /* PERS-05 */
+	MUST(w, !ignored || time_cmp(c->profile.node_key_expiry, was) == 0); /* PERS-05 */
 }
 
 static void
@@ -342,15 +342,15 @@ settle(struct world *w)
 	MUST(w, quiet(w));
 	MUST(w, w->logouts == 0);
 	MUST(w, s->mem.node == s->disk.node && s->mem.old == s->disk.old);
-	MUST(w, s->disk_profile.paused == c->p.paused && c->paused >= c->p.paused);
+	MUST(w, s->disk_profile.paused == c->profile.paused && c->paused >= c->profile.paused);
 	if (w->wish == WISH_LOGIN && c->goal.kind == GOAL_NONE && w->unwanted_key != 0)
 		MUST(w, s->disk.node != w->unwanted_key);
 	if (w->wish == WISH_LOGIN) {
-		MUST(w, c->p.want_running && s->disk_profile.want_running);
+		MUST(w, c->profile.want_running && s->disk_profile.want_running);
 		MUST(w, c->paused || c->logged_in);
 	} else if (w->wish == WISH_LOGOUT) {
 		MUST(w, !c->logged_in && c->goal.kind == GOAL_NONE && s->disk.node == 0 && s->disk.cand == 0);
-		MUST(w, !c->p.want_running && !s->disk_profile.want_running);
+		MUST(w, !c->profile.want_running && !s->disk_profile.want_running);
 		MUST(w, login_state(c) == LS_NOT_AUTHENTICATED && w->mapd == MAPD_NONE);
 	}
 	if (c->goal.kind == GOAL_NONE && c->logged_in && !c->expired && !c->paused)
@@ -373,10 +373,12 @@ look_at_the_clock(struct world *w)
 	if (!c->have_node || c->goal.kind == GOAL_LOGOUT)
 		return;
 	now.sec--; /* timers have slack */
-	past = c->self_expired || (!time_is_none(c->p.expiry) && time_cmp(c->p.expiry, now) <= 0);
+	past = c->self_expired ||
+	    (!time_is_none(c->profile.node_key_expiry) && time_cmp(c->profile.node_key_expiry, now) <= 0);
 	MUST(w, !past || c->expired);
 	now.sec += 31;
-	past = c->self_expired || (!time_is_none(c->p.expiry) && time_cmp(c->p.expiry, now) <= 0);
+	past = c->self_expired ||
+	    (!time_is_none(c->profile.node_key_expiry) && time_cmp(c->profile.node_key_expiry, now) <= 0);
 	MUST(w, past || !c->expired);
 }
 

@@ -37,7 +37,7 @@ logout_clears_all_but_the_machine(void **state)
 		STATES(s, LS_NOT_AUTHENTICATED);
 		assert_int_equal(s->nreg, n);
 		assert_int_equal(s->timer[LT_MAP], 0);
-		assert_true(time_is_none(s->disk_profile.expiry) && s->disk_profile.login_name[0] == '\0');
+		assert_true(time_is_none(s->disk_profile.node_key_expiry) && s->disk_profile.login_name[0] == '\0');
 		assert_true(s->disk_profile.display_name[0] == '\0' && s->disk_profile.profile_pic[0] == '\0');
 		assert_true(s->c.authorized && login_cant_continue(&s->c));
 		sim_login(s, 0);
@@ -222,22 +222,22 @@ what_the_map_tells_of_ourselves_is_kept(void **state)
 	sim_self(s, later, 0, 1);
 	sim_advance(s, 2000);
 	sim_self(s, (struct wtime){ later.sec - 86400, 0 }, 0, 1); /* sooner, too */
-	assert_true(s->disk_profile.expiry.sec == later.sec - 86400);
+	assert_true(s->disk_profile.node_key_expiry.sec == later.sec - 86400);
 	sim_advance(s, 2000);
 	sim_self(s, TIME_NONE, 0, 1);
-	assert_true(time_is_none(s->disk_profile.expiry));
+	assert_true(time_is_none(s->disk_profile.node_key_expiry));
 	e.u.self.expiry = TIME_NONE;
 	e.u.self.authorized = 1;
 	e.u.self.user = (struct login_user){ 0, "", "", "" };
 	sim_advance(s, 2000);
 	sim_event(s, &e); /* a server that sends no profile takes none away */
-	assert_true(s->c.p.user_id == 7 && strcmp(s->c.p.login_name, "anna@example.com") == 0);
+	assert_true(s->c.profile.user_id == 7 && strcmp(s->c.profile.login_name, "anna@example.com") == 0);
 	e.u.self.user = (struct login_user){ 7, "", "", "" };
 	sim_event(s, &e);
-	assert_string_equal(s->c.p.login_name, "anna@example.com");
+	assert_string_equal(s->c.profile.login_name, "anna@example.com");
 	e.u.self.user = (struct login_user){ 0, "nobody", "", "" };
 	sim_event(s, &e);
-	assert_int_equal(s->c.p.user_id, 7);
+	assert_int_equal(s->c.profile.user_id, 7);
 	e.u.self.user = (struct login_user){ 7, "anna@example.com", "Anna C", "" };
 	sim_event(s, &e);
 	assert_string_equal(s->disk_profile.display_name, "Anna C");
@@ -272,7 +272,7 @@ expiry_by_a_local_timer(void **state)
 	assert_true(s->c.synced); /* the stream stays */
 	sim_ok(s);
 	assert_int_equal(s->disk.old, node);
-	assert_true(login_logged_in(&s->c) && time_is_none(s->c.p.expiry));
+	assert_true(login_logged_in(&s->c) && time_is_none(s->c.profile.node_key_expiry));
 	free(s);
 }
 

@@ -234,13 +234,13 @@ commands_reach_the_machine(void **state)
 	struct psim *s = *state;
 
 	assert_string_equal(ps_ask(s, "pause"), OK);
-	assert_true(s->p.login.paused && s->p.state.paused);
+	assert_true(s->p.login.paused && s->p.state.profile.paused);
 	assert_string_equal(ps_ask(s, "login interactive ephemeral"), OK);
 	assert_true(s->p.login.goal.kind == GOAL_LOGIN && s->p.login.goal.interactive && s->p.login.goal.ephemeral);
 	assert_string_equal(ps_ask(s, "unpause"), OK);
 	assert_int_equal(s->p.sup->authd.pending, PENDING_REGISTER);
 	assert_string_equal(ps_ask(s, "logout"), OK); /* there is nothing to log out: done at once */
-	assert_true(s->p.login.goal.kind == GOAL_NONE && s->p.state.want_running == 0);
+	assert_true(s->p.login.goal.kind == GOAL_NONE && s->p.state.profile.want_running == 0);
 	assert_string_equal(ps_ask(s, "reconnect"), OK);
 	assert_string_equal(ps_ask(s, "shutdown"), OK);
 	assert_true(s->p.stopping);

@@ -77,8 +77,8 @@ box_new(struct box *b)
 	dir_make(&b->dir);
 	assert_int_equal(box_load(b, URL_A), STATE_FRESH);
 	assert_int_equal(keyring_generate(b->k, SLOT_NODE), 0);
-	b->st.user_id = 7;
-	snprintf(b->st.login_name, sizeof(b->st.login_name), "ann@example.com");
+	b->st.profile.user_id = 7;
+	snprintf(b->st.profile.login_name, sizeof(b->st.profile.login_name), "ann@example.com");
 	assert_int_equal(box_save(b), 0);
 }
 
@@ -111,16 +111,16 @@ test_first_start_and_again(void **unused)
 	node = pub(&b, SLOT_NODE);
 	assert_int_equal(strlen(b.st.backend_log_id), 64);
 	memcpy(id, b.st.backend_log_id, sizeof(id));
-	assert_true(b.st.want_running);
+	assert_true(b.st.profile.want_running);
 	assert_int_equal(stat(dir_path(&b.dir, "state", path), &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	b.st.paused = 1;
-	b.st.want_running = 0;
+	b.st.profile.paused = 1;
+	b.st.profile.want_running = 0;
 	b.st.listen_port = 41000;
-	b.st.server_key = machine;
-	b.st.server_key_source = PIN_ACCEPTED;
-	b.st.server_key_since = (struct wtime){ 1800000000, 0 };
-	b.st.node_key_expiry = (struct wtime){ 1900000000, 5 };
+	b.st.profile.server_key = machine;
+	b.st.profile.pin_source = PIN_ACCEPTED;
+	b.st.profile.pin_since = (struct wtime){ 1800000000, 0 };
+	b.st.profile.node_key_expiry = (struct wtime){ 1900000000, 5 };
 	assert_int_equal(box_save(&b), 0);
 	box_close(&b);
 
@@ -129,16 +129,16 @@ test_first_start_and_again(void **unused)
 	assert_true(key_equal(&node, keyring_public(b.k, SLOT_NODE)));
 	assert_false(keyring_has(b.k, SLOT_OLD));
 	assert_string_equal(b.st.backend_log_id, id);
-	assert_int_equal(b.st.paused, 1);
-	assert_int_equal(b.st.want_running, 0);
+	assert_int_equal(b.st.profile.paused, 1);
+	assert_int_equal(b.st.profile.want_running, 0);
 	assert_int_equal(b.st.listen_port, 41000);
-	assert_int_equal(b.st.user_id, 7);
-	assert_string_equal(b.st.login_name, "ann@example.com");
-	assert_int_equal(b.st.server_key_source, PIN_ACCEPTED);
-	assert_true(key_equal(&b.st.server_key, &machine));
-	assert_int_equal(b.st.server_key_since.sec, 1800000000);
-	assert_int_equal(b.st.node_key_expiry.sec, 1900000000);
-	assert_int_equal(b.st.node_key_expiry.nsec, 5);
+	assert_int_equal(b.st.profile.user_id, 7);
+	assert_string_equal(b.st.profile.login_name, "ann@example.com");
+	assert_int_equal(b.st.profile.pin_source, PIN_ACCEPTED);
+	assert_true(key_equal(&b.st.profile.server_key, &machine));
+	assert_int_equal(b.st.profile.pin_since.sec, 1800000000);
+	assert_int_equal(b.st.profile.node_key_expiry.sec, 1900000000);
+	assert_int_equal(b.st.profile.node_key_expiry.nsec, 5);
 
 	state_clear_profile(&b.st, b.k);
 	assert_int_equal(box_save(&b), 0);
@@ -146,7 +146,7 @@ test_first_start_and_again(void **unused)
 	assert_int_equal(box_load(&b, URL_A), STATE_OK);
 	assert_true(key_equal(&machine, keyring_public(b.k, SLOT_MACHINE)));
 	assert_false(keyring_has(b.k, SLOT_NODE));
-	assert_int_equal(b.st.user_id, 0);
+	assert_int_equal(b.st.profile.user_id, 0);
 	box_end(&b);
 }
 
@@ -168,7 +168,7 @@ test_unchanged_is_not_rewritten(void **unused)
 	assert_int_equal(stat(path, &after), 0);
 	assert_int_equal(before.st_ino, after.st_ino);
 	assert_memory_equal(&before.st_mtim, &after.st_mtim, sizeof(before.st_mtim));
-	b.st.paused = 1;
+	b.st.profile.paused = 1;
 	assert_int_equal(box_save(&b), 0);
 	assert_int_equal(stat(path, &after), 0);
 	assert_int_not_equal(before.st_ino, after.st_ino);
@@ -297,7 +297,7 @@ test_unknown_lines_are_kept(void **unused)
 	dir_make(&b.dir);
 	write_summed(&b, "state", HEAD "tka-head abc def\nlone\n");
 	assert_int_equal(box_load(&b, URL_A), STATE_OK);
-	b.st.paused = 1;
+	b.st.profile.paused = 1;
 	assert_int_equal(box_save(&b), 0);
 	box_close(&b);
 	dir_read(&b.dir, "state", text, sizeof(text));
@@ -317,14 +317,14 @@ test_texts_from_the_server(void **unused)
 	(void)unused;
 	box_new(&b);
 	node = pub(&b, SLOT_NODE);
-	snprintf(b.st.login_name, sizeof(b.st.login_name), "eve\nnode-key privkey:" K1 "\nsum 0");
-	snprintf(b.st.display_name, sizeof(b.st.display_name), "\xff\xfe half \xc3");
-	memset(b.st.profile_pic, 0x01, sizeof(b.st.profile_pic) - 1);
+	snprintf(b.st.profile.login_name, sizeof(b.st.profile.login_name), "eve\nnode-key privkey:" K1 "\nsum 0");
+	snprintf(b.st.profile.display_name, sizeof(b.st.profile.display_name), "\xff\xfe half \xc3");
+	memset(b.st.profile.profile_pic, 0x01, sizeof(b.st.profile.profile_pic) - 1);
 	assert_int_equal(box_save(&b), 0);
 	box_close(&b);
 	assert_int_equal(box_load(&b, URL_A), STATE_OK);
 	assert_true(key_equal(&node, keyring_public(b.k, SLOT_NODE)));
-	assert_null(strchr(b.st.login_name, '\n'));
+	assert_null(strchr(b.st.profile.login_name, '\n'));
 	assert_null(b.st.extra);
 	box_end(&b);
 }
@@ -505,7 +505,7 @@ test_profiles(void **unused)
 	machine_b = pub(&b, SLOT_MACHINE);
 	assert_false(key_equal(&machine_a, &machine_b));
 	assert_false(keyring_has(b.k, SLOT_NODE));
-	assert_string_equal(b.st.login_name, "");
+	assert_string_equal(b.st.profile.login_name, "");
 	assert_string_equal(b.st.control_url, URL_B);
 	box_close(&b);
 	assert_int_equal(box_load(&b, URL_B), STATE_OK);
@@ -514,7 +514,7 @@ test_profiles(void **unused)
 	assert_int_equal(box_load(&b, URL_A), STATE_OK);
 	assert_true(key_equal(&machine_a, keyring_public(b.k, SLOT_MACHINE)));
 	assert_true(key_equal(&node_a, keyring_public(b.k, SLOT_NODE)));
-	assert_string_equal(b.st.login_name, "ann@example.com");
+	assert_string_equal(b.st.profile.login_name, "ann@example.com");
 	assert_int_equal(profiles(&b.dir), 1); /* no copy of the one in use stays behind */
 	box_close(&b);
 	assert_int_equal(box_load(&b, URL_B), STATE_OK);

@@ -362,7 +362,7 @@ one_death(enum call c, enum fate f, int at)
 		found(&d, &machine, &old, &new, what);
 	/* What a dead save left behind is no obstacle for the next one. */
 	assert_true(usable(&b, &d));
-	b.st.paused = 1;
+	b.st.profile.paused = 1;
 	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
 	assert_false(dir_has(&d, "state.tmp"));
 	box_close(&b);
@@ -475,7 +475,7 @@ one_logout_fault(enum call c, enum fate f, int at)
 	assert_int_equal(keyring_export(b.k, SLOT_NODE, text), 0);
 	assert_true(anywhere(&d, text, sizeof(text)));
 	state_clear_profile(&b.st, b.k);
-	b.st.want_running = 0;
+	b.st.profile.want_running = 0;
 	plan = (struct plan){ c, f, at, 0, 0 };
 	state_set_io(b.ss, &faulty);
 	rv = state_save_erased(b.ss, &b.st, b.k, b.err, sizeof(b.err));

@@ -378,8 +378,8 @@ look_logout(const struct dir *dir)
 		fail_msg("%s", b.err);
 	assert_true(key_equal(&want.machine_a, keyring_public(b.k, SLOT_MACHINE)));
 	if (key_is_zero(keyring_public(b.k, SLOT_NODE)))
-		assert_int_equal(b.st.want_running, 0);
-	else if (want.done || !key_equal(&want.old, keyring_public(b.k, SLOT_NODE)) || !b.st.want_running)
+		assert_int_equal(b.st.profile.want_running, 0);
+	else if (want.done || !key_equal(&want.old, keyring_public(b.k, SLOT_NODE)) || !b.st.profile.want_running)
 		fail_msg("%s", want.done ? "logged in again" : "half a logout");
 	box_close(&b);
 	for (i = 0; want.done && i < 2; i++) {
@@ -413,7 +413,7 @@ test_logout(void **unused)
 	want.old = *keyring_public(box.k, SLOT_NODE);
 	assert_int_equal(state_save(box.ss, &box.st, box.k, box.err, sizeof(box.err)), 0);
 	state_clear_profile(&box.st, box.k);
-	box.st.want_running = 0;
+	box.st.profile.want_running = 0;
 	disk->cut = cut_logout;
 	assert_int_equal(state_save_erased(box.ss, &box.st, box.k, box.err, sizeof(box.err)), 0);
 	want.done = 1;
