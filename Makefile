@@ -150,9 +150,9 @@ AR_authd = authd child wire ipc json base
 AR_mapd = mapd $(ROOMS_mapd) child wire ipc json base
 AR_readers = $(AR_mapd)
 AR_mapcache = $(AR_mapd)
-AR_ingest = $(AR_mapd)
-AR_map = $(AR_mapd)
-AR_decode = $(AR_mapd)
+AR_ingest = ingest $(AR_map)
+AR_map = map decode ipc base
+AR_decode = decode base
 AR_resolver = resolver base
 AR_tailnetctl = tailnetctl json base
 

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "cachecodec.h"
+#include "expiry.h"
 #include "lite.h"
 #include "log.h"
 #include "mapd.h"

@@ -189,7 +189,7 @@ browse(struct mapstream *s, const char *url)
 
 /* On every message, keep-alives included (protocol.md E.4 step 2, KA-05). */
 static void
-act_on_side(struct mapstream *s, const struct ingest_side *side)
+act_on_side(struct mapstream *s, const struct directives *side)
 {
 	if (side->ping != NULL)
 		pings_handle(s->m->pings, side->ping);
@@ -237,7 +237,7 @@ count(struct mapstream *s, int keepalive, int full, size_t bytes)
 static int
 apply(struct mapstream *s)
 {
-	const struct ingest_side *side = ingest_side(s->ingest);
+	const struct directives *side = ingest_directives(s->ingest);
 	struct netmap_change ch;
 	int keepalive = side->keepalive, dropped = ingest_dropped(s->ingest) > 0, rv;
 	size_t bytes = side->bytes;
@@ -282,14 +282,14 @@ go_to_sleep(struct mapstream *s, uint32_t ms)
 static int
 message(struct mapstream *s)
 {
-	const struct ingest_side *side;
+	const struct directives *side;
 
 	evtimer_del(s->watchdog); /* KA-06 */
 	if (ingest_end(s->ingest) == -1) {
 		refuse_message(s);
 		return -1;
 	}
-	side = ingest_side(s->ingest);
+	side = ingest_directives(s->ingest);
 	act_on_side(s, side);
 	if (side->keepalive)
 		return apply(s);

@@ -249,7 +249,7 @@ plain_head(struct pings *all, const struct ping_url *u)
 }
 
 static void
-answer_c2n(struct pings *all, const struct ping_url *u, const struct ingest_ping *ping)
+answer_c2n(struct pings *all, const struct ping_url *u, const struct ping_request *ping)
 {
 	struct buf answer;
 
@@ -262,7 +262,7 @@ answer_c2n(struct pings *all, const struct ping_url *u, const struct ingest_ping
 }
 
 void
-pings_handle(struct pings *all, const struct ingest_ping *ping)
+pings_handle(struct pings *all, const struct ping_request *ping)
 {
 	char types[64];
 	struct ping_url u;

@@ -13,7 +13,7 @@
  */
 struct pings *pings_new(struct mapd *m);	/* NULL: out of memory */
 void	 pings_free(struct pings *p);
-void	 pings_handle(struct pings *p, const struct ingest_ping *ping);
+void	 pings_handle(struct pings *p, const struct ping_request *ping);
 void	 pings_ca_came(struct pings *p);
 void	 pings_stop(struct pings *p);		/* the session goes away: forget what runs on it, and HEADs elsewhere too */
 

@@ -5,7 +5,7 @@
 
 #include "parse.h"
 
-/* The inside of parse.h: values without members (lex.c), names that come twice (repeated.c). */
+/* The inside of parse.h: values without members. */
 
 /* The window ends here: more text may make it right, unless the byte is a NUL that stands in the text. */
 enum parse_result parse_ended(struct parser *ps, const char *why);
@@ -18,10 +18,5 @@ enum parse_result lex_literal(struct parser *ps, enum schema_kind k);
 
 /* n bytes of text are a whole number that fits (leading zeros are fine: it is a map key).  1 = *out is it. */
 int	 lex_whole_number(const uint8_t *s, size_t n, int64_t *out);
-
-/* Text of a member's name, however it is packed. */
-struct pv member_text(const struct parser *ps, const struct parse_member *m);
-/* Of the members from `from` of the stack on, which end what is packed, leave only the last of each name (D15). */
-enum parse_result drop_repeated(struct parser *ps, size_t from);
 
 #endif

@@ -5,15 +5,15 @@
 #include <string.h>
 
 #include "addr.h"
+#include "directive.h"
 #include "names.h"
 #include "pack.h"
-#include "directive.h"
 
 #define SLEEP_MAX_MS 300000 /* protocol.md E.13 */
 #define URL_MAX      IPC_URL_MAX
 
 void
-side_clear(struct side *s)
+directive_clear(struct directive_store *s)
 {
 	free(s->browse);
 	free(s->url);
@@ -28,7 +28,7 @@ side_clear(struct side *s)
  * the text, "" for none; -1: out of memory.
  */
 static int
-take_text(char **out, const uint8_t *v, const struct dict *d, size_t max)
+read_text(char **out, const uint8_t *v, const struct dict *d, size_t max)
 {
 	struct pv t;
 	char tmp[PK_TMP];
@@ -59,7 +59,7 @@ is_true(const uint8_t *v)
 }
 
 static int
-take_payload(struct side *s, const uint8_t *v, const struct dict *d)
+read_payload(struct directive_store *s, const uint8_t *v, const struct dict *d)
 {
 	struct pv t;
 	char tmp[PK_TMP];
@@ -78,13 +78,13 @@ take_payload(struct side *s, const uint8_t *v, const struct dict *d)
 }
 
 static int
-take_ping(struct side *s, const uint8_t *v, const struct dict *d)
+read_ping(struct directive_store *s, const uint8_t *v, const struct dict *d)
 {
 	int types;
 
-	if (take_text(&s->url, pk_get(v, NM_URL), d, URL_MAX) == -1 ||
-	    (types = take_text(&s->types, pk_get(v, NM_Types), d, URL_MAX)) == -1 ||
-	    take_text(&s->ip, pk_get(v, NM_IP), d, URL_MAX) == -1 || take_payload(s, pk_get(v, NM_Payload), d) == -1)
+	if (read_text(&s->url, pk_get(v, NM_URL), d, URL_MAX) == -1 ||
+	    (types = read_text(&s->types, pk_get(v, NM_Types), d, URL_MAX)) == -1 ||
+	    read_text(&s->ip, pk_get(v, NM_IP), d, URL_MAX) == -1 || read_payload(s, pk_get(v, NM_Payload), d) == -1)
 		return -1;
 	s->ping.url = types == 0 ? s->url : ""; /* of a kind we cannot even read (PING-06) */
 	s->ping.types = s->types;
@@ -111,7 +111,7 @@ seconds_ms(const uint8_t *v, double most)
 }
 
 static void
-take_candidate(struct ipc_plan_entry *e, const uint8_t *v, const struct dict *d, int64_t *priority)
+read_candidate(struct ipc_plan_entry *e, const uint8_t *v, const struct dict *d, int64_t *priority)
 {
 	const uint8_t *m;
 	struct pv t;
@@ -136,7 +136,7 @@ take_candidate(struct ipc_plan_entry *e, const uint8_t *v, const struct dict *d,
 
 /* Highest priority first, in the order given otherwise; the rest of a plan that is too long is left out. */
 static void
-take_plan(struct side *s, const uint8_t *v, const struct dict *d)
+read_plan(struct directive_store *s, const uint8_t *v, const struct dict *d)
 {
 	const uint8_t *list = pk_get(v, NM_Candidates), *p, *c;
 	int64_t prio[IPC_MAX_PLAN + 1] = { 0 };
@@ -152,7 +152,7 @@ take_plan(struct side *s, const uint8_t *v, const struct dict *d)
 
 		if (*c != PK_OBJ)
 			continue;
-		take_candidate(&e, c, d, &pr);
+		read_candidate(&e, c, d, &pr);
 		for (i = s->plan.n < IPC_MAX_PLAN ? s->plan.n++ : IPC_MAX_PLAN; i > 0 && prio[i - 1] < pr; i--) {
 			prio[i] = prio[i - 1];
 			if (i < IPC_MAX_PLAN)
@@ -165,7 +165,7 @@ take_plan(struct side *s, const uint8_t *v, const struct dict *d)
 }
 
 static void
-take_debug(struct side *s, const uint8_t *v, const struct dict *d)
+read_debug(struct directive_store *s, const uint8_t *v, const struct dict *d)
 {
 	const uint8_t *m = pk_get(v, NM_Exit);
 
@@ -175,18 +175,18 @@ take_debug(struct side *s, const uint8_t *v, const struct dict *d)
 }
 
 int
-side_member(struct side *s, unsigned name, const uint8_t *v, const struct dict *d)
+directive_member(struct directive_store *s, unsigned name, const uint8_t *v, const struct dict *d)
 {
 	switch (name) {
 	case NM_KeepAlive: s->pub.keepalive = *v == PK_TRUE; return 1;
-	case NM_PingRequest: return take_ping(s, v, d);
+	case NM_PingRequest: return read_ping(s, v, d);
 	case NM_PopBrowserURL:
-		if (take_text(&s->browse, v, d, URL_MAX) == -1)
+		if (read_text(&s->browse, v, d, URL_MAX) == -1)
 			return -1;
 		s->pub.browse = s->browse[0] == '\0' ? NULL : s->browse;
 		return 1;
-	case NM_ControlDialPlan: take_plan(s, v, d); return 1;
-	case NM_Debug: take_debug(s, v, d); return 1;
+	case NM_ControlDialPlan: read_plan(s, v, d); return 1;
+	case NM_Debug: read_debug(s, v, d); return 1;
 	case NM_ControlTime:
 		s->pub.has_control_time = pk_time(v, d, &s->pub.control_time) && !time_is_none(s->pub.control_time);
 		return 0; /* shown in the map as well */

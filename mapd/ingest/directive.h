@@ -4,18 +4,44 @@
 #define DIRECTIVE_H
 
 #include "dict.h"
-#include "ingest.h"
+#include "msgs.h"
+#include "timefmt.h"
 
-/* Members of a message that are not part of the map, turned into what ingest_side() shows. */
-struct side {
-	struct ingest_side	 pub;
-	struct ingest_ping	 ping;
+struct ping_request {				/* PingRequest, E.10; texts are terminated, strings with a NUL are refused as none */
+	const char	*url;			/* "" = ignore */
+	const char	*types;			/* "", "c2n", "disco,TSMP" */
+	const char	*ip;
+	int		 url_is_noise, log;
+	const uint8_t	*payload;		/* decoded from base64 */
+	size_t		 payload_len;
+};
+
+/* Members that are not part of the netmap.  Lives until ingest_apply(), ingest_discard() or ingest_begin(). */
+struct directives {
+	int			 keepalive;
+	int			 has_node;	/* the first message that is not a keep-alive must (MAP-03): ingest_apply() checks */
+	const struct ping_request *ping;		/* NULL: none */
+	const char		*browse;	/* PopBrowserURL, printable and terminated; NULL: none.  Once per URL: the caller's business */
+	int			 has_control_time;
+	struct wtime		 control_time;
+	const struct ipc_dial_plan *dial_plan;	/* NULL: absent; n = 0: use DNS (E.11) */
+	int			 has_exit;	/* Debug.Exit, DBG-04 */
+	int64_t			 exit_code;
+	uint32_t		 sleep_ms;	/* Debug.SleepSeconds, clamped to 0..300000 (DBG-01, DBG-03) */
+	int			 disable_logtail;
+	size_t			 bytes;		/* length of the decoded message */
+};
+
+/* The same as they are read: with what the pointers point to. */
+struct directive_store {
+	struct directives	 pub;
+	struct ping_request	 ping;
 	struct ipc_dial_plan	 plan;
 	char			*browse, *url, *types, *ip;
 	uint8_t			*payload;
 };
-/* name is a NM_ of MapResponse, v its packed value (not null).  1 = it was one of ours, 0 = not, -1 = out of memory. */
-int	 side_member(struct side *s, unsigned name, const uint8_t *v, const struct dict *d);
-void	 side_clear(struct side *s);
+/* name is a NM_ of MapResponse, v its packed value (not null).  1 = it is a directive, 0 = not (or not only), -1 = out of memory. */
+int	 directive_member(struct directive_store *s, unsigned name, const uint8_t *v, const struct dict *d);
+void	 directive_clear(struct directive_store *s);
 
 #endif

@@ -4,12 +4,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ingest.h"
 #include "mapmember.h"
+#include "names.h"
 
 /*
  * The outermost object of a MapResponse is walked here, resumable at any byte; what hangs below is parsed when it
  * is whole in the window: one list element or one other member at a time.
  */
+
+enum where {
+	AT_START,
+	AT_FIRST_NAME,
+	AT_NAME,
+	AT_COLON,
+	AT_VALUE,
+	AT_FIRST_ELEM,
+	AT_ELEM,
+	AFTER_ELEM,
+	AFTER_VALUE,
+	AT_END,
+	REFUSED
+};
+
+struct ingest {
+	struct ingest_limits lim;
+	struct members m;
+	uint8_t *win;         /* window of text */
+	size_t off, len, cap; /* parsed up to, filled up to, without the padding */
+	size_t need;          /* bytes from off before another try is worth it */
+	int last;             /* no more text will come */
+	enum where where;
+	int staged;
+	char err[INGEST_ERR_MAX];
+};
 
 #define DEPTH_MEMBER 1
 #define DEPTH_ELEM   2
@@ -22,9 +50,9 @@ ingest_new(struct netmap *nm)
 
 	if (g == NULL)
 		return NULL;
-	g->nm = nm;
+	g->m.nm = nm;
 	g->lim = (struct ingest_limits){ .max_peers = 1u << 20, .max_member = 16u << 20, .max_bytes = 512u << 20 };
-	parser_init(&g->ps, nm->names);
+	parser_init(&g->m.ps, nm->names);
 	g->where = REFUSED;
 	return g;
 }
@@ -35,7 +63,7 @@ ingest_free(struct ingest *g)
 	if (g == NULL)
 		return;
 	ingest_discard(g);
-	parser_free(&g->ps);
+	parser_free(&g->m.ps);
 	free(g->win);
 	free(g);
 }
@@ -49,13 +77,13 @@ ingest_limits(struct ingest *g)
 int
 ingest_over_limit(const struct ingest *g)
 {
-	return g->ps.limit;
+	return g->m.ps.limit;
 }
 
 size_t
 ingest_dropped(const struct ingest *g)
 {
-	return g->ps.dropped;
+	return g->m.ps.dropped;
 }
 
 const char *
@@ -64,10 +92,10 @@ ingest_error(const struct ingest *g)
 	return g->err;
 }
 
-const struct ingest_side *
-ingest_side(const struct ingest *g)
+const struct directives *
+ingest_directives(const struct ingest *g)
 {
-	return &g->side.pub;
+	return &g->m.directives.pub;
 }
 
 /* Big buffers of a big message go back at once; small ones stay for the next delta. */
@@ -79,20 +107,17 @@ forget_text(struct ingest *g)
 		g->win = NULL;
 		g->cap = 0;
 	}
-	if (g->ps.out.cap > 1u << 20)
-		pb_free(&g->ps.out);
-	if (g->ps.scratch.cap > 1u << 20)
-		pb_free(&g->ps.scratch);
+	if (g->m.ps.out.cap > 1u << 20)
+		pb_free(&g->m.ps.out);
+	if (g->m.ps.scratch.cap > 1u << 20)
+		pb_free(&g->m.ps.scratch);
 	g->off = g->len = g->need = 0;
 }
 
 void
 ingest_discard(struct ingest *g)
 {
-	g->ps.dict = g->nm->names;
-	stage_clear(&g->st);
-	side_clear(&g->side);
-	pb_free(&g->rules);
+	members_clear(&g->m);
 	forget_text(g);
 	g->staged = 0;
 	g->where = REFUSED;
@@ -102,15 +127,16 @@ void
 ingest_begin(struct ingest *g)
 {
 	ingest_discard(g);
+	g->m.max_peers = g->lim.max_peers;
 	g->where = AT_START;
 	g->last = 0;
 	g->err[0] = '\0';
-	g->ps.dropped = 0;
-	g->ps.limit = 0;
+	g->m.ps.dropped = 0;
+	g->m.ps.limit = 0;
 }
 
-int
-ingest_refuse(struct ingest *g, const char *why)
+static int
+refuse(struct ingest *g, const char *why)
 {
 	if (g->where != REFUSED)
 		snprintf(g->err, sizeof(g->err), "%s", why);
@@ -118,11 +144,11 @@ ingest_refuse(struct ingest *g, const char *why)
 	return -1;
 }
 
-int
-ingest_limit(struct ingest *g, const char *why)
+static int
+limit(struct ingest *g, const char *why)
 {
-	g->ps.limit = 1;
-	return ingest_refuse(g, why);
+	g->m.ps.limit = 1;
+	return refuse(g, why);
 }
 
 /* --- the walk --- */
@@ -137,7 +163,7 @@ wait_for_more(struct ingest *g)
 	size_t have = g->len - g->off;
 
 	if (have > g->lim.max_member)
-		return ingest_limit(g, "a member is too large");
+		return limit(g, "a member is too large");
 	g->need = have < 64 ? have + 1 : have * 2;
 	if (g->need > g->lim.max_member)
 		g->need = g->lim.max_member + 1;
@@ -147,24 +173,24 @@ wait_for_more(struct ingest *g)
 static int
 parse_error(struct ingest *g)
 {
-	struct parser *ps = &g->ps;
+	struct parser *ps = &g->m.ps;
 	const uint8_t *nm;
 	char text[INGEST_ERR_MAX];
 	size_t n = 0;
 
 	if (g->where == AT_ELEM)
-		parse_path(ps, "[%zu]", g->index);
-	nm = dict_text(g->nm->names, g->where == AT_NAME ? 0 : g->name, &n);
+		parse_path(ps, "[%zu]", g->m.index);
+	nm = dict_text(g->m.nm->names, g->where == AT_NAME ? 0 : g->m.name, &n);
 	snprintf(text, sizeof(text), "%.*s%s%s%s", (int)n, (const char *)nm, ps->path, n || ps->path[0] ? ": " : "",
 	    ps->why);
-	return ingest_refuse(g, text);
+	return refuse(g, text);
 }
 
 /* One value of a type, whole, into ps.out.  0 = there, 1 = needs more, -1 = refused. */
 static int
 pull(struct ingest *g, enum type_id t, unsigned depth)
 {
-	struct parser *ps = &g->ps;
+	struct parser *ps = &g->m.ps;
 	size_t from = g->off;
 
 	ps->out.n = 0;
@@ -172,16 +198,23 @@ pull(struct ingest *g, enum type_id t, unsigned depth)
 	switch (parse_value(ps, t)) {
 	case PARSE_OK:
 		g->off = (size_t)(ps->p - g->win);
-		return g->off - from > g->lim.max_member ? ingest_limit(g, "a member is too large") : 0;
+		return g->off - from > g->lim.max_member ? limit(g, "a member is too large") : 0;
 	case PARSE_MORE: return wait_for_more(g);
 	default: return parse_error(g);
 	}
 }
 
+/* What one of the functions of mapmember.h has returned. */
+static int
+member_done(struct ingest *g, int r)
+{
+	return r == -1 ? refuse(g, g->m.ps.why) : 0;
+}
+
 static int
 at_name(struct ingest *g)
 {
-	struct parser *ps = &g->ps;
+	struct parser *ps = &g->m.ps;
 	const uint8_t *s;
 	size_t n;
 
@@ -191,7 +224,7 @@ at_name(struct ingest *g)
 	case PARSE_BAD: return parse_error(g);
 	default: break;
 	}
-	g->name = parse_member_name(ps, schema_types[TY_MAPRESPONSE].members, s, n);
+	g->m.name = parse_member_name(ps, schema_types[TY_MAPRESPONSE].members, s, n);
 	g->off = (size_t)(ps->p - g->win);
 	g->where = AT_COLON;
 	return 0;
@@ -202,21 +235,21 @@ at_value(struct ingest *g, uint8_t c)
 {
 	int r;
 
-	if (take_is_list(g->name) && c == '[') {
+	if (member_is_list(g->m.name) && c == '[') {
 		g->off++;
 		g->where = AT_FIRST_ELEM;
-		return take_list_begin(g);
+		return member_done(g, member_begin_list(&g->m));
 	}
-	if (take_is_list(g->name) && c != 'n') {
-		g->ps.why = "not an array";
-		g->ps.path[0] = '\0';
+	if (member_is_list(g->m.name) && c != 'n') {
+		g->m.ps.why = "not an array";
+		g->m.ps.path[0] = '\0';
 		return parse_error(g);
 	}
-	g->ps.learn = 0;
-	if ((r = pull(g, take_is_list(g->name) ? TY_BOOL : take_type(g), DEPTH_MEMBER)) != 0)
+	g->m.ps.learn = 0;
+	if ((r = pull(g, member_is_list(g->m.name) ? TY_BOOL : member_type(&g->m), DEPTH_MEMBER)) != 0)
 		return r;
 	g->where = AFTER_VALUE;
-	return take_value(g);
+	return member_done(g, member_value(&g->m));
 }
 
 static int
@@ -225,16 +258,16 @@ at_element(struct ingest *g, uint8_t c)
 	int r;
 
 	if (c == 'n') {
-		g->ps.why = "null in a list";
-		g->ps.path[0] = '\0';
+		g->m.ps.why = "null in a list";
+		g->m.ps.path[0] = '\0';
 		return parse_error(g);
 	}
-	g->ps.learn = g->name == NM_Peers || (g->name == NM_PeersChanged && g->index >= LEARN_FROM);
-	if ((r = pull(g, take_type(g), DEPTH_ELEM)) != 0)
+	g->m.ps.learn = g->m.name == NM_Peers || (g->m.name == NM_PeersChanged && g->m.index >= LEARN_FROM);
+	if ((r = pull(g, member_type(&g->m), DEPTH_ELEM)) != 0)
 		return r;
-	g->index++;
+	g->m.index++;
 	g->where = AFTER_ELEM;
-	return take_element(g);
+	return member_done(g, member_element(&g->m));
 }
 
 /* One step on the byte c at off.  0 = go on, 1 = needs more text, -1 = refused. */
@@ -260,7 +293,7 @@ step(struct ingest *g, uint8_t c)
 	if (punct[g->where] != 0 && (uint8_t)punct[g->where] == c) {
 		g->where = next[g->where];
 		g->off++;
-		return list_ends ? take_list_end(g) : 0;
+		return list_ends ? member_done(g, member_end_list(&g->m)) : 0;
 	}
 	switch (g->where) {
 	case AT_FIRST_NAME: g->where = AT_NAME; return 0;
@@ -273,7 +306,7 @@ step(struct ingest *g, uint8_t c)
 			break;
 		g->off++;
 		g->where = AFTER_VALUE;
-		return take_list_end(g);
+		return member_done(g, member_end_list(&g->m));
 	case AFTER_VALUE:
 		if (c != '}')
 			break;
@@ -282,13 +315,13 @@ step(struct ingest *g, uint8_t c)
 		return 0;
 	default: break;
 	}
-	return ingest_refuse(g, g->where == AT_END ? "text behind the message" : "not a JSON object");
+	return refuse(g, g->where == AT_END ? "text behind the message" : "not a JSON object");
 }
 
 static int
 run(struct ingest *g)
 {
-	struct parser *ps = &g->ps;
+	struct parser *ps = &g->m.ps;
 	int r;
 
 	if (g->where == REFUSED)
@@ -323,7 +356,7 @@ append(struct ingest *g, const void *p, size_t n)
 	if (want > g->cap) {
 		cap = g->cap + g->cap / 2 > want ? g->cap + g->cap / 2 : want;
 		if ((mem = realloc(g->win, cap)) == NULL)
-			return ingest_refuse(g, "out of memory");
+			return refuse(g, "out of memory");
 		g->win = mem;
 		g->cap = cap;
 	}
@@ -342,8 +375,8 @@ ingest_data(struct ingest *g, const void *data, size_t n)
 	size_t part;
 
 	if (g->where == REFUSED)
-		return ingest_refuse(g, "nothing begun");
-	g->side.pub.bytes += n;
+		return refuse(g, "nothing begun");
+	g->m.directives.pub.bytes += n;
 	for (; n > 0; p += part, n -= part) {
 		part = n < PIECE ? n : PIECE;
 		if (append(g, p, part) == -1 || run(g) == -1)
@@ -356,13 +389,13 @@ int
 ingest_end(struct ingest *g)
 {
 	if (g->where == REFUSED)
-		return ingest_refuse(g, "nothing begun");
+		return refuse(g, "nothing begun");
 	g->last = 1;
 	if (g->len > g->off && run(g) == -1)
 		return -1;
 	if (g->where != AT_END || g->off < g->len)
-		return ingest_refuse(g, "the message ends too early");
-	g->st.keepalive = g->side.pub.keepalive;
+		return refuse(g, "the message ends too early");
+	g->m.update.keepalive = g->m.directives.pub.keepalive;
 	g->staged = 1;
 	forget_text(g);
 	return 0;
@@ -375,14 +408,14 @@ ingest_apply(struct ingest *g, struct wtime now, struct netmap_change *ch)
 	int r;
 
 	if (!g->staged)
-		return ingest_refuse(g, "nothing staged");
-	g->st.max_peers = g->lim.max_peers;
-	g->st.max_bytes = g->lim.max_bytes;
-	r = netmap_apply(g->nm, &g->st, now, ch, &why);
+		return refuse(g, "nothing staged");
+	g->m.update.max_peers = g->lim.max_peers;
+	g->m.update.max_bytes = g->lim.max_bytes;
+	r = netmap_apply(g->m.nm, &g->m.update, now, ch, &why);
 	if (r == -1) {
 		g->where = AT_START;
-		ingest_refuse(g, why);
-		g->ps.limit = why == netmap_too_many || why == netmap_too_large;
+		refuse(g, why);
+		g->m.ps.limit = why == netmap_too_many || why == netmap_too_large;
 	}
 	ingest_discard(g);
 	return r;
@@ -393,13 +426,13 @@ ingest_restore(struct ingest *g, const struct netmap_origin *o, struct wtime now
 {
 	int r;
 
-	if (g->nm->cur != NULL || g->side.pub.keepalive) {
+	if (g->m.nm->cur != NULL || g->m.directives.pub.keepalive) {
 		ingest_discard(g);
 		g->where = AT_START;
-		return ingest_refuse(g, "nothing to be put back, or no place for it");
+		return refuse(g, "nothing to be put back, or no place for it");
 	}
-	g->nm->origin = o;
+	g->m.nm->origin = o;
 	r = ingest_apply(g, now, ch);
-	g->nm->origin = NULL;
+	g->m.nm->origin = NULL;
 	return r;
 }

@@ -5,20 +5,37 @@
 
 #include "lex.h"
 #include "mapmember.h"
+#include "names.h"
+#include "node.h"
+#include "view.h"
 
-/* Members of a message, parsed, into the stage. */
+static int
+out_of_memory(struct members *m)
+{
+	(void)parse_fail(&m->ps, "out of memory");
+	return -1;
+}
+
+void
+members_clear(struct members *m)
+{
+	m->ps.dict = m->nm->names;
+	update_clear(&m->update);
+	directive_clear(&m->directives);
+	pb_free(&m->rules);
+}
 
 int
-take_is_list(unsigned name)
+member_is_list(unsigned name)
 {
 	return name == NM_Peers || name == NM_PeersChanged || name == NM_PeersChangedPatch || name == NM_UserProfiles ||
 	    name == NM_PacketFilter;
 }
 
 enum type_id
-take_type(const struct ingest *g)
+member_type(const struct members *m)
 {
-	return g->name == NM_NONE ? TY_ANY : (enum type_id)schema_types[TY_MAPRESPONSE].members[g->name];
+	return m->name == NM_NONE ? TY_ANY : (enum type_id)schema_types[TY_MAPRESPONSE].members[m->name];
 }
 
 static void
@@ -30,27 +47,27 @@ drop_blob(struct blob **b)
 
 /* A member came twice: the last wins, also when it is null. */
 static void
-forget_member(struct ingest *g)
+forget_member(struct members *m)
 {
-	struct stage *st = &g->st;
+	struct update *u = &m->update;
 
-	switch (g->name) {
-	case NM_Peers: nodelist_clear(&st->peers); break;
-	case NM_PeersChanged: nodelist_clear(&st->changed); break;
-	case NM_PeersChangedPatch: nodelist_clear(&st->patches); break;
-	case NM_UserProfiles: nodelist_clear(&st->profiles); break;
-	case NM_PeersRemoved: st->nremoved = 0; break;
-	case NM_PeerSeenChange: st->nseen = 0; break;
-	case NM_OnlineChange: st->nonline = 0; break;
+	switch (m->name) {
+	case NM_Peers: reclist_clear(&u->peers); break;
+	case NM_PeersChanged: reclist_clear(&u->changed); break;
+	case NM_PeersChangedPatch: reclist_clear(&u->patches); break;
+	case NM_UserProfiles: reclist_clear(&u->profiles); break;
+	case NM_PeersRemoved: u->nremoved = 0; break;
+	case NM_PeerSeenChange: u->nseen = 0; break;
+	case NM_OnlineChange: u->nonline = 0; break;
 	case NM_PacketFilter:
-		drop_blob(&st->base_rules);
-		g->rules.n = 0;
+		drop_blob(&u->base_rules);
+		m->rules.n = 0;
 		break;
-	case NM_PacketFilters: drop_blob(&st->chunks); break;
-	case NM_DisplayMessages: drop_blob(&st->display); break;
+	case NM_PacketFilters: drop_blob(&u->chunks); break;
+	case NM_DisplayMessages: drop_blob(&u->display); break;
 	case NM_Node:
-		drop_blob(&st->field[NF_Node]);
-		g->side.pub.has_node = 0;
+		drop_blob(&u->field[NF_Node]);
+		m->directives.pub.has_node = 0;
 		break;
 	default: break;
 	}
@@ -58,55 +75,55 @@ forget_member(struct ingest *g)
 
 /* The dictionary of the elements of this list, NULL = out of memory. */
 static struct dict *
-list_dict(struct ingest *g)
+list_dict(struct members *m)
 {
-	struct netmap *nm = g->nm;
+	struct netmap *nm = m->nm;
 	int live = !nm->fresh && nm->cur != NULL;
 
-	if (g->name == NM_UserProfiles || g->name == NM_PacketFilter)
+	if (m->name == NM_UserProfiles || m->name == NM_PacketFilter)
 		return nm->names;
-	if (g->name != NM_Peers && live) {
-		if (g->st.target == NULL)
-			g->st.target = peers_ref(nm->cur->peers);
-		return g->st.target->dict;
+	if (m->name != NM_Peers && live) {
+		if (m->update.target == NULL)
+			m->update.target = peers_ref(nm->cur->peers);
+		return m->update.target->dict;
 	}
-	if (g->st.peers_new == NULL && (g->st.peers_new = peers_new()) == NULL)
+	if (m->update.peers_new == NULL && (m->update.peers_new = peers_new()) == NULL)
 		return NULL;
-	return g->st.peers_new->dict;
+	return m->update.peers_new->dict;
 }
 
 int
-take_list_begin(struct ingest *g)
+member_begin_list(struct members *m)
 {
 	struct dict *d;
 
-	forget_member(g);
-	if ((d = list_dict(g)) == NULL)
-		return ingest_refuse(g, "out of memory");
-	g->ps.dict = d;
-	g->index = 0;
-	if (g->name == NM_PacketFilter)
-		pb_byte(&g->rules, PK_ARR);
+	forget_member(m);
+	if ((d = list_dict(m)) == NULL)
+		return out_of_memory(m);
+	m->ps.dict = d;
+	m->index = 0;
+	if (m->name == NM_PacketFilter)
+		pb_byte(&m->rules, PK_ARR);
 	return 0;
 }
 
 int
-take_list_end(struct ingest *g)
+member_end_list(struct members *m)
 {
-	g->ps.dict = g->nm->names;
-	if (g->name != NM_PacketFilter)
+	m->ps.dict = m->nm->names;
+	if (m->name != NM_PacketFilter)
 		return 0;
-	pb_byte(&g->rules, PK_END);
-	if (g->rules.oom || (g->st.base_rules = blob_new(g->rules.p, g->rules.n)) == NULL)
-		return ingest_refuse(g, "out of memory");
-	pb_free(&g->rules);
+	pb_byte(&m->rules, PK_END);
+	if (m->rules.oom || (m->update.base_rules = blob_new(m->rules.p, m->rules.n)) == NULL)
+		return out_of_memory(m);
+	pb_free(&m->rules);
 	return 0;
 }
 
-static struct profile *
+static struct user_profile *
 make_profile(const struct parser *ps)
 {
-	struct profile *pr;
+	struct user_profile *pr;
 	size_t i;
 
 	if ((pr = calloc(1, sizeof(*pr) + ps->out.n)) == NULL)
@@ -120,85 +137,86 @@ make_profile(const struct parser *ps)
 }
 
 int
-take_element(struct ingest *g)
+member_element(struct members *m)
 {
-	struct stage *st = &g->st;
-	struct parser *ps = &g->ps;
-	struct nodelist *l;
-	struct node *n;
+	struct update *u = &m->update;
+	struct parser *ps = &m->ps;
+	struct reclist *l;
+	struct node *n = NULL;
+	struct user_profile *pr = NULL;
 
-	if (g->name == NM_PacketFilter) {
-		pb_put(&g->rules, ps->out.p, ps->out.n);
-		return g->rules.oom ? ingest_refuse(g, "out of memory") : 0;
-	}
-	switch (g->name) {
+	switch (m->name) {
+	case NM_PacketFilter: pb_put(&m->rules, ps->out.p, ps->out.n); return m->rules.oom ? out_of_memory(m) : 0;
 	case NM_Peers:
-		l = &st->peers;
+		l = &u->peers;
 		n = node_make(ps, 0);
 		break;
 	case NM_PeersChanged:
-		l = &st->changed;
+		l = &u->changed;
 		n = node_make(ps, 0);
 		break;
 	case NM_PeersChangedPatch:
-		l = &st->patches;
+		l = &u->patches;
 		n = node_make_patch(ps, 0);
 		break;
 	default:
-		l = &st->profiles;
-		n = (struct node *)(void *)make_profile(ps);
+		l = &u->profiles;
+		pr = make_profile(ps);
 		break;
 	}
-	if (nodelist_add(l, n) == -1)
-		return ingest_refuse(g, "out of memory");
-	return l->len > g->lim.max_peers ? ingest_limit(g, "too many peers") : 0;
+	if (reclist_add(l, n != NULL ? &n->r : pr != NULL ? &pr->r : NULL) == -1)
+		return out_of_memory(m);
+	if (l->len <= m->max_peers)
+		return 0;
+	(void)parse_limit(ps, "too many peers");
+	return -1;
 }
 
 static int
-set_blob(struct ingest *g, struct blob **at, const void *p, size_t n)
+set_blob(struct members *m, struct blob **at, const void *p, size_t n)
 {
 	blob_unref(*at);
 	*at = NULL;
 	if (p == NULL)
 		return 0;
-	return (*at = blob_new(p, n)) == NULL ? ingest_refuse(g, "out of memory") : 0;
+	return (*at = blob_new(p, n)) == NULL ? out_of_memory(m) : 0;
 }
 
 static int
-take_self(struct ingest *g)
+read_self(struct members *m)
 {
-	struct node *n = node_make(&g->ps, 1);
+	struct node *n = node_make(&m->ps, 1);
 	int r;
 
 	if (n == NULL)
-		return ingest_refuse(g, "out of memory");
-	r = set_blob(g, &g->st.field[NF_Node], n, n->r.size);
+		return out_of_memory(m);
+	r = set_blob(m, &m->update.field[NF_Node], n, n->r.size);
 	if (r == 0)
-		g->st.field[NF_Node]->is_node = 1;
-	g->side.pub.has_node = 1;
+		m->update.field[NF_Node]->is_node = 1;
+	m->directives.pub.has_node = 1;
 	free(n);
 	return r;
 }
 
 static int
-take_ids(struct ingest *g, const uint8_t *v)
+read_ids(struct members *m, const uint8_t *v)
 {
 	const uint8_t *p = pk_first(v), *e;
 	size_t n = pk_count(v), i = 0;
 
-	free(g->st.removed);
-	g->st.nremoved = 0;
-	if ((g->st.removed = malloc((n + 1) * sizeof(*g->st.removed))) == NULL)
-		return ingest_refuse(g, "out of memory");
+	free(m->update.removed);
+	m->update.nremoved = 0;
+	if ((m->update.removed = malloc((n + 1) * sizeof(*m->update.removed))) == NULL)
+		return out_of_memory(m);
 	while (pk_element(&p, &e))
-		if (pk_i64(e, NULL, &g->st.removed[i]))
+		if (pk_i64(e, NULL, &m->update.removed[i]))
 			i++;
-	g->st.nremoved = i;
+	m->update.nremoved = i;
 	return 0;
 }
 
 static int
-take_flags(struct ingest *g, const uint8_t *v, struct idflag **list, size_t *count)
+read_flags(struct members *m, const uint8_t *v, struct idflag **list, size_t *count)
 {
 	const uint8_t *p = pk_first(v), *e;
 	size_t n = pk_count(v), i = 0;
@@ -208,7 +226,7 @@ take_flags(struct ingest *g, const uint8_t *v, struct idflag **list, size_t *cou
 	free(*list);
 	*count = 0;
 	if ((*list = malloc((n + 1) * sizeof(**list))) == NULL)
-		return ingest_refuse(g, "out of memory");
+		return out_of_memory(m);
 	while (pk_member(&p, &name, &text, &e))
 		if (*e != PK_NULL && lex_whole_number(text.p, text.n, &(*list)[i].id))
 			(*list)[i++].on = *e == PK_TRUE;
@@ -240,7 +258,7 @@ field_of(unsigned name)
 
 /* FLD-08: for these the empty value means unchanged. */
 static int
-means_unchanged(enum netmap_field f, const uint8_t *v, const struct side *s)
+means_unchanged(enum netmap_field f, const uint8_t *v, const struct directive_store *s)
 {
 	if (fields[f].kind != KEPT)
 		return 0;
@@ -248,29 +266,29 @@ means_unchanged(enum netmap_field f, const uint8_t *v, const struct side *s)
 }
 
 int
-take_value(struct ingest *g)
+member_value(struct members *m)
 {
-	const uint8_t *v = g->ps.out.p;
-	enum netmap_field f = field_of(g->name);
+	const uint8_t *v = m->ps.out.p;
+	enum netmap_field f = field_of(m->name);
 	int r;
 
-	if (g->name == NM_NONE)
+	if (m->name == NM_NONE)
 		return 0;
 	if (*v == PK_NULL) {
-		forget_member(g);
-		return f == NF_COUNT ? 0 : set_blob(g, &g->st.field[f], NULL, 0);
+		forget_member(m);
+		return f == NF_COUNT ? 0 : set_blob(m, &m->update.field[f], NULL, 0);
 	}
-	if ((r = side_member(&g->side, g->name, v, g->nm->names)) != 0)
-		return r == -1 ? ingest_refuse(g, "out of memory") : 0;
+	if ((r = directive_member(&m->directives, m->name, v, m->nm->names)) != 0)
+		return r == -1 ? out_of_memory(m) : 0;
 	if (f != NF_COUNT)
-		return means_unchanged(f, v, &g->side) ? 0 : set_blob(g, &g->st.field[f], v, g->ps.out.n);
-	switch (g->name) {
-	case NM_Node: return take_self(g);
-	case NM_PeersRemoved: return take_ids(g, v);
-	case NM_PeerSeenChange: return take_flags(g, v, &g->st.seen, &g->st.nseen);
-	case NM_OnlineChange: return take_flags(g, v, &g->st.online, &g->st.nonline);
-	case NM_PacketFilters: return set_blob(g, &g->st.chunks, v, g->ps.out.n);
-	case NM_DisplayMessages: return set_blob(g, &g->st.display, v, g->ps.out.n);
+		return means_unchanged(f, v, &m->directives) ? 0 : set_blob(m, &m->update.field[f], v, m->ps.out.n);
+	switch (m->name) {
+	case NM_Node: return read_self(m);
+	case NM_PeersRemoved: return read_ids(m, v);
+	case NM_PeerSeenChange: return read_flags(m, v, &m->update.seen, &m->update.nseen);
+	case NM_OnlineChange: return read_flags(m, v, &m->update.online, &m->update.nonline);
+	case NM_PacketFilters: return set_blob(m, &m->update.chunks, v, m->ps.out.n);
+	case NM_DisplayMessages: return set_blob(m, &m->update.display, v, m->ps.out.n);
 	default: return 0;
 	}
 }

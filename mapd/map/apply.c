@@ -3,8 +3,58 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apply.h"
 #include "delta.h"
+#include "derp.h"
+#include "expiry.h"
+#include "profile_refs.h"
 #include "vec.h"
+
+int
+reclist_add(struct reclist *l, struct rec *r)
+{
+	if (r == NULL)
+		return -1;
+	if (vec_grow(&l->r, &l->cap, l->len + 1, sizeof(*l->r)) == -1) {
+		free(r);
+		return -1;
+	}
+	l->r[l->len++] = r;
+	return 0;
+}
+
+void
+reclist_clear(struct reclist *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->len; i++)
+		free(l->r[i]);
+	free(l->r);
+	memset(l, 0, sizeof(*l));
+}
+
+void
+update_clear(struct update *u)
+{
+	unsigned i;
+
+	for (i = 0; i < NF_COUNT; i++)
+		blob_unref(u->field[i]);
+	blob_unref(u->base_rules);
+	blob_unref(u->chunks);
+	blob_unref(u->display);
+	reclist_clear(&u->peers);
+	reclist_clear(&u->changed);
+	reclist_clear(&u->patches);
+	reclist_clear(&u->profiles);
+	peers_unref(u->peers_new);
+	peers_unref(u->target);
+	free(u->removed);
+	free(u->seen);
+	free(u->online);
+	memset(u, 0, sizeof(*u));
+}
 
 /*
  * One message onto the netmap.  Everything that can fail is done first, on a new view and on pending peers; then
@@ -12,7 +62,7 @@
  */
 struct apply {
 	struct netmap *nm;
-	struct stage *st;
+	struct update *u;
 	struct view *v; /* the new one */
 	struct delta d;
 	uint32_t fields;
@@ -47,15 +97,15 @@ apply_fields(struct apply *a)
 	unsigned f;
 
 	for (f = 0; f < NF_COUNT; f++) {
-		if (a->st->field[f] == NULL)
+		if (a->u->field[f] == NULL)
 			continue;
 		if (f == NF_DERPMap) {
-			if ((merged = derp_merge(a->v->field[NF_DERPMap], a->st->field[f])) == NULL)
+			if ((merged = derp_merge(a->v->field[NF_DERPMap], a->u->field[f])) == NULL)
 				return -1;
 			set_field(a, NF_DERPMap, merged);
 			continue;
 		}
-		set_field(a, (enum netmap_field)f, blob_ref(a->st->field[f]));
+		set_field(a, (enum netmap_field)f, blob_ref(a->u->field[f]));
 	}
 	return 0;
 }
@@ -69,10 +119,9 @@ apply_filter(struct apply *a)
 {
 	struct blobmap *m;
 
-	if (a->st->base_rules == NULL && a->st->chunks == NULL)
+	if (a->u->base_rules == NULL && a->u->chunks == NULL)
 		return 0;
-	m = blobmap_patch(a->v->filter, a->st->base_rules, a->st->chunks == NULL ? NULL : a->st->chunks->p,
-	    a->nm->names);
+	m = blobmap_patch(a->v->filter, a->u->base_rules, a->u->chunks == NULL ? NULL : a->u->chunks->p, a->nm->names);
 	if (m == NULL)
 		return -1;
 	if (!blobmap_equal(a->v->filter, m))
@@ -87,9 +136,9 @@ apply_display(struct apply *a)
 {
 	struct blobmap *m;
 
-	if (a->st->display == NULL)
+	if (a->u->display == NULL)
 		return 0;
-	if ((m = blobmap_patch(a->v->display, NULL, a->st->display->p, a->nm->names)) == NULL)
+	if ((m = blobmap_patch(a->v->display, NULL, a->u->display->p, a->nm->names)) == NULL)
 		return -1;
 	if (!blobmap_equal(a->v->display, m))
 		a->fields |= IPC_F_DisplayMessages;
@@ -108,7 +157,7 @@ same_rec(const struct rec *a, const struct rec *b)
 static int
 prepare_profiles(struct apply *a)
 {
-	struct nodelist *l = &a->st->profiles;
+	struct reclist *l = &a->u->profiles;
 	const struct rec *old;
 	size_t i;
 
@@ -119,13 +168,13 @@ prepare_profiles(struct apply *a)
 	if ((a->profiles = malloc(l->len * sizeof(*a->profiles))) == NULL)
 		return -1;
 	for (i = 0; i < l->len; i++) {
-		old = recset_find(a->v->profiles, l->n[i]->r.id);
+		old = recset_find(a->v->profiles, l->r[i]->id);
 		/* Once one differs, an equal one may be a second word about the same id: the last wins. */
-		if (a->nprofiles == 0 && same_rec(old, &l->n[i]->r))
+		if (a->nprofiles == 0 && same_rec(old, l->r[i]))
 			continue;
-		a->profiles[a->nprofiles++] = &l->n[i]->r;
+		a->profiles[a->nprofiles++] = l->r[i];
 		a->new_profiles += old == NULL;
-		l->n[i] = NULL;
+		l->r[i] = NULL;
 	}
 	if (a->nprofiles > 0)
 		a->fields |= IPC_F_UserProfiles;
@@ -146,22 +195,21 @@ commit_profiles(struct apply *a)
 }
 
 static void
-mark_all(struct nodelist *l, int64_t now)
+mark_all(struct reclist *l, int64_t now)
 {
 	size_t i;
 
 	for (i = 0; i < l->len; i++)
-		if (expiry_due(l->n[i], now))
-			l->n[i]->state |= NODE_OUR_MARK;
+		if (node_key_expired((struct node *)l->r[i], now))
+			((struct node *)l->r[i])->state |= NODE_EXPIRED_BY_CLOCK;
 }
 
 /* A list that fills an empty set goes in at once; the nodes are taken. */
 static int
-load(struct peers *p, struct nodelist *l, int64_t now)
+load(struct peers *p, struct reclist *l, int64_t now)
 {
 	mark_all(l, now);
-	_Static_assert(offsetof(struct node, r) == 0, "a node begins with its record");
-	if (peers_load(p, (struct rec **)(void *)l->n, l->len) == -1)
+	if (peers_load(p, l->r, l->len) == -1)
 		return -1;
 	memset(l, 0, sizeof(*l));
 	return 0;
@@ -170,24 +218,24 @@ load(struct peers *p, struct nodelist *l, int64_t now)
 static int
 prepare_peers(struct apply *a, struct wtime now)
 {
-	struct stage *st = a->st;
+	struct update *u = a->u;
 	int64_t corrected = now.sec + a->delta;
 
-	if (a->first || st->peers.len > 0) { /* E.6: Peers, or a new stream, begin with nothing */
+	if (a->first || u->peers.len > 0) { /* E.6: Peers, or a new stream, begin with nothing */
 		peers_unref(a->v->peers);
-		a->v->peers = st->peers_new;
-		st->peers_new = NULL;
+		a->v->peers = u->peers_new;
+		u->peers_new = NULL;
 		if (a->v->peers == NULL && (a->v->peers = peers_new()) == NULL)
 			return -1;
 		a->full = 1;
-		if (st->peers.len > 0)
-			return load(a->v->peers, &st->peers, corrected);
-		if (st->nremoved == 0 && st->nseen == 0 && st->nonline == 0 && st->patches.len == 0)
-			return load(a->v->peers, &st->changed, corrected);
+		if (u->peers.len > 0)
+			return load(a->v->peers, &u->peers, corrected);
+		if (u->nremoved == 0 && u->nseen == 0 && u->nonline == 0 && u->patches.len == 0)
+			return load(a->v->peers, &u->changed, corrected);
 	}
-	if (delta_collect(&a->d, a->v->peers, st, now) == -1 || delta_ready(&a->d, corrected) == -1)
+	if (delta_collect(&a->d, a->v->peers, u, now) == -1 || delta_ready(&a->d, corrected) == -1)
 		return -1;
-	if (a->d.adds > a->d.removals && recset_count(a->v->peers->set) + a->d.adds - a->d.removals > st->max_peers) {
+	if (a->d.adds > a->d.removals && recset_count(a->v->peers->set) + a->d.adds - a->d.removals > u->max_peers) {
 		a->why = netmap_too_many;
 		return -1;
 	}
@@ -204,17 +252,11 @@ clock_delta(const struct apply *a, struct wtime now)
 
 	if (nm->origin != NULL)
 		return nm->clock_delta; /* that was the time when it came */
-	if (a->st->field[NF_ControlTime] == NULL || !pk_time(a->st->field[NF_ControlTime]->p, nm->names, &t))
-		return a->first && !a->st->keepalive && !nm->clock_said ? 0 : nm->clock_delta; /* MAP-06 */
+	if (a->u->field[NF_ControlTime] == NULL || !pk_time(a->u->field[NF_ControlTime]->p, nm->names, &t))
+		return a->first && !a->u->keepalive && !nm->clock_said ? 0 : nm->clock_delta; /* MAP-06 */
 	nm->clock_said = 1;
 	delta = t.sec - now.sec;
 	return delta > CLOCK_SLACK || delta < -CLOCK_SLACK ? delta : 0;
-}
-
-int
-netmap_reserve_ids(struct netmap *nm, size_t n)
-{
-	return vec_grow(&nm->ids, &nm->capids, n, sizeof(*nm->ids));
 }
 
 static void
@@ -234,12 +276,6 @@ tell_ids(struct netmap *nm, const struct delta *d, struct netmap_change *ch)
 	}
 }
 
-static size_t
-blobmap_bytes(const struct blobmap *m)
-{
-	return m == NULL ? 0 : m->bytes;
-}
-
 /*
  * Records and values of the map as it will be, without the indexes.  What readers still look at is not counted: a slow one must
  * not cost us the stream.
@@ -248,13 +284,9 @@ static size_t
 size_after(const struct apply *a)
 {
 	const struct view *v = a->v;
-	size_t n = recset_live_bytes(v->peers->set) + recset_live_bytes(v->profiles) + blobmap_bytes(v->filter) +
-	    blobmap_bytes(v->display),
-	       gone = 0, i;
+	size_t n = recset_live_bytes(v->peers->set) + recset_live_bytes(v->profiles) + view_value_bytes(v), gone = 0, i;
 	const struct rec *old;
 
-	for (i = 0; i < NF_COUNT; i++)
-		n += v->field[i] == NULL ? 0 : v->field[i]->n;
 	for (i = 0; i < a->nprofiles; i++) {
 		old = recset_find(v->profiles, a->profiles[i]->id);
 		n += a->profiles[i]->size;
@@ -278,7 +310,7 @@ shown_fields(struct apply *a)
 		a->fields |= IPC_F_DisplayMessages; /* FLD-10: the texts stand there, too */
 	if (a->full || (a->fields & IPC_F_UserProfiles) || (a->d.n == 0 && !(a->fields & IPC_F_Node)))
 		return 0;
-	if ((r = profiles_change(a->nm->cur, a->v, &a->d, a->nm->names)) == 1)
+	if ((r = profile_refs_change(a->nm->cur, a->v, &a->d, a->nm->names)) == 1)
 		a->fields |= IPC_F_UserProfiles;
 	return r == -1 ? -1 : 0;
 }
@@ -297,7 +329,7 @@ prepare(struct apply *a, struct wtime now)
 	if (apply_fields(a) == -1 || apply_filter(a) == -1 || apply_display(a) == -1 || prepare_profiles(a) == -1 ||
 	    prepare_peers(a, now) == -1)
 		return -1;
-	if (size_after(a) > a->st->max_bytes) {
+	if (size_after(a) > a->u->max_bytes) {
 		a->why = netmap_too_large;
 		return -1;
 	}
@@ -361,9 +393,9 @@ apply_keepalive(struct apply *a, struct wtime now)
 	if ((a->v = view_copy(nm->cur)) == NULL)
 		return -1;
 	set_field(a, NF_ControlTime,
-	    blob_ref(a->st->field[NF_ControlTime] ? a->st->field[NF_ControlTime] : a->v->field[NF_ControlTime]));
+	    blob_ref(a->u->field[NF_ControlTime] ? a->u->field[NF_ControlTime] : a->v->field[NF_ControlTime]));
 	set_field(a, NF_ClientVersion,
-	    blob_ref(a->st->field[NF_ClientVersion] ? a->st->field[NF_ClientVersion] : a->v->field[NF_ClientVersion]));
+	    blob_ref(a->u->field[NF_ClientVersion] ? a->u->field[NF_ClientVersion] : a->v->field[NF_ClientVersion]));
 	nm->untold |= a->fields;
 	view_unref(nm->cur);
 	nm->cur = a->v;
@@ -374,14 +406,14 @@ apply_keepalive(struct apply *a, struct wtime now)
 static int
 apply_message(struct apply *a, struct wtime now, struct netmap_change *ch)
 {
-	if (a->st->target != NULL && (a->first || a->st->target != a->nm->cur->peers)) {
+	if (a->u->target != NULL && (a->first || a->u->target != a->nm->cur->peers)) {
 		a->why = "the stream ended meanwhile";
 		return -1;
 	}
 	a->why = "out of memory";
-	if (a->st->keepalive)
+	if (a->u->keepalive)
 		return apply_keepalive(a, now);
-	if (a->first && a->st->field[NF_Node] == NULL) {
+	if (a->first && a->u->field[NF_Node] == NULL) {
 		a->why = "the first message of the stream has no Node"; /* MAP-03 */
 		return -1;
 	}
@@ -398,9 +430,9 @@ apply_message(struct apply *a, struct wtime now, struct netmap_change *ch)
 }
 
 int
-netmap_apply(struct netmap *nm, struct stage *st, struct wtime now, struct netmap_change *ch, const char **why)
+netmap_apply(struct netmap *nm, struct update *u, struct wtime now, struct netmap_change *ch, const char **why)
 {
-	struct apply a = { .nm = nm, .st = st, .first = nm->fresh || nm->cur == NULL, .delta = nm->clock_delta };
+	struct apply a = { .nm = nm, .u = u, .first = nm->fresh || nm->cur == NULL, .delta = nm->clock_delta };
 	int r;
 
 	memset(ch, 0, sizeof(*ch));
@@ -408,8 +440,8 @@ netmap_apply(struct netmap *nm, struct stage *st, struct wtime now, struct netma
 	r = apply_message(&a, now, ch);
 	*why = a.why;
 	apply_free(&a);
-	stage_clear(st);
+	update_clear(u);
 	if (ch->full)
-		mem_trim();
+		netmap_trim();
 	return r;
 }

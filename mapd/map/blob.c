@@ -2,12 +2,11 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdlib.h>
 #include <string.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
-#include "dict.h"
-#include "store.h"
+#include "blob.h"
+#include "names.h"
+#include "node.h"
+#include "pack.h"
 
 struct blob *
 blob_new(const void *p, size_t n)
@@ -70,6 +69,12 @@ blobmap_unref(struct blobmap *m)
 		blob_unref(m->e[i].value);
 	}
 	free(m);
+}
+
+size_t
+blobmap_bytes(const struct blobmap *m)
+{
+	return m == NULL ? 0 : m->bytes;
 }
 
 int
@@ -214,12 +219,4 @@ blobmap_patch(const struct blobmap *old, struct blob *base, const uint8_t *patch
 	}
 	free(l.it);
 	return m;
-}
-
-void
-mem_trim(void)
-{
-#ifdef __GLIBC__
-	malloc_trim(0);
-#endif
 }

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apply.h"
 #include "delta.h"
+#include "expiry.h"
 #include "vec.h"
 
 static struct pending *
@@ -85,7 +87,7 @@ apply_patch(struct delta *d, const struct node *patch)
 }
 
 int
-delta_collect(struct delta *d, struct peers *peers, struct stage *st, struct wtime now)
+delta_collect(struct delta *d, struct peers *peers, struct update *u, struct wtime now)
 {
 	struct pending *p;
 	struct node *n;
@@ -93,33 +95,33 @@ delta_collect(struct delta *d, struct peers *peers, struct stage *st, struct wti
 
 	memset(d, 0, sizeof(*d));
 	d->peers = peers;
-	for (i = 0; i < st->nremoved; i++)
-		if (peers_find(peers, st->removed[i]) != NULL) {
-			if ((p = find_or_add(d, st->removed[i])) == NULL)
+	for (i = 0; i < u->nremoved; i++)
+		if (peers_find(peers, u->removed[i]) != NULL) {
+			if ((p = find_or_add(d, u->removed[i])) == NULL)
 				return -1;
 		}
-	for (i = 0; i < st->changed.len; i++) {
-		n = st->changed.n[i];
-		st->changed.n[i] = NULL;
+	for (i = 0; i < u->changed.len; i++) {
+		n = (struct node *)u->changed.r[i];
+		u->changed.r[i] = NULL;
 		if (delta_set(d, n) == -1)
 			return -1;
 	}
-	for (i = 0; i < st->nseen; i++) {
-		if (own(d, st->seen[i].id, &n) == -1)
+	for (i = 0; i < u->nseen; i++) {
+		if (own(d, u->seen[i].id, &n) == -1)
 			return -1;
-		if (n != NULL && st->seen[i].on)
+		if (n != NULL && u->seen[i].on)
 			node_set_seen(n, now);
 		else if (n != NULL)
 			node_clear_seen(n);
 	}
-	for (i = 0; i < st->nonline; i++) {
-		if (own(d, st->online[i].id, &n) == -1)
+	for (i = 0; i < u->nonline; i++) {
+		if (own(d, u->online[i].id, &n) == -1)
 			return -1;
 		if (n != NULL)
-			node_set_online(n, st->online[i].on);
+			node_set_online(n, u->online[i].on);
 	}
-	for (i = 0; i < st->patches.len; i++)
-		if (apply_patch(d, st->patches.n[i]) == -1)
+	for (i = 0; i < u->patches.len; i++)
+		if (apply_patch(d, (struct node *)u->patches.r[i]) == -1)
 			return -1;
 	return 0;
 }
@@ -127,10 +129,10 @@ delta_collect(struct delta *d, struct peers *peers, struct stage *st, struct wti
 static void
 mark(struct node *n, int64_t now)
 {
-	if (expiry_due(n, now))
-		n->state |= NODE_OUR_MARK;
+	if (node_key_expired(n, now))
+		n->state |= NODE_EXPIRED_BY_CLOCK;
 	else
-		n->state = (uint16_t)(n->state & ~NODE_OUR_MARK);
+		n->state = (uint16_t)(n->state & ~NODE_EXPIRED_BY_CLOCK);
 }
 
 static int

@@ -3,7 +3,12 @@
 #ifndef DELTA_H
 #define DELTA_H
 
-#include "store.h"
+#include "hash.h"
+#include "node.h"
+#include "peers.h"
+#include "timefmt.h"
+
+struct update;
 
 /*
  * The peer part of one message worked out before anything is touched (protocol.md E.6): what every concerned id
@@ -26,8 +31,8 @@ struct delta {
 	size_t		 nnodes;
 };
 
-/* 0, or -1: out of memory.  Nodes of st->changed are taken. */
-int	 delta_collect(struct delta *d, struct peers *peers, struct stage *st, struct wtime now);
+/* 0, or -1: out of memory.  Nodes of u->changed are taken. */
+int	 delta_collect(struct delta *d, struct peers *peers, struct update *u, struct wtime now);
 /*
  * Give every new node our expiry mark or not, drop what changes nothing, and reserve all memory that
  * delta_commit() needs.  0 / -1.
@@ -37,10 +42,4 @@ void	 delta_commit(struct delta *d);		/* cannot fail */
 void	 delta_free(struct delta *d);
 /* One more new node (taken); for expiry.c.  0 / -1. */
 int	 delta_set(struct delta *d, struct node *n);
-/*
- * profile_refs.c: whether the profiles that the netmap shows (FLD-07: those that self and peers refer to) become others by a delta that is ready and by
- * our own node's change from old to new, of profiles that are known already.  1 / 0, -1: out of memory.
- */
-int	 profiles_change(const struct view *old, const struct view *new, const struct delta *d, const struct dict *names);
-
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "store.h"
+#include "derp.h"
+#include "names.h"
+#include "pack.h"
 
 /* DERPMap merge, protocol.md E.8, FLD-02, FLD-03. */
 

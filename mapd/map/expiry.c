@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "delta.h"
+#include "expiry.h"
+#include "view.h"
 
 /* Key expiry of peers by our corrected clock: protocol.md E.12, EXP-06, EXP-08. */
 
@@ -12,7 +14,7 @@
 
 /* now is corrected. */
 int
-expiry_due(const struct node *n, int64_t now)
+node_key_expired(const struct node *n, int64_t now)
 {
 	return now >= CLOCK_PLAUSIBLE && (n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO &&
 	    !(n->state & NODE_EXPIRED) && n->key_expiry <= now;
@@ -49,8 +51,8 @@ collect(struct delta *d, struct netmap *nm, int64_t now, int64_t *next)
 
 	*next = INT64_MAX;
 	while ((n = peers_next(p, &it, recset_version(p->set))) != NULL) {
-		due = expiry_due(n, now);
-		if (due != ((n->state & NODE_OUR_MARK) != 0) && delta_set(d, node_copy(n)) == -1)
+		due = node_key_expired(n, now);
+		if (due != ((n->state & NODE_EXPIRED_BY_CLOCK) != 0) && delta_set(d, node_copy(n)) == -1)
 			return -1;
 		if (!due && (n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO && !(n->state & NODE_EXPIRED) &&
 		    n->key_expiry < *next)

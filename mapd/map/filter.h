@@ -3,7 +3,7 @@
 #ifndef FILTER_H
 #define FILTER_H
 
-#include "store.h"
+#include "view.h"
 
 /*
  * What the packet filter means (protocol.md E.9, FLD-06).  Rules only allow; what cannot be understood is left

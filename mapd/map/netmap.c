@@ -2,9 +2,14 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
-#include "store.h"
+#include "netmap.h"
+#include "nodeview.h"
 #include "text.h"
+#include "vec.h"
 
 struct netmap *
 netmap_new(void)
@@ -32,104 +37,6 @@ netmap_free(struct netmap *nm)
 	free(nm->ids);
 	free(nm);
 }
-
-/* --- views --- */
-
-struct view *
-view_new(void)
-{
-	struct view *v = calloc(1, sizeof(*v));
-
-	if (v != NULL)
-		v->refs = 1;
-	return v;
-}
-
-static struct view *
-view_ref(struct view *v)
-{
-	v->refs++;
-	return v;
-}
-
-struct view *
-view_copy(const struct view *old)
-{
-	struct view *v = malloc(sizeof(*v));
-	unsigned i;
-
-	if (v == NULL)
-		return NULL;
-	*v = *old;
-	v->refs = 1;
-	for (i = 0; i < NF_COUNT; i++)
-		blob_ref(v->field[i]);
-	blobmap_ref(v->filter);
-	blobmap_ref(v->display);
-	if (v->peers != NULL)
-		peers_ref(v->peers);
-	if (v->profiles != NULL)
-		recset_ref(v->profiles);
-	return v;
-}
-
-void
-view_unref(struct view *v)
-{
-	unsigned i;
-
-	if (v == NULL || --v->refs > 0)
-		return;
-	for (i = 0; i < NF_COUNT; i++)
-		blob_unref(v->field[i]);
-	blobmap_unref(v->filter);
-	blobmap_unref(v->display);
-	peers_unref(v->peers);
-	recset_unref(v->profiles);
-	free(v);
-}
-
-size_t
-view_bytes(const struct view *v)
-{
-	size_t n = peers_bytes(v->peers) + recset_bytes(v->profiles);
-	unsigned i;
-
-	n += v->filter == NULL ? 0 : v->filter->bytes;
-	n += v->display == NULL ? 0 : v->display->bytes;
-	for (i = 0; i < NF_COUNT; i++)
-		n += v->field[i] == NULL ? 0 : v->field[i]->n;
-	return n;
-}
-
-int
-snapshot_take(struct netmap *nm, struct snapshot *s)
-{
-	memset(s, 0, sizeof(*s));
-	if (nm->cur == NULL)
-		return -1;
-	if ((s->peers_at = recset_snap(nm->cur->peers->set)) == 0)
-		return -1;
-	if ((s->profiles_at = recset_snap(nm->cur->profiles)) == 0) {
-		recset_unsnap(nm->cur->peers->set, s->peers_at);
-		return -1;
-	}
-	s->view = view_ref(nm->cur);
-	return 0;
-}
-
-void
-snapshot_release(struct snapshot *s)
-{
-	if (s->view == NULL)
-		return;
-	recset_unsnap(s->view->peers->set, s->peers_at);
-	recset_unsnap(s->view->profiles, s->profiles_at);
-	view_unref(s->view);
-	memset(s, 0, sizeof(*s));
-}
-
-/* --- life --- */
 
 void
 netmap_seq_base(struct netmap *nm, uint64_t base)
@@ -169,7 +76,7 @@ netmap_drop(struct netmap *nm)
 	nm->clock_delta = 0;
 	nm->clock_said = 0;
 	nm->rescan = 0;
-	mem_trim();
+	netmap_trim();
 }
 
 enum ipc_source
@@ -207,6 +114,20 @@ netmap_clock_set(struct netmap *nm)
 {
 	nm->rescan = 1;
 	nm->clock_delta = 0;
+}
+
+int
+netmap_reserve_ids(struct netmap *nm, size_t n)
+{
+	return vec_grow(&nm->ids, &nm->capids, n, sizeof(*nm->ids));
+}
+
+void
+netmap_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }
 
 /* --- our own node for the parent --- */
@@ -247,7 +168,7 @@ self_addresses(const struct node *n, const struct dict *d, struct ipc_self *out)
 }
 
 static size_t
-profile_text(const struct profile *pr, const struct dict *d, unsigned name, char *out, size_t outsize)
+profile_text(const struct user_profile *pr, const struct dict *d, unsigned name, char *out, size_t outsize)
 {
 	const uint8_t *v = pr == NULL ? NULL : pk_get(pr->data, name);
 	long n = v == NULL ? -1 : pk_cstr(v, d, out, outsize);
@@ -259,7 +180,7 @@ int
 netmap_self(const struct netmap *nm, struct ipc_self *out)
 {
 	const struct node *n = nm->cur == NULL ? NULL : view_self(nm->cur);
-	const struct profile *pr;
+	const struct user_profile *pr;
 	const struct dict *d = nm->names;
 	const uint8_t *v;
 	char text[IPC_NAME_MAX + 8];
@@ -280,7 +201,7 @@ netmap_self(const struct netmap *nm, struct ipc_self *out)
 	COPY_TEXT(out, stable_id, text, len);
 	len = node_text(n, d, NM_Name, text, sizeof(text));
 	COPY_TEXT(out, name, text, len);
-	pr = (const struct profile *)recset_find(nm->cur->profiles, n->user);
+	pr = (const struct user_profile *)recset_find(nm->cur->profiles, n->user);
 	len = profile_text(pr, d, NM_LoginName, text, sizeof(text));
 	COPY_TEXT(out, login_name, text, len);
 	len = profile_text(pr, d, NM_DisplayName, text, sizeof(text));

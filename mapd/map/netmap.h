@@ -9,6 +9,7 @@
 #include "keytext.h"
 #include "msgs.h"
 #include "timefmt.h"
+#include "view.h"
 
 /*
  * The network map as the control server described it (protocol.md E.5 to E.9): the only copy in the whole daemon.
@@ -18,8 +19,6 @@
  * first message of the new stream is applied (MAP-06), which starts from nothing.  netmap_session_end() when the
  * stream is over.
  */
-struct netmap;
-
 /* What one message (or the passing of time) did.  The arrays belong to the netmap and live until its next change. */
 struct netmap_change {
 	uint64_t	 seq;		/* the netmap's Seq after it */
@@ -34,6 +33,23 @@ struct netmap_change {
 
 /* A map that is put back from a cache (ingest_restore()): whose it was, and when it came. */
 struct netmap_origin { struct pubkey node_key, machine_key; struct wtime received; };
+
+struct netmap {
+	struct view	*cur;			/* NULL: none */
+	struct dict	*names;			/* of everything but peers */
+	enum ipc_source	 source;
+	uint64_t	 seq;
+	int		 fresh;			/* the next message is the first of its stream */
+	int		 in_session;
+	struct pubkey	 node_key, machine_key;	/* of the session */
+	int64_t		 clock_delta;
+	int		 clock_said;		/* by this stream; before that it is what the one before said */
+	const struct netmap_origin *origin;	/* a cached map is being put back; else NULL */
+	int		 rescan;		/* marks must be looked at again */
+	uint32_t	 untold;		/* fields that keep-alives changed since the last change that was told */
+	int64_t		*ids;			/* of the last netmap_change */
+	size_t		 capids;
+};
 
 struct netmap *netmap_new(void);		/* NULL: out of memory */
 void	 netmap_free(struct netmap *nm);
@@ -55,13 +71,7 @@ int	 netmap_self(const struct netmap *nm, struct ipc_self *out);
 /* ControlTime - local clock in seconds, 0 if not off by more than a minute (protocol.md E.12, EXP-06). */
 int64_t	 netmap_clock_delta(const struct netmap *nm);
 void	 netmap_clock_set(struct netmap *nm);	/* the local clock was set: the difference is not known any more (ERR-06) */
-/*
- * Local wall-clock second at which netmap_expire() wants to be called, INT64_MAX = never.  Ask again after every
- * change. netmap_expire() marks peers whose key has expired by our corrected clock and takes marks back that no
- * longer hold (E.12, EXP-08). 1 = the map changed (*ch filled), 0 = no change, -1 = out of memory.
- */
-int64_t	 netmap_next_expiry(const struct netmap *nm, struct wtime now);
-int	 netmap_expiry_due(const struct netmap *nm, struct wtime now);	/* netmap_expire() has something to look at */
-int	 netmap_expire(struct netmap *nm, struct wtime now, struct netmap_change *ch);
+int	 netmap_reserve_ids(struct netmap *nm, size_t n);	/* room for the id lists of a change; 0 / -1 */
+void	 netmap_trim(void);			/* give freed memory back to the system */
 
 #endif

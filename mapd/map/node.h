@@ -37,7 +37,7 @@ enum node_state {
 	NODE_EXPIRY_TEXT = 1 << 3,	/* and stands in data too, in a form that the field can't hold */
 	NODE_SEEN = 1 << 4, NODE_SEEN_TEXT = 1 << 5,
 	NODE_EXPIRED = 1 << 6,		/* the server says so */
-	NODE_OUR_MARK = 1 << 7,		/* we say so, by the clock (E.12) */
+	NODE_EXPIRED_BY_CLOCK = 1 << 7,		/* we say so, by the clock (E.12) */
 	NODE_ROUTES_OWN = 1 << 8,	/* AllowedIPs are Addresses */
 	NODE_UNSIGNED = 1 << 9, NODE_WG_ONLY = 1 << 10, NODE_DISCO = 1 << 11, NODE_SHARED = 1 << 12 /* has a Sharer */
 };
@@ -56,19 +56,5 @@ int	 node_same(const struct node *a, const struct node *b);
 void	 node_set_online(struct node *n, int online);
 void	 node_set_seen(struct node *n, struct wtime t);		/* DEL-06; drops the text form, t in whole seconds */
 void	 node_clear_seen(struct node *n);
-
-/* Value of a member kept in data, NULL if absent. */
-const uint8_t *node_get(const struct node *n, unsigned name);
-/* AllowedIPs after fixing: packed array, or NULL for none. */
-const uint8_t *node_routes(const struct node *n);
-/* Text of a string member, unescaped and terminated, cut to outsize; "" if absent.  Length. */
-size_t	 node_text(const struct node *n, const struct dict *d, unsigned name, char *out, size_t outsize);
-int64_t	 node_sharer(const struct node *n, const struct dict *d);	/* 0 = none */
-int	 node_expired(const struct node *n);
-int	 node_has_address(const struct node *n, const struct dict *d, const uint8_t addr[16], unsigned family);
-
-/* JSON object. */
-void	 node_print(struct pb *b, const struct node *n, const struct dict *d);
-void	 node_shown_key(const struct node *n, struct pubkey *k);	/* spoilt when we marked it expired (E.12) */
 
 #endif

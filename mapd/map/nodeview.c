@@ -2,7 +2,8 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include "addr.h"
 #include "dict.h"
-#include "node.h"
+#include "names.h"
+#include "nodeview.h"
 
 const uint8_t *
 node_get(const struct node *n, unsigned name)
@@ -50,7 +51,7 @@ node_sharer(const struct node *n, const struct dict *d)
 int
 node_expired(const struct node *n)
 {
-	return (n->state & (NODE_EXPIRED | NODE_OUR_MARK)) != 0;
+	return (n->state & (NODE_EXPIRED | NODE_EXPIRED_BY_CLOCK)) != 0;
 }
 
 int
@@ -68,14 +69,14 @@ node_has_address(const struct node *n, const struct dict *d, const uint8_t addr[
 	return 0;
 }
 
-void
-node_shown_key(const struct node *n, struct pubkey *k)
-{
-	static const uint8_t spoilt[] = { 0x6d, 0xa7, 0x74, 0xd5, 0xd7, 0x74 };
+const uint8_t node_invalid_prefix[6] = { 0x6d, 0xa7, 0x74, 0xd5, 0xd7, 0x74 };
 
+void
+node_printed_key(const struct node *n, struct pubkey *k)
+{
 	memcpy(k->b, n->key, KEY_LEN);
-	if (n->state & NODE_OUR_MARK)
-		memcpy(k->b, spoilt, sizeof(spoilt));
+	if (n->state & NODE_EXPIRED_BY_CLOCK)
+		memcpy(k->b, node_invalid_prefix, sizeof(node_invalid_prefix));
 }
 
 static void
@@ -83,7 +84,7 @@ print_key(struct pb *b, const struct node *n)
 {
 	struct pubkey k;
 
-	node_shown_key(n, &k);
+	node_printed_key(n, &k);
 	if (pb_need(b, 96) == -1)
 		return;
 	pb_put(b, ",\"Key\":\"nodekey:", 16);
@@ -113,7 +114,7 @@ print_fields(struct pb *b, const struct node *n)
 		print_time(b, ",\"KeyExpiry\":\"", n->key_expiry, 0);
 	if ((n->state & NODE_SEEN) && !(n->state & NODE_SEEN_TEXT))
 		print_time(b, ",\"LastSeen\":\"", n->last_seen, n->last_seen_ns);
-	if (n->home_derp != 0 && !(n->state & NODE_OUR_MARK)) {
+	if (n->home_derp != 0 && !(n->state & NODE_EXPIRED_BY_CLOCK)) {
 		pb_puts(b, ",\"HomeDERP\":");
 		pb_i64(b, n->home_derp);
 	}
@@ -127,7 +128,7 @@ print_fields(struct pb *b, const struct node *n)
 static int
 hidden(const struct node *n, unsigned name)
 {
-	return (name == NM_Endpoints && (n->state & NODE_OUR_MARK)) ||
+	return (name == NM_Endpoints && (n->state & NODE_EXPIRED_BY_CLOCK)) ||
 	    (name == NM_LastSeen && !(n->state & NODE_SEEN_TEXT)) ||
 	    (name == NM_KeyExpiry && !(n->state & NODE_EXPIRY_TEXT));
 }

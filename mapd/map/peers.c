@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "nodeview.h"
 #include "peers.h"
 
 #define NAME_MAX_LEN  256 /* longer names are cut: DNS has none */
@@ -44,7 +45,7 @@ peers_unref(struct peers *p)
 	hash_free(&p->bykey);
 	hash_free(&p->byaddr);
 	hash_free(&p->byname);
-	users_free(&p->users);
+	profile_refs_free(&p->profile_refs);
 	free(p);
 }
 
@@ -52,7 +53,8 @@ size_t
 peers_bytes(const struct peers *p)
 {
 	return recset_bytes(p->set) + dict_bytes(p->dict) +
-	    (p->bykey.size + p->byaddr.size + p->byname.size) * sizeof(struct hash_entry) + users_bytes(&p->users);
+	    (p->bykey.size + p->byaddr.size + p->byname.size) * sizeof(struct hash_entry) +
+	    profile_refs_bytes(&p->profile_refs);
 }
 
 /* --- what is looked up --- */
@@ -153,11 +155,11 @@ index_key(struct peers *p, const struct node *n, uint32_t slot, int add)
 	uint32_t h = hash_bytes(p, n->key, KEY_LEN);
 
 	if (!add)
-		p->twins_key -= !hash_remove(&p->bykey, h, slot);
+		p->duplicates_key -= !hash_remove(&p->bykey, h, slot);
 	else if (key_slot(p, n->key, h) == HASH_NONE)
 		hash_insert(&p->bykey, h, slot);
 	else
-		p->twins_key++;
+		p->duplicates_key++;
 }
 
 static void
@@ -170,14 +172,14 @@ index_name(struct peers *p, const struct node *n, uint32_t slot, int add)
 	if (len == 0)
 		return;
 	if (!add)
-		p->twins_name -= !hash_remove(&p->byname, h, slot);
+		p->duplicates_name -= !hash_remove(&p->byname, h, slot);
 	else if (name_slot(p, name, len, h) == HASH_NONE)
 		hash_insert(&p->byname, h, slot);
 	else
-		p->twins_name++;
+		p->duplicates_name++;
 }
 
-/* A node that names an address twice is its own twin. */
+/* An address that one node names twice counts as a duplicate, too. */
 static void
 index_addrs(struct peers *p, const struct node *n, uint32_t slot, int add)
 {
@@ -190,18 +192,18 @@ index_addrs(struct peers *p, const struct node *n, uint32_t slot, int add)
 		return;
 	for (a = pk_first(a); pk_element(&a, &v);) {
 		if (count++ >= ADDRS_INDEXED) {
-			p->twins_addr += add ? 1 : (size_t)-1;
+			p->duplicates_addr += add ? 1 : (size_t)-1;
 			continue;
 		}
 		if (!pk_addr(v, p->dict, addr, &family, &bits))
 			continue;
 		h = hash_addr(p, addr, family);
 		if (!add)
-			p->twins_addr -= !hash_remove(&p->byaddr, h, slot);
+			p->duplicates_addr -= !hash_remove(&p->byaddr, h, slot);
 		else if (addr_slot(p, addr, family, h) == HASH_NONE)
 			hash_insert(&p->byaddr, h, slot);
 		else
-			p->twins_addr++;
+			p->duplicates_addr++;
 	}
 }
 
@@ -226,7 +228,7 @@ static void
 count_in(struct peers *p, const struct node *n)
 {
 	p->online += (size_t)is_online(n);
-	p->marked += (n->state & NODE_OUR_MARK) != 0;
+	p->marked += (n->state & NODE_EXPIRED_BY_CLOCK) != 0;
 	p->had_unsigned |= (n->state & NODE_UNSIGNED) != 0;
 	if ((n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO && !node_expired(n) &&
 	    n->key_expiry < p->next_expiry)
@@ -237,7 +239,7 @@ static void
 count_out(struct peers *p, const struct node *n)
 {
 	p->online -= (size_t)is_online(n);
-	p->marked -= (n->state & NODE_OUR_MARK) != 0;
+	p->marked -= (n->state & NODE_EXPIRED_BY_CLOCK) != 0;
 	if ((n->state & NODE_EXPIRY) && n->key_expiry == p->next_expiry)
 		p->stale_expiry = 1;
 }
@@ -253,7 +255,7 @@ peers_load(struct peers *p, struct rec **nodes, size_t n)
 
 	for (i = 0; i < n; i++) {
 		addrs += naddrs((struct node *)nodes[i]);
-		if (users_reserve(&p->users, p->set, (struct node *)nodes[i], p->dict) == -1)
+		if (profile_refs_reserve(&p->profile_refs, p->set, (struct node *)nodes[i], p->dict) == -1)
 			return -1;
 	}
 	if (hash_reserve(&p->bykey, n) == -1 || hash_reserve(&p->byname, n) == -1 ||
@@ -265,7 +267,7 @@ peers_load(struct peers *p, struct rec **nodes, size_t n)
 		index_key(p, nd, slot, 1);
 		index_name(p, nd, slot, 1);
 		index_addrs(p, nd, slot, 1);
-		users_in(&p->users, p->set, nd, p->dict);
+		profile_refs_add(&p->profile_refs, p->set, nd, p->dict);
 		count_in(p, nd);
 	}
 	return 0;
@@ -278,7 +280,7 @@ peers_reserve(struct peers *p, struct node **changed, size_t nchanged, size_t ad
 
 	for (i = 0; i < nchanged; i++) {
 		addrs += naddrs(changed[i]);
-		if (users_reserve(&p->users, p->set, changed[i], p->dict) == -1)
+		if (profile_refs_reserve(&p->profile_refs, p->set, changed[i], p->dict) == -1)
 			return -1;
 	}
 	if (hash_reserve(&p->bykey, p->bykey.n + nchanged) == -1 ||
@@ -301,7 +303,7 @@ peers_put(struct peers *p, struct node *n)
 	struct node *old = peers_find(p, n->r.id);
 	int key = old == NULL || memcmp(old->key, n->key, KEY_LEN) != 0;
 	int data = old == NULL || !same_data(old, n);
-	int users = !users_same(old, p->dict, n, p->dict);
+	int users = !profile_refs_same(old, p->dict, n, p->dict);
 	uint32_t slot;
 
 	if (old != NULL) {
@@ -313,7 +315,7 @@ peers_put(struct peers *p, struct node *n)
 			index_addrs(p, old, slot, 0);
 		}
 		if (users)
-			users_out(&p->users, p->set, old, p->dict);
+			profile_refs_remove(&p->profile_refs, p->set, old, p->dict);
 		count_out(p, old);
 	}
 	slot = recset_put(p->set, &n->r);
@@ -324,7 +326,7 @@ peers_put(struct peers *p, struct node *n)
 		index_addrs(p, n, slot, 1);
 	}
 	if (users)
-		users_in(&p->users, p->set, n, p->dict);
+		profile_refs_add(&p->profile_refs, p->set, n, p->dict);
 	count_in(p, n);
 }
 
@@ -339,7 +341,7 @@ peers_del(struct peers *p, struct rec *tomb)
 		index_key(p, old, slot, 0);
 		index_name(p, old, slot, 0);
 		index_addrs(p, old, slot, 0);
-		users_out(&p->users, p->set, old, p->dict);
+		profile_refs_remove(&p->profile_refs, p->set, old, p->dict);
 		count_out(p, old);
 	}
 	recset_del(p->set, tomb);
@@ -359,17 +361,17 @@ peers_next(const struct peers *p, struct recset_iter *it, uint64_t version)
 	return (struct node *)recset_next(p->set, it, version);
 }
 
-/* Keys of peers that we marked expired are shown spoilt (E.12): such a key finds its peer too. */
+/* A peer that is marked expired is found by its own key and by the one that is printed (E.12). */
 static struct node *
 search_key(const struct peers *p, const uint8_t key[KEY_LEN])
 {
 	struct recset_iter it = recset_first(p->set);
-	struct pubkey shown;
+	struct pubkey printed;
 	struct node *n;
 
 	while ((n = peers_next(p, &it, recset_version(p->set))) != NULL) {
-		node_shown_key(n, &shown);
-		if (memcmp(n->key, key, KEY_LEN) == 0 || memcmp(shown.b, key, KEY_LEN) == 0)
+		node_printed_key(n, &printed);
+		if (memcmp(n->key, key, KEY_LEN) == 0 || memcmp(printed.b, key, KEY_LEN) == 0)
 			break;
 	}
 	return n;
@@ -378,12 +380,13 @@ search_key(const struct peers *p, const uint8_t key[KEY_LEN])
 struct node *
 peers_by_key(const struct peers *p, const uint8_t key[KEY_LEN])
 {
-	static const uint8_t spoilt[] = { 0x6d, 0xa7, 0x74, 0xd5, 0xd7, 0x74 };
 	uint32_t s = key_slot(p, key, hash_bytes(p, key, KEY_LEN));
 
 	if (s != HASH_NONE)
 		return at(p, s);
-	return p->twins_key > 0 || memcmp(key, spoilt, sizeof(spoilt)) == 0 ? search_key(p, key) : NULL;
+	return p->duplicates_key > 0 || memcmp(key, node_invalid_prefix, sizeof(node_invalid_prefix)) == 0
+	    ? search_key(p, key)
+	    : NULL;
 }
 
 struct node *
@@ -395,7 +398,7 @@ peers_by_addr(const struct peers *p, const uint8_t addr[16], unsigned family)
 
 	if (s != HASH_NONE)
 		return at(p, s);
-	if (p->twins_addr == 0)
+	if (p->duplicates_addr == 0)
 		return NULL;
 	while ((n = peers_next(p, &it, recset_version(p->set))) != NULL)
 		if (node_has_address(n, p->dict, addr, family))
@@ -439,5 +442,5 @@ peers_by_name(const struct peers *p, const char *name, const char *suffix)
 		return at(p, s);
 	if (memchr(wanted, '.', len) == NULL)
 		return search_name(p, wanted, len, 1); /* a shared node: its name ends differently */
-	return p->twins_name > 0 ? search_name(p, wanted, len, 0) : NULL;
+	return p->duplicates_name > 0 ? search_name(p, wanted, len, 0) : NULL;
 }

@@ -7,7 +7,7 @@
 #include "hash.h"
 #include "node.h"
 #include "recset.h"
-#include "users.h"
+#include "profile_refs.h"
 
 /*
  * The peers of one map stream: a recset of nodes, their dictionary, and the ways to find one.  A hostile server
@@ -19,8 +19,8 @@ struct peers {
 	struct recset	*set;
 	struct dict	*dict;
 	struct hash	 bykey, byaddr, byname;	/* name: without the trailing dot, lower case */
-	size_t		 twins_key, twins_addr, twins_name;
-	struct users	 users;			/* that they refer to */
+	size_t		 duplicates_key, duplicates_addr, duplicates_name;
+	struct profile_refs profile_refs;	/* users that they refer to */
 	size_t		 online;
 	size_t		 marked;		/* bear our mark (E.12) */
 	int		 had_unsigned;		/* there is or was a peer with UnsignedPeerAPIOnly */

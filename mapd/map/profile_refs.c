@@ -1,13 +1,150 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdlib.h>
+#include <string.h>
 
 #include "delta.h"
+#include "nodeview.h"
+#include "profile_refs.h"
+#include "view.h"
 
-/*
- * Which profiles the netmap shows hangs on the nodes that refer to them (interface.md 5): a peer that comes or goes, or our own node,
- * may change UserProfiles without one being sent.
- */
+#define FIRST_SIZE 8
+
+void
+profile_refs_free(struct profile_refs *u)
+{
+	free(u->e);
+	memset(u, 0, sizeof(*u));
+}
+
+size_t
+profile_refs_bytes(const struct profile_refs *u)
+{
+	return u->size * sizeof(*u->e);
+}
+
+/* Its place, or the free one where it would be. */
+static struct user_refs *
+place(const struct profile_refs *u, const struct recset *set, int64_t id)
+{
+	size_t i = recset_hash(set, id);
+
+	while (u->e[i & (u->size - 1)].taken && u->e[i & (u->size - 1)].id != id)
+		i++;
+	return &u->e[i & (u->size - 1)];
+}
+
+/* At most four fifths are taken. */
+static int
+grow(struct profile_refs *u, const struct recset *set)
+{
+	struct profile_refs next = { .size = u->size ? u->size * 2 : FIRST_SIZE, .n = u->n };
+	size_t i;
+
+	if (u->n < u->size / 5 * 4)
+		return 0;
+	if ((next.e = calloc(next.size, sizeof(*next.e))) == NULL)
+		return -1;
+	for (i = 0; i < u->size; i++)
+		if (u->e[i].taken)
+			*place(&next, set, u->e[i].id) = u->e[i];
+	free(u->e);
+	*u = next;
+	return 0;
+}
+
+static struct user_refs *
+add(struct profile_refs *u, const struct recset *set, int64_t id)
+{
+	struct user_refs *r = place(u, set, id);
+
+	if (!r->taken) {
+		*r = (struct user_refs){ .id = id, .taken = 1 };
+		u->n++;
+	}
+	return r;
+}
+
+static int
+reserve_one(struct profile_refs *u, const struct recset *set, int64_t id)
+{
+	if (u->size != 0 && place(u, set, id)->taken)
+		return 0;
+	if (grow(u, set) == -1)
+		return -1;
+	(void)add(u, set, id); /* nobody refers to it yet */
+	return 0;
+}
+
+/* Users that were pushed past the gap move back into it. */
+static void
+drop(struct profile_refs *u, const struct recset *set, struct user_refs *r)
+{
+	size_t mask = u->size - 1, gap = (size_t)(r - u->e), i, home;
+
+	for (i = (gap + 1) & mask; u->e[i].taken; i = (i + 1) & mask) {
+		home = recset_hash(set, u->e[i].id) & mask;
+		if (((i - home) & mask) >= ((i - gap) & mask)) {
+			u->e[gap] = u->e[i];
+			gap = i;
+		}
+	}
+	u->e[gap].taken = 0;
+	u->n--;
+}
+
+static void
+remove_one(struct profile_refs *u, const struct recset *set, int64_t id)
+{
+	struct user_refs *r = place(u, set, id);
+
+	if (--r->refs == 0)
+		drop(u, set, r);
+}
+
+int
+profile_refs_reserve(struct profile_refs *u, const struct recset *set, const struct node *n, const struct dict *d)
+{
+	if (reserve_one(u, set, n->user) == -1)
+		return -1;
+	return n->state & NODE_SHARED ? reserve_one(u, set, node_sharer(n, d)) : 0;
+}
+
+void
+profile_refs_add(struct profile_refs *u, const struct recset *set, const struct node *n, const struct dict *d)
+{
+	add(u, set, n->user)->refs++;
+	if (n->state & NODE_SHARED)
+		add(u, set, node_sharer(n, d))->refs++;
+}
+
+void
+profile_refs_remove(struct profile_refs *u, const struct recset *set, const struct node *n, const struct dict *d)
+{
+	remove_one(u, set, n->user);
+	if (n->state & NODE_SHARED)
+		remove_one(u, set, node_sharer(n, d));
+}
+
+uint32_t
+profile_refs_count(const struct profile_refs *u, const struct recset *set, int64_t id)
+{
+	const struct user_refs *r = u->size == 0 ? NULL : place(u, set, id);
+
+	return r == NULL || !r->taken ? 0 : r->refs;
+}
+
+int
+profile_refs_same(const struct node *a, const struct dict *da, const struct node *b, const struct dict *db)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return a->user == b->user && ((a->state ^ b->state) & NODE_SHARED) == 0 &&
+	    (!(a->state & NODE_SHARED) || node_sharer(a, da) == node_sharer(b, db));
+}
+
+/* --- a change of the nodes may change which profiles are written, without one being sent --- */
+
 struct mention {
 	int64_t id;
 	int more; /* references afterwards, less those before */
@@ -61,12 +198,12 @@ collect(struct mentions *ms, const struct delta *d, const struct node *self[2], 
 
 	for (i = 0; i < d->n; i++) {
 		was = d->p[i].known ? peers_find(d->peers, d->p[i].id) : NULL;
-		if (users_same(was, d->peers->dict, d->p[i].node, d->peers->dict))
+		if (profile_refs_same(was, d->peers->dict, d->p[i].node, d->peers->dict))
 			continue;
 		mention(ms, was, d->peers->dict, -1);
 		mention(ms, d->p[i].node, d->peers->dict, 1);
 	}
-	if (!users_same(self[0], names, self[1], names)) {
+	if (!profile_refs_same(self[0], names, self[1], names)) {
 		mention(ms, self[0], names, -1);
 		mention(ms, self[1], names, 1);
 	}
@@ -80,7 +217,7 @@ refs(const struct node *n, const struct dict *d, int64_t id)
 }
 
 int
-profiles_change(const struct view *old, const struct view *new, const struct delta *d, const struct dict *names)
+profile_refs_change(const struct view *old, const struct view *new, const struct delta *d, const struct dict *names)
 {
 	const struct node *self[2] = { view_self(old), view_self(new) };
 	struct mentions ms = { 0 };
@@ -96,7 +233,7 @@ profiles_change(const struct view *old, const struct view *new, const struct del
 	for (i = 0; i < ms.n && !differ; i++) {
 		if (ms.m[i].more == 0 || recset_find(new->profiles, ms.m[i].id) == NULL)
 			continue;
-		before = (int64_t)users_count(&new->peers->users, new->peers->set, ms.m[i].id) +
+		before = (int64_t)profile_refs_count(&new->peers->profile_refs, new->peers->set, ms.m[i].id) +
 		    refs(self[0], names, ms.m[i].id);
 		differ = (before > 0) != (before + ms.m[i].more > 0);
 	}

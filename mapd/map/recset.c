@@ -32,11 +32,11 @@ struct recset {
 	uint64_t snap[RECSET_SNAPSHOTS];
 	unsigned nsnap;
 	uint64_t newest_snap;
-	uint32_t *limbo; /* slots with older records or a dead one */
-	size_t nlimbo, caplimbo;
+	uint32_t *history; /* slots with older records or a dead one */
+	size_t nhistory, caphistory;
 };
 
-#define REC_LIMBO 2u /* its slot is in limbo */
+#define REC_HISTORY 2u /* its slot is in history */
 
 /* Seeded: the server chooses ids. */
 uint32_t
@@ -99,7 +99,7 @@ recset_unref(struct recset *rs)
 	free(rs->spare);
 	free(rs->slot);
 	free(rs->freeslot);
-	free(rs->limbo);
+	free(rs->history);
 	hash_free(&rs->byid);
 	free(rs);
 }
@@ -241,6 +241,18 @@ recset_next(const struct recset *rs, struct recset_iter *it, uint64_t version)
 
 /* --- changing --- */
 
+struct rec *
+rec_tomb(int64_t id)
+{
+	struct rec *r = calloc(1, sizeof(*r));
+
+	if (r != NULL) {
+		r->id = id;
+		r->size = sizeof(*r);
+	}
+	return r;
+}
+
 static int
 reserve_slots(struct recset *rs, size_t n)
 {
@@ -263,7 +275,7 @@ recset_reserve(struct recset *rs, size_t adds, size_t changes)
 	if (reserve_slots(rs, (size_t)rs->nslots + adds) == -1 || hash_reserve(&rs->byid, rs->byid.n + adds) == -1 ||
 	    vec_grow(&rs->chunk, &rs->capchunks, rs->nchunks + splits, sizeof(*rs->chunk)) == -1 ||
 	    vec_grow(&rs->spare, &rs->capspare, splits, sizeof(*rs->spare)) == -1 ||
-	    vec_grow(&rs->limbo, &rs->caplimbo, rs->nlimbo + changes, sizeof(*rs->limbo)) == -1)
+	    vec_grow(&rs->history, &rs->caphistory, rs->nhistory + changes, sizeof(*rs->history)) == -1)
 		return -1;
 	while (rs->nspare < splits) {
 		if ((rs->spare[rs->nspare] = malloc(sizeof(struct chunk))) == NULL)
@@ -371,7 +383,7 @@ free_slot(struct recset *rs, uint32_t slot)
 static void
 supersede(struct recset *rs, uint32_t slot, struct rec *old, struct rec *r)
 {
-	uint32_t limbo = old->flags & REC_LIMBO;
+	uint32_t history = old->flags & REC_HISTORY;
 
 	if (rs->nsnap > 0 && old->born <= rs->newest_snap) {
 		r->older = old;
@@ -380,12 +392,12 @@ supersede(struct recset *rs, uint32_t slot, struct rec *old, struct rec *r)
 		free_rec(rs, old);
 	}
 	rs->slot[slot] = r;
-	if (limbo || r->older == NULL) {
-		r->flags |= limbo;
+	if (history || r->older == NULL) {
+		r->flags |= history;
 		return;
 	}
-	r->flags |= REC_LIMBO;
-	rs->limbo[rs->nlimbo++] = slot;
+	r->flags |= REC_HISTORY;
+	rs->history[rs->nhistory++] = slot;
 }
 
 uint32_t
@@ -395,7 +407,7 @@ recset_put(struct recset *rs, struct rec *r)
 
 	r->born = rs->version;
 	r->older = NULL;
-	r->flags &= ~(REC_DEAD | REC_LIMBO);
+	r->flags &= ~(REC_DEAD | REC_HISTORY);
 	rs->bytes += r->size;
 	rs->live_bytes += r->size;
 	if (s != HASH_NONE) {
@@ -430,11 +442,60 @@ recset_del(struct recset *rs, struct rec *tomb)
 	rs->live--;
 	rs->live_bytes -= rs->slot[s]->size;
 	supersede(rs, s, rs->slot[s], tomb);
-	if (tomb->older == NULL && !(tomb->flags & REC_LIMBO))
+	if (tomb->older == NULL && !(tomb->flags & REC_HISTORY))
 		free_slot(rs, s);
 }
 
 /* --- loading --- */
+
+struct order {
+	int64_t id;
+	size_t i;
+};
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct order *x = a, *y = b;
+
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return x->i < y->i ? -1 : 1;
+}
+
+/* Ascending ids, each once, the last of equals; what is left over is freed.  New count, or -1: out of memory, nothing changed. */
+static long
+sort_recs(struct rec **recs, size_t n)
+{
+	struct order *o;
+	struct rec **sorted;
+	size_t i, w = 0;
+
+	for (i = 1; i < n && recs[i - 1]->id < recs[i]->id; i++)
+		;
+	if (i >= n)
+		return (long)n;
+	o = malloc(n * sizeof(*o));
+	sorted = malloc(n * sizeof(*sorted));
+	if (o == NULL || sorted == NULL) {
+		free(o);
+		free(sorted);
+		return -1;
+	}
+	for (i = 0; i < n; i++)
+		o[i] = (struct order){ recs[i]->id, i };
+	qsort(o, n, sizeof(*o), by_id);
+	for (i = 0; i < n; i++) {
+		if (i + 1 < n && o[i].id == o[i + 1].id)
+			free(recs[o[i].i]);
+		else
+			sorted[w++] = recs[o[i].i];
+	}
+	memcpy(recs, sorted, w * sizeof(*recs));
+	free(o);
+	free(sorted);
+	return (long)w;
+}
 
 /* Behind all others; ids come in ascending order, each once. */
 static void
@@ -468,7 +529,7 @@ recset_load(struct recset *rs, struct rec **recs, size_t n)
 	for (; rs->nspare < full; rs->nspare++)
 		if ((rs->spare[rs->nspare] = malloc(sizeof(struct chunk))) == NULL)
 			return -1;
-	if ((left = recs_sort(recs, n)) == -1)
+	if ((left = sort_recs(recs, n)) == -1)
 		return -1;
 	for (i = 0; i < (size_t)left; i++)
 		append(rs, recs[i], (uint32_t)i);
@@ -516,7 +577,7 @@ trim(struct recset *rs, uint32_t slot)
 	}
 	if (rs->slot[slot]->older != NULL)
 		return 0;
-	rs->slot[slot]->flags &= ~REC_LIMBO;
+	rs->slot[slot]->flags &= ~REC_HISTORY;
 	if (rs->slot[slot]->flags & REC_DEAD)
 		free_slot(rs, slot);
 	return 1;
@@ -536,8 +597,8 @@ recset_unsnap(struct recset *rs, uint64_t version)
 	for (rs->newest_snap = 0, i = 0; i < rs->nsnap; i++)
 		if (rs->snap[i] > rs->newest_snap)
 			rs->newest_snap = rs->snap[i];
-	for (k = 0; k < rs->nlimbo; k++)
-		if (!trim(rs, rs->limbo[k]))
-			rs->limbo[w++] = rs->limbo[k];
-	rs->nlimbo = w;
+	for (k = 0; k < rs->nhistory; k++)
+		if (!trim(rs, rs->history[k]))
+			rs->history[w++] = rs->history[k];
+	rs->nhistory = w;
 }

@@ -54,8 +54,6 @@ uint32_t recset_put(struct recset *rs, struct rec *r);		/* takes r over; its slo
 /* tomb: a bare record with the id of the one to go; taken over. */
 void	 recset_del(struct recset *rs, struct rec *tomb);
 struct rec *rec_tomb(int64_t id);				/* NULL: out of memory */
-/* Ascending ids, each once, the last of equals; what is left over is freed.  New count, or -1: out of memory, nothing changed. */
-long	 recs_sort(struct rec **recs, size_t n);
 
 /* A snapshot of the present state: returns its version, or 0 if there are too many. */
 uint64_t recset_snap(struct recset *rs);

@@ -7,6 +7,7 @@
 #include "dict.h"
 #include "dump.h"
 #include "filter.h"
+#include "nodeview.h"
 #include "textset.h"
 
 enum { HEAD, PEERS, MIDDLE, FILTER, EFFECTIVE_HEAD, EFFECTIVE, PROFILES_HEAD, PROFILES, TAIL, DONE };
@@ -92,7 +93,7 @@ start(struct dump *d, struct netmap *nm)
 	d->source = nm->source;
 	d->left = UINT64_MAX;
 	d->phase = HEAD;
-	return snapshot_take(nm, &d->snap);
+	return snapshot_take(nm->cur, &d->snap);
 }
 
 int
@@ -306,10 +307,10 @@ profiles(struct dump *d, struct pb *out, size_t about)
 {
 	struct recset *rs = d->snap.view->profiles;
 	struct recset_iter it = d->begun ? recset_after(rs, d->last) : recset_first(rs);
-	const struct profile *pr;
+	const struct user_profile *pr;
 
 	while (out->n < about) {
-		if ((pr = (const struct profile *)recset_next(rs, &it, d->snap.profiles_at)) == NULL)
+		if ((pr = (const struct user_profile *)recset_next(rs, &it, d->snap.profiles_at)) == NULL)
 			return 0;
 		d->begun = 1;
 		d->last = pr->r.id;

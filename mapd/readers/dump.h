@@ -4,7 +4,7 @@
 #define DUMP_H
 
 #include "pack.h"
-#include "store.h"
+#include "netmap.h"
 
 /*
  * The netmap object (interface.md 5) and the list of peers, written piece by piece from a snapshot: nothing is

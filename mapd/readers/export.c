@@ -7,6 +7,7 @@
 #include "addr.h"
 #include "export.h"
 #include "exportwg.h"
+#include "nodeview.h"
 #include "text.h"
 
 size_t
@@ -135,7 +136,7 @@ export_hosts(struct exporter *x, struct netmap *nm)
 	memset(x, 0, sizeof(*x));
 	x->nm = nm;
 	x->hosts = 1;
-	if (snapshot_take(nm, &x->snap) == -1)
+	if (snapshot_take(nm->cur, &x->snap) == -1)
 		return -1;
 	tailnet_suffix(nm, x->snap.view, x->suffix);
 	return 0;

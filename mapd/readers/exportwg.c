@@ -5,6 +5,7 @@
 
 #include "addr.h"
 #include "exportwg.h"
+#include "nodeview.h"
 #include "text.h"
 #include "textset.h"
 
@@ -385,7 +386,7 @@ export_wgconf(struct exporter *x, struct netmap *nm, const struct wgconf_options
 	memset(x, 0, sizeof(*x));
 	x->nm = nm;
 	x->accept_routes = o->accept_routes;
-	if (snapshot_take(nm, &x->snap) == -1)
+	if (snapshot_take(nm->cur, &x->snap) == -1)
 		return -1;
 	if (!o->has_interface)
 		pb_puts(out, "[Interface]\n");

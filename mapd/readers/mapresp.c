@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mapresp.h"
+#include "nodeview.h"
 
 enum { HEAD, PEERS, BASE_HEAD, BASE, CHUNKS, PROFILES_HEAD, PROFILES, TAIL, DONE };
 
@@ -15,7 +16,7 @@ mapresp_begin(struct mapresp *r, struct netmap *nm)
 	r->phase = HEAD;
 	if (nm->cur == NULL || view_self(nm->cur) == NULL)
 		return -1;
-	return snapshot_take(nm, &r->snap);
+	return snapshot_take(nm->cur, &r->snap);
 }
 
 void
@@ -38,7 +39,7 @@ put_node(struct mapresp *r, struct pb *out, const struct node *n, const struct d
 {
 	struct node *plain;
 
-	if (!(n->state & NODE_OUR_MARK)) {
+	if (!(n->state & NODE_EXPIRED_BY_CLOCK)) {
 		node_print(out, n, d);
 		return;
 	}
@@ -46,7 +47,7 @@ put_node(struct mapresp *r, struct pb *out, const struct node *n, const struct d
 		r->failed = 1;
 		return;
 	}
-	plain->state = (uint16_t)(plain->state & ~NODE_OUR_MARK);
+	plain->state = (uint16_t)(plain->state & ~NODE_EXPIRED_BY_CLOCK);
 	node_print(out, plain, d);
 	free(plain);
 }
@@ -179,10 +180,10 @@ profiles(struct mapresp *r, struct pb *out, size_t about)
 {
 	struct recset *rs = r->snap.view->profiles;
 	struct recset_iter it = r->begun ? recset_after(rs, r->last) : recset_first(rs);
-	const struct profile *pr;
+	const struct user_profile *pr;
 
 	while (out->n < about) {
-		if ((pr = (const struct profile *)recset_next(rs, &it, r->snap.profiles_at)) == NULL)
+		if ((pr = (const struct user_profile *)recset_next(rs, &it, r->snap.profiles_at)) == NULL)
 			return 0;
 		comma(r, out);
 		(void)pk_print(out, pr->data, r->nm->names);

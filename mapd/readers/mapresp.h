@@ -4,7 +4,7 @@
 #define MAPRESP_H
 
 #include "pack.h"
-#include "store.h"
+#include "netmap.h"
 
 /*
  * The netmap as one MapResponse (protocol.md E.5) that ingest.h takes again: what the netmap cache holds.  Written piece by

@@ -7,6 +7,7 @@
 
 #include "dump.h"
 #include "export.h"
+#include "nodeview.h"
 #include "query.h"
 
 /* The inside of query.h: query.c has the clients and their descriptors, mapwatch.c what a watcher is told. */

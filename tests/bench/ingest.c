@@ -11,7 +11,7 @@
 
 #include "ingest.h"
 #include "dump.h"
-#include "store.h"
+#include "view.h"
 
 /*
  * What the netmap store costs by itself, without network, Noise and zstd: ingest of maps of 1 KB peers, deltas, a

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dump.h"
+#include "expiry.h"
 #include "export.h"
 #include "ingest.h"
 #include "json.h"

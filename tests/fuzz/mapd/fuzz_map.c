@@ -11,7 +11,8 @@
 #include "export.h"
 #include "ingest.h"
 #include "names.h"
-#include "store.h"
+#include "expiry.h"
+#include "nodeview.h"
 #include "text.h"
 
 /*
@@ -54,11 +55,13 @@ same(struct json_object *a, struct json_object *b)
 }
 
 static const char *const known[] = {
-#define N(x)       #x,
-#define T(x, text) text,
-	NAMES(N, T)
+#define N(x)                               #x,
+#define T(x, text)                         text,
+#define F(member, shown, type, none, kind) #member,
+	NAMES(N, T) NETMAP_FIELDS(F)
 #undef N
 #undef T
+#undef F
 };
 
 /* A name that our decoder would take for a known one in other case: the two texts then differ on purpose. */
@@ -208,7 +211,7 @@ check_shown(struct netmap *nm, const char *s)
 
 /* Every wish is within its bounds and safe for C. */
 static void
-check_side(const struct ingest_side *s)
+check_side(const struct directives *s)
 {
 	static const struct ipc_dial_plan none;
 	const struct ipc_dial_plan *plan = s->dial_plan != NULL ? s->dial_plan : &none;
@@ -239,7 +242,7 @@ one_message(struct netmap *nm, struct ingest *g, const uint8_t *s, size_t n, siz
 		r = ingest_data(g, s, part);
 	}
 	if (r == 0 && ingest_end(g) == 0) {
-		check_side(ingest_side(g));
+		check_side(ingest_directives(g));
 		changed = ingest_apply(g, now, &ch);
 	} else
 		check(ingest_error(g)[0] != '\0', "an error has a text");

@@ -354,7 +354,7 @@ test_passed_through(void **state)
 	mt_free(m);
 }
 
-static const struct ingest_side *
+static const struct directives *
 side_of(struct map_test *m, const char *text)
 {
 	char *s = mt_quotes(text);
@@ -363,7 +363,7 @@ side_of(struct map_test *m, const char *text)
 	assert_int_equal(ingest_data(m->g, s, strlen(s)), 0);
 	assert_int_equal(ingest_end(m->g), 0);
 	free(s);
-	return ingest_side(m->g);
+	return ingest_directives(m->g);
 }
 
 /* rows: FLD-17 KA-05 */
@@ -371,7 +371,7 @@ static void
 test_side(void **state)
 {
 	struct map_test *m = with("");
-	const struct ingest_side *s;
+	const struct directives *s;
 	struct netmap_change ch;
 
 	(void)state;
@@ -441,8 +441,8 @@ test_debug(void **state)
 		snprintf(text, sizeof(text),
 		    "{'Debug':{'SleepSeconds':%s,'DisableLogTail':true,'GoroutineDumpURL':'x','Foo':[1]}}", t[i].value);
 		assert_int_equal(side_of(m, text)->sleep_ms, t[i].ms);
-		assert_int_equal(ingest_side(m->g)->disable_logtail, 1);
-		assert_int_equal(ingest_side(m->g)->has_exit, 0);
+		assert_int_equal(ingest_directives(m->g)->disable_logtail, 1);
+		assert_int_equal(ingest_directives(m->g)->has_exit, 0);
 	}
 	mt_refused(m, "{'Debug':{'SleepSeconds':1e999}}", "not a number");
 	mt_free(m);

@@ -415,7 +415,7 @@ test_the_map_as_a_whole(void **state)
 		assert_string_equal(ingest_error(m->g), "the map is larger than is kept");
 		assert_true(ingest_over_limit(m->g));
 		/* The same entries again are no more than before, also while a reader keeps what they replace. */
-		assert_int_equal(snapshot_take(m->nm, &s), 0);
+		assert_int_equal(snapshot_take(m->nm->cur, &s), 0);
 		for (int again = 0; again < 3; again++)
 			assert_int_equal(grow(m, t[i].before, t[i].after, t[i].tail, n), n);
 		snapshot_release(&s);
@@ -450,8 +450,8 @@ test_twins(void **state)
 	assert_int_equal(p->bykey.n, 1);
 	assert_int_equal(p->byaddr.n, 1);
 	assert_int_equal(p->byname.n, 1);
-	assert_int_equal(p->twins_key, 19999);
-	assert_int_equal(p->twins_addr, 39999);
+	assert_int_equal(p->duplicates_key, 19999);
+	assert_int_equal(p->duplicates_addr, 39999);
 	assert_int_equal(peers_by_name(p, "twin", "t")->r.id, 1);
 	mt_ok(m, "{'PeersRemoved':[1]}");
 	assert_int_equal(peers_by_name(p, "TWIN.t.", "")->r.id, 2);
@@ -459,12 +459,12 @@ test_twins(void **state)
 	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':5,'Key':'" KEY_OF("55") "'}]}");
 	assert_int_equal(p->bykey.n, 1);
 	assert_int_equal(feed(m, "{'PeersRemoved':[", "%", 19999, "]}"), 1);
-	assert_int_equal(p->twins_key, 1); /* 20000: nobody took the index over when its holder went */
-	assert_int_equal(p->twins_addr, 2);
-	assert_int_equal(p->twins_name, 1);
+	assert_int_equal(p->duplicates_key, 1); /* 20000: nobody took the index over when its holder went */
+	assert_int_equal(p->duplicates_addr, 2);
+	assert_int_equal(p->duplicates_name, 1);
 	assert_int_equal(peers_by_name(p, "twin.t", "")->r.id, 20000);
 	mt_ok(m, "{'PeersRemoved':[20000]}");
-	assert_int_equal(p->bykey.n + p->byaddr.n + p->byname.n + p->twins_addr, 0);
+	assert_int_equal(p->bykey.n + p->byaddr.n + p->byname.n + p->duplicates_addr, 0);
 	mt_free(m);
 }
 

@@ -6,8 +6,9 @@
 #include <json-c/json.h>
 
 #include "ingest.h"
+#include "expiry.h"
 #include "netmap.h"
-#include "store.h"
+#include "nodeview.h"
 
 /* A netmap that is fed map messages as text.  In texts ' stands for " (and ` for '). */
 struct map_test {
