@@ -294,6 +294,13 @@ ROWS ?= -v
 rows:
 	$(call need,$(PYTHON))
 	@$(PYTHON) -B tests/rows.py $(ROWS)
+# The figures of the tree with their goals, and the wordings that tests/words.txt lists.
+house:
+	$(call need,$(PYTHON))
+	@$(PYTHON) -B tests/house $(HOUSE)
+words:
+	$(call need,$(PYTHON))
+	@$(PYTHON) -B tests/words $(WORDS)
 lint: all
 	@tests/lint
 format:
@@ -343,11 +350,11 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:
-	@echo 'all check unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-coverage bench escape demo lint format arrows rows deps install install-users clean'
+	@echo 'all check unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-coverage bench escape demo lint format house words arrows rows deps install install-users clean'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows lint format deps deps-check install \
+.PHONY: all tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows house words lint format deps deps-check install \
 	install-users users-check clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
