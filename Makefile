@@ -181,10 +181,10 @@ UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 define unit
 UTIL_$(1) := $$(wildcard tests/unit/$(1)/util_*.c)
-$$(BUILD)/tests/unit/$(1)/%: tests/unit/$(1)/%.c $$(UTIL_$(1)) $$(wildcard tests/unit/*.h tests/unit/$(1)/*.h) $$(AR_$(1):%=$$(BUILD)/lib/%.a)
+$$(BUILD)/tests/unit/$(1)/%: tests/unit/$(1)/%.c $$(UTIL_$(1)) $$(wildcard tests/unit/*.h tests/unit/util/*.h tests/unit/$(1)/*.h) $$(AR_$(1):%=$$(BUILD)/lib/%.a)
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  LD $$@")
-	$$(Q)$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) $$(PATHDEFS) -Itests/unit -Itests/unit/$(1) $$(INC_$(1)) -o $$@ $$< \
+	$$(Q)$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) $$(PATHDEFS) -Itests/unit -Itests/unit/util -Itests/unit/$(1) $$(INC_$(1)) -o $$@ $$< \
 	  $$(UTIL_$(1)) $$(AR_$(1):%=$$(BUILD)/lib/%.a) $$(SYS_$(1)) -lcmocka
 endef
 $(foreach l,$(LIBS_ALL),$(eval $(call unit,$(l))))

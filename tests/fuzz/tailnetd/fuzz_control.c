@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "../../unit/tailnetd/parentsim.h"
+#include "../../unit/tailnetd/util_parentsim.h"
 #include "text.h"
 
 #define SEPARATOR   0xff /* never part of a good command */

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdint.h>
 
-#include "../../unit/tailnetd/parentsim.h"
+#include "../../unit/tailnetd/util_parentsim.h"
 #include "text.h"
 
 /*

@@ -4,7 +4,7 @@
 
 #include "fetch.h"
 #include "log.h"
-#include "peer.h"
+#include "util_peer.h"
 #include "tls.h"
 
 /*

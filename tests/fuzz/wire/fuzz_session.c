@@ -3,7 +3,7 @@
 #include <event2/event.h>
 
 #include "log.h"
-#include "peer.h"
+#include "util_peer.h"
 #include "session_int.h"
 #include "tls.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "authdrun.h"
+#include "util_authd.h"
 
 static void
 assert_result_text(const struct ipc_reg_result *r, const char *part)

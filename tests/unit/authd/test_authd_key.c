@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "authdrun.h"
+#include "util_authd.h"
 
 /* --- server key --- */
 

@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "authdrun.h"
+#include "util_authd.h"
 
 /*
  * How long authd waits, on a clock of the test's: what it and all below it (libevent, session, HTTP/2, stream) ask for the time is

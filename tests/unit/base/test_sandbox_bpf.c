@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bpf.h"
+#include "util_bpf.h"
 #include "sandbox.h"
 #include "sandbox_rules.h"
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bpf.h"
+#include "util_bpf.h"
 #include "calls.h"
 
 /*

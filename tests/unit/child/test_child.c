@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <fcntl.h>
 
-#include "fakeparent.h"
+#include "util_fakeparent.h"
 
 /*
  * A role that does what it is told: REGISTER connects a session, a second one frees it, KEY_FETCH starts a fetch, CANCEL

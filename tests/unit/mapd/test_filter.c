@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "fields.h"
+#include "util_fields.h"
 
 #define RULE(ip) "{'SrcIPs':['" ip "'],'DstPorts':[{'IP':'*','Ports':{'First':0,'Last':65535}}]}"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "mapdrun.h"
+#include "util_mapd.h"
 
 static void
 send_stop(struct fakeparent *fp, uint32_t id, int drop)

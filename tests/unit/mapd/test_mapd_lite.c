@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "mapdrun.h"
+#include "util_mapd.h"
 
 static unsigned
 count_lites(struct fakeserver *fs)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "mapdrun.h"
+#include "util_mapd.h"
 
 /* rows: KA-05 FLD-17 INT-05 */
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "querysim.h"
+#include "util_query.h"
 
 static void
 expect_answer(struct fixture *f, enum ipc_query_verb verb, const char *args, const char *want)

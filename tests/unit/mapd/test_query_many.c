@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "querysim.h"
+#include "util_query.h"
 
 /* A big map, and readers that take their time: each sees one moment's map, whole, while deltas go on. */
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "fields.h"
+#include "util_fields.h"
 
 /* What has a short form inside is shown as it was sent, whatever form of it that was. */
 static void

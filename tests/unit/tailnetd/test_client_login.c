@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdio.h>
 
-#include "clientsim.h"
+#include "util_clientsim.h"
 
 /* client.c, row by row: logins by URL, and a server key that changes. */
 

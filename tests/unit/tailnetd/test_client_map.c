@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "clientsim.h"
+#include "util_clientsim.h"
 
 /* client.c, row by row: pause, the map stream, errors, reloads. */
 

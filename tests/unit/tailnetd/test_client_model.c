@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "clientworld.h"
+#include "util_clientworld.h"
 
 /*
  * client.c against a world that does what it likes: commands, answers, lost answers, crashes of children and of the whole machine, a

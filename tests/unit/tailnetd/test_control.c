@@ -7,7 +7,7 @@
 
 #include "unit.h"
 
-#include "parentsim.h"
+#include "util_parentsim.h"
 
 /* Between the code and the kernel: a clock that runs ahead, a socket that takes only so much, the moments of a socket's birth. */
 static time_t ahead;

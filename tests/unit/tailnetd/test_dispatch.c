@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-#include "childsim.h"
+#include "util_childsim.h"
 #include "exits.h"
 
 /* The parent against what children say and do (security.md D7, 5.3; PRIV-03, PRIV-04). */

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include "unit.h"
 
-#include "childsim.h"
+#include "util_childsim.h"
 
 /*
  * One child says everything that can be said, well or badly, while the other one is honest and synchronized (security.md 5.3,

@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "json.h"
-#include "parentsim.h"
+#include "util_parentsim.h"
 
 static int
 setup(void **state)

@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-#include "childsim.h"
+#include "util_childsim.h"
 
 /* The lives of the children: pauses between them, whether they answer, and what the parent does each 30 s (security.md D8, D16). */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "sessionrun.h"
+#include "util_session.h"
 
 /* Answers every request with its own path and the lengths that came. */
 static void

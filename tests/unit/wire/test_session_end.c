@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "sessionrun.h"
+#include "util_session.h"
 
 static void
 test_pause(void **state)

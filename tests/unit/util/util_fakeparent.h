@@ -19,7 +19,7 @@
 
 #include "child.h"
 #include "exits.h"
-#include "fakeserver.h"
+#include "util_fakeserver.h"
 #include "ipc.h"
 #include "log.h"
 #include "spawn.h"

@@ -4,7 +4,7 @@
 #define CHILDSIM_H
 
 #include "dispatch.h"
-#include "parentsim.h"
+#include "util_parentsim.h"
 
 /* The parent of parentsim.h, and the test in the place of its children: it speaks bytes. */
 #define CS_USED __attribute__((unused))

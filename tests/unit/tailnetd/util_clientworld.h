@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "clientsim.h"
+#include "util_clientsim.h"
 
 /* What a world around client.c knows, and what must hold before each of the client's actions and after each step. */
 #define MAX_KEYS 400000

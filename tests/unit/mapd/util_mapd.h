@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#include "fakeparent.h"
+#include "util_fakeparent.h"
 
 #include "mapd.h"
 #include "timefmt.h"
