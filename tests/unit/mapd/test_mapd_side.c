@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "timefmt.h"
 #include "util_mapd.h"
 
 /* rows: KA-05 FLD-17 INT-05 */

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "timefmt.h"
 #include "util_mapd.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
 
 /* mapd where much time passes at once: how far its clock that only goes forward is ahead of the test's, in seconds. */
 static int64_t *ahead;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dump.h"
+#include "timefmt.h"
 #include "unit.h"
 #include "util_map.h"
 
@@ -29,6 +30,19 @@ mt_new(void)
 	assert_non_null(m->g = ingest_new(m->nm));
 	m->now = (struct wtime){ 1800000000, 0 };
 	mt_session(m);
+	return m;
+}
+
+struct map_test *
+mt_with(const char *more)
+{
+	struct map_test *m = mt_new();
+	char *text = malloc(strlen(more) + 512);
+
+	assert_non_null(text);
+	sprintf(text, "{" NODE_SELF "%s%s}", more[0] ? "," : "", more);
+	mt_ok(m, text);
+	free(text);
 	return m;
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+
+#include "timefmt.h"
 #include "util_clientsim.h"
 
 /* client.c, row by row: registering, auth keys, rotation, and what is saved when. */

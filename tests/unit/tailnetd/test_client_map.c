@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+
 #include "util_clientsim.h"
 
 /* client.c, row by row: pause, the map stream, errors, reloads. */

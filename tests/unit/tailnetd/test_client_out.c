@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <string.h>
+
+#include "timefmt.h"
 #include "util_clientsim.h"
 
 /* client.c, row by row: logout and expiry. */

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
 #include "unit.h"
 
+#include "timefmt.h"
 #include "util_childsim.h"
 
 /*
@@ -486,8 +496,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(evil_authd, setup, teardown),
-		cmocka_unit_test_setup_teardown(evil_mapd, setup, teardown),
+		cmocka_unit_test_setup_teardown(evil_authd, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(evil_mapd, childsim_setup, childsim_teardown),
 	};
 
 	return cmocka_run_group_tests_name("hostile children", tests, NULL, NULL);

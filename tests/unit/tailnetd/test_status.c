@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <string.h>
+#include <unistd.h>
+
 #include "unit.h"
 
 #include "json.h"

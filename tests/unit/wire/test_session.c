@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
 #include "util_session.h"
 
 /* Answers every request with its own path and the lengths that came. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+
 #include "util_session.h"
 
 static void
