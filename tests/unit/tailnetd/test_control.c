@@ -15,7 +15,9 @@
 
 #include "unit.h"
 
+#include "control.h"
 #include "util_parentsim.h"
+#include "watch.h"
 
 /* Between the code and the kernel: a clock that runs ahead, a socket that takes only so much, the moments of a socket's birth. */
 static time_t ahead;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +15,11 @@
 #include <event2/event.h>
 
 #include "control.h"
-#include "doctor.h"
+#include "exits.h"
 #include "log.h"
 #include "parent.h"
 #include "timefmt.h"
 #include "util_parentsim.h"
-#include "watch.h"
 
 void
 ps_need(int ok, const char *what)
@@ -45,14 +45,6 @@ ps_quiet(void *arg, enum log_level level, const char *text)
 	(void)text;
 }
 
-static void
-ps_status_due(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	status_now(arg);
-}
-
 void
 ps_config(struct psim *s, const char *more)
 {
@@ -66,16 +58,20 @@ ps_config(struct psim *s, const char *more)
 	ps_need(config_parse("test", text, (size_t)n, &s->p.cfg, err, sizeof(err)) == 0, err);
 }
 
+/* As parent_run() does it, without what needs privilege, the sandbox and the signals. */
 struct psim *
 ps_new(const char *more_config)
 {
 	static const struct state_io io = { .fsync = ps_fsync };
 	struct psim *s = calloc(1, sizeof(*s));
-	struct parent *p = &s->p;
-	char err[400] = "set-up";
+	struct parent *p;
+	sigset_t signals;
 
+	ps_need(s != NULL, "memory");
+	p = &s->p;
 	log_to_sink(ps_quiet, NULL);
-	snprintf(s->dir, sizeof(s->dir), "/tmp/psXXXXXX");
+	/* parent_open() saves a new machine's state: in memory, where there is some, that waits for no disk. */
+	snprintf(s->dir, sizeof(s->dir), "%s/psXXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	ps_need(mkdtemp(s->dir) != NULL, "mkdtemp");
 	ps_config(s, more_config);
 	ps_need(mkdir(p->cfg.state_dir, 0700) == 0,
@@ -83,20 +79,12 @@ ps_new(const char *more_config)
 	p->ids.control_gid = getegid();
 	p->started = time_wall();
 	p->started_ms = time_mono_ms();
-	ps_need((p->keys = keyring_new()) != NULL, "keyring");
-	ps_need((p->store = state_open(p->cfg.state_dir, 0, err, sizeof(err))) != NULL, err);
+	sigprocmask(SIG_BLOCK, NULL, &signals);
+	ps_need(parent_open(p) == EXIT_OK, "parent_open");
+	sigprocmask(SIG_SETMASK, &signals, NULL);
 	state_set_io(p->store, &io);
-	ps_need(state_load(p->store, p->cfg.control_url, &p->state, p->keys, err, sizeof(err)) == STATE_FRESH, err);
-	ps_need((p->base = event_base_new()) != NULL && (p->watchers = watchers_new(p)) != NULL, "event base");
-	ps_need((p->control = control_new(p, err, sizeof(err))) != NULL, err);
-	buf_init(&p->last_status, 1u << 20);
-	p->status_later = evtimer_new(p->base, ps_status_due, p);
-	ps_need((p->sup = supervise_new(p)) != NULL, "supervisor");
+	ps_need(parent_assemble(p) == EXIT_OK, "parent_assemble");
 	p->sup->authd.not_before = p->sup->mapd.not_before = p->sup->doctor.not_before = time_mono_ms() + 1000000000;
-	ps_need((p->doctor = doctor_new(p)) != NULL, "doctor");
-	ps_need((p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) != NULL, "dialler");
-	client_boot(p);
-	ps_need(own_start(p) == 0, "own state");
 	control_start(p->control);
 	parent_simple_event(p, CE_START, 0);
 	return s;
@@ -117,26 +105,10 @@ ps_free(struct psim *s)
 {
 	static const char *const files[] = { "state/state", "state/state.prev", "state/state.tmp", "state/.initialised",
 		"state", "sock" };
-	struct parent *p = &s->p;
 	size_t i;
-	int t;
 
-	p->stopping = 2;
-	supervise_free(p->sup);
-	doctor_free(p->doctor);
-	control_free(p->control);
-	dialler_free(p->dialler);
-	for (t = 0; t < CT_COUNT; t++)
-		event_free(p->timers[t]);
-	event_free(p->status_later);
-	own_stop(p);
-	watchers_free(p->watchers);
-	parent_wipe_auth_key(p);
-	keyring_free(p->keys);
-	state_free(&p->state);
-	state_close(p->store);
-	buf_free(&p->last_status);
-	event_base_free(p->base);
+	parent_close(&s->p);
+	event_base_free(s->p.base);
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		ps_unlink(s, files[i]);
 	rmdir(s->dir);

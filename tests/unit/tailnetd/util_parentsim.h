@@ -3,15 +3,12 @@
 #ifndef UTIL_PARENTSIM_H
 #define UTIL_PARENTSIM_H
 
-#include "control.h"
-#include "doctor.h"
-#include "log.h"
+#include "buf.h"
 #include "parent.h"
-#include "watch.h"
 
 /*
- * The parent as parent.c sets it up, but without sandbox, signals and children: those are wanted and never start.  For tests and the
- * fuzz target of the control socket; needs no test library.
+ * The parent as parent.c sets it up and ends it, but without sandbox, signals and children: those are wanted and never start.
+ * For tests and the fuzz targets of the parent; needs no test library.
  */
 #define PS_MAX_ANSWER (4u << 20)
 
