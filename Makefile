@@ -314,6 +314,11 @@ house:
 words:
 	$(call need,$(PYTHON))
 	@$(PYTHON) -B tests/words $(WORDS)
+# Every document, section, rule and row that is cited anywhere is there; -v lists them.
+CITES ?=
+cites:
+	$(call need,$(PYTHON))
+	@$(PYTHON) -B tests/cites $(CITES)
 lint: all
 	@tests/lint
 format:
@@ -347,8 +352,8 @@ install: all
 	chmod 0644 $(DESTDIR)$(MANDIR)/man8/tailnetd.8 $(DESTDIR)$(MANDIR)/man8/tailnetctl.8 $(DESTDIR)$(MANDIR)/man5/tailnetd.conf.5
 	[ -e $(DESTDIR)$(SYSCONFDIR)/tailnetd.conf ] || { sed $(TEXTPATHS) contrib/tailnetd.conf >$(DESTDIR)$(SYSCONFDIR)/tailnetd.conf && \
 	  chmod 0644 $(DESTDIR)$(SYSCONFDIR)/tailnetd.conf; }
-	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE $(DESTDIR)$(DOCDIR)/
-	install -m 0644 docs/design.md docs/sandbox.md $(DESTDIR)$(DOCDIR)/docs/
+	install -m 0644 README.md CHANGELOG.md SECURITY.md CONTRIBUTING.md LICENSE $(DESTDIR)$(DOCDIR)/
+	install -m 0644 docs/*.md $(DESTDIR)$(DOCDIR)/docs/
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR)
 	sed $(ATPATHS) contrib/systemd/tailnetd.service >$(DESTDIR)$(UNITDIR)/tailnetd.service
 	sed $(ATPATHS) contrib/tmpfiles.d/tailnetd.conf >$(DESTDIR)$(TMPFILESDIR)/tailnetd.conf
@@ -363,11 +368,13 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:
-	@echo 'all check unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-coverage bench escape demo lint format house words arrows rows deps install install-users clean'
+	@echo 'all check unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-coverage bench escape demo'
+	@echo 'lint format arrows house words rows cites deps install install-users clean'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows house words lint format deps deps-check install \
-	install-users users-check clean help FORCE
+.PHONY: all tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan \
+	fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows house words rows cites lint format deps \
+	deps-check install install-users users-check clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
