@@ -8,7 +8,7 @@
 Rows are defined in the tables of docs/*.md; tests/rows.txt has one line for each: the row and words that say what is
 demanded.  A test names its rows in @pytest.mark.rows("KEY-01"), or in C and Go in a comment `rows: KEY-01 DEL-02` right
 above its function.  What counts is what runs: Python's tests are those that pytest collects and does not skip in any
-case, those in C stand in a table of cmocka's, those in Go are called Test...  LIST is a file of rows, a group (KEY) or
+case, those in C are in a table of cmocka's, those in Go are called Test...  LIST is a file of rows, a group (KEY) or
 a row (KEY-01); without it, tests/rows.required is the list.  -v prints each row with its words and its tests.
 
 Exit 1 if a required row has no test, if something names a row that is not there or names rows without being a test, if
