@@ -22,6 +22,7 @@ static struct offsets *offsets; /* NULL: none was ever set */
 static int elsewhere;           /* they are not for this process */
 static int simulated;
 static int64_t mono_ns, wall_ns; /* simulated time */
+static unsigned turns;
 
 int
 clock_gettime(clockid_t id, struct timespec *ts)
@@ -48,9 +49,12 @@ epoll_wait(int fd, struct epoll_event *events, int max, int ms)
 
 	if (simulated && n == 0 && ms < 0)
 		abort(); /* nothing can happen any more */
-	if (simulated && n == 0) {
-		mono_ns += ms * (NS / 1000);
-		wall_ns += ms * (NS / 1000);
+	if (simulated) {
+		int64_t ns = n == 0 ? ms * (NS / 1000) : NS / 1000000; /* who turns for ever does so for some time */
+
+		mono_ns += ns;
+		wall_ns += ns;
+		turns += n != 0;
 	}
 	return n;
 }
@@ -104,4 +108,10 @@ clock_simulate(void)
 	mono_ns = mono.tv_sec * NS + mono.tv_nsec;
 	wall_ns = wall.tv_sec * NS + wall.tv_nsec;
 	simulated = 1;
+}
+
+unsigned
+clock_turns(void)
+{
+	return turns;
 }

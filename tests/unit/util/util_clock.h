@@ -16,7 +16,9 @@ void	 clock_in_children(void);	/* the offsets count only in processes that are f
 /*
  * From now on time passes only while libevent waits and nothing is ready, and then as long as it would have waited: for tests
  * whose other ends are in the same process.  How busy the machine is makes no difference any more.
+ * A turn of the loop in which something was ready takes a microsecond.
  */
 void	 clock_simulate(void);
+unsigned clock_turns(void);		/* how many of these there were: a loop that spins shows here */
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "util_clock.h"
 #include "util_session.h"
 
 /* Answers every request with its own path and the lengths that came. */
@@ -338,6 +339,7 @@ test_server_that_does_not_read(void **state)
 	struct tparent p;
 	struct treq r[8];
 	char *body = calloc(1, 1 << 20);
+	unsigned turns;
 
 	(void)state;
 	tp_init(&p, "192.0.2.7");
@@ -350,9 +352,9 @@ test_server_that_does_not_read(void **state)
 	for (int i = 0; i < 8; i++)
 		tr_post(&r[i], p.s, "/up", body, 1 << 20, NULL, NULL);
 	free(body);
-	tp_mark(&p);
+	turns = clock_turns();
 	tp_run(&p, 100);
-	assert_true(tp_since(&p) < 1000);
+	assert_true(clock_turns() - turns < 1000);
 	assert_int_equal(p.downs, 0);
 	for (int i = 0; i < 8; i++) {
 		assert_int_equal(r[i].done, 0);
@@ -382,7 +384,7 @@ test_request_limits_and_timeouts(void **state)
 	tr_send(&slow, p.s, &spec);
 	tp_mark(&p);
 	assert_true(tp_wait(&p, &slow.done, 1, 10000));
-	assert_true(tp_since(&p) >= 55);
+	assert_in_range(tp_since(&p), 60, 65);
 	assert_int_equal(slow.err, REQ_TIMEOUT);
 	tr_post(&lite, p.s, "/lite", "{}", 2, NULL, NULL);
 	assert_true(tp_wait(&p, &lite.done, 1, 10000));
