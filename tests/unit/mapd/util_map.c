@@ -330,3 +330,14 @@ mt_change(const struct map_test *m, const char *changed, const char *removed, ui
 	assert_string_equal(have, removed);
 	assert_int_equal(m->ch.fields, fields);
 }
+
+unsigned
+mt_rnd(unsigned n)
+{
+	static uint64_t rng = 88172645463325252u;
+
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return (unsigned)((rng >> 11) % n);
+}

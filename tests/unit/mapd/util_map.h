@@ -43,6 +43,8 @@ void	 mt_peer(struct map_test *m, int64_t id, const char *member, const char *wa
 void	 mt_ids(struct map_test *m, const char *want);		/* ids of Peers in order: "1 2 3" */
 void	 mt_change(const struct map_test *m, const char *changed, const char *removed, uint32_t fields);
 
+unsigned mt_rnd(unsigned n);		/* below n; the same numbers in every run */
+
 #define SELF_KEY "nodekey:1111111111111111111111111111111111111111111111111111111111111111"
 #define NODE_SELF "'Node':{'ID':1,'StableID':'self','Name':'me.tail1.ts.net.','User':10,'Key':'" SELF_KEY "','Addresses':['100.64.0.1/32']}"
 #define KEY_OF(d) "nodekey:" d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d

@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
-#include "tls.h"
-#include "unit.h"
-#include "util_parent.h"
-#include "util_request.h"
 #include "util_session.h"
 
 void
@@ -20,4 +12,14 @@ hold(struct tserver *t, struct ts_request *r, void *arg)
 		ts_answer(t, r->id, 200, NULL, NULL, "first", 5, 1);
 	else
 		ts_answer(t, r->id, 200, NULL, NULL, "done", 4, 0);
+}
+
+void
+session_with_map(struct tparent *p, struct treq *map)
+{
+	tp_init(p, "192.0.2.7");
+	p->plan[WIRE_DIAL_CLEAR].on_request = hold;
+	tp_session(p);
+	tr_post(map, p->s, "/machine/map", "{}", 2, NULL, NULL);
+	assert_true(tp_wait(p, &map->pieces, 1, 10000));
 }
