@@ -233,17 +233,25 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 # ---- unit tests: tests/unit/ROOM/test_*.c sees and links exactly its room ------------------------------------------------
+# util_*.c of a room are for its tests, those of tests/unit/util for all that may include what they need.
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 define unit
-UTIL_$(1) := $$(wildcard tests/unit/$(1)/util_*.c)
-$$(BUILD)/tests/unit/$(1)/%: tests/unit/$(1)/%.c $$(UTIL_$(1)) $$(wildcard tests/unit/*.h tests/unit/$(1)/*.h) $$(AR_$(1):%=$$(BUILD)/lib/%.a)
+UTIL_$(1) := $$(patsubst %.c,$$(BUILD)/%.o,$$(wildcard tests/unit/$(1)/util_*.c))
+$$(BUILD)/tests/unit/$(1)/%.o: tests/unit/$(1)/%.c $$(BUILD)/.flags
 	@mkdir -p $$(@D)
-	@$$(if $$(V),,echo "  LD $$@")
-	$$(Q)$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) $$(PATHDEFS) -Itests/unit -Itests/unit/$(1) $$(INC_$(1)) -o $$@ $$< \
-	  $$(UTIL_$(1)) $$(call archives,$(1)) $$(SYS_$(1)) -lcmocka
+	@$$(if $$(V),,echo "  CC $$<")
+	$$(Q)$$(CC) $$(ALLFLAGS) $$(PATHDEFS) -Itests/unit -Itests/unit/util -Itests/unit/$(1) $$(INC_$(1)) -MMD -MP -c -o $$@ $$<
+$$(BUILD)/tests/unit/$(1)/util.a: $$(UTIL_$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(Q)$$(AR) rcs $$@ $$^
+$$(BUILD)/tests/unit/$(1)/%: $$(BUILD)/tests/unit/$(1)/%.o $$(BUILD)/tests/unit/$(1)/util.a $$(UNIT_AR) $$(AR_$(1):%=$$(BUILD)/lib/%.a)
+	$$(Q)$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(SYS_$(1)) -lcmocka
 endef
-$(foreach l,$(LIBS_ALL),$(eval $(call unit,$(l))))
+UNIT_AR := $(BUILD)/tests/unit/util/util.a
+INC_util = $(INC_child)
+$(foreach l,$(LIBS_ALL) util,$(eval $(call unit,$(l))))
 
 unit-build: $(UNIT_BIN)
 unit: $(UNIT_BIN)
@@ -257,13 +265,18 @@ FUZZ_SECONDS ?= 10
 # COVERAGE=1: what is reached is counted, nothing is sanitized.
 FUZZ_FLAGS = $(if $(COVERAGE),-fsanitize=fuzzer -fprofile-instr-generate -fcoverage-mapping,\
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined)
+# The parent of the unit tests is the one of the fuzz targets.
+FUZZ_UTIL_tailnetd := tests/unit/tailnetd/util_parentsim.c
 define fuzz
-$$(FUZZ_BUILD)/tests/fuzz/$(1)/%: tests/fuzz/$(1)/%.c $$(wildcard tests/fuzz/$(1)/*.h) $$(foreach a,$$(AR_$(1)),$$(SRC_$$(a))) $$(SOURCES) $$(FUZZ_BUILD)/build_id.h
+FUZZ_UTIL_$(1) += $$(wildcard tests/fuzz/$(1)/util_*.c)
+FUZZ_SEE_$(1) := $$(wildcard $$(addsuffix *.h,$$(sort tests/fuzz/$(1)/ $$(dir $$(FUZZ_UTIL_$(1))))))
+$$(FUZZ_BUILD)/tests/fuzz/$(1)/%: tests/fuzz/$(1)/%.c $$(FUZZ_UTIL_$(1)) $$(FUZZ_SEE_$(1)) $$(foreach a,$$(AR_$(1)),$$(SRC_$$(a))) $$(SOURCES) $$(FUZZ_BUILD)/build_id.h
 	$$(call need,$$(CLANG))
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  CC $$@")
 	$$(Q)$$(CLANG) $$(STD) -g -O1 $$(COMPATFLAGS) $$(PATHDEFS) -DFUZZING $$(FUZZ_FLAGS) \
-	  $$(INC_$(1)) -I$$(FUZZ_BUILD) -o $$@ $$< $$(foreach a,$$(AR_$(1)),$$(SRC_$$(a))) $$(SYS_$(1))
+	  $$(INC_$(1)) $$(addprefix -I,$$(sort $$(dir $$(FUZZ_UTIL_$(1))))) -I$$(FUZZ_BUILD) -o $$@ $$< $$(FUZZ_UTIL_$(1)) \
+	  $$(foreach a,$$(AR_$(1)),$$(SRC_$$(a))) $$(SYS_$(1))
 endef
 $(foreach l,$(LIBS_ALL),$(eval $(call fuzz,$(l))))
 $(FUZZ_BUILD)/build_id.h: $(SOURCES)
@@ -350,6 +363,18 @@ ROWS ?= -v
 rows:
 	$(call need,$(PYTHON))
 	@$(PYTHON) -B tests/rows.py $(ROWS)
+# The figures of the tree with their goals, and the wordings that tests/words.txt lists.
+house:
+	$(call need,$(PYTHON))
+	@$(PYTHON) -B tests/house $(HOUSE)
+words:
+	$(call need,$(PYTHON))
+	@$(PYTHON) -B tests/words $(WORDS)
+# Every document, section, rule and row that is cited anywhere is there; -v lists them.
+CITES ?=
+cites:
+	$(call need,$(PYTHON))
+	@$(PYTHON) -B tests/cites $(CITES)
 lint: all
 	@tests/lint
 format:
@@ -383,8 +408,8 @@ install: all
 	chmod 0644 $(DESTDIR)$(MANDIR)/man8/tailnetd.8 $(DESTDIR)$(MANDIR)/man8/tailnetctl.8 $(DESTDIR)$(MANDIR)/man5/tailnetd.conf.5
 	[ -e $(DESTDIR)$(SYSCONFDIR)/tailnetd.conf ] || { sed $(TEXTPATHS) contrib/tailnetd.conf >$(DESTDIR)$(SYSCONFDIR)/tailnetd.conf && \
 	  chmod 0644 $(DESTDIR)$(SYSCONFDIR)/tailnetd.conf; }
-	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE $(DESTDIR)$(DOCDIR)/
-	install -m 0644 docs/design.md docs/sandbox.md $(DESTDIR)$(DOCDIR)/docs/
+	install -m 0644 README.md CHANGELOG.md SECURITY.md CONTRIBUTING.md LICENSE $(DESTDIR)$(DOCDIR)/
+	install -m 0644 docs/*.md $(DESTDIR)$(DOCDIR)/docs/
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR)
 	sed $(ATPATHS) contrib/systemd/tailnetd.service >$(DESTDIR)$(UNITDIR)/tailnetd.service
 	sed $(ATPATHS) contrib/tmpfiles.d/tailnetd.conf >$(DESTDIR)$(TMPFILESDIR)/tailnetd.conf
@@ -399,11 +424,13 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:
-	@echo 'all check unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-coverage bench escape demo lint format arrows rows deps install install-users clean'
+	@echo 'all check unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-coverage bench escape demo'
+	@echo 'lint format arrows house words rows cites deps install install-users clean'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all print-rooms print-parent-archives tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows rows lint format deps deps-check install \
-	install-users users-check clean help FORCE
+.PHONY: all print-rooms print-parent-archives tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan \
+	fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows house words rows cites lint format deps \
+	deps-check install install-users users-check clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

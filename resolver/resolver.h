@@ -12,7 +12,7 @@
  */
 int	 sandbox_enter_resolver(int required, int drop_ids, uid_t uid, gid_t gid);
 
-#define RESOLVER_MAX_LINES	16	/* security.md, "Settled here" (2) */
+#define RESOLVER_MAX_LINES	16	/* security.md D3 */
 #define RESOLVER_SECONDS	10
 
 /*

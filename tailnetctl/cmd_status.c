@@ -14,7 +14,7 @@ resumes(struct json_object *st)
 	return jstr(st, "nodeKey")[0] != '\0' && json_get_obj(st, "goal", &goal) == 1 && jbool(goal, "wantLoggedIn");
 }
 
-/* Interface.md 8: the first that holds of 3, 4 (those before there is a status), 7, 5, 6. */
+/* As interface.md 8 says: the first that holds of 3, 4 (those before there is a status), 7, 5, 6. */
 int
 status_exit(struct json_object *st, int64_t now)
 {

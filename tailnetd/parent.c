@@ -424,15 +424,12 @@ hold_signals(int how)
 	sigprocmask(how, &set, NULL);
 }
 
-static int
-set_up(struct parent *p)
+int
+parent_open(struct parent *p)
 {
 	char err[600];
 	int rv;
 
-	if (check_privilege(p) == -1 || accounts_find(&p->cfg, p->root, &p->ids) == -1 || check_chroot(p) == -1 ||
-	    open_images(p) == -1)
-		return EXIT_STARTUP;
 	if ((rv = open_state(p)) != EXIT_OK)
 		return rv;
 	check_auth_key(p);
@@ -449,8 +446,12 @@ set_up(struct parent *p)
 		log_error("start");
 		return EXIT_STARTUP;
 	}
-	if (enter_sandbox(p) == -1)
-		return EXIT_SANDBOX;
+	return EXIT_OK;
+}
+
+int
+parent_assemble(struct parent *p)
+{
 	buf_init(&p->last_status, 1u << 20);
 	randombytes_buf(p->hash_key, sizeof(p->hash_key));
 	if ((p->status_later = evtimer_new(p->base, status_due, p)) == NULL ||
@@ -470,8 +471,23 @@ set_up(struct parent *p)
 	return EXIT_OK;
 }
 
-static void
-tear_down(struct parent *p)
+static int
+set_up(struct parent *p)
+{
+	int rv;
+
+	if (check_privilege(p) == -1 || accounts_find(&p->cfg, p->root, &p->ids) == -1 || check_chroot(p) == -1 ||
+	    open_images(p) == -1)
+		return EXIT_STARTUP;
+	if ((rv = parent_open(p)) != EXIT_OK)
+		return rv;
+	if (enter_sandbox(p) == -1)
+		return EXIT_SANDBOX;
+	return parent_assemble(p);
+}
+
+void
+parent_close(struct parent *p)
 {
 	int t;
 
@@ -532,7 +548,7 @@ parent_run(struct parent *p)
 	daemon_ready(p->ready_fd);
 	parent_simple_event(p, LE_START, 0);
 	event_base_dispatch(p->base);
-	tear_down(p);
+	parent_close(p);
 	hold_signals(SIG_BLOCK); /* a second TERM that comes late meets a daemon that ends, not SIG_DFL (SHUT-01) */
 	free_signals(&s);
 	event_base_free(p->base);

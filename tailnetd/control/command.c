@@ -254,7 +254,7 @@ run_wgconf(struct cclient *cc, char **args, int n)
 	if (private) {
 		if (!mapd_takes(cc, IPC_Q_WGCONF))
 			return; /* before the key is out: nothing but the rest may follow it */
-		/* The key goes from the keyring to this descriptor; mapd writes the rest (security.md, settled point 7). */
+		/* The key goes from the keyring to this descriptor; mapd writes the rest (security.md D2). */
 		log_warnx("the node private key is given to uid %u (wgconf private)", (unsigned)cc->uid);
 		if (write(cc->fd, interface, sizeof(interface) - 1) != sizeof(interface) - 1 ||
 		    keys_wgconf_private(p->keys, cc->fd) == -1) {

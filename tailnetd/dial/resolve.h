@@ -9,7 +9,7 @@
 #include "spawn.h"
 
 /*
- * One look-up by the resolver program (security.md, settled point 2): it is started for this name, prints at most RESOLVE_MAX
+ * One look-up by the resolver program (security.md D3): it is started for this name, prints at most RESOLVE_MAX
  * lines "4 ADDR" / "6 ADDR" or one line "error TEXT", and exits.  What it prints is not trusted: at most 4 KiB are read and
  * every line is checked.
  */

@@ -239,7 +239,7 @@ def test_changed_is_what_the_server_hears(server, daemon):
 @pytest.mark.rows("LITE-07")
 @pytest.mark.parametrize("endpoint", ["[fe80::1]:7", "0.0.0.0:7", "[ff02::1]:7", "[::ffff:192.0.2.1]:7"])
 def test_what_is_not_reported_is_not_taken(daemon, endpoint):
-    """Protocol.md F.3: the answer says so, rather than `changed` and then nothing."""
+    """As in protocol.md F.3; the answer says so, rather than `changed` and then nothing."""
     with pytest.raises(CtlError) as e:
         daemon.ctl("set endpoints 192.0.2.1:7 " + endpoint)
     assert e.value.code == "invalid" and endpoint in str(e.value) and daemon.status()["endpoints"] == []

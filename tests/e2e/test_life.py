@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
 """The life-cycle at random: commands, answers that are held, late, wrong or lost, children that die, the daemon that dies.  Then the
-world becomes kind, and the last command must have won (issue 3; the same for the pure state machine is test_client_model.c)."""
+world becomes kind, and the last command must have won (the same for the pure state machine is test_client_model.c)."""
 import asyncio
 import contextlib
 import os

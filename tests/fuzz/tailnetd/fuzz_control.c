@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
+#include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "../../unit/tailnetd/parentsim.h"
+#include "util_parentsim.h"
 #include "text.h"
 
 #define SEPARATOR   0xff /* never part of a good command */

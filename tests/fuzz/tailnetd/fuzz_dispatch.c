@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+
 #include <netinet/in.h>
 
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "childsend.h"
-#include "../../unit/tailnetd/parentsim.h"
+#include "util_parentsim.h"
 #include "text.h"
 
 /*

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include <event2/event.h>
 
 #include "fetch.h"
 #include "log.h"
-#include "peer.h"
+#include "util_peer.h"
 #include "tls.h"
 
 /*
@@ -78,7 +82,7 @@ anchors(void)
 	char err[200];
 	int sv[2];
 
-	if (pipe(sv) == -1 || write(sv[1], peer_pem, strlen(peer_pem)) == -1)
+	if (pipe(sv) == -1 || write(sv[1], peer_cert(), strlen(peer_cert())) == -1)
 		abort();
 	close(sv[1]);
 	return trust_load(sv[0], err, sizeof(err));
@@ -138,6 +142,17 @@ step(struct world *w)
 		break;
 	}
 	event_base_loop(w->base, EVLOOP_NONBLOCK);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	peer_init();
+	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include <event2/event.h>
 
 #include "log.h"
-#include "peer.h"
+#include "util_peer.h"
 #include "session_int.h"
 #include "tls.h"
 
@@ -362,6 +366,17 @@ step(struct world *w)
 		break;
 	}
 	event_base_loop(w->base, EVLOOP_NONBLOCK);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	peer_init();
+	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "authdrun.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "authd.h"
+#include "exits.h"
+#include "timefmt.h"
+#include "util_authd.h"
 
 static void
 assert_result_text(const struct ipc_reg_result *r, const char *part)

@@ -1,33 +1,21 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include <pthread.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
+#include <string.h>
 
-#include "authdrun.h"
+#include "authd.h"
+#include "log.h"
+#include "util_authd.h"
+#include "util_clock.h"
 
-/*
- * How long authd waits, on a clock of the test's: what it and all below it (libevent, session, HTTP/2, stream) ask for the time is
- * answered here, and in the child it passes as the test says.
- */
-
-static volatile long *ahead_s; /* shared with the child */
-static int in_child;
-
-int
-clock_gettime(clockid_t id, struct timespec *ts)
-{
-	int rc = (int)syscall(SYS_clock_gettime, id, ts);
-
-	if (rc == 0 && in_child)
-		ts->tv_sec += *ahead_s;
-	return rc;
-}
+/* How long authd waits, on a clock of the test's: in the child time passes as the test says. */
+static int64_t ahead_s;
 
 static void
-now_in_child(void)
+set_ahead(int64_t s)
 {
-	in_child = 1;
+	ahead_s = s;
+	clock_mono_ahead(s);
+	clock_wall_ahead(s);
 }
 
 /* The child's time passes: it looks at its timers, since a message wakes it. */
@@ -37,7 +25,7 @@ pass(struct fakeparent *fp, unsigned seconds)
 	struct ipc_log_level level = { LOG_L_INFO };
 
 	for (; seconds > 0; seconds -= 5) {
-		*ahead_s += 5;
+		set_ahead(ahead_s + 5);
 		fp_send(fp, IPC_LOG_LEVEL, IPC_ID_NONE, &level, sizeof(level), -1);
 		fp_run_for(fp, 1);
 	}
@@ -54,7 +42,7 @@ begin(struct fakeparent *fp, enum ipc_reg_op op)
 	memset(r.node_key.b, 0x11, KEY_LEN);
 	if (op == IPC_REG_FOLLOWUP)
 		IPC_SET(&r, followup, "https://login/a/1", 17);
-	*ahead_s = 0;
+	set_ahead(0);
 	fp_start_ready(fp, &authd_role);
 	ipc_set_state(fp->ipc, IPC_S_BUSY);
 	fp_send(fp, IPC_REGISTER, 7, &r, sizeof(r), -1);
@@ -119,8 +107,6 @@ main(void)
 		cmocka_unit_test(test_others_are_not),
 	};
 
-	ahead_s = mmap(NULL, sizeof(*ahead_s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (ahead_s == MAP_FAILED || pthread_atfork(NULL, NULL, now_in_child) != 0)
-		return 1;
+	clock_in_children();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

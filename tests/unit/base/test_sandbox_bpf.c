@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <linux/audit.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "bpf.h"
+#include "util_bpf.h"
 #include "sandbox.h"
 #include "sandbox_rules.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <linux/audit.h>
 #include <linux/futex.h>
 
 #include <sys/mman.h>
@@ -9,8 +10,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "bpf.h"
+#include "util_bpf.h"
 #include "calls.h"
 
 /*

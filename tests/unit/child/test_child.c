@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include <fcntl.h>
+#include <sys/wait.h>
 
-#include "fakeparent.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exits.h"
+#include "log.h"
+#include "util_fakeparent.h"
 
 /*
  * A role that does what it is told: REGISTER connects a session, a second one frees it, KEY_FETCH starts a fetch, CANCEL

@@ -21,6 +21,7 @@
 #include "log.h"
 #include "sandbox.h"
 #include "unit.h"
+#include "util_quiet.h"
 
 /* A network child's sandbox really entered, in a new process each time, and things tried in it. */
 #define TEST_UID 65533
@@ -348,21 +349,13 @@ run(void)
 	return cmocka_run_group_tests_name(getuid() == 0 ? "as root" : "not root", tests, NULL, NULL);
 }
 
-static void
-quiet(void *arg, enum log_level level, const char *text)
-{
-	(void)arg;
-	(void)level;
-	(void)text;
-}
-
 int
 main(void)
 {
 	int status = 0, rv;
 	pid_t pid;
 
-	log_to_sink(quiet, NULL);
+	log_nothing();
 	if (mkdtemp(empty_dir) == NULL || chmod(empty_dir, 0555) == -1)
 		return 1;
 	rv = run();

@@ -13,6 +13,7 @@
 #include "cacheio.h"
 #include "export.h"
 #include "mapresp.h"
+#include "timefmt.h"
 #include "util_map.h"
 
 /* The netmap cache: the map as a message, the file around it, and the map it becomes again. */

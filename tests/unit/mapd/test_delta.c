@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "timefmt.h"
 #include "unit.h"
 #include "util_map.h"
 

@@ -2,6 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <string.h>
 
+#include "timefmt.h"
 #include "unit.h"
 #include "util_map.h"
 

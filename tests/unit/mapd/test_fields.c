@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "fields.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit.h"
+#include "util_map.h"
 
 /* rows: FLD-01 */
 static void
 test_dns(void **state)
 {
-	struct map_test *m = with("");
+	struct map_test *m = mt_with("");
 
 	(void)state;
 	mt_expect(m, "DNS", "{}");
@@ -35,14 +40,14 @@ test_dns(void **state)
 static void
 test_derp(void **state)
 {
-	struct map_test *m = with("");
+	struct map_test *m = mt_with("");
 
 	(void)state;
 	mt_expect(m, "DERPMap", "null");
 	mt_ok(m, "{'DERPMap':{'omitDefaultRegions':true}}"); /* there is nothing before it that could be kept */
 	mt_expect(m, "DERPMap", "{'omitDefaultRegions':true}");
 	mt_free(m);
-	m = with("");
+	m = mt_with("");
 	mt_ok(m,
 	    "{'DERPMap':{'HomeParams':{'RegionScore':{'1':0.5}},'Regions':{'1':" REGION("1") ",'2':null,'900':" REGION(
 		"900") "},'omitDefaultRegions':true}}");
@@ -79,7 +84,7 @@ test_derp(void **state)
 static void
 test_profiles(void **state)
 {
-	struct map_test *m = with("'Peers':[" PEER("2", "2", "22",
+	struct map_test *m = mt_with("'Peers':[" PEER("2", "2", "22",
 	    ",'Sharer':30") "],'UserProfiles':[{'ID':10,'LoginName':'me'},{'ID':40,'LoginName':'later'}]");
 
 	(void)state;
@@ -116,9 +121,9 @@ test_profiles(void **state)
 static void
 test_unchanged_when_absent(void **state)
 {
-	struct map_test *m = with("'Domain':'d','CollectServices':true,'SSHPolicy':{'rules':[{'principals':[{'any':"
-				  "true}],'action':{'accept':true}}]},"
-				  "'DomainDataPlaneAuditLogID':'audit','TKAInfo':{'Head':'AAAA','Disabled':false}");
+	struct map_test *m = mt_with("'Domain':'d','CollectServices':true,'SSHPolicy':{'rules':[{'principals':[{'any':"
+				     "true}],'action':{'accept':true}}]},"
+				     "'DomainDataPlaneAuditLogID':'audit','TKAInfo':{'Head':'AAAA','Disabled':false}");
 
 	(void)state;
 	mt_same(m, "{'Domain':'','DomainDataPlaneAuditLogID':''}");
@@ -143,7 +148,7 @@ test_unchanged_when_absent(void **state)
 static void
 test_health(void **state)
 {
-	struct map_test *m = with("'Health':['disk full','x']");
+	struct map_test *m = mt_with("'Health':['disk full','x']");
 	struct json_object *o, *d;
 
 	(void)state;
@@ -170,8 +175,8 @@ static void
 test_display_messages(void **state)
 {
 	char *dump;
-	struct map_test *m =
-	    with("'Health':['x'],'DisplayMessages':{'a':{'Title':'A','Text':'t','Severity':'high'},'b':{'Title':'B'}}");
+	struct map_test *m = mt_with(
+	    "'Health':['x'],'DisplayMessages':{'a':{'Title':'A','Text':'t','Severity':'high'},'b':{'Title':'B'}}");
 
 	(void)state;
 	mt_expect(m, "DisplayMessages", "{'a':{'Title':'A','Text':'t','Severity':'high'},'b':{'Title':'B'}}");
@@ -203,7 +208,7 @@ test_node_names(void **state)
 		"x", "", ".", "a.b", "a.b.", "a.b.c", "a-name-of-thirty-characters-zz.tail1.ts.net.",
 		"a-name-of-30-characters-and-a.tail1.ts.net.", "a\\u0000.tail1.ts.net.", "a.tail1.ts.\\\"net.",
 		"\xc3\xa9.tail1.ts.net.", "UPPER.Tail1.ts.net." };
-	struct map_test *m = with("'Peers':[]");
+	struct map_test *m = mt_with("'Peers':[]");
 	char text[400], want[200];
 	size_t i, k;
 
@@ -223,7 +228,7 @@ test_node_names(void **state)
 	mt_session(m);
 	mt_free(m);
 	/* A full map: the first peer is packed like the ones after it. */
-	m = with("'Peers':[{'ID':4,'User':10,'Name':'a.ts.net.','Key':'" KEY_OF(
+	m = mt_with("'Peers':[{'ID':4,'User':10,'Name':'a.ts.net.','Key':'" KEY_OF(
 	    "44") "','Addresses':[]},"
 		  "{'ID':5,'User':10,'Name':'b.ts.net.','Key':'" KEY_OF("55") "','Addresses':[]}]");
 	mt_same(m, "{'PeersChanged':[{'ID':4,'User':10,'Name':'a.ts.net.','Key':'" KEY_OF("44") "','Addresses':[]}]}");
@@ -235,7 +240,7 @@ test_node_names(void **state)
 static void
 test_allowed_ips(void **state)
 {
-	struct map_test *m = with("'Peers':[" NODE4(",'Addresses':['100.64.1.4/32','fd7a:115c:a1e0::4/128']") "]");
+	struct map_test *m = mt_with("'Peers':[" NODE4(",'Addresses':['100.64.1.4/32','fd7a:115c:a1e0::4/128']") "]");
 
 	(void)state;
 	mt_peer(m, 4, "AllowedIPs", "['100.64.1.4/32','fd7a:115c:a1e0::4/128']");
@@ -254,7 +259,7 @@ test_allowed_ips(void **state)
 static void
 test_unsigned_peer(void **state)
 {
-	struct map_test *m = with("'Peers':[" NODE4(
+	struct map_test *m = mt_with("'Peers':[" NODE4(
 	    ",'Addresses':['100.64.1.4/32'],'AllowedIPs':['0.0.0.0/0'],'UnsignedPeerAPIOnly':true") "]");
 
 	(void)state;
@@ -288,7 +293,7 @@ test_legacy_derp(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		struct map_test *m = with("");
+		struct map_test *m = mt_with("");
 
 		snprintf(text, sizeof(text), "{'PeersChanged':[{'ID':4,'Key':'" KEY_OF("44") "',%s}]}", t[i].derp);
 		mt_ok(m, text);
@@ -335,9 +340,10 @@ test_self_capabilities(void **state)
 static void
 test_passed_through(void **state)
 {
-	struct map_test *m = with("'ClientVersion':{'LatestVersion':'1.99','Notify':true},'ControlTime':'2027-01-15T08:"
-				  "00:01Z','DefaultAutoUpdate':true,"
-				  "'PopBrowserURL':'https://login.example/a'");
+	struct map_test *m =
+	    mt_with("'ClientVersion':{'LatestVersion':'1.99','Notify':true},'ControlTime':'2027-01-15T08:"
+		    "00:01Z','DefaultAutoUpdate':true,"
+		    "'PopBrowserURL':'https://login.example/a'");
 
 	(void)state;
 	mt_expect(m, "ClientVersion", "{'LatestVersion':'1.99','Notify':true}");
@@ -370,7 +376,7 @@ side_of(struct map_test *m, const char *text)
 static void
 test_side(void **state)
 {
-	struct map_test *m = with("");
+	struct map_test *m = mt_with("");
 	const struct directives *s;
 	struct netmap_change ch;
 
@@ -432,7 +438,7 @@ test_debug(void **state)
 		uint32_t ms;
 	} t[] = { { "0.0004", 1 }, { "1.5", 1500 }, { "300", 300000 }, { "301", 300000 }, { "1e300", 300000 },
 		{ "-5", 0 }, { "-0.0", 0 }, { "0", 0 }, { "null", 0 }, { "99999999999999999999", 300000 } };
-	struct map_test *m = with("");
+	struct map_test *m = mt_with("");
 	char text[128];
 	size_t i;
 
@@ -452,7 +458,7 @@ test_debug(void **state)
 static void
 test_names(void **state)
 {
-	struct map_test *m = with("");
+	struct map_test *m = mt_with("");
 	char *dump;
 
 	(void)state;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "fields.h"
+#include <stdio.h>
+
+#include "unit.h"
+#include "util_map.h"
 
 #define RULE(ip) "{'SrcIPs':['" ip "'],'DstPorts':[{'IP':'*','Ports':{'First':0,'Last':65535}}]}"
 
@@ -8,7 +11,7 @@
 static void
 test_filter(void **state)
 {
-	struct map_test *m = with("");
+	struct map_test *m = mt_with("");
 
 	(void)state;
 	mt_expect(m, "PacketFilterRules", "[]");
@@ -27,8 +30,8 @@ test_filter(void **state)
 static void
 test_filter_chunks(void **state)
 {
-	struct map_test *m =
-	    with("'PacketFilters':{'b':[" RULE("2.2.2.2") "],'B':[" RULE("1.1.1.1") "],'base':[" RULE("3.3.3.3") "]}");
+	struct map_test *m = mt_with(
+	    "'PacketFilters':{'b':[" RULE("2.2.2.2") "],'B':[" RULE("1.1.1.1") "],'base':[" RULE("3.3.3.3") "]}");
 
 	(void)state;
 	/* byte order of the names: B b base */
@@ -68,7 +71,7 @@ static const char *const entries[][2] = { { "'*'", "'*'" }, { "'10.0.0.1'", "'10
 static void
 test_effective_filter(void **state)
 {
-	struct map_test *m = with("");
+	struct map_test *m = mt_with("");
 	char text[512], want[512];
 	size_t i;
 
@@ -113,8 +116,8 @@ test_effective_filter(void **state)
 static void
 test_filter_and_unsigned_peer(void **state)
 {
-	struct map_test *m = with("'PacketFilter':[{'SrcIPs':['100.64.9.0-100.64.9.4'],'DstPorts':[{'IP':'*'}]},"
-				  "{'SrcIPs':['*'],'CapGrant':[{'Dsts':['100.64.0.1/32'],'Caps':['c']}]}]");
+	struct map_test *m = mt_with("'PacketFilter':[{'SrcIPs':['100.64.9.0-100.64.9.4'],'DstPorts':[{'IP':'*'}]},"
+				     "{'SrcIPs':['*'],'CapGrant':[{'Dsts':['100.64.0.1/32'],'Caps':['c']}]}]");
 
 	(void)state;
 	mt_expect(m, "EffectiveFilter.DenyAll", "false");

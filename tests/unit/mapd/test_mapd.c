@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "mapdrun.h"
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exits.h"
+#include "mapd.h"
+#include "timefmt.h"
+#include "util_mapd.h"
 
 static void
 send_stop(struct fakeparent *fp, uint32_t id, int drop)

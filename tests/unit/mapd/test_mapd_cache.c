@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "mapdrun.h"
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exits.h"
+#include "mapd.h"
+#include "timefmt.h"
+#include "util_mapd.h"
 
 /* --- the cache --- */
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "mapdrun.h"
+#include <string.h>
+
+#include "mapd.h"
+#include "util_mapd.h"
 
 static unsigned
 count_lites(struct fakeserver *fs)

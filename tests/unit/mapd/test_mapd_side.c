@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "mapdrun.h"
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "timefmt.h"
+#include "util_clock.h"
+#include "util_mapd.h"
 
 /* rows: KA-05 FLD-17 INT-05 */
 static void
@@ -149,19 +157,6 @@ test_control_times(void **state)
 	fp_stop(&fp);
 }
 
-/* mapd's clock, in another process: seconds that it is off. */
-static int64_t *wall_off;
-
-int
-clock_gettime(clockid_t id, struct timespec *ts)
-{
-	long rv = syscall(SYS_clock_gettime, id, ts);
-
-	if (rv == 0 && id == CLOCK_REALTIME && wall_off != NULL)
-		ts->tv_sec += *wall_off;
-	return (int)rv;
-}
-
 /* The netmap as a reader gets it. */
 static char *
 ask_netmap(struct fakeparent *fp, char *out, size_t size)
@@ -197,9 +192,7 @@ test_clock_is_set(void **state)
 	char text[1000], when[TIME_TEXT_MAX], soon[TIME_TEXT_MAX];
 
 	(void)state;
-	wall_off = mmap(NULL, sizeof(*wall_off), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(wall_off, MAP_FAILED);
-	*wall_off = -now.sec; /* no battery: it is 1970 */
+	clock_wall_ahead(-now.sec); /* no battery: it is 1970 */
 	poll = open_stream(&fp, 120000);
 	time_format((struct wtime){ now.sec + 3600, 0 }, soon);
 	snprintf(text, sizeof(text),
@@ -208,18 +201,17 @@ test_clock_is_set(void **state)
 	send_frame(fp.servers[0], poll, text);
 	wait_stream(&fp, IPC_STREAM_LIVE);
 	assert_null(strstr(ask_netmap(&fp, map, sizeof(map)), "\"Expired\":true"));
-	*wall_off = 0; /* NTP has come; the server says nothing about it */
+	clock_wall_ahead(0); /* NTP has come; the server says nothing about it */
 	send_frame(fp.servers[0], poll, "{\"PeersChangedPatch\":[{\"NodeID\":2,\"Online\":true}]}");
 	wait_seq(&fp, 2);
 	assert_non_null(strstr(ask_netmap(&fp, map, sizeof(map)), "\"Online\":true"));
 	assert_null(strstr(map, "\"Expired\":true"));
-	*wall_off = 7200; /* and a clock that is past it */
+	clock_wall_ahead(7200); /* and a clock that is past it */
 	send_frame(fp.servers[0], poll, "{\"PeersChangedPatch\":[{\"NodeID\":2,\"Online\":false}]}");
 	wait_seq(&fp, 3);
 	assert_non_null(strstr(ask_netmap(&fp, map, sizeof(map)), "\"Expired\":true"));
 	fp_stop(&fp);
-	munmap(wall_off, sizeof(*wall_off));
-	wall_off = NULL;
+	clock_wall_ahead(0);
 }
 
 /* --- pings --- */

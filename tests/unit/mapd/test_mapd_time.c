@@ -1,34 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "mapdrun.h"
+#include <stdio.h>
 
-#include <pthread.h>
+#include "timefmt.h"
+#include "util_clock.h"
+#include "util_mapd.h"
 
-/* mapd where much time passes at once: how far its clock that only goes forward is ahead of the test's, in seconds. */
-static int64_t *ahead;
-static int in_mapd;
-
-int
-clock_gettime(clockid_t id, struct timespec *ts)
-{
-	long rv = syscall(SYS_clock_gettime, id, ts);
-
-	if (rv == 0 && in_mapd && (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE))
-		ts->tv_sec += __atomic_load_n(ahead, __ATOMIC_SEQ_CST);
-	return (int)rv;
-}
-
-static void
-after_fork(void)
-{
-	in_mapd = 1;
-}
-
-static void
-set_ahead(int64_t s)
-{
-	__atomic_store_n(ahead, s, __ATOMIC_SEQ_CST);
-}
+/* mapd where much time passes at once: its clock that only goes forward is ahead of the test's. */
 
 /* mapd is woken, looks at its timers, does what is due in two more turns, and all of it has come here. */
 static struct fp_msg *
@@ -58,7 +36,7 @@ test_cut_sleep_is_forgotten(void **state)
 
 	(void)state;
 	for (again = 0; again < 2; again++) {
-		set_ahead(0);
+		clock_mono_ahead(0);
 		poll = live_stream(&fp, 120000);
 		wait_seq(&fp, 1);
 		send_frame(fp.servers[0], poll, "{\"Domain\":\"never\",\"Debug\":{\"SleepSeconds\":60}}");
@@ -72,7 +50,7 @@ test_cut_sleep_is_forgotten(void **state)
 			fs_answer(fs, poll, "200", NULL, "", 0, 0);
 			wait_stream(&fp, IPC_STREAM_OPEN);
 		}
-		set_ahead(80); /* the sleep would be over, the watchdog is not due */
+		clock_mono_ahead(80); /* the sleep would be over, the watchdog is not due */
 		m = look_at_clock(&fp);
 		assert_int_equal(m->u.counters.msgs_full, 1);
 		assert_int_equal(m->u.counters.msgs_delta, 0);
@@ -111,7 +89,7 @@ test_pings_end(void **state)
 	unsigned i;
 
 	(void)state;
-	set_ahead(0);
+	clock_mono_ahead(0);
 	send_ping(&fp, poll, "http://h/0", noise);
 	send_ping(&fp, poll, "http://h/1", noise);
 	send_ping(&fp, poll, "http://h/2", noise);
@@ -123,12 +101,12 @@ test_pings_end(void **state)
 	FP_UNTIL(&fp, buf_len(&plain->in) > 0);
 	send_ping(&fp, poll, "http://h/4", noise);
 	assert_true(fp_logged(&fp, "4 under way already"));
-	set_ahead(11 - (int64_t)(time_mono_ms() - t) / 1000);
+	clock_mono_ahead(11 - (int64_t)(time_mono_ms() - t) / 1000);
 	look_at_clock(&fp);
 	for (i = 0; i < 3; i++)
 		assert_false(st[i]->closed);
 	assert_false(plain->gone);
-	set_ahead(15);
+	clock_mono_ahead(15);
 	look_at_clock(&fp);
 	for (i = 0; i < 3; i++) {
 		assert_true(st[i]->closed);
@@ -149,8 +127,6 @@ main(void)
 		cmocka_unit_test(test_pings_end),
 	};
 
-	ahead = mmap(NULL, sizeof(*ahead), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (ahead == MAP_FAILED || pthread_atfork(NULL, NULL, after_fork) != 0)
-		return 1;
+	clock_in_children();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,17 +18,6 @@
 #define OPS      10 /* of each kind in a message, at most: more than 100,000 operations in all */
 #define READERS  6
 
-static uint64_t rng = 88172645463325252u;
-
-static unsigned
-rnd(unsigned n)
-{
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return (unsigned)((rng >> 11) % n);
-}
-
 /* Ids in no special order of size. */
 static int64_t
 id_of(unsigned i)
@@ -65,26 +54,26 @@ random_node(unsigned i, char *text, size_t size)
 	char tmp[200];
 
 	json_object_object_add(o, "ID", json_object_new_int64(id_of(i)));
-	snprintf(tmp, sizeof(tmp), "\"nodekey:%064x\"", rnd(1000));
+	snprintf(tmp, sizeof(tmp), "\"nodekey:%064x\"", mt_rnd(1000));
 	put(o, "Key", tmp);
-	json_object_object_add(o, "User", json_object_new_int64(rnd(200)));
-	snprintf(tmp, sizeof(tmp), "\"p%u.x.\"", rnd(100));
+	json_object_object_add(o, "User", json_object_new_int64(mt_rnd(200)));
+	snprintf(tmp, sizeof(tmp), "\"p%u.x.\"", mt_rnd(100));
 	put(o, "Name", tmp);
-	snprintf(tmp, sizeof(tmp), "[\"100.64.%u.%u/32\"]", rnd(3), rnd(100));
+	snprintf(tmp, sizeof(tmp), "[\"100.64.%u.%u/32\"]", mt_rnd(3), mt_rnd(100));
 	put(o, "Addresses", tmp);
-	if (rnd(2))
-		put(o, "Online", rnd(2) ? "true" : "false");
-	if (rnd(2))
-		put(o, "HomeDERP", rnd(2) ? "3" : "12");
-	if (rnd(3) == 0)
+	if (mt_rnd(2))
+		put(o, "Online", mt_rnd(2) ? "true" : "false");
+	if (mt_rnd(2))
+		put(o, "HomeDERP", mt_rnd(2) ? "3" : "12");
+	if (mt_rnd(3) == 0)
 		put(o, "LastSeen", "\"2026-01-02T03:04:05Z\"");
-	if (rnd(3) == 0)
-		put(o, "Endpoints", rnd(2) ? "[]" : "[\"192.0.2.1:1\",\"[2001:db8::1]:2\"]");
-	if (rnd(3) == 0)
-		put(o, "CapMap", rnd(2) ? "{\"a\":null}" : "{\"b\":[1,{\"x\":\"y\"}]}");
-	if (rnd(4) == 0)
+	if (mt_rnd(3) == 0)
+		put(o, "Endpoints", mt_rnd(2) ? "[]" : "[\"192.0.2.1:1\",\"[2001:db8::1]:2\"]");
+	if (mt_rnd(3) == 0)
+		put(o, "CapMap", mt_rnd(2) ? "{\"a\":null}" : "{\"b\":[1,{\"x\":\"y\"}]}");
+	if (mt_rnd(4) == 0)
 		put(o, "Hostinfo", "{\"OS\":\"linux\",\"Hostname\":\"h\\u00e9\"}");
-	if (rnd(4) == 0)
+	if (mt_rnd(4) == 0)
 		put(o, "AllowedIPs", "[\"10.0.0.0/8\"]");
 	snprintf(text, size, "%s", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	if (!json_object_object_get_ex(o, "AllowedIPs", NULL)) {
@@ -126,28 +115,29 @@ patch(struct model *md, unsigned i, char *text, size_t size)
 		if (o != NULL) \
 			put(o, target, both); \
 	} while (0)
-	if (rnd(2))
-		BOTH("Online", "Online", rnd(2) ? "true" : "false");
-	if (rnd(3) == 0)
-		BOTH("DERPRegion", "HomeDERP", rnd(2) ? "5" : "6");
-	if (rnd(3) == 0)
-		BOTH("Endpoints", "Endpoints", rnd(2) ? "[]" : "[\"198.51.100.7:7\"]");
-	if (rnd(3) == 0)
-		BOTH("CapMap", "CapMap", rnd(2) ? "{}" : "{\"c\":[true]}");
-	if (rnd(3) == 0)
-		BOTH("Cap", "Cap", rnd(2) ? "120" : "5");
-	if (rnd(4) == 0)
-		BOTH("LastSeen", "LastSeen", rnd(2) ? "\"2026-05-05T05:05:05.5Z\"" : "\"2026-05-05T05:05:05+01:00\"");
-	if (rnd(4) == 0)
-		BOTH("KeyExpiry", "KeyExpiry", rnd(2) ? "\"2099-05-05T05:05:05Z\"" : "\"0001-01-01T00:00:00Z\"");
-	if (rnd(4) == 0)
+	if (mt_rnd(2))
+		BOTH("Online", "Online", mt_rnd(2) ? "true" : "false");
+	if (mt_rnd(3) == 0)
+		BOTH("DERPRegion", "HomeDERP", mt_rnd(2) ? "5" : "6");
+	if (mt_rnd(3) == 0)
+		BOTH("Endpoints", "Endpoints", mt_rnd(2) ? "[]" : "[\"198.51.100.7:7\"]");
+	if (mt_rnd(3) == 0)
+		BOTH("CapMap", "CapMap", mt_rnd(2) ? "{}" : "{\"c\":[true]}");
+	if (mt_rnd(3) == 0)
+		BOTH("Cap", "Cap", mt_rnd(2) ? "120" : "5");
+	if (mt_rnd(4) == 0)
+		BOTH("LastSeen", "LastSeen",
+		    mt_rnd(2) ? "\"2026-05-05T05:05:05.5Z\"" : "\"2026-05-05T05:05:05+01:00\"");
+	if (mt_rnd(4) == 0)
+		BOTH("KeyExpiry", "KeyExpiry", mt_rnd(2) ? "\"2099-05-05T05:05:05Z\"" : "\"0001-01-01T00:00:00Z\"");
+	if (mt_rnd(4) == 0)
 		BOTH("KeySignature", "KeySignature", "\"AAAA\"");
-	if (rnd(4) == 0) {
-		snprintf(tmp, sizeof(tmp), "\"nodekey:%064x\"", rnd(1000));
+	if (mt_rnd(4) == 0) {
+		snprintf(tmp, sizeof(tmp), "\"nodekey:%064x\"", mt_rnd(1000));
 		BOTH("Key", "Key", tmp);
 	}
-	if (rnd(4) == 0) {
-		snprintf(tmp, sizeof(tmp), "\"discokey:%064x\"", rnd(1000));
+	if (mt_rnd(4) == 0) {
+		snprintf(tmp, sizeof(tmp), "\"discokey:%064x\"", mt_rnd(1000));
 		BOTH("DiscoKey", "DiscoKey", tmp);
 	}
 #undef BOTH
@@ -164,13 +154,13 @@ random_message(struct model *md, char *msg, size_t size)
 	char text[1024];
 	struct json_object *o;
 
-	if (rnd(100) == 0) { /* everything at once */
+	if (mt_rnd(100) == 0) { /* everything at once */
 		w = (size_t)snprintf(msg, size, "{\"Peers\":[");
 		for (i = 0; i < IDS; i++)
 			set(md, i, NULL);
 		for (count = 0; count == 0;)
 			for (i = 0; i < IDS; i++) {
-				if (rnd(2) || md->peer[i] != NULL)
+				if (mt_rnd(2) || md->peer[i] != NULL)
 					continue;
 				o = random_node(i, text, sizeof(text));
 				set(md, i, o);
@@ -186,9 +176,9 @@ random_message(struct model *md, char *msg, size_t size)
 		char used[IDS] = { 0 };
 
 		n[k] = (size_t)sprintf(part[k], "%s", open[k]);
-		count = rnd(3) ? 0 : rnd(OPS + 1);
+		count = mt_rnd(3) ? 0 : mt_rnd(OPS + 1);
 		for (; count > 0; count--) {
-			i = rnd(IDS);
+			i = mt_rnd(IDS);
 			if (used[i] && (k == 2 || k == 3))
 				continue; /* names of an object come once */
 			text[0] = '\0';
@@ -207,7 +197,7 @@ random_message(struct model *md, char *msg, size_t size)
 				break;
 			case 2:
 			case 3: {
-				int on = (int)rnd(2);
+				int on = (int)mt_rnd(2);
 
 				snprintf(text, sizeof(text), "\"%lld\":%s", (long long)id_of(i), on ? "true" : "false");
 				if ((o = own(md, i)) == NULL)
@@ -228,7 +218,7 @@ random_message(struct model *md, char *msg, size_t size)
 		part[k][n[k]] = '\0';
 	}
 	for (k = 4; k > 0; k--) {
-		i = rnd(k + 1);
+		i = mt_rnd(k + 1);
 		count = order[k];
 		order[k] = order[i];
 		order[i] = count;
@@ -332,7 +322,7 @@ reader_check(struct reader *r, int finish)
 	int more;
 
 	do
-		more = dump_more(&r->d, &r->out, r->out.n + 1 + rnd(3000));
+		more = dump_more(&r->d, &r->out, r->out.n + 1 + mt_rnd(3000));
 	while (more && finish);
 	if (more)
 		return;
@@ -360,7 +350,7 @@ test_against_model(void **state)
 	for (i = 0; i < MESSAGES; i++) {
 		before = model_text(&md);
 		random_message(&md, msg, sizeof(msg));
-		r = mt_raw(m, msg, strlen(msg), 1 + rnd(5000));
+		r = mt_raw(m, msg, strlen(msg), 1 + mt_rnd(5000));
 		if (r == REFUSED)
 			fail_msg("refused: %s: %s", ingest_error(m->g), msg);
 		want = model_text(&md);
@@ -375,7 +365,7 @@ test_against_model(void **state)
 		for (k = 0; k < READERS; k++) {
 			if (readers[k].active)
 				reader_check(&readers[k], 0);
-			else if (rnd(8) == 0) {
+			else if (mt_rnd(8) == 0) {
 				assert_int_equal(dump_peers(&readers[k].d, m->nm, UINT64_MAX, 0, 0), 0);
 				readers[k].want = strdup(want);
 				readers[k].active = 1;

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "querysim.h"
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util_query.h"
 
 static void
 expect_answer(struct fixture *f, enum ipc_query_verb verb, const char *args, const char *want)

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "querysim.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "util_query.h"
 
 /* A big map, and readers that take their time: each sees one moment's map, whole, while deltas go on. */
 static void

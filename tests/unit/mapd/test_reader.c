@@ -15,17 +15,6 @@
 #define IDS      12
 #define USERS    7
 
-static uint64_t rng = 88172645463325252u;
-
-static unsigned
-rnd(unsigned n)
-{
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return (unsigned)((rng >> 11) % n);
-}
-
 static const struct {
 	uint32_t bit;
 	const char *name, *sent; /* as the server calls it; NULL: the same */
@@ -117,22 +106,22 @@ say_node(char *s, size_t size, unsigned id)
 {
 	char sharer[32] = "";
 
-	if (rnd(3) == 0)
-		snprintf(sharer, sizeof(sharer), ",'Sharer':%u", 10 + rnd(USERS));
+	if (mt_rnd(3) == 0)
+		snprintf(sharer, sizeof(sharer), ",'Sharer':%u", 10 + mt_rnd(USERS));
 	return (size_t)snprintf(s, size,
 	    "{'ID':%u,'User':%u,'Name':'n.x.','Key':'%s','Addresses':['100.64.0.%u/32'],'Cap':%u%s}", id,
-	    10 + rnd(USERS), id == 1 ? SELF_KEY : KEY_OF("22"), id, rnd(3), sharer);
+	    10 + mt_rnd(USERS), id == 1 ? SELF_KEY : KEY_OF("22"), id, mt_rnd(3), sharer);
 }
 
 static size_t
 say_nodes(char *s, size_t size, const char *name, unsigned max)
 {
 	size_t n = (size_t)snprintf(s, size, ",'%s':[", name);
-	unsigned i, count = rnd(max);
+	unsigned i, count = mt_rnd(max);
 
 	for (i = 0; i < count; i++) {
 		n += (size_t)snprintf(s + n, size - n, "%s", i ? "," : "");
-		n += say_node(s + n, size - n, 2 + rnd(IDS));
+		n += say_node(s + n, size - n, 2 + mt_rnd(IDS));
 	}
 	return n + (size_t)snprintf(s + n, size - n, "]");
 }
@@ -151,24 +140,24 @@ say(char *s, size_t size)
 	size_t n = (size_t)snprintf(s, size, "{'Seq':1");
 	unsigned i;
 
-	if (rnd(40) == 0)
+	if (mt_rnd(40) == 0)
 		n += say_nodes(s + n, size - n, "Peers", IDS);
-	if (rnd(2) == 0)
+	if (mt_rnd(2) == 0)
 		n += say_nodes(s + n, size - n, "PeersChanged", 4);
-	if (rnd(10) == 0) {
+	if (mt_rnd(10) == 0) {
 		n += (size_t)snprintf(s + n, size - n, ",'Node':");
 		n += say_node(s + n, size - n, 1);
 	}
-	if (rnd(3) == 0)
-		n += (size_t)snprintf(s + n, size - n, ",'PeersRemoved':[%u,%u]", 2 + rnd(IDS), 2 + rnd(IDS));
-	if (rnd(3) == 0)
+	if (mt_rnd(3) == 0)
+		n += (size_t)snprintf(s + n, size - n, ",'PeersRemoved':[%u,%u]", 2 + mt_rnd(IDS), 2 + mt_rnd(IDS));
+	if (mt_rnd(3) == 0)
 		n += (size_t)snprintf(s + n, size - n, ",'PeersChangedPatch':[{'NodeID':%u,'KeyExpiry':'%s'}]",
-		    2 + rnd(IDS), rnd(2) ? "2020-01-01T00:00:00Z" : "2099-01-01T00:00:00Z");
-	if (rnd(5) == 0)
-		n += (size_t)snprintf(s + n, size - n, ",'UserProfiles':[{'ID':%u,'LoginName':'l%u'}]", 10 + rnd(USERS),
-		    rnd(2));
-	for (i = rnd(3); i > 0; i--)
-		n += (size_t)snprintf(s + n, size - n, "%s", parts[rnd(sizeof(parts) / sizeof(parts[0]))]);
+		    2 + mt_rnd(IDS), mt_rnd(2) ? "2020-01-01T00:00:00Z" : "2099-01-01T00:00:00Z");
+	if (mt_rnd(5) == 0)
+		n += (size_t)snprintf(s + n, size - n, ",'UserProfiles':[{'ID':%u,'LoginName':'l%u'}]",
+		    10 + mt_rnd(USERS), mt_rnd(2));
+	for (i = mt_rnd(3); i > 0; i--)
+		n += (size_t)snprintf(s + n, size - n, "%s", parts[mt_rnd(sizeof(parts) / sizeof(parts[0]))]);
 	snprintf(s + n, size - n, "}");
 }
 
@@ -185,17 +174,17 @@ test_deltas_name_what_changed(void **state)
 	mt_ok(m, "{" NODE_SELF "}");
 	old = mt_json(m);
 	for (i = 0; i < MESSAGES; i++) {
-		if (rnd(100) == 0) { /* a new stream: profiles of the one before are gone */
+		if (mt_rnd(100) == 0) { /* a new stream: profiles of the one before are gone */
 			mt_session(m);
 			mt_ok(m, "{" NODE_SELF "}");
 			json_object_put(old);
 			old = mt_json(m);
 		}
-		if (rnd(10) == 0) { /* no event: what it brings is told with the next (KA-01, KA-05) */
+		if (mt_rnd(10) == 0) { /* no event: what it brings is told with the next (KA-01, KA-05) */
 			snprintf(msg, sizeof(msg),
 			    "{'KeepAlive':true,'ControlTime':'2027-01-15T08:00:0%uZ','ClientVersion':{'LatestVersion':'"
 			    "%u'}}",
-			    rnd(10), rnd(2));
+			    mt_rnd(10), mt_rnd(2));
 			assert_int_equal(mt_msg(m, msg), 0);
 			assert_true(m->ch.fields == 0 && m->ch.nchanged == 0);
 			told_late = IPC_F_ControlTime | IPC_F_ClientVersion;

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "fields.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ipc.h"
+#include "unit.h"
+#include "util_map.h"
 
 /* What has a short form inside is shown as it was sent, whatever form of it that was. */
 static void
@@ -17,7 +24,7 @@ test_texts_stay_as_sent(void **state)
 		{ "StableID", "'00112233445566778899aabbccddeef'" }, { "KeySignature", "'AB=='" },
 		{ "Hostinfo", "{'TPM':{'FirmwareVersion':18446744073709551615},'Location':{'Latitude':1.50}}" },
 		{ "X", "[0,95,96,127,128,16383,16384,9223372036854775807,9223372036854775808,-1,-0,1e3,0.10]" } };
-	struct map_test *m = with("");
+	struct map_test *m = mt_with("");
 	char text[900], *want, *have;
 	size_t i;
 
@@ -65,7 +72,7 @@ test_cut_texts(void **state)
 static void
 test_odd_strings(void **state)
 {
-	struct map_test *m = with("");
+	struct map_test *m = mt_with("");
 	size_t big = 1u << 20, n;
 	char *text = malloc(big + 200), *dump;
 
@@ -226,7 +233,7 @@ static const char *const wrong[][2] = {
 static void
 test_wrong_types(void **state)
 {
-	struct map_test *m = with("'Peers':[" PEER("2", "2", "22",
+	struct map_test *m = mt_with("'Peers':[" PEER("2", "2", "22",
 	    "") "],'Domain':'d','Health':['h'],'UserProfiles':[{'ID':10,'LoginName':'l'}]");
 	char *before = mt_dump(m), *after;
 	size_t i;
@@ -267,7 +274,7 @@ test_null_comes_last(void **state)
 		"'DisplayMessages':{'a':{}}", "'SSHPolicy':{}", "'TKAInfo':{}", "'CollectServices':true",
 		"'DomainDataPlaneAuditLogID':'x'", "'ClientVersion':{}", "'DefaultAutoUpdate':true",
 		"'ControlTime':'2027-01-15T08:00:01Z'", "'Node':{'ID':7}" };
-	struct map_test *m = with("'Peers':[" PEER("2", "2", "22", "") "],'PacketFilter':[]");
+	struct map_test *m = mt_with("'Peers':[" PEER("2", "2", "22", "") "],'PacketFilter':[]");
 	char text[700];
 	size_t i;
 
@@ -285,7 +292,7 @@ test_null_comes_last(void **state)
 static void
 test_long_lists(void **state)
 {
-	struct map_test *m = with("");
+	struct map_test *m = mt_with("");
 	struct pb b = { 0 };
 	struct json_object *o, *d;
 	int i, n = 60000;

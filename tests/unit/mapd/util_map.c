@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dump.h"
+#include "timefmt.h"
 #include "unit.h"
 #include "util_map.h"
 
@@ -29,6 +30,19 @@ mt_new(void)
 	assert_non_null(m->g = ingest_new(m->nm));
 	m->now = (struct wtime){ 1800000000, 0 };
 	mt_session(m);
+	return m;
+}
+
+struct map_test *
+mt_with(const char *more)
+{
+	struct map_test *m = mt_new();
+	char *text = malloc(strlen(more) + 512);
+
+	assert_non_null(text);
+	sprintf(text, "{" NODE_SELF "%s%s}", more[0] ? "," : "", more);
+	mt_ok(m, text);
+	free(text);
 	return m;
 }
 
@@ -315,4 +329,15 @@ mt_change(const struct map_test *m, const char *changed, const char *removed, ui
 	list_ids(have, sizeof(have), m->ch.removed, m->ch.nremoved);
 	assert_string_equal(have, removed);
 	assert_int_equal(m->ch.fields, fields);
+}
+
+unsigned
+mt_rnd(unsigned n)
+{
+	static uint64_t rng = 88172645463325252u;
+
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return (unsigned)((rng >> 11) % n);
 }

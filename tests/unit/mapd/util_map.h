@@ -20,6 +20,8 @@ struct map_test {
 #define REFUSED (-2)			/* not a message, or not one that fits: the stream would end */
 
 struct map_test *mt_new(void);		/* session begun, no message yet */
+/* A first message with only our own node and what is given besides. */
+struct map_test *mt_with(const char *more);
 void	 mt_free(struct map_test *m);
 void	 mt_session(struct map_test *m);	/* the stream ends and another begins */
 /* ingest_apply()'s result, or REFUSED. */
@@ -42,6 +44,8 @@ void	 mt_peer(struct map_test *m, int64_t id, const char *member, const char *wa
 void	 mt_ids(struct map_test *m, const char *want);		/* ids of Peers in order: "1 2 3" */
 void	 mt_change(const struct map_test *m, const char *changed, const char *removed, uint32_t fields);
 
+unsigned mt_rnd(unsigned n);		/* below n; the same numbers in every run */
+
 #define SELF_KEY "nodekey:1111111111111111111111111111111111111111111111111111111111111111"
 #define NODE_SELF "'Node':{'ID':1,'StableID':'self','Name':'me.tail1.ts.net.','User':10,'Key':'" SELF_KEY "','Addresses':['100.64.0.1/32']}"
 #define KEY_OF(d) "nodekey:" d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d
@@ -50,5 +54,6 @@ void	 mt_change(const struct map_test *m, const char *changed, const char *remov
 /* A peer: id and last part of its address as text, two hex digits of its key. */
 #define PEER(id, a, hex, more) "{'ID':" id ",'StableID':'n" id "','Name':'p" id ".tail1.ts.net.','User':10,'Key':'" KEY_OF(hex) \
 	"','Addresses':['100.64.1." a "/32'],'AllowedIPs':['100.64.1." a "/32']" more "}"
+#define NODE4(more) "{'ID':4,'User':10,'Name':'p4.','Key':'" KEY_OF("44") "'" more "}"
 
 #endif

@@ -201,7 +201,7 @@ parse(const char *s)
 	return o;
 }
 
-/* Interface.md 8: the first that holds of 7, 5, 6; missing or odd members count as the bad case. */
+/* As interface.md 8 says: the first that holds of 7, 5, 6; missing or odd members count as the bad case. */
 static void
 test_status_exit(void **state)
 {

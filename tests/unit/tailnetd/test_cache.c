@@ -16,6 +16,7 @@
 #include "msgs.h"
 #include "unit.h"
 #include "util_dir.h"
+#include "util_quiet.h"
 
 /* --- when --- */
 
@@ -444,14 +445,6 @@ every_call_is_the_last(void **state)
 			}
 }
 
-static void
-quiet(void *arg, enum log_level level, const char *text)
-{
-	(void)arg;
-	(void)level;
-	(void)text;
-}
-
 int
 main(void)
 {
@@ -467,6 +460,6 @@ main(void)
 		cmocka_unit_test(every_call_is_the_last),
 	};
 
-	log_to_sink(quiet, NULL);
+	log_nothing();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

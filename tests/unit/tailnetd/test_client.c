@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "clientsim.h"
+#include <stdlib.h>
+
+#include "timefmt.h"
+#include "util_clientsim.h"
 
 /* login.c, row by row: registering, auth keys, rotation, and what is saved when. */
 

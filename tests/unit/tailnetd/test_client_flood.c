@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "clientsim.h"
+#include "timefmt.h"
+#include "util_clientsim.h"
 
 /* A server, or a child that was taken over, that changes its mind as fast as it can: the disk, the login and the server's own door
  * see a few of all those changes, and the last one. */

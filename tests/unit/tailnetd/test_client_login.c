@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "clientsim.h"
+#include "util_clientsim.h"
 
 /* login.c, row by row: logins by URL, and a server key that changes. */
 

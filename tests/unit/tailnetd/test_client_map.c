@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "clientsim.h"
+#include <stdlib.h>
+
+#include "util_clientsim.h"
 
 /* login.c, row by row: pause, the map stream, errors, reloads. */
 

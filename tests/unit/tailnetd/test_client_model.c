@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "clientworld.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "timefmt.h"
+#include "util_clientworld.h"
 
 /*
  * login.c against a world that does what it likes: commands, answers, lost answers, crashes of children and of the whole machine, a
@@ -57,12 +63,24 @@ auth_answers(struct world *w)
 		answer_register(w, pick(w, 2) == 0 ? IPC_REG_OK : (enum ipc_reg_outcome)(IPC_REG_OK + pick(w, 8)));
 }
 
+static void
+changes_nothing(struct world *w, const struct login_event *e)
+{
+	struct login was = w->s->c;
+
+	sim_event(w->s, e);
+	was.now_ms = w->s->c.now_ms;
+	was.now = w->s->c.now;
+	was.out = w->s->c.out;
+	MUST(w, memcmp(&was, &w->s->c, sizeof(was)) == 0);
+	MUST(w, w->s->nlog == 0);
+}
+
 /* A result for a request that was cancelled, or that never was, is as if it had not come. */
 static void
 late_answer(struct world *w)
 {
 	struct login_event e = { .type = pick(w, 2) ? LE_REG : LE_KEY };
-	struct login was;
 
 	e.id = pick(w, 2) ? w->late[pick(w, NLATE)] : pick(w, UINT32_MAX);
 	if (e.id == w->flight_id && w->flight != FLIGHT_NONE)
@@ -76,13 +94,7 @@ late_answer(struct world *w)
 		e.u.key.key = sim_server_key(77);
 		e.u.key.err = "";
 	}
-	was = w->s->c;
-	sim_event(w->s, &e);
-	was.now_ms = w->s->c.now_ms;
-	was.now = w->s->c.now;
-	was.out = w->s->c.out;
-	MUST(w, memcmp(&was, &w->s->c, sizeof(was)) == 0);
-	MUST(w, w->s->nlog == 0);
+	changes_nothing(w, &e);
 }
 
 /* So is what comes of a stream that is over, or never was. */
@@ -91,7 +103,6 @@ late_stream(struct world *w)
 {
 	static const enum login_ev kinds[] = { LE_CONNECTED, LE_OPEN, LE_LIVE, LE_CLOSED, LE_SELF, LE_LITE };
 	struct login_event e = { .type = kinds[pick(w, 6)] };
-	struct login was;
 
 	e.id = w->mapd == MAPD_NONE && pick(w, 2) ? w->mapd_id
 	    : pick(w, 2)                          ? w->mapd_id - 1 - pick(w, 5)
@@ -104,13 +115,7 @@ late_stream(struct world *w)
 		e.u.result.err = "late";
 	else
 		e.u.closed.err = "late";
-	was = w->s->c;
-	sim_event(w->s, &e);
-	was.now_ms = w->s->c.now_ms;
-	was.now = w->s->c.now;
-	was.out = w->s->c.out;
-	MUST(w, memcmp(&was, &w->s->c, sizeof(was)) == 0);
-	MUST(w, w->s->nlog == 0);
+	changes_nothing(w, &e);
 }
 
 static void

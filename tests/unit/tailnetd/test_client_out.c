@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "clientsim.h"
+#include <stdlib.h>
+#include <string.h>
+
+#include "timefmt.h"
+#include "util_clientsim.h"
 
 /* login.c, row by row: logout and expiry. */
 

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
-#include <time.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "unit.h"
 
-#include "parentsim.h"
+#include "control.h"
+#include "hostreport.h"
+#include "util_clock.h"
+#include "util_parentsim.h"
+#include "eventwatch.h"
 
-/* Between the code and the kernel: a clock that runs ahead, a socket that takes only so much, the moments of a socket's birth. */
-static time_t ahead;
+/* Between the code and the kernel: a socket that takes only so much, the moments of a socket's birth. */
 static ssize_t takes = -1; /* bytes of an answer before it is full; -1 = all there are */
 static char born[128];     /* the path that is looked at */
 static struct stat at_bind, at_chmod, at_listen, dir_at_bind;
-
-int
-clock_gettime(clockid_t id, struct timespec *ts)
-{
-	long rv = syscall(SYS_clock_gettime, id, ts);
-
-	if (rv == 0 && id != CLOCK_REALTIME)
-		ts->tv_sec += ahead;
-	return (int)rv;
-}
 
 ssize_t
 send(int fd, const void *p, size_t n, int flags)
@@ -417,6 +417,7 @@ hung_up(struct psim *s, int fd)
 static void
 answer_is_not_read(void **state)
 {
+	static int64_t ahead;
 	struct psim *s = *state;
 	char text[16384];
 	int fd, i;
@@ -427,7 +428,7 @@ answer_is_not_read(void **state)
 		assert_int_equal(write(fd, "status\n", 7), 7);
 		assert_false(hung_up(s, fd));
 		assert_int_equal(takes, 0);
-		ahead += 28;
+		clock_mono_ahead(ahead += 28);
 		assert_false(hung_up(s, fd));
 		if (i == 1) {
 			while (read(fd, text, sizeof(text)) > 0)
@@ -435,10 +436,10 @@ answer_is_not_read(void **state)
 			takes = 10;
 			assert_false(hung_up(s, fd));
 			assert_int_equal(takes, 0);
-			ahead += 28;
+			clock_mono_ahead(ahead += 28);
 			assert_false(hung_up(s, fd));
 		}
-		ahead += 4;
+		clock_mono_ahead(ahead += 4);
 		assert_true(hung_up(s, fd));
 		close(fd);
 	}

@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
 
 #include "unit.h"
 
-#include "childsim.h"
 #include "childsend.h"
 #include "exits.h"
 #include "hostreport.h"
+#include "log.h"
+#include "timefmt.h"
+#include "util_childsim.h"
 
 /* The parent against what children say and do (security.md D7, 5.3; PRIV-03, PRIV-04). */
 
@@ -493,19 +503,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(channel_closed, setup, teardown),
-		cmocka_unit_test_setup_teardown(child_hangs, setup, teardown),
-		cmocka_unit_test_setup_teardown(wanted_while_it_stops, setup, teardown),
-		cmocka_unit_test_setup_teardown(shutdown_saves_what_waits, setup, teardown),
-		cmocka_unit_test_setup_teardown(plan_of_a_crashed_mapd, setup, teardown),
-		cmocka_unit_test_setup_teardown(crash_is_over, setup, teardown),
-		cmocka_unit_test_setup_teardown(seq_runs_ahead, setup, teardown),
-		cmocka_unit_test_setup_teardown(many_urls, setup, teardown),
-		cmocka_unit_test_setup_teardown(many_records, setup, teardown),
-		cmocka_unit_test_setup_teardown(metrics_and_gone, setup, teardown),
-		cmocka_unit_test_setup_teardown(too_early, setup, teardown),
-		cmocka_unit_test_setup_teardown(half_open, setup, teardown),
-		cmocka_unit_test_setup_teardown(reload_while_a_child_starts, setup, teardown),
+		cmocka_unit_test_setup_teardown(channel_closed, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(child_hangs, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(wanted_while_it_stops, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(shutdown_saves_what_waits, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(plan_of_a_crashed_mapd, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(crash_is_over, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(seq_runs_ahead, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(many_urls, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(many_records, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(metrics_and_gone, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(too_early, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(half_open, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(reload_while_a_child_starts, childsim_setup, childsim_teardown),
 	};
 
 	return cmocka_run_group_tests_name("dispatch", tests, NULL, NULL);

@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
 #include "unit.h"
 
-#include "childsim.h"
+#include "timefmt.h"
+#include "util_childsim.h"
 
 /*
  * One child says everything that can be said, well or badly, while the other one is honest and synchronized (security.md 5.3,
@@ -485,8 +495,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(evil_authd, setup, teardown),
-		cmocka_unit_test_setup_teardown(evil_mapd, setup, teardown),
+		cmocka_unit_test_setup_teardown(evil_authd, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(evil_mapd, childsim_setup, childsim_teardown),
 	};
 
 	return cmocka_run_group_tests_name("hostile children", tests, NULL, NULL);

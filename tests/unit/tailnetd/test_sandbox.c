@@ -24,6 +24,7 @@
 #include "parent_sandbox.h"
 #include "sandbox.h"
 #include "unit.h"
+#include "util_quiet.h"
 
 /* The parent's sandbox really entered in a process of its own, and the parent's work and worse tried in it. */
 #define CHILD_UID 65531
@@ -31,14 +32,6 @@
 static char top[] = "/tmp/test_sandboxXXXXXX";
 static char state_dir[64], run_dir[64], other_dir[64];
 static struct spawn_image image;
-
-static void
-quiet(void *arg, enum log_level level, const char *text)
-{
-	(void)arg;
-	(void)level;
-	(void)text;
-}
 
 static int
 enter(int required)
@@ -267,7 +260,7 @@ main(int argc, char *argv[])
 	(void)argc;
 	if (strcmp(argv[0], "prober") == 0)
 		be_the_child();
-	log_to_sink(quiet, NULL);
+	log_nothing();
 	prepare();
 	rv = run();
 	if (getuid() == 0) {

@@ -16,6 +16,7 @@
 #include "state.h"
 #include "unit.h"
 #include "util_dir.h"
+#include "util_statebox.h"
 
 /* A save with the n-th system call going wrong, or being the last one of the process. */
 #define URL_A "https://a.example.com"
@@ -137,32 +138,6 @@ my_unlinkat(int dirfd, const char *name, int flag)
 
 static const struct state_io faulty = { my_write, my_fsync, my_linkat, my_renameat, my_create, my_unlinkat };
 
-struct box {
-	struct state_store *ss;
-	struct state st;
-	struct keyring *k;
-	char err[400];
-};
-
-static enum state_result
-box_load(struct box *b, const struct dir *d, const char *url)
-{
-	memset(&b->st, 0, sizeof(b->st));
-	b->k = keyring_new();
-	assert_non_null(b->k);
-	b->ss = state_open(d->path, 0, b->err, sizeof(b->err));
-	assert_non_null(b->ss);
-	return state_load(b->ss, url, &b->st, b->k, b->err, sizeof(b->err));
-}
-
-static void
-box_close(struct box *b)
-{
-	state_close(b->ss);
-	state_free(&b->st);
-	keyring_free(b->k);
-}
-
 static int
 quiet(void **unused)
 {
@@ -185,7 +160,7 @@ told(enum call c, enum fate f, int at, char out[64])
 static void
 box_new(struct box *b, const struct dir *d, struct pubkey *machine, struct pubkey *old, struct pubkey *new)
 {
-	assert_int_equal(box_load(b, d, URL_A), STATE_FRESH);
+	assert_int_equal(box_load(b, d, URL_A, NULL), STATE_FRESH);
 	assert_int_equal(keyring_generate(b->k, SLOT_NODE), 0);
 	assert_int_equal(keyring_generate(b->k, SLOT_CANDIDATE), 0);
 	assert_int_equal(state_save(b->ss, &b->st, b->k, b->err, sizeof(b->err)), 0);
@@ -208,7 +183,7 @@ static int damaged;
 static int
 usable(struct box *b, const struct dir *d)
 {
-	enum state_result r = box_load(b, d, URL_A);
+	enum state_result r = box_load(b, d, URL_A, NULL);
 
 	return r == STATE_OK || (damaged && r == STATE_RECOVERED);
 }
@@ -400,7 +375,7 @@ rotate_forever(const struct dir *d)
 {
 	struct box b;
 
-	if (box_load(&b, d, URL_A) != STATE_OK)
+	if (box_load(&b, d, URL_A, NULL) != STATE_OK)
 		_exit(3);
 	for (;;) {
 		keyring_copy(b.k, SLOT_OLD, SLOT_NODE);
@@ -421,7 +396,7 @@ test_kill_at_any_instant(void **unused)
 
 	(void)unused;
 	dir_make(&d);
-	assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
+	assert_int_equal(box_load(&b, &d, URL_A, NULL), STATE_FRESH);
 	machine = *keyring_public(b.k, SLOT_MACHINE);
 	box_close(&b);
 	for (i = 0; i < 100; i++) {
@@ -430,7 +405,7 @@ test_kill_at_any_instant(void **unused)
 		usleep(2000 + (useconds_t)randombytes_uniform(8000));
 		kill(pid, SIGKILL);
 		await(pid);
-		if (box_load(&b, &d, URL_A) != STATE_OK)
+		if (box_load(&b, &d, URL_A, NULL) != STATE_OK)
 			fail_msg("after kill %d: %s", i, b.err);
 		assert_true(key_equal(&machine, keyring_public(b.k, SLOT_MACHINE)));
 		box_close(&b);
@@ -469,7 +444,7 @@ one_logout_fault(enum call c, enum fate f, int at)
 
 	told(c, f, at, what);
 	dir_make(&d);
-	assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
+	assert_int_equal(box_load(&b, &d, URL_A, NULL), STATE_FRESH);
 	assert_int_equal(keyring_generate(b.k, SLOT_NODE), 0);
 	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
 	assert_int_equal(keyring_export(b.k, SLOT_NODE, text), 0);
@@ -525,7 +500,7 @@ one_switch_death(enum call c, enum fate f, int at)
 
 	told(c, f, at, what);
 	dir_make(&d);
-	assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
+	assert_int_equal(box_load(&b, &d, URL_A, NULL), STATE_FRESH);
 	a = *keyring_public(b.k, SLOT_MACHINE);
 	box_close(&b);
 	if ((pid = fork()) == 0) {
@@ -538,11 +513,11 @@ one_switch_death(enum call c, enum fate f, int at)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) <= 1);
-	if ((r = box_load(&b, &d, URL_B)) != STATE_FRESH && r != STATE_OK)
+	if ((r = box_load(&b, &d, URL_B, NULL)) != STATE_FRESH && r != STATE_OK)
 		fail_msg("%s: %s", what, b.err);
 	assert_false(key_equal(&a, keyring_public(b.k, SLOT_MACHINE)));
 	box_close(&b);
-	if (box_load(&b, &d, URL_A) != STATE_OK)
+	if (box_load(&b, &d, URL_A, NULL) != STATE_OK)
 		fail_msg("%s, back: %s", what, b.err);
 	assert_true(key_equal(&a, keyring_public(b.k, SLOT_MACHINE)));
 	box_close(&b);
@@ -567,7 +542,7 @@ test_full_disk_while_switching(void **unused)
 
 	(void)unused;
 	dir_make(&d);
-	assert_int_equal(box_load(&b, &d, URL_A), STATE_FRESH);
+	assert_int_equal(box_load(&b, &d, URL_A, NULL), STATE_FRESH);
 	a = *keyring_public(b.k, SLOT_MACHINE);
 	box_close(&b);
 	b.k = keyring_new();
@@ -576,7 +551,7 @@ test_full_disk_while_switching(void **unused)
 	state_set_io(b.ss, &faulty);
 	assert_int_equal(state_load(b.ss, URL_B, &b.st, b.k, b.err, sizeof(b.err)), STATE_UNUSABLE);
 	box_close(&b);
-	assert_int_equal(box_load(&b, &d, URL_A), STATE_OK);
+	assert_int_equal(box_load(&b, &d, URL_A, NULL), STATE_OK);
 	assert_true(key_equal(&a, keyring_public(b.k, SLOT_MACHINE)));
 	box_close(&b);
 	dir_remove(&d);

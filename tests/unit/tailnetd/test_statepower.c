@@ -13,6 +13,7 @@
 #include "state.h"
 #include "unit.h"
 #include "util_dir.h"
+#include "util_statebox.h"
 
 /*
  * The power fails.  Every call of a save also goes to a model of a disk that promises no more than POSIX does: contents are lost or
@@ -225,31 +226,6 @@ materialise(const struct disk *d, unsigned mask, unsigned contents, struct dir *
 		else
 			dir_write(out, t.e[i].name, f->text != NULL ? f->text : "", len, 0600);
 	}
-}
-
-struct box {
-	struct state_store *ss;
-	struct state st;
-	struct keyring *k;
-	char err[400];
-};
-
-static enum state_result
-box_load(struct box *b, const struct dir *d, const char *url, const struct state_io *io)
-{
-	memset(b, 0, sizeof(*b));
-	assert_non_null(b->k = keyring_new());
-	assert_non_null(b->ss = state_open(d->path, 0, b->err, sizeof(b->err)));
-	state_set_io(b->ss, io);
-	return state_load(b->ss, url, &b->st, b->k, b->err, sizeof(b->err));
-}
-
-static void
-box_close(struct box *b)
-{
-	state_close(b->ss);
-	state_free(&b->st);
-	keyring_free(b->k);
 }
 
 /* Every disk that may be there now; look() fails the test when it does not like one. */

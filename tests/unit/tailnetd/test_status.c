@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <string.h>
+#include <unistd.h>
+
 #include "unit.h"
 
 #include "json.h"
-#include "parentsim.h"
+#include "util_parentsim.h"
 
 static int
 setup(void **state)

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+
 #include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
 
 #include "unit.h"
 
-#include "childsim.h"
+#include "timefmt.h"
+#include "util_childsim.h"
 
 /* The lives of the children: pauses between them, whether they answer, and what the parent does each 30 s (security.md D8, D16). */
 
@@ -288,13 +295,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(pauses_double, setup, teardown),
-		cmocka_unit_test_setup_teardown(pauses_differ, setup, teardown),
-		cmocka_unit_test_setup_teardown(health_is_forgiving, setup, teardown),
-		cmocka_unit_test_setup_teardown(both_have_to_answer, setup, teardown),
-		cmocka_unit_test_setup_teardown(watchdog_of_mapd, setup, teardown),
-		cmocka_unit_test_setup_teardown(suspended, setup, teardown),
-		cmocka_unit_test_setup_teardown(clock_is_wrong, setup, teardown),
+		cmocka_unit_test_setup_teardown(pauses_double, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(pauses_differ, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(health_is_forgiving, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(both_have_to_answer, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(watchdog_of_mapd, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(suspended, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(clock_is_wrong, childsim_setup, childsim_teardown),
 	};
 
 	return cmocka_run_group_tests_name("supervise", tests, NULL, NULL);

@@ -9,16 +9,7 @@
 #include "tls.h"
 #include "util_parent.h"
 #include "util_request.h"
-
-static void
-hold(struct tserver *t, struct ts_request *r, void *arg)
-{
-	(void)arg;
-	if (strcmp(r->path, "/machine/map") == 0)
-		ts_answer(t, r->id, 200, NULL, NULL, "first", 5, 1);
-	else
-		ts_answer(t, r->id, 200, NULL, NULL, "done", 4, 0);
-}
+#include "util_session.h"
 
 /* rows: H2-02 */
 static void
@@ -28,11 +19,7 @@ test_streams_share_one_connection(void **state)
 	struct treq map, lite[5];
 
 	(void)state;
-	tp_init(&p, "192.0.2.7");
-	p.plan[WIRE_DIAL_CLEAR].on_request = hold;
-	tp_session(&p);
-	tr_post(&map, p.s, "/machine/map", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &map.pieces, 1, 10000));
+	session_with_map(&p, &map);
 	for (int i = 0; i < 5; i++) {
 		tr_post(&lite[i], p.s, "/lite", "{}", 2, NULL, NULL);
 		assert_true(tp_wait(&p, &lite[i].done, 1, 10000));
@@ -56,11 +43,7 @@ test_goaway(void **state)
 	struct treq map, lite, lite2;
 
 	(void)state;
-	tp_init(&p, "192.0.2.7");
-	p.plan[WIRE_DIAL_CLEAR].on_request = hold;
-	tp_session(&p);
-	tr_post(&map, p.s, "/machine/map", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &map.pieces, 1, 10000));
+	session_with_map(&p, &map);
 	nghttp2_submit_goaway(tp_server(&p, 0)->ng, 0, 1, NGHTTP2_NO_ERROR, NULL, 0);
 	ts_more(tp_server(&p, 0), 1, "second", 6, 1);
 	assert_true(tp_wait(&p, &map.pieces, 2, 10000));

@@ -9,16 +9,10 @@
 #include "tls.h"
 #include "util_parent.h"
 #include "util_request.h"
+#include "util_session.h"
 
 /* How connections and sessions end: at any byte, at a deadline, by their owner. */
 static SSL_CTX *cert;
-
-static void
-hold(struct tserver *t, struct ts_request *r, void *arg)
-{
-	(void)arg;
-	ts_answer(t, r->id, 200, NULL, NULL, "first", 5, strcmp(r->path, "/machine/map") == 0);
-}
 
 /* One request to a server that goes away after n bytes.  Returns how it ended. */
 static enum request_err
@@ -115,11 +109,7 @@ test_free_calls_nothing_back(void **state)
 	unsigned pieces;
 
 	(void)state;
-	tp_init(&p, "192.0.2.7");
-	p.plan[WIRE_DIAL_CLEAR].on_request = hold;
-	tp_session(&p);
-	tr_post(&map, p.s, "/machine/map", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &map.pieces, 1, 10000));
+	session_with_map(&p, &map);
 	request_pause(map.r, 1);
 	ts_more(tp_server(&p, 0), 1, "more", 4, 1);
 	tp_run(&p, 20);

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "sessionrun.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "tls.h"
+#include "util_clock.h"
+#include "util_session.h"
 
 /* Answers every request with its own path and the lengths that came. */
 static void
@@ -332,6 +340,7 @@ test_server_that_does_not_read(void **state)
 	struct tparent p;
 	struct treq r[8];
 	char *body = calloc(1, 1 << 20);
+	unsigned turns;
 
 	(void)state;
 	tp_init(&p, "192.0.2.7");
@@ -344,9 +353,9 @@ test_server_that_does_not_read(void **state)
 	for (int i = 0; i < 8; i++)
 		tr_post(&r[i], p.s, "/up", body, 1 << 20, NULL, NULL);
 	free(body);
-	tp_mark(&p);
+	turns = clock_turns();
 	tp_run(&p, 100);
-	assert_true(tp_since(&p) < 1000);
+	assert_true(clock_turns() - turns < 1000);
 	assert_int_equal(p.downs, 0);
 	for (int i = 0; i < 8; i++) {
 		assert_int_equal(r[i].done, 0);
@@ -376,7 +385,7 @@ test_request_limits_and_timeouts(void **state)
 	tr_send(&slow, p.s, &spec);
 	tp_mark(&p);
 	assert_true(tp_wait(&p, &slow.done, 1, 10000));
-	assert_true(tp_since(&p) >= 55);
+	assert_in_range(tp_since(&p), 60, 65);
 	assert_int_equal(slow.err, REQ_TIMEOUT);
 	tr_post(&lite, p.s, "/lite", "{}", 2, NULL, NULL);
 	assert_true(tp_wait(&p, &lite.done, 1, 10000));

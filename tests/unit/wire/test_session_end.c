@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "sessionrun.h"
+#include <stdlib.h>
+
+#include "tls.h"
+#include "util_session.h"
 
 static void
 test_pause(void **state)
@@ -10,11 +13,7 @@ test_pause(void **state)
 	uint8_t *chunk = calloc(1, 1 << 20);
 
 	(void)state;
-	tp_init(&p, "192.0.2.7");
-	p.plan[WIRE_DIAL_CLEAR].on_request = hold;
-	tp_session(&p);
-	tr_post(&map, p.s, "/machine/map", "{}", 2, NULL, NULL);
-	assert_true(tp_wait(&p, &map.pieces, 1, 10000));
+	session_with_map(&p, &map);
 	request_pause(map.r, 1);
 	for (int i = 0; i < 8; i++)
 		ts_more(tp_server(&p, 0), 1, chunk, 1 << 20, 1);

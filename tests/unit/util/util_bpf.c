@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef BPF_H
-#define BPF_H
-
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -10,9 +7,9 @@
 #include <string.h>
 
 #include "unit.h"
+#include "util_bpf.h"
 
-/* What the kernel's verifier demands of a seccomp program: known operations, aligned loads, jumps forward and inside, RET last. */
-static inline void
+void
 bpf_must_be_valid(const struct sock_filter *f, int n)
 {
 	int i;
@@ -24,24 +21,17 @@ bpf_must_be_valid(const struct sock_filter *f, int n)
 			assert_true(f[i].k % 4 == 0 && f[i].k < sizeof(struct seccomp_data));
 			break;
 		case BPF_ALU | BPF_AND | BPF_K:
-		case BPF_RET | BPF_K:
-			break;
-		case BPF_JMP | BPF_JA:
-			assert_true((uint64_t)i + 1 + f[i].k < (uint64_t)n);
-			break;
+		case BPF_RET | BPF_K: break;
+		case BPF_JMP | BPF_JA: assert_true((uint64_t)i + 1 + f[i].k < (uint64_t)n); break;
 		case BPF_JMP | BPF_JEQ | BPF_K:
-		case BPF_JMP | BPF_JGE | BPF_K:
-			assert_true(i + 1 + f[i].jt < n && i + 1 + f[i].jf < n);
-			break;
-		default:
-			fail_msg("instruction %d: operation %#x", i, f[i].code);
+		case BPF_JMP | BPF_JGE | BPF_K: assert_true(i + 1 + f[i].jt < n && i + 1 + f[i].jf < n); break;
+		default: fail_msg("instruction %d: operation %#x", i, f[i].code);
 		}
 	}
 	assert_int_equal(f[n - 1].code, BPF_RET | BPF_K);
 }
 
-/* Runs the program as the kernel would. */
-static inline uint32_t
+uint32_t
 bpf_run(const struct sock_filter *f, int n, const struct seccomp_data *d)
 {
 	uint32_t a = 0;
@@ -61,5 +51,3 @@ bpf_run(const struct sock_filter *f, int n, const struct seccomp_data *d)
 	fail_msg("ran off the end");
 	return 0;
 }
-
-#endif

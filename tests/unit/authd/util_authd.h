@@ -5,7 +5,7 @@
 
 #include <fcntl.h>
 
-#include "fakeparent.h"
+#include "util_fakeparent.h"
 
 #include "authd.h"
 #include "timefmt.h"

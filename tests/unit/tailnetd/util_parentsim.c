@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef PARENTSIM_H
-#define PARENTSIM_H
-
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,25 +15,13 @@
 #include <event2/event.h>
 
 #include "control.h"
-#include "doctor.h"
-#include "hostreport.h"
+#include "exits.h"
 #include "log.h"
 #include "parent.h"
-#include "eventwatch.h"
+#include "timefmt.h"
+#include "util_parentsim.h"
 
-/*
- * The parent as parent.c sets it up, but without sandbox, signals and children: those are wanted and never start.  For tests and the
- * fuzz target of the control socket; needs no test library.
- */
-#define PS_USED __attribute__((unused))
-#define PS_MAX_ANSWER (4u << 20)
-
-struct psim {
-	struct parent p;
-	char dir[64];
-};
-
-static PS_USED void
+void
 ps_need(int ok, const char *what)
 {
 	if (ok)
@@ -44,14 +30,14 @@ ps_need(int ok, const char *what)
 	abort();
 }
 
-static PS_USED int
+static int
 ps_fsync(int fd)
 {
 	(void)fd;
 	return 0; /* nobody pulls the plug here */
 }
 
-static PS_USED void
+static void
 ps_quiet(void *arg, enum log_level level, const char *text)
 {
 	(void)arg;
@@ -59,15 +45,7 @@ ps_quiet(void *arg, enum log_level level, const char *text)
 	(void)text;
 }
 
-static PS_USED void
-ps_status_due(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	status_now(arg);
-}
-
-static PS_USED void
+void
 ps_config(struct psim *s, const char *more)
 {
 	char text[2048], err[400];
@@ -80,44 +58,39 @@ ps_config(struct psim *s, const char *more)
 	ps_need(config_parse("test", text, (size_t)n, &s->p.cfg, err, sizeof(err)) == 0, err);
 }
 
-static PS_USED struct psim *
+/* As parent_run() does it, without what needs privilege, the sandbox and the signals. */
+struct psim *
 ps_new(const char *more_config)
 {
 	static const struct state_io io = { .fsync = ps_fsync };
 	struct psim *s = calloc(1, sizeof(*s));
-	struct parent *p = &s->p;
-	char err[400] = "set-up";
+	struct parent *p;
+	sigset_t signals;
 
+	ps_need(s != NULL, "memory");
+	p = &s->p;
 	log_to_sink(ps_quiet, NULL);
-	snprintf(s->dir, sizeof(s->dir), "/tmp/psXXXXXX");
+	/* parent_open() saves a new machine's state: in memory, where there is some, that waits for no disk. */
+	snprintf(s->dir, sizeof(s->dir), "%s/psXXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	ps_need(mkdtemp(s->dir) != NULL, "mkdtemp");
 	ps_config(s, more_config);
-	ps_need(mkdir(p->cfg.state_dir, 0700) == 0, "state directory"); /* one that state_open() makes it also waits for */
+	ps_need(mkdir(p->cfg.state_dir, 0700) == 0,
+	    "state directory"); /* one that state_open() makes it also waits for */
 	p->ids.control_gid = getegid();
 	p->started = time_wall();
 	p->started_ms = time_mono_ms();
-	ps_need((p->keys = keyring_new()) != NULL, "keyring");
-	ps_need((p->store = state_open(p->cfg.state_dir, 0, err, sizeof(err))) != NULL, err);
+	sigprocmask(SIG_BLOCK, NULL, &signals);
+	ps_need(parent_open(p) == EXIT_OK, "parent_open");
+	sigprocmask(SIG_SETMASK, &signals, NULL);
 	state_set_io(p->store, &io);
-	ps_need(state_load(p->store, p->cfg.control_url, &p->state, p->keys, err, sizeof(err)) == STATE_FRESH, err);
-	ps_need((p->base = event_base_new()) != NULL && (p->watchers = watchers_new(p)) != NULL, "event base");
-	ps_need((p->control = control_new(p, err, sizeof(err))) != NULL, err);
-	buf_init(&p->last_status, 1u << 20);
-	p->status_later = evtimer_new(p->base, ps_status_due, p);
-	ps_need((p->sup = supervise_new(p)) != NULL, "supervisor");
-	p->sup->authd.not_before = p->sup->mapd.not_before = p->sup->doctor.not_before =
-	    time_mono_ms() + 1000000000;
-	ps_need((p->doctor = doctor_new(p)) != NULL, "doctor");
-	ps_need((p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) != NULL, "dialler");
-	login_boot(p);
-	ps_need((p->report = parent_new_report(p)) != NULL, "report");
-	(void)hostreport_refresh(p->report);
+	ps_need(parent_assemble(p) == EXIT_OK, "parent_assemble");
+	p->sup->authd.not_before = p->sup->mapd.not_before = p->sup->doctor.not_before = time_mono_ms() + 1000000000;
 	control_start(p->control);
 	parent_simple_event(p, LE_START, 0);
 	return s;
 }
 
-static PS_USED void
+static void
 ps_unlink(const struct psim *s, const char *name)
 {
 	char path[512];
@@ -127,40 +100,22 @@ ps_unlink(const struct psim *s, const char *name)
 		rmdir(path);
 }
 
-static PS_USED void
+void
 ps_free(struct psim *s)
 {
-	static const char *const files[] = { "state/state", "state/state.prev", "state/state.tmp", "state/.initialised", "state", "sock" };
-	struct parent *p = &s->p;
+	static const char *const files[] = { "state/state", "state/state.prev", "state/state.tmp", "state/.initialised",
+		"state", "sock" };
 	size_t i;
-	int t;
 
-	p->stopping = 2;
-	supervise_free(p->sup);
-	doctor_free(p->doctor);
-	control_free(p->control);
-	dialler_free(p->dialler);
-	for (t = 0; t < LT_COUNT; t++)
-		event_free(p->timers[t]);
-	event_free(p->status_later);
-	hostreport_free(p->report);
-	watchers_free(p->watchers);
-	parent_wipe_auth_key(p);
-	keyring_free(p->keys);
-	state_free(&p->state);
-	state_close(p->store);
-	buf_free(&p->last_status);
-	event_base_free(p->base);
+	parent_close(&s->p);
+	event_base_free(s->p.base);
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		ps_unlink(s, files[i]);
 	rmdir(s->dir);
 	free(s);
 }
 
-#define PS_NOBODY ((pid_t)0x3fffffff) /* beyond pid_max: signals reach nobody */
-
-/* As child_start(), but nobody is there: the other end of the channel. */
-static PS_USED int
+int
 ps_attach(struct psim *s, struct child *c)
 {
 	int sv[2];
@@ -176,8 +131,7 @@ ps_attach(struct psim *s, struct child *c)
 	return sv[1];
 }
 
-/* As child_gone(). */
-static PS_USED void
+void
 ps_detach(struct child *c, int raw)
 {
 	close(raw);
@@ -191,8 +145,7 @@ ps_detach(struct child *c, int raw)
 	c->kind->gone(c);
 }
 
-/* What there is to do right now. */
-static PS_USED void
+void
 ps_run(struct psim *s)
 {
 	int i;
@@ -201,12 +154,7 @@ ps_run(struct psim *s)
 		event_base_loop(s->p.base, EVLOOP_NONBLOCK);
 }
 
-struct ps_timers {
-	struct event *due[256];
-	unsigned n;
-};
-
-static PS_USED int
+static int
 ps_timer_due(const struct event_base *base, const struct event *ev, void *arg)
 {
 	struct ps_timers *t = arg;
@@ -223,8 +171,7 @@ ps_timer_due(const struct event_base *base, const struct event *ev, void *arg)
 	return 0;
 }
 
-/* A minute in no time: what waits for less of it is due. */
-static PS_USED void
+void
 ps_time_passes(struct psim *s)
 {
 	struct ps_timers t = { .n = 0 };
@@ -236,7 +183,7 @@ ps_time_passes(struct psim *s)
 	ps_run(s);
 }
 
-static PS_USED int
+int
 ps_connect(struct psim *s)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
@@ -248,8 +195,7 @@ ps_connect(struct psim *s)
 	return fd;
 }
 
-/* Appends what there is to read; 1 = the daemon has closed. */
-static PS_USED int
+int
 ps_read(struct psim *s, int fd, struct buf *out)
 {
 	char text[16384];
@@ -263,8 +209,7 @@ ps_read(struct psim *s, int fd, struct buf *out)
 	}
 }
 
-/* One command, its answer as a string that lives until the next call. */
-static PS_USED const char *
+const char *
 ps_ask(struct psim *s, const char *line)
 {
 	static struct buf answer;
@@ -279,5 +224,3 @@ ps_ask(struct psim *s, const char *line)
 	buf_putc(&answer, '\0');
 	return closed ? (const char *)buf_ptr(&answer) : "(no answer yet)";
 }
-
-#endif

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef QUERYSIM_H
-#define QUERYSIM_H
+#include <sys/socket.h>
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -15,17 +13,9 @@
 #include "reader.h"
 #include "unit.h"
 #include "util_map.h"
+#include "util_query.h"
 
-/* Clients that ask mapd's part of the control socket, without a process. */
-#define QS_USED __attribute__((unused))
-
-struct fixture {
-	struct map_test *m;
-	struct event_base *base;
-	struct query *q;
-};
-
-static QS_USED void
+void
 turn(struct fixture *f)
 {
 	int i;
@@ -34,7 +24,7 @@ turn(struct fixture *f)
 		event_base_loop(f->base, EVLOOP_NONBLOCK);
 }
 
-static QS_USED struct fixture *
+struct fixture *
 fixture(const char *first)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
@@ -48,7 +38,7 @@ fixture(const char *first)
 	return f;
 }
 
-static QS_USED void
+void
 fixture_free(struct fixture *f)
 {
 	query_free(f->q);
@@ -57,7 +47,7 @@ fixture_free(struct fixture *f)
 	free(f);
 }
 
-static QS_USED int
+int
 ask_with(struct fixture *f, uint32_t id, struct ipc_query *m, enum ipc_query_verb verb, const char *args)
 {
 	int fd[2];
@@ -71,7 +61,7 @@ ask_with(struct fixture *f, uint32_t id, struct ipc_query *m, enum ipc_query_ver
 	return fd[0];
 }
 
-static QS_USED int
+int
 ask(struct fixture *f, uint32_t id, enum ipc_query_verb verb, const char *args)
 {
 	struct ipc_query m = { .listen_port = 41641 };
@@ -79,8 +69,7 @@ ask(struct fixture *f, uint32_t id, enum ipc_query_verb verb, const char *args)
 	return ask_with(f, id, &m, verb, args);
 }
 
-/* What has come on fd so far, at most max bytes; *ended if the other side has closed. */
-static QS_USED char *
+char *
 take(struct fixture *f, int fd, size_t max, int *ended)
 {
 	size_t n = 0;
@@ -102,7 +91,7 @@ take(struct fixture *f, int fd, size_t max, int *ended)
 	return out;
 }
 
-static QS_USED char *
+char *
 answer(struct fixture *f, enum ipc_query_verb verb, const char *args)
 {
 	int fd = ask(f, 1, verb, args), ended;
@@ -114,12 +103,7 @@ answer(struct fixture *f, enum ipc_query_verb verb, const char *args)
 	return s;
 }
 
-#define TWO \
-	"{" NODE_SELF ",'Peers':[" PEER("2", "2", "22", "") "," PEER("30", "3", "33", ",'Online':true") "," PEER("-4", \
-	    "4", "44", "") "]}"
-
-/* Lines of a watcher: event names in order, with numbers checked. */
-static QS_USED void
+void
 check_events(char *s, uint64_t first, const char *want)
 {
 	char have[4096] = "", *line, *save = NULL;
@@ -140,14 +124,14 @@ check_events(char *s, uint64_t first, const char *want)
 	assert_string_equal(have, want);
 }
 
-static QS_USED void
+void
 change(struct fixture *f, const char *text)
 {
 	if (mt_msg(f->m, text) == 1)
 		query_changed(f->q, &f->m->ch);
 }
 
-static QS_USED void
+void
 many_peers(struct pb *b)
 {
 	int i;
@@ -161,7 +145,7 @@ many_peers(struct pb *b)
 	pb_puts(b, "]}");
 }
 
-static QS_USED void
+void
 renew(struct fixture *f, const struct pb *b)
 {
 	assert_int_equal(mt_raw(f->m, (char *)b->p, b->n, 100000), 1);
@@ -169,8 +153,7 @@ renew(struct fixture *f, const struct pb *b)
 	turn(f);
 }
 
-/* All that fd has to say but its last line, which is an error object; to be freed. */
-static QS_USED char *
+char *
 broken_off(struct fixture *f, int fd, const char *code)
 {
 	int ended;
@@ -191,8 +174,7 @@ broken_off(struct fixture *f, int fd, const char *code)
 	return s;
 }
 
-/* All of an answer, against what it had to be; both are freed. */
-static QS_USED void
+void
 whole(struct fixture *f, int fd, char *want)
 {
 	int ended;
@@ -206,5 +188,3 @@ whole(struct fixture *f, int fd, char *want)
 	free(want);
 	close(fd);
 }
-
-#endif

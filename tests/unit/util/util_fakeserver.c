@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef FAKESERVER_H
-#define FAKESERVER_H
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,43 +8,12 @@
 #include <event2/event.h>
 #include <nghttp2/nghttp2.h>
 
-#include "unit.h"
-
 #include "buf.h"
 #include "noiserec.h"
+#include "unit.h"
+#include "util_fakeserver.h"
 
-/*
- * The server's end of one ts2021 connection without the cryptography of the handshake: upgrade head, 51 bytes of response,
- * Noise records with given keys, HTTP/2 by nghttp2's server side.  In plain mode it only collects bytes.
- */
-#define FS_STREAMS 32
-#define FS_USED __attribute__((unused))
-
-struct fs_stream {
-	int32_t		 id;
-	char		 method[16], path[512], authority[300], lb[2][100];
-	unsigned	 nlb;
-	struct buf	 body;		/* of the request */
-	int		 ended;		/* the request is complete */
-	int		 closed;	/* the stream is */
-	uint32_t	 code;		/* why: 0 = in peace */
-	struct buf	 out;		/* of the answer */
-	int		 eof;
-};
-
-struct fakeserver {
-	int		 fd, plain, upgraded;
-	struct event	*rd, *wr;
-	struct buf	 in;		/* plain mode: all that came; else the upgrade head */
-	struct buf	 wire;		/* waits to be written */
-	struct noiserec	 rec;
-	nghttp2_session	*h2;
-	struct fs_stream streams[FS_STREAMS];
-	unsigned	 nstreams;
-	int		 gone;		/* the client closed the connection */
-};
-
-static FS_USED void
+void
 fs_flush(struct fakeserver *fs)
 {
 	ssize_t n;
@@ -58,8 +24,7 @@ fs_flush(struct fakeserver *fs)
 		event_add(fs->wr, NULL);
 }
 
-/* What HTTP/2 has to say, sealed. */
-static FS_USED void
+void
 fs_pump(struct fakeserver *fs)
 {
 	const uint8_t *p;
@@ -70,7 +35,7 @@ fs_pump(struct fakeserver *fs)
 	fs_flush(fs);
 }
 
-static FS_USED struct fs_stream *
+static struct fs_stream *
 fs_find(struct fakeserver *fs, int32_t id)
 {
 	unsigned i;
@@ -81,7 +46,7 @@ fs_find(struct fakeserver *fs, int32_t id)
 	return NULL;
 }
 
-static FS_USED int
+static int
 fs_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *arg)
 {
 	struct fakeserver *fs = arg;
@@ -98,9 +63,9 @@ fs_begin_headers(nghttp2_session *h2, const nghttp2_frame *f, void *arg)
 	return 0;
 }
 
-static FS_USED int
-fs_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t *name, size_t nlen, const uint8_t *v, size_t vlen, uint8_t flags,
-    void *arg)
+static int
+fs_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t *name, size_t nlen, const uint8_t *v, size_t vlen,
+    uint8_t flags, void *arg)
 {
 	struct fs_stream *st = fs_find(arg, f->hd.stream_id);
 
@@ -117,7 +82,7 @@ fs_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t *name, size
 	return 0;
 }
 
-static FS_USED int
+static int
 fs_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *p, size_t n, void *arg)
 {
 	(void)h2;
@@ -125,7 +90,7 @@ fs_data(nghttp2_session *h2, uint8_t flags, int32_t id, const uint8_t *p, size_t
 	return buf_put(&fs_find(arg, id)->body, p, n) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-static FS_USED int
+static int
 fs_frame(nghttp2_session *h2, const nghttp2_frame *f, void *arg)
 {
 	struct fs_stream *st = fs_find(arg, f->hd.stream_id);
@@ -133,13 +98,13 @@ fs_frame(nghttp2_session *h2, const nghttp2_frame *f, void *arg)
 	(void)h2;
 	if (st != NULL && (f->hd.type == NGHTTP2_DATA || f->hd.type == NGHTTP2_HEADERS) &&
 	    (f->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
-		buf_putc(&st->body, '\0');	/* for strstr() */
+		buf_putc(&st->body, '\0'); /* for strstr() */
 		st->ended = 1;
 	}
 	return 0;
 }
 
-static FS_USED int
+static int
 fs_close(nghttp2_session *h2, int32_t id, uint32_t code, void *arg)
 {
 	struct fs_stream *st = fs_find(arg, id);
@@ -152,7 +117,7 @@ fs_close(nghttp2_session *h2, int32_t id, uint32_t code, void *arg)
 	return 0;
 }
 
-static FS_USED void
+static void
 fs_start_h2(struct fakeserver *fs)
 {
 	nghttp2_session_callbacks *cb;
@@ -168,7 +133,7 @@ fs_start_h2(struct fakeserver *fs)
 	assert_int_equal(nghttp2_submit_settings(fs->h2, NGHTTP2_FLAG_NONE, NULL, 0), 0);
 }
 
-static FS_USED int
+static int
 fs_plaintext(void *arg, const uint8_t *p, size_t n)
 {
 	struct fakeserver *fs = arg;
@@ -176,11 +141,11 @@ fs_plaintext(void *arg, const uint8_t *p, size_t n)
 	return nghttp2_session_mem_recv(fs->h2, p, n) == (ssize_t)n ? 0 : -1;
 }
 
-static FS_USED void
+static void
 fs_upgrade(struct fakeserver *fs)
 {
 	static const char head[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: tailscale-control-protocol\r\n"
-	    "Connection: upgrade\r\n\r\n\x02\x00\x30";
+				   "Connection: upgrade\r\n\r\n\x02\x00\x30";
 	uint8_t body[48];
 
 	buf_putc(&fs->in, '\0');
@@ -192,7 +157,7 @@ fs_upgrade(struct fakeserver *fs)
 	fs_flush(fs);
 }
 
-static FS_USED void
+static void
 fs_readable(int fd, short what, void *arg)
 {
 	struct fakeserver *fs = arg;
@@ -209,12 +174,13 @@ fs_readable(int fd, short what, void *arg)
 		fs_pump(fs);
 	} else {
 		buf_put(&fs->in, p, (size_t)n);
-		if (!fs->plain && buf_len(&fs->in) > 4 && memcmp(buf_ptr(&fs->in) + buf_len(&fs->in) - 4, "\r\n\r\n", 4) == 0)
+		if (!fs->plain && buf_len(&fs->in) > 4 &&
+		    memcmp(buf_ptr(&fs->in) + buf_len(&fs->in) - 4, "\r\n\r\n", 4) == 0)
 			fs_upgrade(fs);
 	}
 }
 
-static FS_USED void
+static void
 fs_writable(int fd, short what, void *arg)
 {
 	(void)fd;
@@ -222,7 +188,7 @@ fs_writable(int fd, short what, void *arg)
 	fs_pump(arg);
 }
 
-static FS_USED struct fakeserver *
+struct fakeserver *
 fs_new(struct event_base *base, int fd, const uint8_t tx[32], const uint8_t rx[32], int plain)
 {
 	struct fakeserver *fs = calloc(1, sizeof(*fs));
@@ -239,8 +205,7 @@ fs_new(struct event_base *base, int fd, const uint8_t tx[32], const uint8_t rx[3
 	return fs;
 }
 
-/* The connection goes; what was recorded stays until fs_free(). */
-static FS_USED void
+void
 fs_drop(struct fakeserver *fs)
 {
 	if (fs->fd == -1)
@@ -251,7 +216,7 @@ fs_drop(struct fakeserver *fs)
 	fs->fd = -1;
 }
 
-static FS_USED void
+void
 fs_free(struct fakeserver *fs)
 {
 	unsigned i;
@@ -267,8 +232,9 @@ fs_free(struct fakeserver *fs)
 	free(fs);
 }
 
-static FS_USED ssize_t
-fs_read_answer(nghttp2_session *h2, int32_t id, uint8_t *p, size_t n, uint32_t *flags, nghttp2_data_source *src, void *arg)
+static ssize_t
+fs_read_answer(nghttp2_session *h2, int32_t id, uint8_t *p, size_t n, uint32_t *flags, nghttp2_data_source *src,
+    void *arg)
 {
 	struct fs_stream *st = src->ptr;
 
@@ -287,16 +253,18 @@ fs_read_answer(nghttp2_session *h2, int32_t id, uint8_t *p, size_t n, uint32_t *
 	return (ssize_t)n;
 }
 
-static FS_USED nghttp2_nv
+static nghttp2_nv
 fs_nv(const char *name, const char *value)
 {
-	return (nghttp2_nv){ .name = (uint8_t *)(uintptr_t)name, .value = (uint8_t *)(uintptr_t)value, .namelen = strlen(name),
+	return (nghttp2_nv){ .name = (uint8_t *)(uintptr_t)name,
+		.value = (uint8_t *)(uintptr_t)value,
+		.namelen = strlen(name),
 		.valuelen = strlen(value) };
 }
 
-/* Answer's head and first bytes; more with fs_more(). */
-static FS_USED void
-fs_answer(struct fakeserver *fs, struct fs_stream *st, const char *status, const char *retry_after, const void *p, size_t n, int eof)
+void
+fs_answer(struct fakeserver *fs, struct fs_stream *st, const char *status, const char *retry_after, const void *p,
+    size_t n, int eof)
 {
 	nghttp2_data_provider dp = { .source.ptr = st, .read_callback = fs_read_answer };
 	nghttp2_nv nv[2] = { fs_nv(":status", status), fs_nv("retry-after", retry_after != NULL ? retry_after : "") };
@@ -307,7 +275,7 @@ fs_answer(struct fakeserver *fs, struct fs_stream *st, const char *status, const
 	fs_pump(fs);
 }
 
-static FS_USED void
+void
 fs_more(struct fakeserver *fs, struct fs_stream *st, const void *p, size_t n, int eof)
 {
 	assert_int_equal(buf_put(&st->out, p, n), 0);
@@ -316,10 +284,8 @@ fs_more(struct fakeserver *fs, struct fs_stream *st, const void *p, size_t n, in
 	fs_pump(fs);
 }
 
-static FS_USED const char *
+const char *
 fs_body(struct fs_stream *st)
 {
 	return (const char *)buf_ptr(&st->body);
 }
-
-#endif

@@ -1,34 +1,27 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef PEER_H
-#define PEER_H
+#include <sys/socket.h>
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "log.h"
 #include "noiserec.h"
 #include "tls.h"
-
-/* The other end of a connection that is being fuzzed: it sends what the input says, below or inside TLS, below or inside Noise. */
-struct peer {
-	int		 fd;		/* -1: none, or closed */
-	SSL		*ssl;		/* NULL: clear text */
-	struct noiserec	 rec;
-};
+#include "util_peer.h"
 
 static SSL_CTX *peer_ctx;
-static char peer_pem[4096];		/* its certificate */
+static char peer_pem[4096]; /* its certificate */
 
-static inline void
-peer_warm(void)
+static void
+make_certificate(void)
 {
 	X509V3_CTX v3;
 	EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -58,8 +51,21 @@ peer_warm(void)
 	EVP_PKEY_free(key);
 }
 
-/* The descriptor for the client, or -1. */
-static inline int
+void
+peer_init(void)
+{
+	log_set_level(LOG_L_ERROR);
+	wire_warm();
+	make_certificate();
+}
+
+const char *
+peer_cert(void)
+{
+	return peer_pem;
+}
+
+int
 peer_open(struct peer *p, int tls)
 {
 	int sv[2];
@@ -76,7 +82,7 @@ peer_open(struct peer *p, int tls)
 	return sv[1];
 }
 
-static inline void
+void
 peer_close(struct peer *p)
 {
 	if (p->fd != -1)
@@ -86,7 +92,7 @@ peer_close(struct peer *p)
 	p->fd = -1;
 }
 
-static inline void
+void
 peer_raw(struct peer *p, const void *data, size_t n)
 {
 	ssize_t ignored = p->fd != -1 && n > 0 ? send(p->fd, data, n, MSG_NOSIGNAL) : 0;
@@ -94,8 +100,7 @@ peer_raw(struct peer *p, const void *data, size_t n)
 	(void)ignored;
 }
 
-/* Reads all that has come, and lets TLS answer. */
-static inline void
+void
 peer_pump(struct peer *p)
 {
 	char tmp[16384];
@@ -115,8 +120,7 @@ peer_pump(struct peer *p)
 		peer_raw(p, tmp, (size_t)r);
 }
 
-/* Inside of TLS, if there is one and it stands. */
-static inline void
+void
 peer_say(struct peer *p, const void *data, size_t n)
 {
 	if (p->ssl == NULL)
@@ -127,8 +131,7 @@ peer_say(struct peer *p, const void *data, size_t n)
 	}
 }
 
-/* Inside of a Noise record. */
-static inline void
+void
 peer_record(struct peer *p, const void *data, size_t n)
 {
 	struct buf b;
@@ -139,13 +142,7 @@ peer_record(struct peer *p, const void *data, size_t n)
 	buf_free(&b);
 }
 
-/* What is left of the input. */
-struct script {
-	const uint8_t	*p;
-	size_t		 n;
-};
-
-static inline uint8_t
+uint8_t
 take(struct script *s)
 {
 	if (s->n == 0)
@@ -154,7 +151,7 @@ take(struct script *s)
 	return *s->p++;
 }
 
-static inline const uint8_t *
+const uint8_t *
 take_bytes(struct script *s, size_t *n)
 {
 	const uint8_t *p = s->p;
@@ -165,19 +162,3 @@ take_bytes(struct script *s, size_t *n)
 	s->n -= *n;
 	return p;
 }
-
-/* Of every target that has peers. */
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	log_set_level(LOG_L_ERROR);
-	wire_warm();
-	peer_warm();
-	return 0;
-}
-
-#endif

@@ -1,32 +1,23 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef CHILDSIM_H
-#define CHILDSIM_H
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit.h"
 
 #include "dispatch.h"
-#include "parentsim.h"
+#include "util_childsim.h"
+#include "util_parentsim.h"
 
-/* The parent of parentsim.h, and the test in the place of its children: it speaks bytes. */
-#define CS_USED __attribute__((unused))
-
-struct hdr {
-	uint16_t type, flags;
-	uint32_t len, id, generation;
-};
-
-struct rig {
-	struct psim *s;
-	int raw[2]; /* the children's ends: authd, mapd */
-};
-
-static CS_USED struct child *
+struct child *
 child_of(const struct rig *r, int i)
 {
 	return i == 0 ? &r->s->p.sup->authd : &r->s->p.sup->mapd;
 }
 
-/* What the parent says is thrown away. */
-static CS_USED void
+void
 turn(struct rig *r)
 {
 	char text[16384];
@@ -39,7 +30,7 @@ turn(struct rig *r)
 	ps_run(r->s);
 }
 
-static CS_USED void
+void
 say(struct rig *r, int i, unsigned type, uint32_t id, const void *p, size_t n)
 {
 	struct hdr h = { .type = (uint16_t)type,
@@ -55,7 +46,7 @@ say(struct rig *r, int i, unsigned type, uint32_t id, const void *p, size_t n)
 	turn(r);
 }
 
-static CS_USED void
+void
 say_ready(struct rig *r, int i)
 {
 	struct ipc_ready m;
@@ -66,8 +57,8 @@ say_ready(struct rig *r, int i)
 	assert_int_equal(child_of(r, i)->phase, CHILD_READY);
 }
 
-static CS_USED int
-setup(void **state)
+int
+childsim_setup(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 	int i;
@@ -82,8 +73,8 @@ setup(void **state)
 	return 0;
 }
 
-static CS_USED int
-teardown(void **state)
+int
+childsim_teardown(void **state)
 {
 	struct rig *r = *state;
 	int i;
@@ -95,5 +86,3 @@ teardown(void **state)
 	free(r);
 	return 0;
 }
-
-#endif

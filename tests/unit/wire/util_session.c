@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef SESSIONRUN_H
-#define SESSIONRUN_H
-
-#include "unit.h"
-
-#include <sodium.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "tls.h"
-#include "util_parent.h"
-#include "util_request.h"
+#include "util_session.h"
 
-/* A session of one connection with the server of a test. */
-#define SR_USED __attribute__((unused))
-
-static SR_USED void
+void
 hold(struct tserver *t, struct ts_request *r, void *arg)
 {
 	(void)arg;
@@ -27,4 +14,12 @@ hold(struct tserver *t, struct ts_request *r, void *arg)
 		ts_answer(t, r->id, 200, NULL, NULL, "done", 4, 0);
 }
 
-#endif
+void
+session_with_map(struct tparent *p, struct treq *map)
+{
+	tp_init(p, "192.0.2.7");
+	p->plan[WIRE_DIAL_CLEAR].on_request = hold;
+	tp_session(p);
+	tr_post(map, p->s, "/machine/map", "{}", 2, NULL, NULL);
+	assert_true(tp_wait(p, &map->pieces, 1, 10000));
+}

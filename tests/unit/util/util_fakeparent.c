@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef FAKEPARENT_H
-#define FAKEPARENT_H
-
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -15,70 +12,19 @@
 
 #include <event2/event.h>
 
-#include "unit.h"
-
 #include "child.h"
 #include "childfd.h"
 #include "exits.h"
-#include "fakeserver.h"
 #include "ipc.h"
 #include "log.h"
 #include "timefmt.h"
-
-/*
- * The parent's end of a channel for tests of children: forks, runs a role as main() would, speaks ipc with it, and by itself
- * dials (socketpairs to a fake control server in this process) and does "handshakes" with fixed keys.
- */
-#define FP_MESSAGES 512
-#define FP_SERVERS  8
-#define FP_WAIT_MS  10000
-
-struct fp_msg {
-	enum ipc_type	 type;
-	uint32_t	 id;
-	size_t		 len;
-	int		 taken;
-	union {
-		uint8_t			 bytes[IPC_MAX_MSG];
-		struct ipc_ready	 ready;
-		struct ipc_log		 log;
-		struct ipc_dial		 dial;
-		struct ipc_key_result	 key;
-		struct ipc_reg_result	 reg;
-		struct ipc_stream	 stream;
-		struct ipc_self		 self;
-		struct ipc_deltas	 deltas;
-		struct ipc_counters	 counters;
-		struct ipc_lite		 lite;
-		struct ipc_control_time	 control_time;
-		struct ipc_browse	 browse;
-		struct ipc_exit_wish	 exit_wish;
-		struct ipc_dial_plan	 plan;
-		struct ipc_cache_done	 cache;
-	} u;
-};
-
-struct fakeparent {
-	int		 refuse_candidates, candidates_refused;	/* of a dial plan */
-	struct event_base *base;
-	struct ipc	*ipc;
-	pid_t		 pid;
-	int		 manual;		/* 1: the test answers DIAL and HS_* itself */
-	int		 plain;			/* 1: servers speak plain HTTP: the test does */
-	int		 closed, violation;
-	char		 why[200];
-	struct fp_msg	*msgs[FP_MESSAGES];
-	unsigned	 nmsgs;
-	struct fakeserver *servers[FP_SERVERS];
-	unsigned	 nservers;
-};
-
-#define FP_USED __attribute__((unused))
+#include "unit.h"
+#include "util_fakeparent.h"
+#include "util_fakeserver.h"
 
 static const uint8_t fp_tx[32] = { 1, 2, 3 }, fp_rx[32] = { 4, 5, 6 };
 
-/* A connected descriptor for the child; its other end is the next fake server. */
-static FP_USED int
+int
 fp_connect(struct fakeparent *fp)
 {
 	int sv[2];
@@ -89,13 +35,13 @@ fp_connect(struct fakeparent *fp)
 	return sv[1];
 }
 
-static FP_USED void
+void
 fp_send(struct fakeparent *fp, enum ipc_type type, uint32_t id, const void *payload, size_t len, int fd)
 {
 	ipc_send(fp->ipc, type, id, payload, len, fd);
 }
 
-static FP_USED void
+void
 fp_send_empty(struct fakeparent *fp, enum ipc_type type, uint32_t id)
 {
 	struct ipc_empty none = { 0 };
@@ -103,7 +49,7 @@ fp_send_empty(struct fakeparent *fp, enum ipc_type type, uint32_t id)
 	fp_send(fp, type, id, &none, sizeof(none), -1);
 }
 
-static FP_USED void
+void
 fp_dialled(struct fakeparent *fp, uint32_t id, int fd, const char *text)
 {
 	struct ipc_dialled m;
@@ -114,7 +60,7 @@ fp_dialled(struct fakeparent *fp, uint32_t id, int fd, const char *text)
 	fp_send(fp, IPC_DIALLED, id, &m, sizeof(m), fd);
 }
 
-static FP_USED void
+void
 fp_hs_init(struct fakeparent *fp, uint32_t id)
 {
 	struct ipc_hs_init m;
@@ -123,7 +69,7 @@ fp_hs_init(struct fakeparent *fp, uint32_t id)
 	fp_send(fp, IPC_HS_INIT, id, &m, sizeof(m), -1);
 }
 
-static FP_USED void
+void
 fp_hs_keys(struct fakeparent *fp, uint32_t id)
 {
 	struct ipc_hs_keys m;
@@ -134,7 +80,7 @@ fp_hs_keys(struct fakeparent *fp, uint32_t id)
 	fp_send(fp, IPC_HS_KEYS, id, &m, sizeof(m), -1);
 }
 
-static FP_USED void
+static void
 fp_autopilot(struct fakeparent *fp, const struct ipc_msg *m)
 {
 	const struct ipc_dial *d = m->payload;
@@ -150,7 +96,7 @@ fp_autopilot(struct fakeparent *fp, const struct ipc_msg *m)
 		fp_hs_keys(fp, m->id);
 }
 
-static FP_USED int
+static int
 fp_on_message(void *arg, const struct ipc_msg *m)
 {
 	struct fakeparent *fp = arg;
@@ -168,7 +114,7 @@ fp_on_message(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
-static FP_USED void
+static void
 fp_on_closed(void *arg, int violation, const char *why)
 {
 	struct fakeparent *fp = arg;
@@ -178,15 +124,7 @@ fp_on_closed(void *arg, int violation, const char *why)
 	snprintf(fp->why, sizeof(fp->why), "%s", why);
 }
 
-static FP_USED void
-fp_tick(int fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-}
-
-static FP_USED void
+void
 fp_run_for(struct fakeparent *fp, unsigned ms)
 {
 	struct timeval tv = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 };
@@ -195,8 +133,7 @@ fp_run_for(struct fakeparent *fp, unsigned ms)
 	event_base_dispatch(fp->base);
 }
 
-/* The next message of that type, waiting for it; NULL after FP_WAIT_MS. */
-static FP_USED struct fp_msg *
+struct fp_msg *
 fp_try(struct fakeparent *fp, enum ipc_type type, unsigned ms)
 {
 	uint64_t until = time_mono_ms() + ms;
@@ -215,7 +152,7 @@ fp_try(struct fakeparent *fp, enum ipc_type type, unsigned ms)
 	}
 }
 
-static FP_USED struct fp_msg *
+struct fp_msg *
 fp_wait(struct fakeparent *fp, enum ipc_type type)
 {
 	struct fp_msg *m = fp_try(fp, type, FP_WAIT_MS);
@@ -225,8 +162,7 @@ fp_wait(struct fakeparent *fp, enum ipc_type type)
 	return m;
 }
 
-/* A log line of the child that holds text. */
-static FP_USED int
+int
 fp_logged(struct fakeparent *fp, const char *text)
 {
 	struct fp_msg *m;
@@ -240,7 +176,7 @@ fp_logged(struct fakeparent *fp, const char *text)
 	return 0;
 }
 
-static FP_USED void
+void
 fp_start(struct fakeparent *fp, const struct child_role *role)
 {
 	struct ipc_handlers h;
@@ -268,7 +204,7 @@ fp_start(struct fakeparent *fp, const struct child_role *role)
 	assert_non_null(fp->ipc);
 }
 
-static FP_USED void
+void
 fp_fill_hello(struct ipc_hello *m, const struct child_role *role)
 {
 	memset(m, 0, sizeof(*m));
@@ -277,7 +213,7 @@ fp_fill_hello(struct ipc_hello *m, const struct child_role *role)
 	m->log_level = LOG_L_DEBUG;
 }
 
-static FP_USED void
+void
 fp_fill_config(struct ipc_config *m, int https)
 {
 	memset(m, 0, sizeof(*m));
@@ -292,15 +228,13 @@ fp_fill_config(struct ipc_config *m, int https)
 	m->max_map_decoded = 512u << 20;
 }
 
-#define FP_HOSTINFO "{\"OS\":\"linux\",\"Hostname\":\"h\",\"BackendLogID\":\"b1\"}"
-
-static FP_USED void
+void
 fp_send_hostinfo(struct fakeparent *fp, const char *text)
 {
 	ipc_send_chunks(fp->ipc, IPC_HOSTINFO, IPC_ID_NONE, text, strlen(text));
 }
 
-static FP_USED void
+void
 fp_send_config(struct fakeparent *fp, uint32_t watchdog_ms)
 {
 	struct ipc_config m;
@@ -310,8 +244,7 @@ fp_send_config(struct fakeparent *fp, uint32_t watchdog_ms)
 	fp_send(fp, IPC_CONFIG, IPC_ID_NONE, &m, sizeof(m), -1);
 }
 
-/* HELLO, CONFIG, READY, HOSTINFO: a child ready for work. */
-static FP_USED void
+void
 fp_start_ready(struct fakeparent *fp, const struct child_role *role)
 {
 	struct ipc_hello hello;
@@ -325,8 +258,7 @@ fp_start_ready(struct fakeparent *fp, const struct child_role *role)
 	fp_send_hostinfo(fp, FP_HOSTINFO);
 }
 
-/* Waits for the child's end; its exit code, or -signal. */
-static FP_USED int
+int
 fp_reap(struct fakeparent *fp)
 {
 	int status = 0, i;
@@ -341,7 +273,7 @@ fp_reap(struct fakeparent *fp)
 	return 1000;
 }
 
-static FP_USED void
+void
 fp_free(struct fakeparent *fp)
 {
 	unsigned i;
@@ -358,8 +290,7 @@ fp_free(struct fakeparent *fp)
 	event_base_free(fp->base);
 }
 
-/* STOP, and the child ends as it should. */
-static FP_USED void
+void
 fp_stop(struct fakeparent *fp)
 {
 	fp_send_empty(fp, IPC_STOP, IPC_ID_NONE);
@@ -367,7 +298,7 @@ fp_stop(struct fakeparent *fp)
 	fp_free(fp);
 }
 
-static FP_USED struct fakeserver *
+struct fakeserver *
 fp_server(struct fakeparent *fp, unsigned n)
 {
 	unsigned i;
@@ -378,8 +309,7 @@ fp_server(struct fakeparent *fp, unsigned n)
 	return fp->servers[n];
 }
 
-/* The n-th request to arrive at a server, complete with its body. */
-static FP_USED struct fs_stream *
+struct fs_stream *
 fp_request(struct fakeparent *fp, struct fakeserver *fs, unsigned n)
 {
 	unsigned i;
@@ -390,14 +320,3 @@ fp_request(struct fakeparent *fp, struct fakeserver *fs, unsigned n)
 		fail_msg("request %u did not come", n);
 	return &fs->streams[n];
 }
-
-/* Until the condition holds, or fail. */
-#define FP_UNTIL(fp, cond)                                                                                                    \
-	do {                                                                                                                  \
-		unsigned fp_i;                                                                                                \
-		for (fp_i = 0; fp_i < FP_WAIT_MS / 5 && !(cond); fp_i++)                                                      \
-			fp_run_for((fp), 5);                                                                                  \
-		assert_true(cond);                                                                                            \
-	} while (0)
-
-#endif

@@ -1,59 +1,14 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef CLIENTSIM_H
-#define CLIENTSIM_H
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "unit.h"
-
 #include "login.h"
+#include "timefmt.h"
+#include "unit.h"
+#include "util_clientsim.h"
 
-/*
- * A parent for login.c without any I/O: carries the actions out on numbers instead of keys, a struct instead of a file and a
- * clock that stands still until it is moved.
- */
-#define SIM_USED __attribute__((unused))
-#define SIM_LOG	 64
-#define SIM_QUEUE 8	/* action.c has room for as many */
-
-struct sim_keys { int node, old, cand; };	/* key numbers, 0 = none */
-
-struct sim {
-	struct login	 c;
-	struct login_config cfg;
-	uint64_t	 ms;
-	struct wtime	 wall;
-	uint32_t	 seed;
-	int		 last_key;
-	struct sim_keys	 mem, disk;
-	struct profile disk_profile;
-	int		 disk_full;		/* saves fail */
-	unsigned	 saves;			/* those that changed the disk */
-	uint64_t	 timer[LT_COUNT];	/* when; 0 = off */
-	unsigned	 timer_ms[LT_COUNT];	/* as last armed */
-
-	/* what was asked for */
-	struct login_action reg, map, done;
-	struct sim_keys	 reg_keys;		/* at the time of the last register */
-	int		 reg_disk_cand;
-	char		 reg_url[128];
-	uint32_t	 key_id, cancelled;
-	unsigned	 nreg, nkey, ncancel, nstart, nstop, nkill, nbrowse, nfinished, ndone, nforget;
-	int		 stop_drop;
-	/* each action of the last event, in order */
-	enum login_act	 log[SIM_LOG];
-	unsigned	 nlog;
-	/* states seen, each change once */
-	enum login_state states[SIM_LOG];
-	unsigned	 nstates;
-	/* looked at before each action is carried out (model test) */
-	void		 (*hook)(struct sim *s, const struct login_action *a);
-	void		*hook_arg;
-};
-
-static SIM_USED uint32_t
+static uint32_t
 sim_rnd(void *arg)
 {
 	struct sim *s = arg;
@@ -63,7 +18,7 @@ sim_rnd(void *arg)
 }
 
 /* Member by member: there is padding between them, and text behind the NUL. */
-static SIM_USED int
+static int
 sim_same(const struct profile *a, const struct profile *b)
 {
 	return a->want_running == b->want_running && a->paused == b->paused && a->candidate == b->candidate &&
@@ -73,7 +28,7 @@ sim_same(const struct profile *a, const struct profile *b)
 	    strcmp(a->profile_pic, b->profile_pic) == 0 && time_cmp(a->node_key_expiry, b->node_key_expiry) == 0;
 }
 
-static SIM_USED int
+static int
 sim_write(struct sim *s, const struct sim_keys *k, int candidate, struct wtime expiry)
 {
 	struct sim_keys file = { k->node, k->old, candidate ? k->cand : 0 };
@@ -89,7 +44,7 @@ sim_write(struct sim *s, const struct sim_keys *k, int candidate, struct wtime e
 	return 1;
 }
 
-static SIM_USED int
+static int
 sim_save(struct sim *s, enum login_save how)
 {
 	struct sim_keys after = { s->mem.cand, s->mem.node, 0 };
@@ -108,7 +63,7 @@ sim_save(struct sim *s, enum login_save how)
 	return sim_write(s, &s->mem, 0, s->c.profile.node_key_expiry);
 }
 
-static SIM_USED void
+static void
 sim_do(struct sim *s, const struct login_action *a, struct login_event *saved, unsigned *nsaved)
 {
 	if (s->hook != NULL)
@@ -116,7 +71,10 @@ sim_do(struct sim *s, const struct login_action *a, struct login_event *saved, u
 	if (s->nlog < SIM_LOG)
 		s->log[s->nlog++] = a->type;
 	switch (a->type) {
-	case LA_KEY_FETCH: s->nkey++; s->key_id = a->id; break;
+	case LA_KEY_FETCH:
+		s->nkey++;
+		s->key_id = a->id;
+		break;
 	case LA_REGISTER:
 		s->nreg++;
 		s->reg = *a;
@@ -124,9 +82,18 @@ sim_do(struct sim *s, const struct login_action *a, struct login_event *saved, u
 		s->reg_disk_cand = s->disk.cand;
 		strlcpy(s->reg_url, s->c.goal.url, sizeof(s->reg_url));
 		break;
-	case LA_AUTH_CANCEL: s->ncancel++; s->cancelled = a->id; break;
-	case LA_MAP_START: s->nstart++; s->map = *a; break;
-	case LA_MAP_STOP: s->nstop++; s->stop_drop = a->u.stop.drop; break;
+	case LA_AUTH_CANCEL:
+		s->ncancel++;
+		s->cancelled = a->id;
+		break;
+	case LA_MAP_START:
+		s->nstart++;
+		s->map = *a;
+		break;
+	case LA_MAP_STOP:
+		s->nstop++;
+		s->stop_drop = a->u.stop.drop;
+		break;
 	case LA_MAPD_KILL: s->nkill++; break;
 	case LA_GENERATE: s->mem.cand = ++s->last_key; break;
 	case LA_DROP_CANDIDATE: s->mem.cand = 0; break;
@@ -144,13 +111,16 @@ sim_do(struct sim *s, const struct login_action *a, struct login_event *saved, u
 	case LA_TIMER_OFF: s->timer[a->u.timer.which] = 0; break;
 	case LA_LOGIN_FINISHED: s->nfinished++; break;
 	case LA_BROWSE: s->nbrowse++; break;
-	case LA_LOGOUT_DONE: s->ndone++; s->done = *a; break;
+	case LA_LOGOUT_DONE:
+		s->ndone++;
+		s->done = *a;
+		break;
 	case LA_FORGET_KEY: s->nforget++; break;
 	}
 }
 
 /* As action.c does it: what an action causes waits until the actions are done, and then takes its turn. */
-static SIM_USED void
+static void
 sim_step(struct sim *s, const struct login_event *e)
 {
 	struct login_event saved[SIM_QUEUE];
@@ -168,8 +138,7 @@ sim_step(struct sim *s, const struct login_event *e)
 	}
 }
 
-/* One event with all that follows from it at once; then the state as a status event would show it. */
-static SIM_USED void
+void
 sim_event(struct sim *s, const struct login_event *e)
 {
 	enum login_state now;
@@ -184,7 +153,7 @@ sim_event(struct sim *s, const struct login_event *e)
 	}
 }
 
-static SIM_USED void
+void
 sim_simple(struct sim *s, enum login_ev type)
 {
 	struct login_event e = { .type = type };
@@ -192,8 +161,7 @@ sim_simple(struct sim *s, enum login_ev type)
 	sim_event(s, &e);
 }
 
-/* Time passes: timers that fall due fire in order. */
-static SIM_USED void
+void
 sim_advance(struct sim *s, uint64_t ms)
 {
 	uint64_t end = s->ms + ms, step;
@@ -218,7 +186,7 @@ sim_advance(struct sim *s, uint64_t ms)
 	}
 }
 
-static SIM_USED struct pubkey
+struct pubkey
 sim_server_key(int n)
 {
 	struct pubkey k;
@@ -227,8 +195,7 @@ sim_server_key(int n)
 	return k;
 }
 
-/* The daemon starts from what is on the disk. */
-static SIM_USED void
+void
 sim_boot(struct sim *s)
 {
 	memset(s->timer, 0, sizeof(s->timer));
@@ -239,7 +206,7 @@ sim_boot(struct sim *s)
 	sim_simple(s, LE_START);
 }
 
-static SIM_USED struct sim *
+struct sim *
 sim_new(void)
 {
 	struct sim *s = calloc(1, sizeof(*s));
@@ -255,7 +222,7 @@ sim_new(void)
 
 /* --- what children answer --- */
 
-static SIM_USED void
+void
 sim_key(struct sim *s, uint32_t id, int n, const char *err)
 {
 	struct login_event e = { .type = LE_KEY, .id = id, .u.key = { .ok = n != 0, .err = err } };
@@ -264,7 +231,7 @@ sim_key(struct sim *s, uint32_t id, int n, const char *err)
 	sim_event(s, &e);
 }
 
-static SIM_USED void
+void
 sim_reg(struct sim *s, uint32_t id, enum ipc_reg_outcome o, const char *url, const char *err)
 {
 	struct login_event e = { .type = LE_REG, .id = id };
@@ -276,31 +243,31 @@ sim_reg(struct sim *s, uint32_t id, enum ipc_reg_outcome o, const char *url, con
 	sim_event(s, &e);
 }
 
-static SIM_USED void
+void
 sim_ok(struct sim *s)
 {
 	sim_reg(s, s->reg.id, IPC_REG_OK, "", "");
 }
 
-static SIM_USED void
+void
 sim_url(struct sim *s, const char *url)
 {
 	sim_reg(s, s->reg.id, IPC_REG_URL, url, "");
 }
 
-static SIM_USED void
+static void
 sim_stream(struct sim *s, enum login_ev type)
 {
 	sim_event(s, &(struct login_event){ .type = type, .id = s->map.id });
 }
 
-static SIM_USED void
+void
 sim_closed(struct sim *s, const char *err)
 {
 	sim_event(s, &(struct login_event){ .type = LE_CLOSED, .id = s->map.id, .u.closed = { .err = err } });
 }
 
-static SIM_USED void
+void
 sim_live(struct sim *s)
 {
 	sim_stream(s, LE_CONNECTED);
@@ -308,7 +275,7 @@ sim_live(struct sim *s)
 	sim_stream(s, LE_LIVE);
 }
 
-static SIM_USED void
+void
 sim_self(struct sim *s, struct wtime expiry, int expired, int authorized)
 {
 	struct login_event e = { .type = LE_SELF, .id = s->map.id };
@@ -322,9 +289,7 @@ sim_self(struct sim *s, struct wtime expiry, int expired, int authorized)
 
 /* --- what people want --- */
 
-enum { WITH_KEY = 1, INTERACTIVE = 2, EPHEMERAL = 4 };
-
-static SIM_USED void
+void
 sim_login(struct sim *s, int flags)
 {
 	struct login_event e = { .type = LE_LOGIN };
@@ -335,14 +300,13 @@ sim_login(struct sim *s, int flags)
 	sim_event(s, &e);
 }
 
-static SIM_USED void
+void
 sim_logout(struct sim *s, int force)
 {
 	sim_event(s, &(struct login_event){ .type = LE_LOGOUT, .u.logout = { .force = force } });
 }
 
-/* A machine that has logged in once with an auth key, and is synchronized. */
-static SIM_USED struct sim *
+struct sim *
 sim_synced(void)
 {
 	struct sim *s = sim_new();
@@ -356,7 +320,7 @@ sim_synced(void)
 	return s;
 }
 
-static SIM_USED const char *
+const char *
 sim_err(const struct sim *s)
 {
 	const char *text;
@@ -367,9 +331,9 @@ sim_err(const struct sim *s)
 
 /* --- what several tests begin with or look at --- */
 
-static SIM_USED const struct wtime soon = { 1800000003, 0 }, later = { 1800000000 + 90 * 86400, 0 };
+const struct wtime soon = { 1800000003, 0 }, later = { 1800000000 + 90 * 86400, 0 };
 
-static SIM_USED void
+void
 expect_states(const struct sim *s, const enum login_state *want, unsigned n)
 {
 	unsigned i;
@@ -378,11 +342,8 @@ expect_states(const struct sim *s, const enum login_state *want, unsigned n)
 	for (i = 0; i < n; i++)
 		assert_string_equal(login_state_name(s->states[i]), login_state_name(want[i]));
 }
-#define STATES(s, ...) \
-	expect_states(s, (const enum login_state[]){ __VA_ARGS__ }, \
-	    sizeof((const enum login_state[]){ __VA_ARGS__ }) / sizeof(enum login_state))
 
-static SIM_USED struct sim *
+struct sim *
 at_url(void)
 {
 	struct sim *s = sim_new();
@@ -396,8 +357,7 @@ at_url(void)
 	return s;
 }
 
-
-static SIM_USED struct sim *
+struct sim *
 expiring(int wait)
 {
 	struct sim *s = sim_synced();
@@ -407,5 +367,3 @@ expiring(int wait)
 	assert_true(time_cmp(s->disk_profile.node_key_expiry, soon) == 0);
 	return s;
 }
-
-#endif

@@ -1,66 +1,24 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef CLIENTWORLD_H
-#define CLIENTWORLD_H
-
 #include <stdio.h>
+#include <string.h>
 
-#include "clientsim.h"
+#include "timefmt.h"
+#include "util_clientsim.h"
+#include "util_clientworld.h"
 
-/* What a world around login.c knows, and what must hold before each of the client's actions and after each step. */
-#define MAX_KEYS 400000
-#define NLATE    8
-
-enum wish { WISH_NOTHING, WISH_LOGIN, WISH_LOGOUT };
-enum flight { FLIGHT_NONE, FLIGHT_KEY, FLIGHT_REG };
-enum mapd { MAPD_NONE, MAPD_PREPARED, MAPD_STREAM };
-
-struct world {
-	struct sim *s;
-	uint32_t seed;
-	unsigned long step;
-	unsigned run;
-	uint8_t *accepted; /* by key number: the server took it at some time */
-	enum flight flight;
-	uint32_t flight_id;
-	int flight_key; /* NodeKey of the register */
-	enum ipc_reg_op flight_op;
-	uint32_t late[NLATE];
-	unsigned nlate;
-	enum mapd mapd;
-	uint32_t mapd_id;
-	int stream_key;                     /* of the stream */
-	struct pubkey conn_pin, flight_pin; /* the server key that these connections were made with */
-	int live, stopping, killed;
-	enum wish wish;          /* what the last command wants; nothing: a failure made it void */
-	int wants_pause;         /* and whether it is to be quiet */
-	int unwanted_key;        /* `login interactive` wants another one; 0: no such wish */
-	int have_given;          /* the parent holds an auth key of LE_LOGIN */
-	unsigned logouts;        /* not answered yet */
-	char url[40];            /* the last one that was told */
-	int disk_node, mem_node; /* before this step */
-	unsigned finished;
-	uint32_t last_id; /* ids only grow: an answer finds its own request, or none */
-	unsigned streams, commits, crashes, settled, keys, registers;
-};
-
-static uint32_t
+uint32_t
 pick(struct world *w, uint32_t n)
 {
 	w->seed = w->seed * 1664525u + 1013904223u;
 	return (w->seed >> 8) % n;
 }
 
-static void
+void
 broken(struct world *w, const char *what)
 {
 	fail_msg("run %u step %lu: %s", w->run, w->step, what);
 }
-#define MUST(w, cond) \
-	do { \
-		if (!(cond)) \
-			broken(w, #cond); \
-	} while (0)
 
 /* --- before an action --- */
 
@@ -133,7 +91,7 @@ before_map_start(struct world *w, const struct login_action *a)
 	w->live = 0;
 }
 
-static void
+void
 before(struct sim *s, const struct login_action *a)
 {
 	struct world *w = s->hook_arg;
@@ -239,7 +197,7 @@ check_alive(struct world *w)
 	MUST(w, c->goal.url[0] == '\0' || strcmp(c->goal.url, w->url) == 0);
 }
 
-static void
+void
 check(struct world *w)
 {
 	const struct login *c = &w->s->c;
@@ -265,5 +223,3 @@ check(struct world *w)
 	if (c->goal.url[0] == '\0')
 		w->url[0] = '\0'; /* the next attempt may get it again */
 }
-
-#endif

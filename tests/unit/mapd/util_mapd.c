@@ -1,35 +1,23 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef MAPDRUN_H
-#define MAPDRUN_H
-
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <zstd.h>
 
-#include "fakeparent.h"
+#include <zstd.h>
 
 #include "mapd.h"
 #include "timefmt.h"
+#include "util_fakeparent.h"
+#include "util_mapd.h"
 
-/* mapd as it runs, its channel and its connection in the hands of a test. */
-#define MR_USED __attribute__((unused))
-
-#define NODE \
-	"{\"Node\":{\"ID\":1,\"StableID\":\"n1\",\"Name\":\"self.example.\",\"User\":1,\"Key\":\"nodekey:" ONES64 \
-	"\",\"Addresses\":[" \
-	"\"100.64.0.1/32\"],\"AllowedIPs\":[\"100.64.0.1/32\"],\"MachineAuthorized\":true}"
-#define ONES64    "1111111111111111111111111111111111111111111111111111111111111111"
-#define FULL_MAP  NODE ",\"Domain\":\"example\"}"
-#define KEEPALIVE "{\"KeepAlive\":true}"
-
-/* One frame of the map stream at the end of b. */
-static MR_USED void
+void
 put_frame(struct buf *b, const char *json)
 {
 	size_t max = ZSTD_compressBound(strlen(json)), n;
@@ -44,7 +32,7 @@ put_frame(struct buf *b, const char *json)
 	free(z);
 }
 
-static MR_USED void
+void
 send_frame(struct fakeserver *fs, struct fs_stream *st, const char *json)
 {
 	struct buf b;
@@ -55,7 +43,7 @@ send_frame(struct fakeserver *fs, struct fs_stream *st, const char *json)
 	buf_free(&b);
 }
 
-static MR_USED void
+void
 fill_params(struct ipc_map_params *p, uint32_t generation, uint16_t port)
 {
 	memset(p, 0, sizeof(*p));
@@ -65,7 +53,7 @@ fill_params(struct ipc_map_params *p, uint32_t generation, uint16_t port)
 	p->ep[0] = (struct ipc_endpoint){ .addr = { 192, 0, 2, 7 }, .port = port, .family = 4, .type = IPC_EP_LOCAL };
 }
 
-static MR_USED void
+void
 send_params(struct fakeparent *fp, uint32_t generation, uint16_t port)
 {
 	struct ipc_map_params p;
@@ -74,7 +62,7 @@ send_params(struct fakeparent *fp, uint32_t generation, uint16_t port)
 	fp_send(fp, IPC_MAP_PARAMS, IPC_ID_NONE, &p, sizeof(p), -1);
 }
 
-static MR_USED void
+void
 send_start(struct fakeparent *fp, uint32_t id, int key, int prepare)
 {
 	struct ipc_map_start s;
@@ -87,8 +75,7 @@ send_start(struct fakeparent *fp, uint32_t id, int key, int prepare)
 	fp_send(fp, IPC_MAP_START, id, &s, sizeof(s), -1);
 }
 
-/* The n-th complete request whose body holds text; waits for it. */
-static MR_USED struct fs_stream *
+struct fs_stream *
 wait_body(struct fakeparent *fp, struct fakeserver *fs, const char *text, unsigned nth)
 {
 	unsigned i, t, seen;
@@ -103,20 +90,19 @@ wait_body(struct fakeparent *fp, struct fakeserver *fs, const char *text, unsign
 	return NULL;
 }
 
-static MR_USED struct fs_stream *
+struct fs_stream *
 wait_poll(struct fakeparent *fp, struct fakeserver *fs)
 {
 	return wait_body(fp, fs, "\"Stream\":true", 0);
 }
 
-static MR_USED struct fs_stream *
+struct fs_stream *
 wait_lite(struct fakeparent *fp, struct fakeserver *fs, unsigned nth)
 {
 	return wait_body(fp, fs, "\"OmitPeers\":true", nth);
 }
 
-/* STREAM messages until the wanted one. */
-static MR_USED struct ipc_stream *
+struct ipc_stream *
 wait_stream(struct fakeparent *fp, enum ipc_stream_what what)
 {
 	struct fp_msg *m;
@@ -129,7 +115,7 @@ wait_stream(struct fakeparent *fp, enum ipc_stream_what what)
 	return &m->u.stream;
 }
 
-static MR_USED void
+void
 wait_closed(struct fakeparent *fp, int status, const char *part)
 {
 	struct ipc_stream *s = wait_stream(fp, IPC_STREAM_CLOSED);
@@ -142,8 +128,7 @@ wait_closed(struct fakeparent *fp, int status, const char *part)
 	assert_int_equal(s->http_status, status);
 }
 
-/* mapd with its poll answered 200 and the lite update too; nothing of the map sent yet. */
-static MR_USED struct fs_stream *
+struct fs_stream *
 open_stream(struct fakeparent *fp, uint32_t watchdog_ms)
 {
 	struct fakeserver *fs;
@@ -162,7 +147,7 @@ open_stream(struct fakeparent *fp, uint32_t watchdog_ms)
 	return poll;
 }
 
-static MR_USED struct fs_stream *
+struct fs_stream *
 live_stream(struct fakeparent *fp, uint32_t watchdog_ms)
 {
 	struct fs_stream *poll = open_stream(fp, watchdog_ms);
@@ -172,7 +157,7 @@ live_stream(struct fakeparent *fp, uint32_t watchdog_ms)
 	return poll;
 }
 
-static MR_USED struct fp_msg *
+struct fp_msg *
 ask_counters(struct fakeparent *fp)
 {
 	struct fp_msg *m;
@@ -184,11 +169,9 @@ ask_counters(struct fakeparent *fp)
 	return m;
 }
 
-static MR_USED void
+void
 wait_seq(struct fakeparent *fp, uint64_t seq)
 {
 	while (fp_wait(fp, IPC_DELTAS)->u.deltas.seq != seq)
 		;
 }
-
-#endif
