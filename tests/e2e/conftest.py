@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
+import schema  # noqa: E402
 from controlserver import CA, Server  # noqa: E402
 
 
@@ -33,6 +34,14 @@ def pytest_runtest_makereport(item, call):
         report.sections.append(("tailnetd %d: %s" % (i, d.dir), d.log(last=150)))
     for i, s in enumerate(getattr(item, "servers", [])):
         report.sections.append(("control server %d" % i, s.log.text()))
+
+
+@pytest.fixture(autouse=True)
+def answers_match_the_schema():
+    """All that the test was answered (docs/schema)."""
+    yield
+    bad = schema.verdict()
+    assert not bad, "\n".join(bad[:10])
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+import schema
 from controlserver import dumps, make_peer
 from harness import SANITIZED, SLOW, fds, until
 
@@ -45,6 +46,7 @@ class Keeper:
     def events(self):
         """All of them, and how many bytes they were."""
         out, _ = self.proc.communicate(timeout=60 * SLOW)
+        schema.Answer(schema.wanted("watch")).feed(out)
         return [json.loads(x) for x in out.splitlines()], len(out)
 
     def stop(self):
