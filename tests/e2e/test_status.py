@@ -30,6 +30,8 @@ def test_order_of_states(server, make_daemon):
     d.ctl("logout")
     d.ctl("login auth-key=" + AUTH_KEY)
     d.wait_sync()
+    d.ctl("pause")
+    w.status(lambda s: s["paused"], what="the watcher has read all that came before")
     assert [e["loginFinished"] for e in w.all("status")].count(True) == 2
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 
 import netns
 import pytest
@@ -46,14 +47,21 @@ else:
 def wireguard(net, i):
     """A userspace WireGuard interface on that host."""
     name = "wg%s" % net.hosts[i][-8:]
-    p = subprocess.Popen(["ip", "netns", "exec", net.hosts[i], "wireguard-go", "-f", name], stdout=subprocess.DEVNULL,
-                         stderr=subprocess.DEVNULL)
+    log = tempfile.TemporaryFile("w+")
+    p = subprocess.Popen(["ip", "netns", "exec", net.hosts[i], "wireguard-go", "-f", name], stdout=log, stderr=log)
+
+    def up():
+        if p.poll() is not None:
+            log.seek(0)
+            raise AssertionError("wireguard-go ended with %d: %s" % (p.returncode, log.read()))
+        return name in net.run(i, "wg", "show", "interfaces").split()
     try:
-        until(lambda: name in net.run(i, "wg", "show", "interfaces").split(), 10, "wireguard-go")
+        until(up, 10, "wireguard-go")
         yield name
     finally:
         p.terminate()
         p.wait(10)
+        log.close()
 
 
 def hexkey(text):
