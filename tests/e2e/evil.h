@@ -9,7 +9,10 @@
 #include "evil_list.h"
 #include "ipc.h"
 
-/* What children that have been taken over have in common.  Links nothing of ours; knows the messages by their header only. */
+/*
+ * What children that have been taken over have in common.  Links nothing of ours; knows the messages by their header
+ * only.
+ */
 struct hdr {
 	uint16_t type, flags;
 	uint32_t len, id, generation;

@@ -20,7 +20,8 @@ def scenarios():
         for kind, symbol, name in re.findall(r'S\((\w+), (\w+), "([^"]+)"\)', entries):
             assert name not in out.setdefault(kind, {}), name
             out[kind][name] = program + "_" + symbol
-    assert sum(map(len, out.values())) == len(re.findall(r'^\tS\(', text, re.M)), "evil_list.h has an entry of another form"
+    assert sum(map(len, out.values())) == len(re.findall(r'^\tS\(', text,
+                                                         re.M)), "evil_list.h has an entry of another form"
     return out
 
 
@@ -36,6 +37,7 @@ def take_over(d, symbol):
     for name in {"authd", "mapd", "resolver"} - {child}:
         shutil.copy(os.path.join(BIN, name), lib)
     subprocess.run(["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-DEVIL=" + symbol,
-                    "-I" + os.path.join(ROOT, "ipc"), "-I" + os.path.join(ROOT, "common", "base"), "-o", os.path.join(lib, child),
+                    "-I" + os.path.join(ROOT, "ipc"), "-I" + os.path.join(ROOT, "common", "base"), "-o",
+                    os.path.join(lib, child),
                     os.path.join(HERE, program + ".c"), os.path.join(HERE, "evil.c")], check=True)
     d.conf["libexec-dir"] = lib

@@ -4,8 +4,8 @@
 #define EVIL_LIST_H
 
 /*
- * The scenarios of children that have been taken over: S(kind, symbol, name).  evil.py reads this file; the kind says which
- * test runs them, the name is that of the case.  A program is built for one of them, -DEVIL=EVILD_SHORT.
+ * The scenarios of children that have been taken over: S(kind, symbol, name).  evil.py reads this file; the kind says
+ * which test runs them, the name is that of the case.  A program is built for one of them, -DEVIL=EVILD_SHORT.
  */
 /* evild.c: a mapd that breaks a rule, or lies */
 #define EVILD_LIST(S) \

@@ -6,8 +6,10 @@
 
 #include "evil.h"
 
-/* An authd that has been taken over (-DEVIL=n).  The first register request of a daemon's life it answers as a server would,
- * so that there is a honest mapd, synchronized, beside what it does then. */
+/*
+ * An authd that has been taken over, by the scenario EVIL of evil_list.h.  The first register request of a daemon's
+ * life it answers as a server would, so that there is a honest mapd, synchronized, beside what it does then.
+ */
 static uint32_t first_done;
 
 static void

@@ -7,8 +7,10 @@
 
 #include "evil.h"
 
-/* A mapd that has been taken over: starts as an honest one would and then breaks one rule of the channel, that of -DEVIL=n
- * (security.md 5.3). */
+/*
+ * A mapd that has been taken over: starts as an honest one would and then breaks one rule of the channel, that of the
+ * scenario EVIL of evil_list.h (security.md 5.3).
+ */
 static struct ipc_map_start map; /* the last one we were given */
 static uint32_t map_id;
 
@@ -117,7 +119,8 @@ evil_write(uint32_t id)
 			must(write(passed, junk, sizeof(junk)) == sizeof(junk));
 		}
 		break;
-	case EVILD_CACHE_WRITTEN_ALL_THE_TIME: /* as much as the file takes, and says each time that it was nothing, or had failed, and that there is more */
+	case EVILD_CACHE_WRITTEN_ALL_THE_TIME:
+		/* as much as the file takes; says each time that it was nothing, or failed, and that there is more */
 		for (i = 0; i < 128; i++)
 			must(write(passed, junk, sizeof(junk)) == sizeof(junk));
 		cache_done(IPC_CACHE_WRITTEN, id, id % 2 ? IPC_CACHE_NOTHING : IPC_CACHE_FAILED, 0, 1);

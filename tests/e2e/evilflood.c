@@ -8,7 +8,10 @@
 
 #include "evil.h"
 
-/* A mapd that has been taken over and breaks no rule: it says what the form allows, as often as it allows (-DEVIL=n). */
+/*
+ * A mapd that has been taken over and breaks no rule: it says what the form allows, as often as it allows (the scenario
+ * EVIL of evil_list.h).
+ */
 #define BATCH    9 /* messages each 5 ms: 1800 a second, of the 2000 that are a violation */
 #define BATCH_NS 5000000
 

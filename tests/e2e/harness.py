@@ -134,7 +134,8 @@ class ControlSocket(socket.socket):
 
 
 class Ctl(subprocess.Popen):
-    """A tailnetctl.  What -j prints is held against docs/schema, whether it is read by communicate() or line by line."""
+    """A tailnetctl.  What -j prints is held against docs/schema, whether it is read by communicate() or line by
+    line."""
 
     def __init__(self, daemon, *args, **how):
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -410,7 +411,8 @@ class Daemon:
 
     def ask_as(self, line, user="nobody", group="_tailnetd"):
         """What another user is answered, as text; "unreachable" if he may not connect."""
-        r = subprocess.run([sys.executable, "-c", ASK, self.socket, line], user=user, group=group, extra_groups=[], cwd="/",
+        r = subprocess.run([sys.executable, "-c", ASK, self.socket, line], user=user, group=group, extra_groups=[],
+                           cwd="/",
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
         assert r.returncode == 0, r.stderr
         if r.stdout != b"unreachable\n":
@@ -602,7 +604,8 @@ def cpu_all(pid):
 
 
 def forms(key):
-    """How a secret could lie in memory: raw, hex, base64 at each of the three alignments; of a key also either half of it."""
+    """How a secret could lie in memory: raw, hex, base64 at each of the three alignments; of a key also either half of
+    it."""
     out = [key, key.hex().encode(), key.hex().upper().encode()]
     for half in (key[:16], key[16:]) if len(key) == 32 else ():
         out += [half, half.hex().encode(), half.hex().upper().encode()]
@@ -614,7 +617,8 @@ def forms(key):
 
 
 def concealed_spans(pid):
-    """The mappings that are kept out of cores (MADV_DONTDUMP): the vDSO's, and locked memory where memfd_secret is missing."""
+    """The mappings that are kept out of cores (MADV_DONTDUMP): the vDSO's, and locked memory where memfd_secret is
+    missing."""
     out, span = set(), None
     with open("/proc/%d/smaps" % pid) as f:
         for line in f:
@@ -627,8 +631,8 @@ def concealed_spans(pid):
 
 
 def memory_hits(pid, patterns, concealed=True):
-    """How many of the patterns lie in the memory of the process.  None: it is gone or cannot be read.  concealed: also in memory
-    that is kept out of cores; of memfd_secret nobody can read anything."""
+    """How many of the patterns lie in the memory of the process.  None: it is gone or cannot be read.  concealed: also
+    in memory that is kept out of cores; of memfd_secret nobody can read anything."""
     hits = 0
     try:
         skip = set() if concealed else concealed_spans(pid)

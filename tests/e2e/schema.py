@@ -2,9 +2,10 @@
 # Copyright (c) 2026 The tailnetd authors
 """docs/schema against what the daemon says.
 
-harness.py passes on each line that a control socket or `tailnetctl -j` gave to a test (Answer, heard()).  conftest.py validates
-them when the test is over (verdict()), so that no measurement includes that time.  Lines that differ only in ages, counters and
-times are validated once.  Of a long list of nodes a sample is validated: the first, the last and some between.
+harness.py passes on each line that a control socket or `tailnetctl -j` gave to a test (Answer, heard()).  conftest.py
+validates them when the test is over (verdict()), so that no measurement includes that time.  Lines that differ only in
+ages, counters and times are validated once.  Of a long list of nodes a sample is validated: the first, the last and
+some between.
 """
 import glob
 import json
@@ -20,7 +21,8 @@ BIG = 1 << 20  # a line that is cut down to its sample at once
 TEXT = frozenset(["wgconf", "hosts", "metrics"])
 # Command: the schema of a line of its answer.
 ANSWERS = {"status": "status", "netmap": "netmap", "peers": "node", "peer": "node", "watch": "events",
-           "processes": "processes", "login": "ok", "logout": "ok", "pause": "ok", "unpause": "ok", "reconnect": "ok", "set": "ok", "log": "ok",
+           "processes": "processes", "login": "ok", "logout": "ok", "pause": "ok", "unpause": "ok", "reconnect": "ok",
+           "set": "ok", "log": "ok",
            "shutdown": "ok", "server-key": "server-key", "doctor": "doctor"}
 # The same for tailnetctl -j: its own commands, and where it differs from the socket.
 CTL_ANSWERS = dict(ANSWERS, wait="events", login="ok or events")
@@ -133,8 +135,8 @@ def heard(name, line):
 
 
 class Answer:
-    """What one connection, or one run of tailnetctl, gives, in pieces.  A line is passed on when the next one or the end has
-    come: the error "incomplete" says that the line before it was cut off."""
+    """What one connection, or one run of tailnetctl, gives, in pieces.  A line is passed on when the next one or the
+    end has come: the error "incomplete" says that the line before it was cut off."""
 
     def __init__(self, name):
         self.name, self.parts, self.line = name, [], None

@@ -35,8 +35,8 @@ class Clocks:
         self.d, self.ahead = d, [0, 0, 0]
 
     def tick(self, boot=0, wall=0):
-        """The next of the parent's looks at the clocks is due, and they have run so much further than they should.  What it asks its
-        children is answered before this is over, so that the next one does not take them for dead."""
+        """The next of the parent's looks at the clocks is due, and they have run so much further than they should.
+        What it asks its children is answered before this is over, so that the next one does not take them for dead."""
         for i, seconds in enumerate((TICK, TICK + boot, TICK + wall)):
             self.ahead[i] += seconds
         for i in (2, 1, 0):  # it is due when the others are as they are to be
@@ -70,13 +70,15 @@ def test_suspend(server, make_daemon, shim):
 
 @pytest.mark.rows("ERR-06")
 def test_wall_clock_jumps(server, make_daemon, shim):
-    """Hours forth and years back end nothing; a clock that is earlier than the program is told, for as long as it is."""
+    """Hours forth and years back end nothing; a clock that is earlier than the program is told, for as long as it
+    is."""
     d = make_daemon(server, start=False, auth_key=AUTH_KEY)
     c = Clocks(d, shim)
     d.start()
     d.wait_sync()
     m = server.map()
-    for jump, wrong in ((5 * HOUR, []), (-10 * HOUR, []), (-10 * YEAR, ["clock-wrong"]), (-10 * YEAR, ["clock-wrong"]), (20 * YEAR, [])):
+    for jump, wrong in ((5 * HOUR, []), (-10 * HOUR, []), (-10 * YEAR, ["clock-wrong"]), (-10 * YEAR, ["clock-wrong"]),
+                        (20 * YEAR, [])):
         c.tick(boot=-20, wall=jump)
         until(lambda wrong=wrong: d.troubles() == wrong, what=wrong)
     stays(lambda: server.map() is m and d.status()["synced"], 0.5)

@@ -50,13 +50,15 @@ def chain(ca, depth, filler=0):
         issuer, issuer_key = name, key
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "leaf")])
-    certs.insert(0, authority(name, key, issuer, issuer_key, False, [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))], filler))
+    certs.insert(0, authority(name, key, issuer, issuer_key, False, [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))],
+                              filler))
     ca.serial += 1
     path = os.path.join(ca.dir, "chain%d-%d.pem" % (os.getpid(), ca.serial))
     with open(path, "wb") as f:
         for c in certs:
             f.write(c.public_bytes(serialization.Encoding.PEM))
-        f.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+        f.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                  serialization.NoEncryption()))
     ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ctx.load_cert_chain(path)
     ctx.pem = path
@@ -91,7 +93,8 @@ BAD_TLS = {
 @pytest.mark.rows("KEY-05", "DIAL-06")
 @pytest.mark.parametrize("name", BAD_TLS)
 def test_certificates_and_versions(make_server, make_daemon, ca, name):
-    """For /key it must be right; where Noise proves who the server is it need not be, but it costs no more than is allowed."""
+    """For /key it must be right; where Noise proves who the server is it need not be, but it costs no more than is
+    allowed."""
     make, word, camouflage = BAD_TLS[name]
     ctx = make(ca)
     if "64-kib" in name:
@@ -104,7 +107,8 @@ def test_certificates_and_versions(make_server, make_daemon, ca, name):
         d.wait_sync()
     else:
         st = d.wait_err(word)
-        assert st["errSource"] == "auth" and not s.log.all("http"), "something was asked of a server that has not proved itself"
+        assert st["errSource"] == "auth"
+        assert not s.log.all("http"), "something was asked of a server that has not proved itself"
     d.stop()
     e = make_daemon(s.tls_url, auth_key=AUTH_KEY, server_key=s.noise_public, ca_file=ca.file)
     if camouflage:
@@ -158,13 +162,14 @@ def test_15_redirects_of_the_key(tls_server, make_server, make_daemon, ca, where
     d.wait_sync(timeout=60)
 
 
-# ---- with libssl itself -----------------------------------------------------------------------------------------------------
+# ---- with libssl itself ----------------------------------------------------------------------------------------------
 
 def libssl():
     lib = ctypes.CDLL(ctypes.util.find_library("ssl") or "libssl.so.3")
     for name in ("TLS_server_method", "SSL_CTX_new", "SSL_new"):
         getattr(lib, name).restype = ctypes.c_void_p
-    for name in ("SSL_CTX_new", "SSL_new", "SSL_free", "SSL_CTX_free", "SSL_accept", "SSL_do_handshake", "SSL_new_session_ticket"):
+    for name in ("SSL_CTX_new", "SSL_new", "SSL_free", "SSL_CTX_free", "SSL_accept", "SSL_do_handshake",
+                 "SSL_new_session_ticket"):
         getattr(lib, name).argtypes = [ctypes.c_void_p]
     lib.SSL_CTX_use_certificate_chain_file.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
     lib.SSL_CTX_use_PrivateKey_file.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
@@ -241,7 +246,8 @@ def key_updates(lib, s):
 @pytest.mark.rows("KEY-04", "KEY-05")
 @pytest.mark.parametrize("name", ["10-tickets", "11-key-updates", "12-cut-without-notify"])
 def test_floods_inside_tls(make_server, make_daemon, ca, name):
-    """What is no data either comes to an end with a good answer behind it, or is given up in 15 s; it costs no memory."""
+    """What is no data either comes to an end with a good answer behind it, or is given up in 15 s; it costs no
+    memory."""
     s = make_server(tls=ca.context())
     s.tailnet.add_auth_key(AUTH_KEY, reusable=True)
     body = b'{"publicKey":"%s"}' % s.noise_public.encode()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""Descriptors that a client attaches to its words (security.md T6, D13): nobody takes them, and to be rid of them costs nobody time."""
+"""Descriptors that a client attaches to its words (security.md T6, D13): nobody takes them, and to be rid of them costs
+nobody time."""
 import os
 import signal
 import subprocess
@@ -99,12 +100,14 @@ def listening(request, server, make_daemon, old_kernel):
 
 
 @pytest.mark.rows("PAU-05")
-@pytest.mark.parametrize("line,count,how", [("", 1, "plain"), ("", 40, "plain"), ("", 20, "nested"), ("watch", 20, "plain"),
+@pytest.mark.parametrize("line,count,how", [("", 1, "plain"), ("", 40, "plain"), ("", 20, "nested"),
+                                            ("watch", 20, "plain"),
                                             ("watch netmap", 1, "plain"), ("watch netmap", 20, "nested")])
 def test_sockets_that_are_slow_to_close(listening, line, count, how):
     d = listening
     before, restarts = fds(d.pid), d.process("mapd")["restarts"]
-    p = subprocess.Popen([sys.executable, "-c", CLIENT, d.socket, line, str(count), how], user="nobody", group="_tailnetd",
+    p = subprocess.Popen([sys.executable, "-c", CLIENT, d.socket, line, str(count), how], user="nobody",
+                         group="_tailnetd",
                          extra_groups=[], cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert p.stdout.readline() == b"ready\n"

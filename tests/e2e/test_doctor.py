@@ -44,7 +44,8 @@ def test_all_is_well(server, daemon):
     assert str(server.port) in got["TCP"]["text"] and str(server.port) in got["upgrade"]["text"]
     no_doctor(daemon)
     after = daemon.status()
-    for k in ("state", "nodeKey", "oldNodeKey", "machineKey", "mapStreams", "err", "loggedIn", "synced", "goal", "expiry"):
+    for k in ("state", "nodeKey", "oldNodeKey", "machineKey", "mapStreams", "err", "loggedIn", "synced", "goal",
+              "expiry"):
         assert before[k] == after[k], k
     assert len(server.log.all("map")) == streams and len(server.tailnet.nodes) == 1
     assert not w.all(since=mark), "no event of it"
@@ -175,7 +176,8 @@ def test_tailnetctl(server, daemon):
     assert r.returncode == 1 and r.stdout.splitlines()[-1].startswith("FAILED")
     q, j = daemon.tailnetctl("-q", "doctor"), daemon.tailnetctl("-j", "doctor")
     assert (q.returncode, q.stdout, q.stderr) == (1, "", "")
-    assert j.returncode == 1 and j.stderr == "" and [json.loads(x)["ok"] for x in j.stdout.splitlines()] == [True] * 3 + [False]
+    assert j.returncode == 1 and j.stderr == "" and [json.loads(x)["ok"]
+                                                     for x in j.stdout.splitlines()] == [True] * 3 + [False]
     daemon.ctl("pause")  # an error of the daemon's
     for flags, out in (([], False), (["-q"], False), (["-j"], True)):
         r = daemon.tailnetctl(*flags, "doctor")
@@ -205,7 +207,8 @@ def test_pause(server, daemon, where):
 @pytest.mark.rows("ROT-04", "OUT-01")
 @pytest.mark.parametrize("verb", ["logout", "login interactive auth-key=" + AUTH_KEY])
 def test_key_that_goes(server, daemon, verb):
-    """What the doctor would send with the present key does not reach the server behind its logout or behind a new key."""
+    """What the doctor would send with the present key does not reach the server behind its logout or behind a new
+    key."""
     old = daemon.status()["nodeKey"]
     gate = server.gate()
     held = []

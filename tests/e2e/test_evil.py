@@ -87,8 +87,8 @@ def test_lies_come_to_nothing(evil, server, name):
     assert d.proc.poll() is None
     def keys(text):
         lines = [x for x in text.splitlines() if "privkey:" in x]
-        # Only the map tells when the node key expires: who lies about it causes a login with a new node key, which the server
-        # decides on (EXP-05). The key before it is kept as the old one; the machine key is out of reach.
+        # Only the map tells when the node key expires: who lies about it causes a login with a new node key, which the
+        # server decides on (EXP-05). The key before it is kept as the old one; the machine key is out of reach.
         return [x for x in lines if x.startswith("machine-key")] if name == "forged-self" else lines
     assert keys(d.state_text()) == keys(before)
     log = d.log()
@@ -127,7 +127,8 @@ def test_floods_that_break_no_rule(make_daemon, server, name):
     times.sort()
     print(name, "CPU %.3f" % used, "status %.1f ms, at most %.1f" % (times[len(times) // 2] * 1e3, times[-1] * 1e3))
     assert times[len(times) // 2] < 0.03 * SLOW
-    # A watcher of the changes that keeps up is told all of them, 1.8 million a second: most of a CPU, as long as it reads; others do not wait.
+    # A watcher of the changes that keeps up is told all of them, 1.8 million a second: most of a CPU, as long as it
+    # reads; others do not wait.
     assert name == "changes" or used < 0.1 * SLOW
     assert times[-1] < 0.5 * SLOW
     assert SLOW > 1 or rss(d.pid) - grown < 2 << 20

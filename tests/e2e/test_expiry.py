@@ -156,7 +156,8 @@ def test_far_away(server, daemon, when):
 
 @pytest.mark.rows("EXP-08")
 def test_expired_peers_of_the_server(server, daemon):
-    server.map().send({"Peers": [make_peer(5, KeyExpiry="2026-01-01T00:00:00Z"), make_peer(6, Expired=True), make_peer(7)],
+    server.map().send({"Peers": [make_peer(5, KeyExpiry="2026-01-01T00:00:00Z"), make_peer(6, Expired=True),
+                                 make_peer(7)],
                        "Domain": "e."})
     nm = daemon.wait_netmap(lambda n: n["Domain"] == "e." and n["Peers"][0].get("Expired"), timeout=45 * SLOW)
     a, b, c = nm["Peers"]
@@ -235,7 +236,8 @@ def test_pause_and_unpause(server, daemon):
 
 @pytest.mark.rows("STAT-02", "PAU-05", "ROT-04")
 def test_mapd_that_stands_still(server, daemon):
-    """What it still has is stale at once, whatever it says or does not; it is killed when it does not stop, and another goes on."""
+    """What it still has is stale at once, whatever it says or does not; it is killed when it does not stop, and another
+    goes on."""
     pid = daemon.kill("mapd", signal.SIGSTOP)
     daemon.ctl("pause")
     s = daemon.status()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""The state directory goes wrong under the real daemon (PERS-03, PERS-06; security.md 5.5): faultshim.c in the parent."""
+"""The state directory goes wrong under the real daemon (PERS-03, PERS-06; security.md 5.5): faultshim.c in the
+parent."""
 import os
 import subprocess
 
@@ -16,7 +17,8 @@ BROKEN = {"openat": "openat:1+:EMFILE", "write": "write:1+:ENOSPC", "short": "wr
 
 @pytest.fixture(scope="session")
 def shim(tmp_path_factory):
-    text = subprocess.run([os.path.join(BIN, "tailnetd"), "-V"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    text = subprocess.run([os.path.join(BIN, "tailnetd"), "-V"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True)
     if "sanitize=" in text.stdout:
         pytest.skip("the sanitizer wants to be the first library")
     out = str(tmp_path_factory.mktemp("shim") / "faultshim.so")
@@ -52,7 +54,8 @@ def health(s):
 @pytest.mark.rows("PERS-06")
 @pytest.mark.parametrize("call", sorted(BROKEN))
 def test_rotation_that_cannot_be_saved(server, make_daemon, shim, call):
-    """Reported; the old key stays current and no server ever hears of the new one; saved when the disk is well again."""
+    """Reported; the old key stays current and no server ever hears of the new one; saved when the disk is well
+    again."""
     f = Faults(make_daemon, server, shim, BROKEN[call])
     text, mark = f.d.state_text(), server.log.mark()
     f.break_()
@@ -73,8 +76,8 @@ def test_rotation_that_cannot_be_saved(server, make_daemon, shim, call):
 @pytest.mark.rows("PERS-06", "ROT-05")
 @pytest.mark.parametrize("call", sorted(BROKEN))
 def test_accepted_key_that_cannot_be_saved(server, make_daemon, shim, call):
-    """The user has made the visit, the server has the new key, the disk does not take it: the old one stays current, in memory, on the
-    disk and on the wire, until the disk is well again."""
+    """The user has made the visit, the server has the new key, the disk does not take it: the old one stays current, in
+    memory, on the disk and on the wire, until the disk is well again."""
     f = Faults(make_daemon, server, shim, BROKEN[call])
     old, t = f.before["nodeKey"], server.tailnet
     plain = t.register

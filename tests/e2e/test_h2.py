@@ -90,7 +90,8 @@ def answer_in_pieces(req):
     out += frame(0xFA, 0xFF, 0, b"unknown type")
     out += frame(HEADERS, 0, sid, b"\x88") + frame(CONT, 0, sid, b"\x0f\x10\x01") + frame(CONT, 4, sid, b"x")
     out += frame(0xFB, 0, sid, b"on a stream")
-    out += frame(DATA, 8, sid, bytes([10]) + body[:20] + bytes(10)) + frame(DATA, 0, sid, b"") + frame(DATA, 0, sid, body[20:])
+    out += frame(DATA, 8, sid, bytes([10]) + body[:20] + bytes(10))
+    out += frame(DATA, 0, sid, b"") + frame(DATA, 0, sid, body[20:])
     out += frame(PING, 0, 0, b"pingpong")
     out += frame(HEADERS, 5, sid, b"\x00\x01a\x01b")
     req.conn.plain(out)
@@ -116,7 +117,8 @@ def test_settings_at_any_time(server, daemon):
     codes = h2.settings.SettingCodes
 
     def change():
-        m.conn.h2.update_settings({codes.INITIAL_WINDOW_SIZE: 50, codes.HEADER_TABLE_SIZE: 0, codes.MAX_FRAME_SIZE: 16384})
+        m.conn.h2.update_settings({codes.INITIAL_WINDOW_SIZE: 50, codes.HEADER_TABLE_SIZE: 0,
+                                   codes.MAX_FRAME_SIZE: 16384})
         m.conn.flush()
     mark = server.log.mark()
     m.conn.later(change)

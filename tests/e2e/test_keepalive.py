@@ -198,7 +198,8 @@ def test_changes_are_sent_beside_the_stream(server, daemon):
     m = server.map()
     for verb, look in (
             ('set hostinfo {"DeviceModel":"box"}', lambda j: j["Hostinfo"]["DeviceModel"] == "box"),
-            ('set netinfo {"PreferredDERP":2,"WorkingUDP":true}', lambda j: j["Hostinfo"]["NetInfo"]["PreferredDERP"] == 2
+            ('set netinfo {"PreferredDERP":2,"WorkingUDP":true}',
+             lambda j: j["Hostinfo"]["NetInfo"]["PreferredDERP"] == 2
              and j["Hostinfo"]["DeviceModel"] == "box"),
             ('set hostinfo {"DeviceModel":"box2"}', lambda j: j["Hostinfo"]["NetInfo"]["PreferredDERP"] == 2
              and j["Hostinfo"]["DeviceModel"] == "box2"),
@@ -225,8 +226,10 @@ def test_changed_is_what_the_server_hears(server, daemon):
     server.log.wait("lite")
     own, mark = daemon.status()["hostinfo"], server.log.mark()
     assert own["OS"] and own["Hostname"]
-    for verb in ("set hostinfo " + json.dumps({"OS": own["OS"]}), "set hostinfo " + json.dumps({"Hostname": own["Hostname"]}),
-                 "set hostinfo {}", 'set hostinfo {"OS":null}', "set netinfo {}", "set endpoints", "set endpoints auto"):
+    for verb in ("set hostinfo " + json.dumps({"OS": own["OS"]}),
+                 "set hostinfo " + json.dumps({"Hostname": own["Hostname"]}),
+                 "set hostinfo {}", 'set hostinfo {"OS":null}', "set netinfo {}", "set endpoints",
+                 "set endpoints auto"):
         assert daemon.ctl(verb) == {"ok": True, "changed": False}, verb
     assert daemon.status()["hostinfo"] == own and daemon.status()["endpoints"] == []
     time.sleep(0.5)

@@ -58,7 +58,8 @@ def test_server_too_old(server, make_daemon, body):
     (b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"y" * 70000, []),
     (b"\x16\x03\x01 not http at all\r\n\r\n", []),
     (Reply(502, endless=b"z" * 50000), ["502"]),
-], ids=["500", "404", "garbage", "short-key", "wrong-kind", "64K+1", "chunked", "endless-head", "no-http", "502-endless"])
+], ids=["500", "404", "garbage", "short-key", "wrong-kind", "64K+1", "chunked", "endless-head", "no-http",
+        "502-endless"])
 def test_bad_key_answers(server, make_daemon, answer, words):
     server.on_key = lambda req: answer
     d = make_daemon(server, auth_key=AUTH_KEY)
@@ -194,7 +195,8 @@ def test_changed_server_key_is_refused_until_accepted(server, make_daemon):
     s = d.wait_sync()
     assert s["serverKey"] == new and not any(h["code"] == "server-key-changed" for h in s["health"])
     assert d.ctl("server-key")["source"] == "accepted"
-    assert "server key mkey [%s] accepted by uid %d" % (b64encode(bytes.fromhex(new[5:])).decode()[:5], os.getuid()) in d.log()
+    assert "server key mkey [%s] accepted by uid %d" % (b64encode(bytes.fromhex(new[5:])).decode()[:5],
+                                                        os.getuid()) in d.log()
     assert server.log.count("handshake", since=mark)
     # The pin and the node survive a restart.
     node = s["nodeKey"]
@@ -220,7 +222,8 @@ def test_pinned_by_configuration(server, make_daemon):
 
 @pytest.mark.rows("KEY-05")
 def test_no_trust_anchors(tls_server, make_daemon, ca):
-    """Nothing is asked of anybody; the log says it once, with the file's name, and with the file it goes on by itself."""
+    """Nothing is asked of anybody; the log says it once, with the file's name, and with the file it goes on by
+    itself."""
     d = make_daemon(tls_server.tls_url, start=False, auth_key=AUTH_KEY, log_level="info")
     d.conf["ca-file"] = path = os.path.join(d.dir, "ca.pem")
     d.start()

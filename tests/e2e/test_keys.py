@@ -17,7 +17,8 @@ pytestmark = [pytest.mark.usefixtures("programs"), pytest.mark.root]
 UNLIMITED = ("prlimit", "--core=unlimited:unlimited")
 # sudo sets a hard limit of 0, which takes CAP_SYS_RESOURCE to lift: not in every container.
 CORES = subprocess.run([*UNLIMITED, "true"], stderr=subprocess.DEVNULL).returncode == 0
-needs_cores = pytest.mark.skipif(not CORES, reason="cores cannot be permitted here: start without sudo, or with CAP_SYS_RESOURCE")
+needs_cores = pytest.mark.skipif(not CORES,
+                                 reason="cores cannot be permitted here: start without sudo, or with CAP_SYS_RESOURCE")
 
 
 def words(pid):
@@ -31,8 +32,8 @@ def words(pid):
 
 
 class Scanner:
-    """Looks through every process of a daemon, over and over, for the keys known so far.  A resolver lives for some milliseconds:
-    it is stopped as soon as it is seen, looked at, and let go."""
+    """Looks through every process of a daemon, over and over, for the keys known so far.  A resolver lives for some
+    milliseconds: it is stopped as soon as it is seen, looked at, and let go."""
 
     def __init__(self, pid):
         self.pid, self.patterns, self.found, self.seen = pid, [], set(), {}
@@ -111,7 +112,8 @@ def files_with(directory, patterns):
 
 @pytest.mark.rows("PRIV-01")
 def test_no_key_anywhere_in_a_whole_life(server, make_daemon):
-    """Login, map, rotation, expiry, logout, login again, restart: all keys there ever were, in memory, argv, environ, logs."""
+    """Login, map, rotation, expiry, logout, login again, restart: all keys there ever were, in memory, argv, environ,
+    logs."""
     d = make_daemon("http://localhost:%d" % server.ports["clear"], start=False, login="manual",
                     prefix=UNLIMITED if CORES else ())
     d.start()
@@ -238,7 +240,8 @@ def test_secrets_of_the_handshakes(server, make_daemon):
 @pytest.mark.rows("PRIV-01", "REG-12")
 @pytest.mark.parametrize("source", ["command", "file"])
 def test_auth_key_is_gone_100_ms_after_use(server, make_daemon, source):
-    """authd has sent the request and waits for the answer: the key is nowhere any more.  mapd and resolver never have it."""
+    """authd has sent the request and waits for the answer: the key is nowhere any more.  mapd and resolver never have
+    it."""
     d = make_daemon(server, auth_key=AUTH_KEY if source == "file" else None, login="manual")
     d.secrets.append(AUTH_KEY)
     patterns = [p for p in forms(AUTH_KEY.encode()) if len(p) > 10]
@@ -265,7 +268,8 @@ def test_auth_key_is_gone_100_ms_after_use(server, make_daemon, source):
 
 
 def cores(d):
-    """Where a core could lie: the working directory (this is / for all), the root of the children, the daemon's own directory."""
+    """Where a core could lie: the working directory (this is / for all), the root of the children, the daemon's own
+    directory."""
     with open("/proc/sys/kernel/core_pattern") as f:
         where = os.path.dirname(f.read().strip())
     out = []

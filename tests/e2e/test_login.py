@@ -33,7 +33,8 @@ def test_second_login_while_a_url_is_pending(server, make_daemon):
     first = server.log.all("register")[1]
     d.ctl("login interactive")
     s = w.status(lambda s: s["url"] not in ("", url))
-    until(lambda: server.log.all("stream-reset", conn=first.conn, stream=first.stream) or server.log.all("closed", conn=first.conn),
+    until(lambda: server.log.all("stream-reset", conn=first.conn, stream=first.stream) or
+          server.log.all("closed", conn=first.conn),
           what="the old wait is cancelled")
     new = s["url"]
     server.complete(new)
@@ -87,7 +88,8 @@ def test_late_answer_is_dropped(server, make_daemon, then):
 
 
 @pytest.mark.rows("INT-05")
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd", "ftp://x/", "https:evil", "https://a b/", "",
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd", "ftp://x/", "https:evil", "https://a b/",
+                                 "",
                                  "https://x/" + "y" * 5000])
 def test_urls_that_are_not_passed_on(server, make_daemon, url):
     d = make_daemon(server, auth_key=AUTH_KEY)
@@ -214,10 +216,12 @@ clock_gettime(clockid_t id, struct timespec *ts)
 @pytest.mark.rows("FUP-01")
 @pytest.mark.skipif(SANITIZED, reason="the sanitizer wants to be the first library")
 def test_followup_outlives_the_parents_timers(server, make_daemon, tmp_path):
-    """An hour passes in the parent: it neither asks again nor takes authd away.  authd's own hour: tests/unit/authd/test_authd_wait.c."""
+    """An hour passes in the parent: it neither asks again nor takes authd away.  authd's own hour:
+    tests/unit/authd/test_authd_wait.c."""
     (tmp_path / "clock.c").write_text(CLOCK)
     (tmp_path / "ahead").write_bytes(bytes(8))
-    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(tmp_path / "clock.so"), str(tmp_path / "clock.c")], check=True)
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(tmp_path / "clock.so"), str(tmp_path / "clock.c")],
+                   check=True)
     d = make_daemon(server, start=False)
     d.env = {"LD_PRELOAD": str(tmp_path / "clock.so"), "CLOCK_AHEAD": str(tmp_path / "ahead")}
     d.start()
@@ -231,7 +235,8 @@ def test_followup_outlives_the_parents_timers(server, make_daemon, tmp_path):
             ahead[:] = seconds.to_bytes(8, "little")
             assert d.status()["url"] == url
             # What is asked every so often, whether it is still there, it has answered.
-            until(lambda s=slept: status_field(authd, "voluntary_ctxt_switches") != s, what="authd was asked", every=0.001)
+            until(lambda s=slept: status_field(authd, "voluntary_ctxt_switches") != s, what="authd was asked",
+                  every=0.001)
     shown = d.watch().all()[0]["time"]
     assert parse_time(shown).timestamp() > time.time() + 3500, "its clock is another"
     assert server.log.count("register") == 2 and d.child("authd") == authd
@@ -270,7 +275,8 @@ def test_same_url_at_once(server, make_daemon):
 @pytest.mark.rows("FUP-02", "FUP-03", "BACK-03")
 @pytest.mark.parametrize("how", ["urls", "expired"])
 def test_followups_without_end(server, make_daemon, how):
-    """Each is answered at once by another URL, or by an expired key and then another URL: no loop (at most 30 in 30 s)."""
+    """Each is answered at once by another URL, or by an expired key and then another URL: no loop (at most 30 in 30
+    s)."""
     urls = itertools.count()
 
     def lead_on(req):
@@ -330,7 +336,8 @@ def test_logout_during_the_wait(server, make_daemon):
     e = server.log.all("register")[1]
     t = time.monotonic()
     d.ctl("logout")
-    until(lambda: server.log.all("stream-reset", conn=e.conn, stream=e.stream) or server.log.all("closed", conn=e.conn), 5)
+    until(lambda: server.log.all("stream-reset", conn=e.conn, stream=e.stream) or server.log.all("closed", conn=e.conn),
+          5)
     assert time.monotonic() - t < 2 * SLOW
     s = d.status()
     assert s["url"] == "" and not s["loggedIn"]
@@ -375,7 +382,8 @@ def test_plain_login_keeps_the_key(server, daemon):
     mark = server.log.mark()
     daemon.ctl("login")
     e = server.log.wait("register", since=mark)
-    assert e.json["NodeKey"] == before["nodeKey"] and e.json.get("OldNodeKey", ZERO_NODE) in (ZERO_NODE, before["oldNodeKey"])
+    assert e.json["NodeKey"] == before["nodeKey"]
+    assert e.json.get("OldNodeKey", ZERO_NODE) in (ZERO_NODE, before["oldNodeKey"])
     s = daemon.wait(lambda s: s["synced"] and s["goal"] is None)
     after = daemon.netmap()
     assert s["nodeKey"] == before["nodeKey"] and after["SelfNode"] == nm["SelfNode"] and after["Peers"] == nm["Peers"]
@@ -416,7 +424,8 @@ def test_rotation_seen_by_a_peer(server, make_daemon):
 
 @pytest.mark.rows("ROT-04")
 def test_nothing_of_the_old_identity_afterwards(server, make_daemon):
-    """A lite update of the old key is held; after the rotation it is not sent again, and its connection is gone first."""
+    """A lite update of the old key is held; after the rotation it is not sent again, and its connection is gone
+    first."""
     d = make_daemon(server)
     d.ctl("login auth-key=" + AUTH_KEY)
     old = d.wait_sync()["nodeKey"]
@@ -484,7 +493,8 @@ def test_login_as_another_user(server, make_daemon):
 @pytest.mark.rows("ROT-06")
 @pytest.mark.parametrize("rotations", [1, 3])
 def test_a_key_that_was_replaced_long_ago(server, make_daemon, rotations):
-    """A state file out of a backup: its key is asked about as always, and the user has to say yes; until then it is nobody's."""
+    """A state file out of a backup: its key is asked about as always, and the user has to say yes; until then it is
+    nobody's."""
     d = make_daemon(server)
     d.ctl("login auth-key=" + AUTH_KEY)
     first = d.wait_sync()
@@ -504,10 +514,12 @@ def test_a_key_that_was_replaced_long_ago(server, make_daemon, rotations):
     url = d.wait_state("url-visit-required")["url"]
     e = server.log.wait("register", n=2, since=mark)
     a = server.log.all("register", since=mark)[0]
-    assert a.json["NodeKey"] == e.json["NodeKey"] == first["nodeKey"] and not a.json.get("Auth") and e.json["Followup"] == url
+    assert a.json["NodeKey"] == e.json["NodeKey"] == first["nodeKey"]
+    assert not a.json.get("Auth") and e.json["Followup"] == url
     time.sleep(0.5)
     s = d.status()
-    assert s["url"] == url and s["state"] == "state:url-visit-required" and not s["synced"] and not s["loggedIn"] and s["goal"]
+    assert s["url"] == url and s["state"] == "state:url-visit-required"
+    assert not s["synced"] and not s["loggedIn"] and s["goal"]
     assert [e.kind for e in server.log.all(since=mark) if e.kind in ("map", "lite")] == []
     assert not [e for e in w.all("status") if e["loginFinished"] or e["status"]["synced"]]
     assert [e["url"] for e in w.all("browse")] in ([], [url])  # [] where the watch came later

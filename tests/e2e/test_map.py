@@ -40,7 +40,8 @@ def test_encodings(server, make_daemon, enc, cut):
     d = make_daemon(server, auth_key=AUTH_KEY)
     d.wait_sync(timeout=60)
     m = server.map()
-    m.send_raw(m.encoded(b'{"Domain":"a.example"}') + m.encoded(b'{"KeepAlive":true}') + m.encoded(b'{"Domain":"b.example"}'))
+    m.send_raw(m.encoded(b'{"Domain":"a.example"}') + m.encoded(b'{"KeepAlive":true}') +
+               m.encoded(b'{"Domain":"b.example"}'))
     nm = d.wait_netmap(lambda n: n["Domain"] == "b.example")
     assert [p["ID"] for p in nm["Peers"]] == list(range(3, 9))
     assert d.status()["mapStreams"] == 1
@@ -87,8 +88,10 @@ def test_first_message_needs_node(server, daemon):
 
 
 FULL = {
-    "DNSConfig": {"Resolvers": [{"Addr": "192.0.2.53"}], "Routes": {"corp.example.": [{"Addr": "192.0.2.9"}], "null.example.": []},
-                  "Domains": ["example.test"], "Proxied": True, "ExtraRecords": [{"Name": "a.", "Type": "A", "Value": "1.2.3.4"}]},
+    "DNSConfig": {"Resolvers": [{"Addr": "192.0.2.53"}],
+                  "Routes": {"corp.example.": [{"Addr": "192.0.2.9"}], "null.example.": []},
+                  "Domains": ["example.test"], "Proxied": True,
+                  "ExtraRecords": [{"Name": "a.", "Type": "A", "Value": "1.2.3.4"}]},
     "PacketFilters": {"b": [{"SrcIPs": ["100.64.0.1"], "DstPorts": [{"IP": "*", "Ports": {"First": 22, "Last": 22}}]}],
                       "a": [{"SrcIPs": ["*"], "DstPorts": [{"IP": "100.64.0.2", "Ports": {"First": 1, "Last": 2}}]}]},
     "UserProfiles": [{"ID": 10, "LoginName": "alice@example.test", "DisplayName": "Alice"},
@@ -120,7 +123,8 @@ def test_full_response(server, make_daemon):
     assert nm["SelfNode"]["Key"] == s["nodeKey"] == nm["NodeKey"] and nm["MachineKey"] == s["machineKey"]
     assert nm["DNS"] == FULL["DNSConfig"] and nm["DERPMap"] == server.tailnet.derp
     assert nm["PacketFilterRules"] == FULL["PacketFilters"]["a"] + FULL["PacketFilters"]["b"]
-    assert {k: v["LoginName"] for k, v in nm["UserProfiles"].items()} == {"10": "alice@example.test", "11": "bob@example.test"}
+    assert {k: v["LoginName"] for k, v in nm["UserProfiles"].items()} == {
+        "10": "alice@example.test", "11": "bob@example.test"}
     assert nm["SSHPolicy"] == FULL["SSHPolicy"] and nm["Domain"] == "full.example" and nm["Health"] == FULL["Health"]
     assert nm["DisplayMessages"] == FULL["DisplayMessages"] and nm["CollectServices"] is True
     assert nm["DomainAuditLogID"] == "abc123" and nm["Source"] == "live" and nm["v"] == 1 and nm["Seq"] >= 1
@@ -192,7 +196,8 @@ def test_large_ids(server, make_daemon):
         assert '"ID":%d' % i in text.replace(" ", "")
     assert '"%d"' % uid in text
     m = server.map()
-    m.send('{"OnlineChange":{"%d":false},"PeersRemoved":[%d],"PeersChangedPatch":[{"NodeID":%d,"DERPRegion":9}],"Domain":"x."}'
+    m.send('{"OnlineChange":{"%d":false},"PeersRemoved":[%d],'
+           '"PeersChangedPatch":[{"NodeID":%d,"DERPRegion":9}],"Domain":"x."}'
            % (ids[0], ids[1], ids[2]))
     nm = d.wait_netmap(lambda n: n["Domain"] == "x.")
     got = {p["ID"]: p for p in nm["Peers"]}
@@ -403,7 +408,8 @@ def test_a_text_of_a_megabyte(server, daemon):
     m = server.map()
     for i, over in enumerate(({"Name": big[1:] + "."}, {"Hostinfo": {"Hostname": big}}, {"CapMap": {big: None}}), 5):
         m.send({"PeersChanged": [make_peer(i, **over)]})
-        daemon.wait_netmap(lambda n, over=over: n["Peers"] and all(n["Peers"][-1].get(k, 0) == v for k, v in over.items()))
+        daemon.wait_netmap(lambda n, over=over: n["Peers"] and
+                           all(n["Peers"][-1].get(k, 0) == v for k, v in over.items()))
     m.send({"Domain": big})
     assert len(daemon.wait_netmap(lambda n: n["Domain"] != "example.test")["Domain"]) == 1 << 20
     assert daemon.status()["mapStreams"] == 1 and set(daemon.peers()) == {5, 6, 7}
@@ -411,8 +417,8 @@ def test_a_text_of_a_megabyte(server, daemon):
 
 @pytest.mark.rows("FLD-15")
 def test_odd_texts_of_our_own_node(server, make_daemon):
-    """Texts of our own node and user go to the parent, which takes no control characters: they are written out there, and nobody dies
-    of them.  The netmap has them as they came."""
+    """Texts of our own node and user go to the parent, which takes no control characters: they are written out there,
+    and nobody dies of them.  The netmap has them as they came."""
     odd, written = "a\x1b[31mb\u009bc\x7fd\u202ee\0f\ng", "a\\x1b[31mb\\u{009b}c\\x7fd\\u{202e}e\\x00f\\x0ag"
     server.tailnet.default_user.login = server.tailnet.default_user.display = odd
     d = make_daemon(server, auth_key=AUTH_KEY)

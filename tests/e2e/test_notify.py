@@ -81,7 +81,8 @@ def test_a_bad_reload_changes_nothing(server, make_daemon, manager):
 
 @pytest.mark.parametrize("child", ["mapd", "authd"])
 def test_watchdog_is_fed_only_while_children_answer(server, make_daemon, manager, child):
-    d = make_daemon(server, start=False, auth_key=AUTH_KEY, env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"})
+    d = make_daemon(server, start=False, auth_key=AUTH_KEY, env={"NOTIFY_SOCKET": manager.path,
+                                                                 "WATCHDOG_USEC": "400000"})
     d.start()
     d.wait_sync()
     if child == "authd":  # it is there while a login is under way

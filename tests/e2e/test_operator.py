@@ -45,25 +45,28 @@ def test_an_operator_outside_the_group_is_told(server, make_daemon):
 @pytest.mark.parametrize("keyword, want", [("control-operator", "there is no user no-such-name"),
                                            ("control-group", "there is no group no-such-name")])
 def test_nobody_of_that_name(server, make_daemon, keyword, want):
-    """Found by the start (interface.md 9: 78, and nothing was touched) and by a reload, root or not.  The check may be made where the
-    accounts are not."""
+    """Found by the start (interface.md 9: 78, and nothing was touched) and by a reload, root or not.  The check may be
+    made where the accounts are not."""
     for d in make_daemon(server, start=False), nameless(make_daemon, server, 54321, 54322):
         d.conf = {keyword: "no-such-name", **d.conf}
         d.spawn()
         assert d.wait_exit() == 78 and not os.path.exists(d.state_dir)
         assert "%s:1: %s: %s\n" % (d.conf_file, keyword, want) in d.log()
-        r = subprocess.run(d.prefix + [os.path.join(BIN, "tailnetd"), "-n", "-f", d.conf_file], stderr=subprocess.PIPE, text=True)
+        r = subprocess.run(d.prefix + [os.path.join(BIN, "tailnetd"), "-n", "-f", d.conf_file], stderr=subprocess.PIPE,
+                           text=True)
         assert (r.returncode, r.stderr) == (0, "")
 
 
 def test_a_group_without_a_name(server, make_daemon):
-    """The caller's group is what `control-group` defaults to, also where no file knows it; what -nv prints names it again."""
+    """The caller's group is what `control-group` defaults to, also where no file knows it; what -nv prints names it
+    again."""
     d = nameless(make_daemon, server, 54321, 54322)
     d.start()
     st = os.stat(d.socket)
     assert (st.st_uid, st.st_gid, st.st_mode & 0o7777) == (54321, 54322, 0o660)
     d.stop()
-    shown = subprocess.run(d.prefix + [os.path.join(BIN, "tailnetd"), "-nv", "-f", d.conf_file], stdout=subprocess.PIPE, text=True,
+    shown = subprocess.run(d.prefix + [os.path.join(BIN, "tailnetd"), "-nv", "-f", d.conf_file], stdout=subprocess.PIPE,
+                           text=True,
                            check=True).stdout
     assert "\ncontrol-group 54322\n" in shown
     d.conf["control-group"] = "54322"

@@ -11,7 +11,8 @@ import time
 
 import pytest
 from controlserver import HOLD, big_peers, make_peer
-from harness import (AUTH_KEY, NO_LANDLOCK, SANITIZED, SLOW, alive, comm, descendants, fds, forms, memory_hits, open_files, status_field, until)
+from harness import (AUTH_KEY, NO_LANDLOCK, SANITIZED, SLOW, alive, comm, descendants, fds, forms, memory_hits,
+                     open_files, status_field, until)
 
 pytestmark = pytest.mark.usefixtures("programs")
 LAYERS = {"uid", "chroot", "no-new-privs", "rlimits", "undumpable", "pdeathsig", "capabilities", "landlock", "seccomp"}
@@ -313,7 +314,8 @@ def test_children_refuse_to_run_by_hand(programs):
 
     from harness import BIN
     for name in ("authd", "mapd", "resolver"):
-        p = subprocess.run([os.path.join(BIN, name)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20,
+        p = subprocess.run([os.path.join(BIN, name)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                           timeout=20,
                            close_fds=True)
         assert p.returncode == 2, name
         assert len(p.stderr.splitlines()) == 1 and p.stderr.strip(), p.stderr

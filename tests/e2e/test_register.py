@@ -182,7 +182,8 @@ def test_expired_again_is_an_error(server, make_daemon):
 
 
 @pytest.mark.rows("REG-07")
-@pytest.mark.parametrize("body", [b"null", b"{}", b'{"User":null,"Login":{}}', b'{"MachineAuthorized":true,"Unknown":[1]}'])
+@pytest.mark.parametrize("body", [b"null", b"{}", b'{"User":null,"Login":{}}',
+                                  b'{"MachineAuthorized":true,"Unknown":[1]}'])
 def test_scant_answers_are_success(server, make_daemon, body):
     async def answer(req):
         await server.register(req)
@@ -194,7 +195,8 @@ def test_scant_answers_are_success(server, make_daemon, body):
 
 
 @pytest.mark.rows("REG-07")
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"{}{}", b'{"AuthURL":5}', b'{"x":"' + b"y" * (1 << 20) + b'"}'],
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"{}{}", b'{"AuthURL":5}',
+                                  b'{"x":"' + b"y" * (1 << 20) + b'"}'],
                          ids=["empty", "cut", "array", "string", "two", "type", "1M"])
 def test_bad_answers_are_errors(server, make_daemon, body):
     server.on_register = lambda req: Reply(200, body)
@@ -212,7 +214,8 @@ def test_status_and_text_of_a_failure(server, make_daemon):
     d = make_daemon(server, auth_key=AUTH_KEY)
     s = d.wait_err("503", "the database")
     text = s["err"].split("503: ", 1)[1]  # 200 bytes of the body, trimmed; an escape is shown as one
-    assert text.startswith("the database") and text.count("z") == 200 - len("the database\x1b[2J is away \n") and "\x1b" not in text
+    assert text.startswith("the database") and "\x1b" not in text
+    assert text.count("z") == 200 - len("the database\x1b[2J is away \n")
 
 
 @pytest.mark.rows("REG-08")
@@ -264,7 +267,8 @@ def test_what_is_sent_about_us(server, make_daemon):
     log_id = h["BackendLogID"]
     d.restart()
     d.wait_sync()
-    assert {e.json["Hostinfo"]["BackendLogID"] for k in ("register", "map", "lite") for e in server.log.all(k)} == {log_id}
+    assert {e.json["Hostinfo"]["BackendLogID"] for k in ("register", "map", "lite")
+            for e in server.log.all(k)} == {log_id}
 
 
 @pytest.mark.rows("REG-12")
@@ -416,8 +420,8 @@ def test_logout_ends_stream_and_map(server, daemon):
 
 @pytest.mark.rows("OUT-03", "STAT-02")
 def test_late_news_of_a_map_that_is_gone(server, daemon):
-    """The server's answer to the logout and a change of the map lie there together: whichever the parent reads first, nothing of the map
-    is told or shown after the logout."""
+    """The server's answer to the logout and a change of the map lie there together: whichever the parent reads first,
+    nothing of the map is told or shown after the logout."""
     for i in range(4):
         gate, m, w = server.gate(), server.map(), daemon.watch()
 

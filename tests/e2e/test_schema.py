@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""docs/schema: it is valid, it refuses what is wrong, it describes what there is and no more, and every answer is held against it."""
+"""docs/schema: it is valid, it refuses what is wrong, it describes what there is and no more, and every answer is held
+against it."""
 import copy
 import os
 import socket
@@ -140,7 +141,8 @@ def everything(server):
     return {"Node": node, "Peers": [other], "DNSConfig": dns, "DERPMap": wire("DERPMap"), "PacketFilter": [good],
             "UserProfiles": [wire("UserProfile")], "SSHPolicy": wire("SSHPolicy"), "TKAInfo": wire("TKAInfo"),
             "DisplayMessages": {"m": wire("DisplayMessage")}, "ClientVersion": wire("ClientVersion"),
-            "Domain": "all.example", "Health": ["ill"], "ControlTime": "2027-01-02T03:04:05Z", "CollectServices": True, "DefaultAutoUpdate": True,
+            "Domain": "all.example", "Health": ["ill"], "ControlTime": "2027-01-02T03:04:05Z", "CollectServices": True,
+            "DefaultAutoUpdate": True,
             "DomainDataPlaneAuditLogID": "audit"}, rule
 
 
@@ -271,9 +273,11 @@ def test_what_is_wrong_is_refused(said, name):
 
 
 WRONG = {"status": ('{"v":2}', "status"), "netmap": ('{"v":1}', "netmap"), "peers": ('{"ID":"1"}', "node"),
-         "peer 1": ("[]", "node"), "watch": ('{"v":1,"seq":1,"event":"odd"}', "events"), "processes": ("[]", "processes"),
+         "peer 1": ("[]", "node"), "watch": ('{"v":1,"seq":1,"event":"odd"}', "events"),
+         "processes": ("[]", "processes"),
          "login": ('{"ok":false}', "ok"), "server-key": ("{}", "server-key"), "doctor": ('{"name":"TCP"}', "doctor"),
-         "nonsense": ('{"ok":true}', "errors"), "hosts": ('{"error":{"code":"odd","message":"x"}}', "errors"), "pause": ('{"ok":true', "ok")}
+         "nonsense": ('{"ok":true}', "errors"), "hosts": ('{"error":{"code":"odd","message":"x"}}', "errors"),
+         "pause": ('{"ok":true', "ok")}
 
 
 class Liar:

@@ -164,7 +164,8 @@ def test_still_registered_after_shutdown(server, daemon):
     assert daemon.wait_exit() == 0
     daemon.start()
     s = daemon.wait_sync()
-    assert (s["nodeKey"], s["machineKey"], s["self"]["ID"]) == (before["nodeKey"], before["machineKey"], before["self"]["ID"])
+    assert (s["nodeKey"], s["machineKey"], s["self"]["ID"]) == (before["nodeKey"], before["machineKey"],
+                                                                before["self"]["ID"])
     assert len(server.tailnet.nodes) == 1
 
 

@@ -18,14 +18,16 @@ pytestmark = pytest.mark.usefixtures("programs")
 def in_background(d, conf, cwd="/"):
     """tailnetd without -d: exit code and what it said, when the process that was started is gone."""
     d.write_conf()
-    p = subprocess.run(KERNEL + [os.path.join(BIN, "tailnetd"), "-f", conf], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    p = subprocess.run(KERNEL + [os.path.join(BIN, "tailnetd"), "-f", conf], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, text=True, timeout=30, cwd=cwd)
     assert p.stdout == ""
     return p.returncode, p.stderr
 
 
 def test_background(server, make_daemon):
-    """The socket answers when the starter returns; another directory, session and no terminal; a reload finds the file again."""
+    """The socket answers when the starter returns; another directory, session and no terminal; a reload finds the file
+    again."""
     d = make_daemon(server, start=False, auth_key=AUTH_KEY)
     code, said = in_background(d, "conf", cwd=d.dir)
     assert code == 0 and ": error: " not in said, said
@@ -44,7 +46,8 @@ def test_background(server, make_daemon):
     assert not os.path.exists(d.socket)
 
 
-@pytest.mark.parametrize("what, want", [("configuration", 78), ("state", 78), ("second", 78), ("run", 1), ("libexec", 1)])
+@pytest.mark.parametrize("what, want", [("configuration", 78), ("state", 78), ("second", 78), ("run", 1),
+                                        ("libexec", 1)])
 def test_a_failed_start_is_told_to_the_starter(server, make_daemon, what, want):
     d = make_daemon(server, start=False)
     if what == "configuration":

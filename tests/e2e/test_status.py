@@ -69,7 +69,8 @@ def test_the_log(server, make_daemon):
     d.wait_sync()
     lines = log_lines(d)
     assert ["info", "state:new -> state:authenticating"] in lines
-    assert lines[-2:] == [["info", "state:authenticating -> state:authenticated"], ["info", "state:authenticated -> state:synchronized"]]
+    assert lines[-2:] == [["info", "state:authenticating -> state:authenticated"],
+                          ["info", "state:authenticated -> state:synchronized"]]
     m, n = server.map(), len(lines)
     for i in range(20):
         m.send({"KeepAlive": True} if i % 2 else {"PeersChanged": [make_peer(5 + i)]})
@@ -128,7 +129,8 @@ def test_lost_stream(server, daemon):
 
 @pytest.mark.rows("STAT-02", "STAT-04")
 def test_watch_netmap_before_there_is_any(server, make_daemon):
-    """It is a stream from the first status on, like the plain one (interface.md 3 and 6), and goes on when mapd takes it over."""
+    """It is a stream from the first status on, like the plain one (interface.md 3 and 6), and goes on when mapd takes
+    it over."""
     d = make_daemon(server)
     plain, full = d.watch(), d.watch(netmap=True)
     with d.connect() as deaf:
@@ -167,7 +169,8 @@ def test_watch_netmap_before_there_is_any(server, make_daemon):
 
 @pytest.mark.rows("STAT-01", "MAP-04")
 def test_watching_the_netmap_before_there_is_one(server, make_daemon):
-    """`watch netmap` begins with the present status whatever there is (interface.md 6); no event comes twice and none is missed."""
+    """`watch netmap` begins with the present status whatever there is (interface.md 6); no event comes twice and none
+    is missed."""
     server.tailnet.add_peer(5)
     d = make_daemon(server, auth_key=AUTH_KEY, login="manual")
     many = [d.watch(netmap=True) for _ in range(20)]
@@ -184,7 +187,8 @@ def test_watching_the_netmap_before_there_is_one(server, make_daemon):
         assert [e["seq"] for e in w.all()] == list(range(1, len(w.all()) + 1))
         got = w.all()
         assert [p["ID"] for p in w.all("netmap")[0]["netmap"]["Peers"]] == [5] and len(w.all("netmap")) == 1
-        assert sorted("%s %s" % (e["event"], e.get("netmapSeq", e.get("status", {}).get("state"))) for e in got) == sorted(kinds)
+        assert sorted("%s %s" % (e["event"], e.get("netmapSeq", e.get("status", {}).get("state")))
+                      for e in got) == sorted(kinds)
         assert w.states() == plain.states() and got[0]["event"] == "status"
     d.ctl("logout")
     for w in many:
@@ -237,7 +241,8 @@ def test_cancels_are_no_errors(server, daemon):
 
 @pytest.mark.rows("STAT-03", "PAU-01", "PAU-03", "OUT-01")
 def test_quick_commands_are_no_errors(server, make_daemon):
-    """More connections than the parent lets a child begin at once: the next one waits a little and nobody hears of it."""
+    """More connections than the parent lets a child begin at once: the next one waits a little and nobody hears of
+    it."""
     d = make_daemon(server, auth_key=AUTH_KEY)
     d.wait_sync()
     w = d.watch()
@@ -330,7 +335,8 @@ def test_status_has_what_it_should_and_no_secret(server, make_daemon):
     server.tailnet.key_life = 86400 * 30
     d = make_daemon(server, auth_key=AUTH_KEY)
     s = d.wait_sync()
-    want = {"v", "version", "state", "loggedIn", "synced", "paused", "goal", "authCantContinue", "url", "err", "errSource",
+    want = {"v", "version", "state", "loggedIn", "synced", "paused", "goal", "authCantContinue", "url", "err",
+            "errSource",
             "controlURL", "serverKey", "capabilityVersion", "machineKey", "nodeKey", "oldNodeKey", "discoKey", "expiry",
             "keyExpired", "machineAuthorized", "user", "self", "peers", "netmapSeq", "netmapSource", "netmapAgeSeconds",
             "lastMessageAgeSeconds", "mapStreamAgeSeconds", "mapStreams", "health", "hostinfo", "endpoints"}

@@ -25,7 +25,8 @@ def answers(port):
 
 @contextlib.contextmanager
 def proxies(tmp_path):
-    """Gives start(auth): a tinyproxy with that user and password, its port and its log; start.stop() ends all of them."""
+    """Gives start(auth): a tinyproxy with that user and password, its port and its log; start.stop() ends all of
+    them."""
     started = []
 
     def start(auth=None):

@@ -136,7 +136,8 @@ class MapSession:
 
 class Server:
     def __init__(self, tls=None, prefix="", tailnet=None, host="127.0.0.1", clear_port=0, tls_port=0, noise_key=None):
-        """tls: an ssl.SSLContext for a second port.  Who may be asked at once (a port known before) is given its tailnet and key here."""
+        """tls: an ssl.SSLContext for a second port.  Who may be asked at once (a port known before) is given its
+        tailnet and key here."""
         self.host, self.prefix, self.tls = host, prefix, tls
         self.ports = {"clear": clear_port, "tls": tls_port}
         self.tailnet = tailnet or model.Tailnet()
