@@ -4,9 +4,8 @@
 import os
 import re
 import shutil
-import subprocess
 
-from harness import BIN, ROOT
+from harness import BIN, ROOT, compiled
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -36,8 +35,6 @@ def take_over(d, symbol):
     os.mkdir(lib, 0o755)
     for name in {"authd", "mapd", "resolver"} - {child}:
         shutil.copy(os.path.join(BIN, name), lib)
-    subprocess.run(["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-DEVIL=" + symbol,
-                    "-I" + os.path.join(ROOT, "ipc"), "-I" + os.path.join(ROOT, "common", "base"), "-o",
-                    os.path.join(lib, child),
-                    os.path.join(HERE, program + ".c"), os.path.join(HERE, "evil.c")], check=True)
+    compiled(os.path.join(lib, child), program + ".c", "evil.c", "-DEVIL=" + symbol, "-I" + os.path.join(ROOT, "ipc"),
+             "-I" + os.path.join(ROOT, "common", "base"))
     d.conf["libexec-dir"] = lib

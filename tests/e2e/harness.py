@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -42,6 +43,16 @@ CHILDREN = ("authd", "mapd", "resolver")
 # As on a kernel that has no Landlock (make e2e-nolandlock): `sandbox required` refuses to start there.
 NO_LANDLOCK = bool(os.environ.get("E2E_NO_LANDLOCK"))
 KERNEL = [os.path.join(ROOT, "tests", "escape", "without-landlock")] if NO_LANDLOCK else []
+
+
+def compiled(out, *args):
+    """A C program of this directory: its sources by name, and flags.  CC says which compiler, as in the Makefile."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    command = shlex.split(os.environ.get("CC", "cc")) + ["-std=gnu11", "-D_GNU_SOURCE", "-O2"]
+    command += ["-Wall", "-Wextra", "-Werror", "-o", out]
+    command += [os.path.join(here, a) if a.endswith(".c") else a for a in args]
+    subprocess.run(command, check=True)
+    return out
 
 
 # A connection of another user's.

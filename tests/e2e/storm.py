@@ -9,9 +9,8 @@ import subprocess
 import tempfile
 import time
 
-from harness import fds, forms, rss, until
+from harness import compiled, fds, forms, rss, until
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 GROUP = "_tailnetd"
 
 
@@ -20,9 +19,7 @@ def program():
     # not pytest's: those are closed to others
     with tempfile.TemporaryDirectory(prefix="storm-", dir="/tmp") as directory:
         out = os.path.join(directory, "stormd")
-        subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror",
-                        "-o", out,
-                        os.path.join(HERE, "stormd.c")], check=True)
+        compiled(out, "stormd.c")
         os.chmod(directory, 0o755)
         yield out
 

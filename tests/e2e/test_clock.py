@@ -5,12 +5,10 @@ import mmap
 import os
 import re
 import struct
-import subprocess
 
 import pytest
-from harness import AUTH_KEY, SANITIZED, stays, until
+from harness import AUTH_KEY, SANITIZED, compiled, stays, until
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 TICK, HOUR, YEAR = 31, 3600, 365 * 86400
 pytestmark = [pytest.mark.usefixtures("programs"),
               pytest.mark.skipif(SANITIZED, reason="the sanitizer wants to be the first library")]
@@ -18,10 +16,7 @@ pytestmark = [pytest.mark.usefixtures("programs"),
 
 @pytest.fixture(scope="session")
 def shim(tmp_path_factory):
-    out = str(tmp_path_factory.mktemp("shim") / "clockshim.so")
-    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o", out,
-                    os.path.join(HERE, "clockshim.c")], check=True)
-    return out
+    return compiled(str(tmp_path_factory.mktemp("shim") / "clockshim.so"), "-shared", "-fPIC", "clockshim.c")
 
 
 class Clocks:

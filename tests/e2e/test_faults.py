@@ -6,9 +6,8 @@ import os
 import subprocess
 
 import pytest
-from harness import AUTH_KEY, BIN, SLOW, CtlError, stays, until
+from harness import AUTH_KEY, BIN, SLOW, CtlError, compiled, stays, until
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 pytestmark = pytest.mark.usefixtures("programs")
 # The first call of a save that fails, and all after it.
 BROKEN = {"openat": "openat:1+:EMFILE", "write": "write:1+:ENOSPC", "short": "write:1:short,write:2+:ENOSPC",
@@ -21,10 +20,7 @@ def shim(tmp_path_factory):
                           text=True)
     if "sanitize=" in text.stdout:
         pytest.skip("the sanitizer wants to be the first library")
-    out = str(tmp_path_factory.mktemp("shim") / "faultshim.so")
-    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o", out,
-                    os.path.join(HERE, "faultshim.c"), "-ldl"], check=True)
-    return out
+    return compiled(str(tmp_path_factory.mktemp("shim") / "faultshim.so"), "-shared", "-fPIC", "faultshim.c", "-ldl")
 
 
 class Faults:
