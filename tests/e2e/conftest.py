@@ -15,6 +15,7 @@ from harness import AUTH_KEY  # noqa: E402
 
 
 def pytest_configure(config):
+    schema.recording = True
     config.addinivalue_line("markers", "rows(*ids): the rows of behaviours.md that the test proves")
     config.addinivalue_line("markers", "root: needs root")
     config.addinivalue_line("markers", "long: takes 20 s or more, and so begins before the others")

@@ -338,6 +338,14 @@ def test_no_answer_gets_past(tmp_path, command, way):
         liar.close()
 
 
+def test_nothing_is_kept_for_nobody(monkeypatch):
+    """Bench and demo use the harness without a verdict."""
+    monkeypatch.setattr(schema, "recording", False)
+    a = schema.Answer("status")
+    a.feed(b'{"v":2}\n{"v":3}\n')
+    assert a.line is None and schema.verdict() == []
+
+
 def test_a_half_line_before_an_error_is_no_fault():
     """The daemon says itself that it is incomplete (interface.md 3)."""
     a = schema.Answer("netmap")
