@@ -44,7 +44,7 @@ ESCAPE     ?=
 DEPS_BUILD = gcc make pkg-config libc6-dev libevent-dev libssl-dev libjson-c-dev libsodium-dev libbsd-dev \
 	libnghttp2-dev libzstd-dev libb2-dev libqrencode-dev
 DEPS_TEST  = libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-nacl python3-h2 python3-zstandard \
-	python3-cryptography clang clang-format llvm-14 libclang-rt-14-dev mandoc wireguard-tools wireguard-go python3-prometheus-client tinyproxy iproute2 \
+	python3-cryptography python3-jsonschema clang clang-format llvm-14 libclang-rt-14-dev mandoc wireguard-tools wireguard-go python3-prometheus-client tinyproxy iproute2 \
 	binutils procps openssl gdb
 
 # ---- flags -------------------------------------------------------------------------------------------------------------
@@ -410,6 +410,8 @@ install: all
 	  chmod 0644 $(DESTDIR)$(SYSCONFDIR)/tailnetd.conf; }
 	install -m 0644 README.md CHANGELOG.md SECURITY.md CONTRIBUTING.md LICENSE $(DESTDIR)$(DOCDIR)/
 	install -m 0644 docs/*.md $(DESTDIR)$(DOCDIR)/docs/
+	install -d $(DESTDIR)$(DOCDIR)/docs/schema
+	install -m 0644 docs/schema/*.json $(DESTDIR)$(DOCDIR)/docs/schema/
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR)
 	sed $(ATPATHS) contrib/systemd/tailnetd.service >$(DESTDIR)$(UNITDIR)/tailnetd.service
 	sed $(ATPATHS) contrib/tmpfiles.d/tailnetd.conf >$(DESTDIR)$(TMPFILESDIR)/tailnetd.conf

@@ -45,7 +45,8 @@ def toggles(m, online, count=PEERS, seed=9):
     """One message for each of the peers: it goes on or off, and has another endpoint."""
     ids = list(range(FIRST, FIRST + count))
     random.Random(seed).shuffle(ids)
-    return encode(m, [{"PeersChangedPatch": [{"NodeID": i, "Online": online, "Endpoints": ["192.0.2.%d:%d" % (i % 250, 1000 + online)]}]}
+    return encode(m, [{"PeersChangedPatch": [{"NodeID": i, "Online": online,
+                                              "Endpoints": ["192.0.2.%d:%d" % (i % 250, 1000 + online)]}]}
                       for i in ids])
 
 

@@ -24,8 +24,10 @@ class GoClient:
         self.key.write(AUTH_KEY)
         self.key.flush()
         self.reports, self.cond = {}, threading.Condition()
-        self.proc = subprocess.Popen([program, "-url", url, "-auth-key-file", self.key.name, "-mode", mode, "-every", str(every)],
-                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ, **(env or {})))
+        self.proc = subprocess.Popen([program, "-url", url, "-auth-key-file", self.key.name, "-mode", mode,
+                                      "-every", str(every)],
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                     env=dict(os.environ, **(env or {})))
         self.ended, self.words = False, ""
         self.threads = [threading.Thread(target=t, daemon=True) for t in (self._read, self._errors)]
         for t in self.threads:
@@ -111,7 +113,8 @@ def run(program, mode, make_server, n, kind, deltas=400):
                 send_all(m, frames)
                 done += len(frames)
                 c.wait(done)
-                emit("go_%s_delta_%s_%s_cpu" % (mode, what, label(n)), (measure.cpu(c.proc.pid) - cpu) / len(frames) * per * 1e6, "us")
+                emit("go_%s_delta_%s_%s_cpu" % (mode, what, label(n)),
+                     (measure.cpu(c.proc.pid) - cpu) / len(frames) * per * 1e6, "us")
             if n == churn.PEERS and not kind:
                 burst(c, m, mode, done)
         finally:

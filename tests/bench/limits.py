@@ -66,7 +66,8 @@ def judge(sections):
     bad = past(sections)
     for x in bad:
         values = " and ".join("%.4g" % v for v in figures.get(x.figure, ()))
-        say("PAST ITS LIMIT: %s %s" % (x.figure, "is %s, should be %s %g" % (values, x.how, x.limit) if values else "was not measured"))
+        found = "is %s, should be %s %g" % (values, x.how, x.limit) if values else "was not measured"
+        say("PAST ITS LIMIT: %s %s" % (x.figure, found))
     load = "load average %.1f on %d CPUs" % (os.getloadavg()[0], os.cpu_count())
     say("%d figures are past their limits (%s)" % (len(bad), load) if bad else "every figure is within its limit")
     return len(bad)

@@ -13,7 +13,8 @@ figures = {}  # by name: what was measured, each time
 def emit(name, value, unit):
     """One result: the only thing that goes to stdout."""
     figures.setdefault(name, []).append(value)
-    text = "%d" % value if isinstance(value, int) else "%.*f" % (max(1, 3 - int(math.log10(max(abs(value), 0.1)))), value)
+    digits = max(1, 3 - int(math.log10(max(abs(value), 0.1))))
+    text = "%d" % value if isinstance(value, int) else "%.*f" % (digits, value)
     print(name, text, unit, flush=True)
 
 
@@ -77,7 +78,7 @@ class Processes:
         return sum(max(0.0, cpu(p) - self.cpu0[n]) for n, p in self.pids.items() if name in (None, n))
 
     def peak(self, name=None):
-        """Of several processes: the sum of the peaks, which is at least the peak of the sum (and counts shared pages twice)."""
+        """Of several processes: the sum of the peaks, at least the peak of the sum (and shared pages count twice)."""
         total = 0
         for n, p in self.pids.items():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError, KeyError):

@@ -286,10 +286,12 @@ def sec_rtt(want, program=None, rounds=3):
     with tempfile.TemporaryDirectory() as tmp:
         os.chmod(tmp, 0o755)
         ca = CA(tmp)
-        tls = ca.context(alpn=("http/1.1",))  # Go takes HTTP/2 for /key where it is on offer; the scripted server has none there
+        # Go takes HTTP/2 for /key where it is on offer; the scripted server has none there
+        tls = ca.context(alpn=("http/1.1",))
         with ten_peers(BenchServer(tls=tls)) as s, DelayProxy(s.ports["clear"], s.ports["tls"]) as ports:
             for scheme, name, near, port, how in (("http", "clear", s.url, ports[0], {}),
-                                                  ("https", "tls", s.tls_url, ports[1], {"ca_file": ca.file, "transport": "tls"})):
+                                                  ("https", "tls", s.tls_url, ports[1],
+                                                   {"ca_file": ca.file, "transport": "tls"})):
                 far = "%s://127.0.0.1:%d" % (scheme, port)
                 # A first start has to ask for the server's key; a warm one has it pinned.
                 trips("first_" + scheme, starts(far, rounds, **how)[0], starts(near, rounds, **how)[0])
@@ -307,7 +309,8 @@ def sec_trips(want):
         ca = CA(tmp)
         with ten_peers(BenchServer(tls=ca.context())) as s, Trips(s) as t:
             tls = {"ca_file": ca.file, "transport": "tls"}
-            for name, url, how, warm in (("warm_clear", t.url, {}, 1), ("warm_tls", t.tls_url, tls, 1), ("first_https", t.tls_url, tls, 0)):
+            for name, url, how, warm in (("warm_clear", t.url, {}, 1), ("warm_tls", t.tls_url, tls, 1),
+                                         ("first_https", t.tls_url, tls, 0)):
                 def count(url=url, how=how, warm=warm):
                     with daemon(url, start=False, **how) as d:
                         for _ in range(warm):
@@ -371,14 +374,17 @@ def main(args):
     if bad:
         sys.exit("bench: no section %s; there are: full check %s" % (bad[0], " ".join(SECTIONS)))
     if os.getuid() == 0:
-        subprocess.run([os.path.join(harness.ROOT, "contrib", "install-users"), "--quiet"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([os.path.join(harness.ROOT, "contrib", "install-users"), "--quiet"], check=True,
+                       stdout=subprocess.DEVNULL)
     else:
         say("not root: the daemon runs as this user, with what the sandbox can do then")
     sizes = limits.SIZES if check else SIZES + ((BIG,) if full else ())
     with tempfile.TemporaryDirectory() as tmp:
         program = gobench.build(tmp) if {"go", "rtt"} & set(want) else None
-        todo = [("sizes", sec_sizes), ("start", sec_start), ("idle", sec_idle), ("ingest delta latency", lambda w: sec_scale(w, sizes)),
-                ("rtt", lambda w: sec_rtt(w, program)), ("trips", sec_trips), ("store", sec_store), ("storm", sec_storm),
+        todo = [("sizes", sec_sizes), ("start", sec_start), ("idle", sec_idle),
+                ("ingest delta latency", lambda w: sec_scale(w, sizes)),
+                ("rtt", lambda w: sec_rtt(w, program)), ("trips", sec_trips), ("store", sec_store),
+                ("storm", sec_storm),
                 ("churn", sec_churn), ("go", lambda w: program and sec_go(program, check, sizes))]
         failed = run(todo, want)
         if not check:

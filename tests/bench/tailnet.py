@@ -88,4 +88,5 @@ def megabytes(n):
     return n / 1e6
 
 
-__all__ = ["AUTH_KEY", "FIRST", "BenchServer", "flips", "label", "measure", "megabytes", "pairs", "send_all", "small_peers"]
+__all__ = ["AUTH_KEY", "FIRST", "BenchServer", "flips", "label", "measure", "megabytes", "pairs",
+           "send_all", "small_peers"]

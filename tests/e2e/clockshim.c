@@ -3,13 +3,13 @@
 /*
  * LD_PRELOAD shim: the clocks run ahead of the system's (security.md D16, ERR-06).
  *
- *   cc -shared -fPIC -O2 -o clockshim.so clockshim.c
+ *   cc -D_GNU_SOURCE -shared -fPIC -O2 -o clockshim.so clockshim.c
  *   CLOCKSHIM=/some/file LD_PRELOAD=.../clockshim.so tailnetd ...
  *
- * The file is three numbers of 64 bits, which count from the moment they are written: by how many seconds CLOCK_MONOTONIC,
- * CLOCK_BOOTTIME and CLOCK_REALTIME are ahead.  Children have an empty environment: the shim is in the parent only.
+ * The file is three numbers of 64 bits, which count from the moment they are written: by how many seconds
+ * CLOCK_MONOTONIC, CLOCK_BOOTTIME and CLOCK_REALTIME are ahead.  Children have an empty environment: the shim is in the
+ * parent only.
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""A tour of tailnetd in under a minute: a tailnet on loopback, a login, the map, a change, a logout.  Leaves nothing behind."""
+"""A tour of tailnetd in under a minute: a tailnet on loopback, a login, the map, a change, a logout.  Leaves nothing
+behind."""
 import os
 import secrets
 import select
@@ -56,7 +57,8 @@ def machine(i, name, system, online):
 
 def accounts():
     """The accounts that had to be made, to be removed again."""
-    p = subprocess.run([os.path.join(harness.ROOT, "contrib", "install-users"), "--quiet"], stdout=subprocess.PIPE, text=True,
+    p = subprocess.run([os.path.join(harness.ROOT, "contrib", "install-users"), "--quiet"], stdout=subprocess.PIPE,
+                       text=True,
                        check=True)
     return [line.split(":")[0] for line in p.stdout.splitlines() if line.endswith(": created")]
 
@@ -70,14 +72,16 @@ def ctl(d, *args):
 def processes(d):
     """ps of the daemon and its children."""
     pids = [d.pid] + d.tree()
-    out = subprocess.run(["ps", "-o", "user:16,pid,ppid,rss,args", "-p", ",".join(map(str, pids))], stdout=subprocess.PIPE,
+    out = subprocess.run(["ps", "-o", "user:16,pid,ppid,rss,args", "-p", ",".join(map(str, pids))],
+                         stdout=subprocess.PIPE,
                          text=True).stdout
     show("ps -o user,pid,ppid,rss,args", out.replace(harness.BUILD + "/bin/", "").replace(d.dir, "$DIR"))
 
 
 def live_change(d, server):
     """What tailnetctl watch prints while two things happen in the tailnet."""
-    w = subprocess.Popen([os.path.join(harness.BIN, "tailnetctl"), "-s", d.socket, "watch", "netmap"], stdout=subprocess.PIPE,
+    w = subprocess.Popen([os.path.join(harness.BIN, "tailnetctl"), "-s", d.socket, "watch", "netmap"],
+                         stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT)
     text = b""
 
@@ -118,16 +122,17 @@ def tour(d, server):
     step("Who are we?")
     code += ctl(d, "status")
     step("One privileged parent, two locked-in children")
-    say("The parent has the keys and parses nothing from the network; authd and mapd talk to the server, chrooted, without "
-        "rights and without a key." if root else "Not root: all of them run as you, and only part of the sandbox can be had.")
+    say("The parent has the keys and parses nothing from the network; authd and mapd talk to the server, chrooted, "
+        "without rights and without a key." if root
+        else "Not root: all of them run as you, and only part of the sandbox can be had.")
     processes(d)
     code += ctl(d, "processes")
     step("The tailnet")
     code += ctl(d, "peers")
     code += ctl(d, "peer", "gateway")
     step("A live change")
-    say("The server now tells of a new machine, build-03, and then that laptop-ada went away. One small message each; the map "
-        "is not sent again.")
+    say("The server now tells of a new machine, build-03, and then that laptop-ada went away. One small message each; "
+        "the map is not sent again.")
     live_change(d, server)
     code += ctl(d, "peers")
     step("Log out")
@@ -185,13 +190,15 @@ def main():
     try:
         if os.getuid() == 0:
             made = accounts()
-            print("Accounts for the children: " + ("made %s for the demo" % ", ".join(made) if made else "there already") + ".")
+            print("Accounts for the children: " + ("made %s for the demo" % ", ".join(made) if made
+                                                   else "there already") + ".")
         else:
-            say("You are not root, so the children cannot have accounts of their own: `sandbox best-effort` is set, and "
-                "everything runs as you. For the real thing: sudo make demo")
+            say("You are not root, so the children cannot have accounts of their own: `sandbox best-effort` is set, "
+                "and everything runs as you. For the real thing: sudo make demo")
         server = Server()
         set_up(server)
-        d = harness.Daemon(server.url, start=False, directory=directory, hostname="demo-host", login="manual", log_level="info")
+        d = harness.Daemon(server.url, start=False, directory=directory, hostname="demo-host", login="manual",
+                           log_level="info")
         code = tour(d, server)
         server.check()
     except (AssertionError, OSError) as e:

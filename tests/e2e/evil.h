@@ -3,101 +3,49 @@
 #ifndef EVIL_H
 #define EVIL_H
 
-#include <sys/socket.h>
-
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "evil_list.h"
 #include "ipc.h"
-#include "sandbox.h"
 
-/* What children that have been taken over have in common.  Links nothing of ours; knows the messages by their header only. */
-#define EVIL_USED __attribute__((unused))
-
+/*
+ * What children that have been taken over have in common.  Links nothing of ours; knows the messages by their header
+ * only.
+ */
 struct hdr {
 	uint16_t type, flags;
 	uint32_t len, id, generation;
 };
 
-static uint32_t generation;
+union evil_msg {
+	char buf[IPC_MAX_MSG];
+	struct ipc_hello hello;
+	struct ipc_map_start map;
+	struct ipc_register reg;
+};
 
-static EVIL_USED void
-must(int ok)
-{
-	if (!ok)
-		_exit(0);
-}
+extern uint32_t generation; /* of the last message from the parent; sent with ours */
+extern int passed;          /* the last descriptor that came, or -1 */
 
-static EVIL_USED void
-put(const void *p, size_t n)
-{
-	const char *c = p;
+/* The next message but HELLO, which READY is sent for.  0: it is STOP.  Ends the process when the channel ends. */
+int  next_msg(struct hdr *h, union evil_msg *u);
 
-	while (n > 0) {
-		ssize_t k = write(3, c, n);
+/* Ends the process, status 0, if it is not so. */
+void must(int ok);
 
-		must(k > 0);
-		c += k;
-		n -= (size_t)k;
-	}
-}
+/* Bytes from and to the parent, whole; get() keeps a descriptor that comes with them. */
+void get(void *p, size_t n);
+void put(const void *p, size_t n);
 
-static int passed = -1; /* the last descriptor that came */
+/* A message; with put_len its header claims another length. */
+void send_msg(unsigned type, uint32_t id, const void *p, size_t n);
+void put_len(unsigned type, uint32_t id, const void *p, size_t n, uint32_t claimed);
 
-static EVIL_USED void
-get(void *p, size_t n)
-{
-	char *c = p;
+/* READY, of the same build and with every layer of the sandbox claimed. */
+void say_ready(const struct ipc_hello *hello);
 
-	while (n > 0) {
-		union {
-			struct cmsghdr h;
-			char buf[CMSG_SPACE(sizeof(int))];
-		} ctl;
-		struct iovec v = { c, n };
-		struct msghdr m = { .msg_iov = &v,
-			.msg_iovlen = 1,
-			.msg_control = ctl.buf,
-			.msg_controllen = sizeof(ctl.buf) };
-		ssize_t k = recvmsg(3, &m, 0);
-
-		must(k > 0);
-		if (CMSG_FIRSTHDR(&m) != NULL)
-			memcpy(&passed, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(passed));
-		c += k;
-		n -= (size_t)k;
-	}
-}
-
-static EVIL_USED void
-put_len(unsigned type, uint32_t id, const void *p, size_t n, uint32_t claimed)
-{
-	struct hdr h = { .type = (uint16_t)type, .len = claimed, .id = id, .generation = generation };
-
-	put(&h, sizeof(h));
-	if (n > 0)
-		put(p, n);
-}
-
-static EVIL_USED void
-send_msg(unsigned type, uint32_t id, const void *p, size_t n)
-{
-	put_len(type, id, p, n, (uint32_t)n);
-}
-
-static EVIL_USED void
-say_ready(const struct ipc_hello *hello)
-{
-	struct ipc_ready r;
-
-	memset(&r, 0, sizeof(r));
-	memcpy(r.build, hello->build, sizeof(r.build));
-	r.layers = SBX_UID | SBX_CHROOT | SBX_NNP | SBX_RLIMIT | SBX_DUMPABLE | SBX_PDEATHSIG | SBX_CAPS |
-	    SBX_LANDLOCK | SBX_SECCOMP;
-	send_msg(IPC_READY, IPC_ID_NONE, &r, sizeof(r));
-}
+/* STREAM with nothing but that state. */
+void evil_stream(uint32_t id, uint32_t what);
 
 #endif

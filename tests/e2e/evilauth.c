@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "evil.h"
 
-/* An authd that has been taken over (-DEVIL=n).  The first register request of a daemon's life it answers as a server would,
- * so that there is a honest mapd, synchronized, beside what it does then. */
+/*
+ * An authd that has been taken over, by the scenario EVIL of evil_list.h.  The first register request of a daemon's
+ * life it answers as a server would, so that there is a honest mapd, synchronized, beside what it does then.
+ */
 static uint32_t first_done;
 
 static void
@@ -42,76 +46,60 @@ evil(uint32_t id)
 	struct ipc_hs_finish f;
 	struct ipc_empty e = { 0 };
 	struct ipc_step step = { IPC_STEP_TLS, 1 };
-	struct ipc_stream s;
 	char url[64];
 	unsigned i;
 
 	memset(&f, 0, sizeof(f));
-	memset(&s, 0, sizeof(s));
-	switch (EVIL) {
+	switch ((enum evilauth_scenario)EVIL) {
 	/* violations */
-	case 1: /* one request, two results */
+	case EVILAUTH_TWO_RESULTS: /* one request, two results */
 		result(id, IPC_REG_TRANSPORT, "");
 		result(id, IPC_REG_OK, "");
 		break;
-	case 2: result(id, 99, ""); break;
-	case 3: /* to be visited, but where */ result(id, IPC_REG_URL, ""); break;
-	case 4: /* the doctor's word */ send_msg(IPC_STEP, id, &step, sizeof(step)); break;
-	case 5: /* mapd's */
-		s.what = IPC_STREAM_LIVE;
-		send_msg(IPC_STREAM, id, &s, sizeof(s));
-		break;
-	case 6: /* closes its channel and stays */
+	case EVILAUTH_BAD_OUTCOME: result(id, 99, ""); break;
+	case EVILAUTH_NO_URL: /* to be visited, but where */ result(id, IPC_REG_URL, ""); break;
+	case EVILAUTH_STEP: /* the doctor's word */ send_msg(IPC_STEP, id, &step, sizeof(step)); break;
+	case EVILAUTH_MAPDS: /* mapd's */ evil_stream(id, IPC_STREAM_LIVE); break;
+	case EVILAUTH_HANGS_UP: /* closes its channel and stays */
 		close(3);
 		for (;;)
 			pause();
 	/* lies */
-	case 20: /* a key where a result is asked for: it is no pin */ forged_key(id); break;
-	case 21: result(id + 1000, IPC_REG_OK, ""); break;
-	case 22: /* always another place to visit */
+	case EVILAUTH_FORGED_KEY: /* a key where a result is asked for: it is no pin */ forged_key(id); break;
+	case EVILAUTH_OTHER_ID: result(id + 1000, IPC_REG_OK, ""); break;
+	case EVILAUTH_URLS: /* always another place to visit */
 		snprintf(url, sizeof(url), "https://evil.example/%u", urls++);
 		result(id, IPC_REG_URL, url);
 		break;
-	case 23: /* as many handshakes and answers to them as it likes */
+	case EVILAUTH_HANDSHAKES: /* as many handshakes and answers to them as it likes */
 		for (i = 1; i < 400; i++) {
 			send_msg(IPC_HS_BEGIN, i, &e, sizeof(e));
 			send_msg(IPC_HS_FINISH, i, &f, sizeof(f));
 		}
 		break;
-	case 24: /* works, but so often that the key is a new one each time */
+	case EVILAUTH_EXPIRED: /* works, but so often that the key is a new one each time */
 		result(id, IPC_REG_KEY_EXPIRED, "");
 		break;
-	default: /* never answers */ break;
+	case EVILAUTH_NO_ANSWER: break;
 	}
 }
 
 int
 main(void)
 {
-	union {
-		char buf[IPC_MAX_MSG];
-		struct ipc_hello hello;
-		struct ipc_register reg;
-	} u;
 	struct ipc_empty e = { 0 };
+	union evil_msg u;
 	struct hdr h;
 
-	for (;;) {
-		get(&h, sizeof(h));
-		must(h.len <= sizeof(u.buf));
-		get(u.buf, h.len);
-		generation = h.generation;
-		if (h.type == IPC_HELLO)
-			say_ready(&u.hello);
-		else if (h.type == IPC_PING)
+	while (next_msg(&h, &u)) {
+		if (h.type == IPC_PING)
 			send_msg(IPC_PONG, h.id, &e, sizeof(e));
 		else if (h.type == IPC_REGISTER && generation == 1 && first_done++ == 0)
 			result(h.id, IPC_REG_OK, "");
 		else if (h.type == IPC_REGISTER)
 			evil(h.id);
-		else if (h.type == IPC_CANCEL && EVIL > 20)
+		else if (h.type == IPC_CANCEL && EVIL > EVILAUTH_FORGED_KEY) /* one of the lies behind it in the list */
 			result(h.id, IPC_REG_TRANSPORT, "");
-		else if (h.type == IPC_STOP)
-			return 0;
 	}
+	return 0;
 }

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+
+#include <string.h>
+#include <unistd.h>
+
 #include "evil.h"
 
-/* A mapd that has been taken over: starts as an honest one would and then breaks one rule of the channel, that of -DEVIL=n
- * (security.md 5.3). */
+/*
+ * A mapd that has been taken over: starts as an honest one would and then breaks one rule of the channel, that of the
+ * scenario EVIL of evil_list.h (security.md 5.3).
+ */
 static struct ipc_map_start map; /* the last one we were given */
 static uint32_t map_id;
-
-static void
-stream(uint32_t id, uint32_t what)
-{
-	struct ipc_stream s;
-
-	memset(&s, 0, sizeof(s));
-	s.what = what;
-	send_msg(IPC_STREAM, id, &s, sizeof(s));
-}
 
 static void
 forged_self(uint32_t id)
@@ -99,30 +96,31 @@ evil_write(uint32_t id)
 	unsigned i;
 
 	memset(junk, 0x5a, sizeof(junk));
-	switch (EVIL) {
-	case 40: /* says that it has written, and has not */
+	switch ((int)EVIL) {
+	case EVILD_CACHE_NOTHING_WRITTEN: /* says that it has written, and has not */
 		cache_done(IPC_CACHE_WRITTEN, id, IPC_CACHE_OK, 1000, 1);
 		break;
-	case 41: /* twice */
+	case EVILD_CACHE_WRITTEN_TWICE: /* twice */
 		cache_done(IPC_CACHE_WRITTEN, id, IPC_CACHE_NOTHING, 0, 1);
 		cache_done(IPC_CACHE_WRITTEN, id, IPC_CACHE_NOTHING, 0, 1);
 		break;
-	case 42: /* another's id */ cache_done(IPC_CACHE_WRITTEN, id + 1, IPC_CACHE_OK, 0, 1); break;
-	case 43: /* what is that */ cache_done(IPC_CACHE_WRITTEN, id, 99, 0, 1); break;
-	case 44: /* more than a cache may have */
+	case EVILD_CACHE_OTHER_ID: /* another's id */ cache_done(IPC_CACHE_WRITTEN, id + 1, IPC_CACHE_OK, 0, 1); break;
+	case EVILD_CACHE_BAD_RESULT: /* what is that */ cache_done(IPC_CACHE_WRITTEN, id, 99, 0, 1); break;
+	case EVILD_CACHE_SIZE_ABOVE_LIMIT: /* more than a cache may have */
 		cache_done(IPC_CACHE_WRITTEN, id, IPC_CACHE_OK, IPC_CACHE_MAX + UINT64_C(1), 1);
 		break;
-	case 45: /* rubbish, and a Seq after which nothing would ever be saved again */
-	case 46: /* rubbish that goes on after it was taken */
+	case EVILD_CACHE_RUBBISH:         /* rubbish, and a Seq after which nothing would ever be saved again */
+	case EVILD_CACHE_RUBBISH_GOES_ON: /* rubbish that goes on after it was taken */
 		for (i = 0; i < 4; i++)
 			must(write(passed, junk, sizeof(junk)) == sizeof(junk));
 		cache_done(IPC_CACHE_WRITTEN, id, IPC_CACHE_OK, 4 * sizeof(junk), UINT64_MAX);
-		for (i = 0; EVIL == 46 && i < 4; i++) {
+		for (i = 0; EVIL == EVILD_CACHE_RUBBISH_GOES_ON && i < 4; i++) {
 			usleep(50000);
 			must(write(passed, junk, sizeof(junk)) == sizeof(junk));
 		}
 		break;
-	case 48: /* as much as the file takes, and says each time that it was nothing, or had failed, and that there is more */
+	case EVILD_CACHE_WRITTEN_ALL_THE_TIME:
+		/* as much as the file takes; says each time that it was nothing, or failed, and that there is more */
 		for (i = 0; i < 128; i++)
 			must(write(passed, junk, sizeof(junk)) == sizeof(junk));
 		cache_done(IPC_CACHE_WRITTEN, id, id % 2 ? IPC_CACHE_NOTHING : IPC_CACHE_FAILED, 0, 1);
@@ -136,12 +134,12 @@ evil_write(uint32_t id)
 static void
 evil_load(uint32_t id)
 {
-	if (EVIL == 50) { /* looks like the answer to something else, too */
+	if (EVIL == EVILD_CACHE_ANSWERED) { /* looks like the answer to something else, too */
 		cache_done(IPC_CACHE_LOADED, id, IPC_CACHE_OK, 1, UINT64_MAX);
 		forged_self(IPC_ID_NONE);
 		deltas(IPC_SRC_CACHED);
 		forged_self(map_id);
-	} else if (EVIL == 51) { /* never answers, but calls it cached */
+	} else if (EVIL == EVILD_CACHE_UNANSWERED) { /* never answers, but calls it cached */
 		forged_self(IPC_ID_NONE);
 		deltas(IPC_SRC_CACHED);
 	}
@@ -158,10 +156,10 @@ evil(void)
 
 	memset(&s, 0, sizeof(s));
 	s.what = IPC_STREAM_OPEN;
-	switch (EVIL) {
-	case 1: /* a type that is not in the list */ send_msg(IPC_NTYPES + 5, 1, &e, sizeof(e)); break;
-	case 2: /* the parent's own */ send_msg(IPC_STOP, 0, &e, sizeof(e)); break;
-	case 3: { /* authd's */
+	switch ((enum evild_scenario)EVIL) {
+	case EVILD_UNKNOWN_TYPE: /* a type that is not in the list */ send_msg(IPC_NTYPES + 5, 1, &e, sizeof(e)); break;
+	case EVILD_WRONG_DIRECTION: /* the parent's own */ send_msg(IPC_STOP, 0, &e, sizeof(e)); break;
+	case EVILD_WRONG_ROLE: { /* authd's */
 		struct ipc_key_result k;
 
 		memset(&k, 0, sizeof(k));
@@ -170,50 +168,50 @@ evil(void)
 		send_msg(IPC_KEY_RESULT, 1, &k, sizeof(k));
 		break;
 	}
-	case 4: send_msg(IPC_STREAM, map_id, &s, sizeof(s) - 1); break;
-	case 5: {
+	case EVILD_SHORT: send_msg(IPC_STREAM, map_id, &s, sizeof(s) - 1); break;
+	case EVILD_LONG: {
 		char more[sizeof(s) + 1] = { 0 };
 
 		memcpy(more, &s, sizeof(s));
 		send_msg(IPC_STREAM, map_id, more, sizeof(more));
 		break;
 	}
-	case 6: put_len(IPC_LOG, 0, &e, sizeof(e), UINT32_MAX); break;
-	case 7: /* another child's generation */
+	case EVILD_LENGTH_4G: put_len(IPC_LOG, 0, &e, sizeof(e), UINT32_MAX); break;
+	case EVILD_GENERATION: /* another child's generation */
 		generation++;
-		stream(map_id, IPC_STREAM_LIVE);
+		evil_stream(map_id, IPC_STREAM_LIVE);
 		break;
-	case 8: { /* READY again */
+	case EVILD_WRONG_STATE: { /* READY again */
 		struct ipc_hello h;
 
 		memset(&h, 0, sizeof(h));
 		say_ready(&h);
 		break;
 	}
-	case 9: /* half a header */ put("\1\0\0", 3); _exit(0);
-	case 10: /* a flood */
+	case EVILD_HALF_HEADER: /* half a header */ put("\1\0\0", 3); _exit(0);
+	case EVILD_FLOOD: /* a flood */
 		for (i = 0; i < 100000; i++)
 			send_msg(IPC_PONG, 0, &e, sizeof(e));
 		break;
-	case 11: /* a text longer than its field */
+	case EVILD_TEXT_TOO_LONG: /* a text longer than its field */
 		s.err_len = 60000;
 		send_msg(IPC_STREAM, map_id, &s, sizeof(s));
 		break;
-	case 12: /* control characters in a text for people */
+	case EVILD_TEXT_CONTROLS: /* control characters in a text for people */
 		memcpy(s.err, "a\033[2Jb\n", 7);
 		s.err_len = 7;
 		s.what = IPC_STREAM_CLOSED;
 		send_msg(IPC_STREAM, map_id, &s, sizeof(s));
 		break;
-	case 13: /* what kind of stream state is that */
+	case EVILD_BAD_VALUE: /* what kind of stream state is that */
 		s.what = 99;
 		send_msg(IPC_STREAM, map_id, &s, sizeof(s));
 		break;
-	case 14: /* a port that is not there */
+	case EVILD_BAD_DIAL: /* a port that is not there */
 		dial.kind = 77;
 		send_msg(IPC_DIAL, 1, &dial, sizeof(dial));
 		break;
-	case 15: /* a tail that is not what it says */
+	case EVILD_TAIL: /* a tail that is not what it says */
 	{
 		struct ipc_log l;
 
@@ -222,25 +220,27 @@ evil(void)
 		send_msg(IPC_LOG, 0, &l, offsetof(struct ipc_log, data) + 10);
 		break;
 	}
-	case 16: /* an answer that nobody asked for */ cache_done(IPC_CACHE_WRITTEN, 1, IPC_CACHE_OK, 1, 1); break;
-	case 17: cache_done(IPC_CACHE_LOADED, 1, IPC_CACHE_OK, 1, 1); break;
-	case 18: /* a cached netmap out of nowhere */ deltas(IPC_SRC_CACHED); break;
-	case 19: /* synchronized and cached */
-		stream(map_id, IPC_STREAM_OPEN);
-		stream(map_id, IPC_STREAM_LIVE);
+	case EVILD_UNASKED_CACHE_WRITTEN: /* an answer that nobody asked for */
+		cache_done(IPC_CACHE_WRITTEN, 1, IPC_CACHE_OK, 1, 1);
+		break;
+	case EVILD_UNASKED_CACHE_LOADED: cache_done(IPC_CACHE_LOADED, 1, IPC_CACHE_OK, 1, 1); break;
+	case EVILD_CACHED_UNASKED: /* a cached netmap out of nowhere */ deltas(IPC_SRC_CACHED); break;
+	case EVILD_CACHED_AND_SYNCED: /* synchronized and cached */
+		evil_stream(map_id, IPC_STREAM_OPEN);
+		evil_stream(map_id, IPC_STREAM_LIVE);
 		deltas(IPC_SRC_CACHED);
 		break;
-	case 20: /* from here on: nothing that the form forbids, but nothing may come of it */
-		stream(map_id + 1000, IPC_STREAM_LIVE);
+	case EVILD_OTHER_ID: /* from here on: nothing that the form forbids, but nothing may come of it */
+		evil_stream(map_id + 1000, IPC_STREAM_LIVE);
 		forged_self(map_id + 1000);
 		break;
-	case 21: /* live without a stream, and a self that is somebody else */
+	case EVILD_FORGED_SELF: /* live without a stream, and a self that is somebody else */
 		forged_self(map_id);
-		stream(map_id, IPC_STREAM_OPEN);
-		stream(map_id, IPC_STREAM_LIVE);
+		evil_stream(map_id, IPC_STREAM_OPEN);
+		evil_stream(map_id, IPC_STREAM_LIVE);
 		forged_self(map_id);
 		break;
-	case 22: { /* answers for handshakes that nobody began, with points of low order */
+	case EVILD_HANDSHAKES: { /* answers for handshakes that nobody began, with points of low order */
 		struct ipc_hs_finish f;
 
 		memset(&f, 0, sizeof(f));
@@ -250,14 +250,14 @@ evil(void)
 		send_msg(IPC_HS_FINISH, 77, &f, sizeof(f));
 		break;
 	}
-	case 23: { /* the server's wish, forged */
+	case EVILD_EXIT_WISH: { /* the server's wish, forged */
 		struct ipc_exit_wish w = { 3 };
 
 		send_msg(IPC_EXIT_WISH, map_id, &w, sizeof(w));
 		break;
 	}
-	case 24: /* descriptors the other way */ descriptors(); break;
-	case 25: { /* escapes for the log */
+	case EVILD_DESCRIPTORS: /* descriptors the other way */ descriptors(); break;
+	case EVILD_LOG_ESCAPES: { /* escapes for the log */
 		struct ipc_log l;
 		static const char text[] = "\033]0;owned\007\033[31m\r\nparent: fake line";
 
@@ -269,14 +269,14 @@ evil(void)
 			send_msg(IPC_LOG, 0, &l, offsetof(struct ipc_log, data) + sizeof(text) - 1);
 		break;
 	}
-	case 26: /* as many connections as it likes */
+	case EVILD_DIALS: /* as many connections as it likes */
 		for (i = 1; i < 500; i++) {
 			dial.kind = 1 + i % 3;
 			dial.candidate = i % 50;
 			send_msg(IPC_DIAL, i, &dial, sizeof(dial));
 		}
 		break;
-	case 27: { /* here and below: many times what makes a line in the log */
+	case EVILD_LIMITS: { /* here and below: many times what makes a line in the log */
 		struct ipc_limit l;
 
 		memset(&l, 0, sizeof(l));
@@ -290,14 +290,14 @@ evil(void)
 		}
 		break;
 	}
-	case 28: {
+	case EVILD_EXIT_WISHES: {
 		struct ipc_exit_wish w = { 3 };
 
 		for (i = 0; i < 600; i++)
 			send_msg(IPC_EXIT_WISH, map_id, &w, sizeof(w));
 		break;
 	}
-	case 29: {
+	case EVILD_DIAL_PLANS: {
 		struct ipc_dial_plan plan;
 		unsigned k;
 
@@ -315,13 +315,22 @@ evil(void)
 		}
 		break;
 	}
-	case 31: /* closes its channel and stays */
+	case EVILD_HANGS_UP: /* closes its channel and stays */
 		close(3);
 		for (;;)
 			pause();
-	case 40 ... 49: /* something to save */ deltas(IPC_SRC_LIVE); break;
-	case 50 ... 59: break;
-	default: /* never read again */
+	case EVILD_CACHE_WRITTEN_TWICE: /* something to save */
+	case EVILD_CACHE_OTHER_ID:
+	case EVILD_CACHE_BAD_RESULT:
+	case EVILD_CACHE_SIZE_ABOVE_LIMIT:
+	case EVILD_CACHE_NOTHING_WRITTEN:
+	case EVILD_CACHE_RUBBISH:
+	case EVILD_CACHE_RUBBISH_GOES_ON:
+	case EVILD_CACHE_NO_ANSWER:
+	case EVILD_CACHE_WRITTEN_ALL_THE_TIME: deltas(IPC_SRC_LIVE); break;
+	case EVILD_CACHE_ANSWERED:
+	case EVILD_CACHE_UNANSWERED: break;
+	case EVILD_NEVER_READS:
 		for (;;)
 			pause();
 	}
@@ -330,21 +339,11 @@ evil(void)
 int
 main(void)
 {
-	union {
-		char buf[IPC_MAX_MSG];
-		struct ipc_hello hello;
-		struct ipc_map_start map;
-	} u;
+	union evil_msg u;
 	struct hdr h;
 
-	for (;;) {
-		get(&h, sizeof(h));
-		must(h.len <= sizeof(u.buf));
-		get(u.buf, h.len);
-		generation = h.generation;
-		if (h.type == IPC_HELLO)
-			say_ready(&u.hello);
-		else if (h.type == IPC_CACHE_WRITE)
+	while (next_msg(&h, &u)) {
+		if (h.type == IPC_CACHE_WRITE)
 			evil_write(h.id);
 		else if (h.type == IPC_CACHE_LOAD)
 			evil_load(h.id);
@@ -352,7 +351,7 @@ main(void)
 			map = u.map;
 			map_id = h.id;
 			evil();
-		} else if (h.type == IPC_STOP)
-			return 0;
+		}
 	}
+	return 0;
 }

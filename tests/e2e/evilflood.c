@@ -1,27 +1,23 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/socket.h>
+
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "evil.h"
 
-/* A mapd that has been taken over and breaks no rule: it says what the form allows, as often as it allows (-DEVIL=n). */
+/*
+ * A mapd that has been taken over and breaks no rule: it says what the form allows, as often as it allows (the scenario
+ * EVIL of evil_list.h).
+ */
 #define BATCH    9 /* messages each 5 ms: 1800 a second, of the 2000 that are a violation */
 #define BATCH_NS 5000000
 
 static struct ipc_map_start map;
 static uint32_t map_id;
 static unsigned n; /* messages so far */
-
-static void
-stream(uint32_t what)
-{
-	struct ipc_stream s;
-
-	memset(&s, 0, sizeof(s));
-	s.what = what;
-	send_msg(IPC_STREAM, map_id, &s, sizeof(s));
-}
 
 static void
 self(int64_t expiry, int expired)
@@ -69,31 +65,33 @@ one(void)
 
 	memset(&url, 0, sizeof(url));
 	memset(&lite, 0, sizeof(lite));
-	switch (EVIL) {
-	case 1: /* the node key's expiry moves: once, the state was saved for each */
+	switch ((enum evilflood_scenario)EVIL) {
+	case EVILFLOOD_EXPIRY: /* the node key's expiry moves: once, the state was saved for each */
 		self(INT64_C(4000000000) + n, 0);
 		break;
-	case 2: /* expired, and good again: once, a login began and ended for each */
+	case EVILFLOOD_EXPIRED: /* expired, and good again: once, a login began and ended for each */
 		self(INT64_C(4000000000), n % 2);
 		break;
-	case 3: /* the same by the server's clock */ send_msg(IPC_CONTROL_TIME, map_id, &t, sizeof(t)); break;
-	case 4: /* as many changes as a message holds */
+	case EVILFLOOD_CLOCK: /* the same by the server's clock */
+		send_msg(IPC_CONTROL_TIME, map_id, &t, sizeof(t));
+		break;
+	case EVILFLOOD_CHANGES: /* as many changes as a message holds */
 		deltas((IPC_MAX_MSG - 128) / sizeof(struct ipc_delta_rec));
 		break;
-	case 5: /* an error of its own each time, which no watcher may miss */
+	case EVILFLOOD_ERRORS: /* an error of its own each time, which no watcher may miss */
 		lite.err_len = (uint16_t)snprintf(lite.err, sizeof(lite.err), "error %u", n);
 		send_msg(IPC_LITE, map_id, &lite, sizeof(lite));
 		break;
-	case 6:
+	case EVILFLOOD_URLS:
 		url.url_len = (uint16_t)snprintf(url.url, sizeof(url.url), "https://c.example/%u", n);
 		send_msg(IPC_BROWSE, map_id, &url, sizeof(url));
 		break;
-	case 7: /* connections that nobody waits for: a look-up each, if it is let */
+	case EVILFLOOD_DIALS: /* connections that nobody waits for: a look-up each, if it is let */
 		send_msg(n % 2 ? IPC_DIAL_CANCEL : IPC_DIAL, 1 + n / 2, n % 2 ? (void *)&e : (void *)&dial,
 		    n % 2 ? sizeof(e) : sizeof(dial));
 		break;
-	case 8: send_msg(IPC_HS_BEGIN, 1 + n, &e, sizeof(e)); break;
-	default: stream(n % 2 ? IPC_STREAM_OPEN : IPC_STREAM_LIVE); break;
+	case EVILFLOOD_HANDSHAKES: send_msg(IPC_HS_BEGIN, 1 + n, &e, sizeof(e)); break;
+	case EVILFLOOD_STREAMS: evil_stream(map_id, n % 2 ? IPC_STREAM_OPEN : IPC_STREAM_LIVE); break;
 	}
 	n++;
 }
@@ -105,11 +103,11 @@ flood(void)
 	struct timespec pause = { 0, BATCH_NS };
 	unsigned i;
 
-	stream(IPC_STREAM_CONNECTED);
-	stream(IPC_STREAM_OPEN);
+	evil_stream(map_id, IPC_STREAM_CONNECTED);
+	evil_stream(map_id, IPC_STREAM_OPEN);
 	deltas(1);
 	self(INT64_C(4000000000), 0);
-	stream(IPC_STREAM_LIVE);
+	evil_stream(map_id, IPC_STREAM_LIVE);
 	for (;;) {
 		for (i = 0; i < BATCH; i++)
 			one();
@@ -122,25 +120,15 @@ flood(void)
 int
 main(void)
 {
-	union {
-		char buf[IPC_MAX_MSG];
-		struct ipc_hello hello;
-		struct ipc_map_start map;
-	} u;
+	union evil_msg u;
 	struct hdr h;
 
-	for (;;) {
-		get(&h, sizeof(h));
-		must(h.len <= sizeof(u.buf));
-		get(u.buf, h.len);
-		generation = h.generation;
-		if (h.type == IPC_HELLO)
-			say_ready(&u.hello);
-		else if (h.type == IPC_MAP_START && !u.map.prepare_only) {
+	while (next_msg(&h, &u)) {
+		if (h.type == IPC_MAP_START && !u.map.prepare_only) {
 			map = u.map;
 			map_id = h.id;
 			flood();
-		} else if (h.type == IPC_STOP)
-			return 0;
+		}
 	}
+	return 0;
 }

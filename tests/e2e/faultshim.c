@@ -3,17 +3,18 @@
 /*
  * LD_PRELOAD shim: makes system calls on the state directory go wrong (security.md 5.5, PERS-03, PERS-06).
  *
- *   cc -shared -fPIC -O2 -o faultshim.so faultshim.c -ldl
+ *   cc -D_GNU_SOURCE -shared -fPIC -O2 -o faultshim.so faultshim.c -ldl
  *   FAULTSHIM_DIR=/path/of/state FAULTSHIM=write:3:ENOSPC,fsync:1+:EIO LD_PRELOAD=.../faultshim.so tailnetd ...
  *
- * A rule is CALL:N:ACTION, for the N-th such call (from 1) on FAULTSHIM_DIR or a file right in it; N+ means all from the N-th on.
+ * A rule is CALL:N:ACTION, for the N-th such call (from 1) on FAULTSHIM_DIR or a file right in it; N+ means all from the
+ * N-th on.
  * CALL:   openat (only with O_CREAT), write, fsync, linkat, renameat, unlinkat
- * ACTION: an errno name below, short (write: half of it, openat...: as EINTR), kill (the process ends before the call, without
- *         any clean-up), killafter (the call is made, then the process ends)
+ * ACTION: an errno name below, short (write: half of it, openat...: as EINTR), kill (the process ends before the call,
+ *         without any clean-up), killafter (the call is made, then the process ends)
  * FAULTSHIM_ARM=/some/file: calls count only while that file exists, so that a test can let the daemon start first.
- * Each rule that strikes is told on standard error.  Children have an empty environment: the shim is in the parent only.
+ * Each rule that strikes is reported on standard error.  Children have an empty environment: the shim is in the parent
+ * only.
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

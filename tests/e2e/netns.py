@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""Network namespaces of the tests' own: one in the middle for the control server, and one for each host behind a cable to it."""
+"""Network namespaces of the tests' own: one in the middle for the control server, and one for each host behind a cable
+to it."""
 import contextlib
 import ctypes
 import os
@@ -11,7 +12,8 @@ MIDDLE = "10.99.0.1"
 
 
 def sh(*args, **how):
-    return subprocess.run(args, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30, **how).stdout
+    return subprocess.run(args, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30,
+                          **how).stdout
 
 
 def setns(path):
@@ -50,7 +52,8 @@ class Net:
             sh("ip", "-n", self.middle, "addr", "add", MIDDLE + "/24", "dev", "br0")
             sh("ip", "-n", self.middle, "link", "set", "br0", "up")
             for i, ns in enumerate(self.hosts):
-                sh("ip", "-n", self.middle, "link", "add", "c%d" % i, "type", "veth", "peer", "name", "eth0", "netns", ns)
+                sh("ip", "-n", self.middle, "link", "add", "c%d" % i, "type", "veth", "peer", "name", "eth0", "netns",
+                   ns)
                 sh("ip", "-n", self.middle, "link", "set", "c%d" % i, "master", "br0", "up")
                 sh("ip", "-n", ns, "addr", "add", "%s/24" % self.address(i), "dev", "eth0")
                 sh("ip", "-n", ns, "link", "set", "eth0", "up")

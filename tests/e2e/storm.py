@@ -1,34 +1,35 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""100 malicious members of the control group (stormd.c), and what root notices of them.  For test_storm.py and the bench."""
+"""100 malicious members of the control group (stormd.c), and what root notices of them.  For test_storm.py and the
+bench."""
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import tempfile
 import time
 
-from harness import fds, forms, rss, until
+from harness import compiled, fds, forms, rss, until
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 GROUP = "_tailnetd"
 
 
 @contextlib.contextmanager
 def program():
-    with tempfile.TemporaryDirectory(prefix="storm-", dir="/tmp") as directory:  # not pytest's: those are closed to others
+    # not pytest's: those are closed to others
+    with tempfile.TemporaryDirectory(prefix="storm-", dir="/tmp") as directory:
         out = os.path.join(directory, "stormd")
-        subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-o", out,
-                        os.path.join(HERE, "stormd.c")], check=True)
+        compiled(out, "stormd.c")
         os.chmod(directory, 0o755)
         yield out
 
 
 def start(stormd, d, seconds, seed=1):
     """As nobody, who is in the control group here."""
-    secrets = [b"privkey:", b"PrivateKey"] + [f for k in d.private_keys() for f in forms(k)] + [s.encode() for s in d.secrets]
-    return subprocess.Popen([stormd, d.socket, str(seconds), str(seed)] + [s.hex() for s in secrets], stdout=subprocess.PIPE,
+    secrets = [b"privkey:", b"PrivateKey"] + [f for k in d.private_keys() for f in forms(k)]
+    secrets += [s.encode() for s in d.secrets]
+    return subprocess.Popen([stormd, d.socket, str(seconds), str(seed)] + [s.hex() for s in secrets],
+                            stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True, cwd="/", user="nobody", group=GROUP, extra_groups=[])
 
 
@@ -44,9 +45,7 @@ def status_times(d, seconds, every=0.005):
     times, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
         t = time.perf_counter()
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(10)
-            s.connect(d.socket)
+        with d.connect() as s:
             s.sendall(b"status\n")
             head = s.recv(1 << 16)
             assert head.startswith(b'{"v":1,'), head[:200]
@@ -67,8 +66,8 @@ def used(d):
 
 
 def run(stormd, d, seconds):
-    """What a storm did: stormd's own counts, p99 of root's status before and in it, what was not given back, and whether the
-    daemon was synchronized all the while."""
+    """What a storm did: stormd's own counts, p99 of root's status before and in it, what was not given back, and
+    whether the daemon was synchronized all the while."""
     finish(start(stormd, d, 1))  # what is used for the first time now is not growth
     w = d.watch()
     time.sleep(1)

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 /*
- * 100 clients of the control socket at once that mean no good: random bytes, and all that somebody who knows the protocol could
- * think of.  stormd SOCKET SECONDS SEED [SECRET-IN-HEX...] counts what came back and prints one line of JSON; "allowed" are
- * answers to what was not permitted, "leaks" are secrets in what could be read.
+ * 100 clients of the control socket at once that mean no good: random bytes, and all that somebody who knows the
+ * protocol could think of.  stormd SOCKET SECONDS SEED [SECRET-IN-HEX...] counts what came back and prints one line of
+ * JSON; "allowed" are answers to what was not permitted, "leaks" are secrets in what could be read.
  */
 #define CLIENTS  100
 #define TAIL     256 /* of what was read before: a secret may lie across two reads */

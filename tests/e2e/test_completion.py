@@ -20,7 +20,8 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 def bash(*words, cwd=None):
     """What is offered behind these words."""
-    p = subprocess.run(["bash", "-c", COMPLETE, "bash", os.path.join(DIR, "tailnetctl.bash"), *words], stdout=subprocess.PIPE,
+    p = subprocess.run(["bash", "-c", COMPLETE, "bash", os.path.join(DIR, "tailnetctl.bash"), *words],
+                       stdout=subprocess.PIPE,
                        check=True, text=True, cwd=cwd)
     return set(p.stdout.split())
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""The scripted server checked by itself: the documents' test vector, and a client that shares no code with the daemon."""
+"""The scripted server checked by itself: the documents' test vector, and a client that shares no code with the
+daemon."""
 import itertools
 import json
 

@@ -2,10 +2,10 @@
 # Copyright (c) 2026 The tailnetd authors
 """Counts round trips without a clock: a proxy in front of the scripted server that moves time on by itself.
 
-What either side sends waits until nobody has anything to do any more: nothing comes, and no process of the daemon uses the CPU.  Then
-half a round trip passes at once, and all that is due is delivered, on all connections together.  How long either side thinks, and how
-slow the machine is, does not count.  The SYN of a connection has gone half a trip, too, and the SYN-ACK has come back, before the
-first bytes of its client set out.
+What either side sends waits until nobody has anything to do any more: nothing comes, and no process of the daemon uses
+the CPU.  Then half a round trip passes at once, and all that is due is delivered, on all connections together.  How
+long either side thinks, and how slow the machine is, does not count.  The SYN of a connection has gone half a trip,
+too, and the SYN-ACK has come back, before the first bytes of its client set out.
 
     with Trips(server) as t:
         d = Daemon(t.url, start=False)
@@ -130,7 +130,8 @@ class Trips:
         return half / 2
 
     def until_synced(self, d, timeout=2 * DEADLINE):
-        """Starts the daemon; the round trips from its first SYN to the netmap.  After that the proxy is no more than one."""
+        """Starts the daemon; the round trips from its first SYN to the netmap.  After that the proxy is no more than
+        one."""
         self.tick = 0
         d.spawn()
 

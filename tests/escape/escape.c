@@ -323,7 +323,10 @@ on_closed(void *arg, int violation, const char *why)
 	*(int *)arg = violation ? 1 : -1;
 }
 
-/* The parent's end of the channel as the daemon has it: 1 when it finds the violation, upon which the child is killed. */
+/*
+ * The parent's end of the channel as the daemon has it: 1 when it finds the violation, upon which the child is
+ * killed.
+ */
 static int
 parent_finds_violation(int channel)
 {

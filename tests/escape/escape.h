@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 /*
- * Hostile code inside our own sandbox (security.md 5.1).  A supervisor, outside, prepares things worth reaching and starts
- * itself as a network child is started; that child enters the real profile and runs one operation.
+ * Hostile code inside our own sandbox (security.md 5.1).  A supervisor, outside, prepares things worth reaching and
+ * starts itself as a network child is started; that child enters the real profile and runs one operation.
  */
 struct fixture {			/* what the operation may aim at; made by the supervisor */
 	pid_t		 supervisor;

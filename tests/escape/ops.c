@@ -85,7 +85,8 @@ OP(open_state) { return got(open(in_dir(f, "state"), O_RDONLY)); }
 OP(open_shadow) { UNUSED; return got(open("/etc/shadow", O_RDONLY)); }
 OP(create)
 {
-	return got(open(in_dir(f, "new"), O_CREAT | O_WRONLY, 0600)) == 0 || got(open("new", O_CREAT | O_WRONLY, 0600)) == 0 ? 0 : -1;
+	return got(open(in_dir(f, "new"), O_CREAT | O_WRONLY, 0600)) == 0 ||
+	    got(open("new", O_CREAT | O_WRONLY, 0600)) == 0 ? 0 : -1;
 }
 OP(open_by_openat2)
 {
@@ -218,7 +219,9 @@ dial_unix(const char *path, size_t skip)
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	memcpy(sun.sun_path + skip, path, strlen(path));
-	return fd == -1 ? -1 : connect(fd, (struct sockaddr *)&sun, (socklen_t)(sizeof(sa_family_t) + skip + strlen(path)));
+	if (fd == -1)
+		return -1;
+	return connect(fd, (struct sockaddr *)&sun, (socklen_t)(sizeof(sa_family_t) + skip + strlen(path)));
 }
 OP(unix_path) { return dial_unix(in_dir(f, "socket"), 0); }
 OP(unix_abstract) { return dial_unix(f->dir, 1); }
@@ -232,7 +235,9 @@ OP(re_aim_connected)
 	struct sockaddr none = { .sa_family = AF_UNSPEC };
 	struct sockaddr_in sin = loopback(f->other_port);
 
-	return connect(FD_CONNECTED, &none, sizeof(none)) == -1 ? -1 : connect(FD_CONNECTED, (struct sockaddr *)&sin, sizeof(sin));
+	if (connect(FD_CONNECTED, &none, sizeof(none)) == -1)
+		return -1;
+	return connect(FD_CONNECTED, (struct sockaddr *)&sin, sizeof(sin));
 }
 OP(re_aim_refused)
 {
@@ -289,7 +294,8 @@ OP(bpf)
 }
 OP(perf)
 {
-	struct perf_event_attr a = { .type = PERF_TYPE_SOFTWARE, .size = sizeof(a), .exclude_kernel = 1, .exclude_hv = 1 };
+	struct perf_event_attr a = { .type = PERF_TYPE_SOFTWARE, .size = sizeof(a), .exclude_kernel = 1,
+		.exclude_hv = 1 };
 
 	UNUSED;
 	return got(syscall(SYS_perf_event_open, &a, 0, -1, -1, 0));
@@ -298,7 +304,11 @@ OP(userfault) { UNUSED; return got(syscall(SYS_userfaultfd, 1 | O_CLOEXEC)); }
 OP(keys) { UNUSED; return got(syscall(SYS_add_key, "user", "x", "y", 1, -2)); }
 OP(kexec) { UNUSED; return got(syscall(SYS_kexec_load, 0, 0, NULL, 0)); }
 /* The file is no module: that the kernel has looked is enough. */
-OP(module) { UNUSED; return got(syscall(SYS_finit_module, FD_FILE, "", 0)) == 0 || errno == ENOEXEC || errno == EINVAL ? 0 : -1; }
+OP(module)
+{
+	UNUSED;
+	return got(syscall(SYS_finit_module, FD_FILE, "", 0)) == 0 || errno == ENOEXEC || errno == EINVAL ? 0 : -1;
+}
 OP(mount_tmpfs)
 {
 	if (mount("none", f->dir, "tmpfs", 0, NULL) == -1)
@@ -323,7 +333,8 @@ OP(int_80)
 	long rv;
 
 	UNUSED;
-	__asm__ volatile("int $0x80" : "=a"(rv) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");	/* getpid of i386 */
+	/* getpid of i386 */
+	__asm__ volatile("int $0x80" : "=a"(rv) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");
 	errno = rv < 0 ? (int)-rv : 0;
 	return rv > 0 ? 0 : -1;
 #else
@@ -403,7 +414,11 @@ OP(protect_x)
 	UNUSED;
 	return p == MAP_FAILED ? -1 : mprotect(p, 4096, PROT_READ | PROT_EXEC);
 }
-OP(map_droppable) { UNUSED; return got_map(mmap(NULL, 4096, PROT_READ | PROT_WRITE, DROPPABLE | MAP_ANONYMOUS, -1, 0)); }
+OP(map_droppable)
+{
+	UNUSED;
+	return got_map(mmap(NULL, 4096, PROT_READ | PROT_WRITE, DROPPABLE | MAP_ANONYMOUS, -1, 0));
+}
 OP(dup_three) { UNUSED; return got(dup3(3, 40, 0)); }
 OP(look_for_descriptors)
 {
@@ -441,7 +456,11 @@ OP(limit_parent)
 
 	return got(syscall(SYS_prlimit64, f->supervisor, RLIMIT_NOFILE, NULL, &rl));
 }
-OP(accept_passed) { UNUSED; return got(accept4(FD_LISTENING, NULL, NULL, SOCK_NONBLOCK)) == 0 || errno == EAGAIN ? 0 : -1; }
+OP(accept_passed)
+{
+	UNUSED;
+	return got(accept4(FD_LISTENING, NULL, NULL, SOCK_NONBLOCK)) == 0 || errno == EAGAIN ? 0 : -1;
+}
 OP(socket_option)
 {
 	int one = 1;
@@ -458,29 +477,36 @@ OP(truncate_file) { UNUSED; return ftruncate(FD_FILE, 1); }
 const struct op ops[] = {
 	{ "none", NULL },
 	{ "open the state file", open_state }, { "open /etc/shadow", open_shadow }, { "create a file", create },
-	{ "openat2", open_by_openat2 }, { "open /", open_root }, { "chroot break-out", break_chroot }, { "symlink", make_symlink },
+	{ "openat2", open_by_openat2 }, { "open /", open_root }, { "chroot break-out", break_chroot },
+	{ "symlink", make_symlink },
 	{ "mmap a shared file", map_shared_file }, { "inotify", watch_files }, { "memfd_create", memfd },
 	{ "sibling's /proc", siblings_proc },
 	{ "execve", exec_path }, { "execveat", exec_descriptor }, { "fork", fork_off }, { "clone3", fork_by_clone3 },
 	{ "ptrace the parent", trace_parent }, { "process_vm_readv", read_parent }, { "kill the parent", kill_parent },
 	{ "kill -1", kill_all }, { "tgkill the parent", tgkill_parent }, { "pidfd_getfd", steal_descriptor },
 	{ "F_SETOWN", set_owner }, { "sched_setscheduler", scheduler },
-	{ "tcp to the control port", tcp_control }, { "tcp to another port", tcp_other }, { "Fast Open by sendto", fast_open_sendto },
+	{ "tcp to the control port", tcp_control }, { "tcp to another port", tcp_other },
+	{ "Fast Open by sendto", fast_open_sendto },
 	{ "Fast Open by sendmsg", fast_open_sendmsg }, { "MPTCP", mptcp }, { "udp", udp }, { "unix path", unix_path },
 	{ "abstract unix", unix_abstract }, { "netlink", netlink }, { "packet socket", packet }, { "raw socket", raw },
 	{ "vsock", vsock }, { "AF_ALG", alg }, { "re-aim a passed socket", re_aim_connected },
-	{ "re-aim a refused socket", re_aim_refused }, { "bind and listen", listen_here }, { "socketpair", socket_pair },
+	{ "re-aim a refused socket", re_aim_refused }, { "bind and listen", listen_here },
+	{ "socketpair", socket_pair },
 	{ "pass a descriptor to the parent", pass_descriptor }, { "use a closed descriptor", use_closed },
-	{ "io_uring", io_uring }, { "bpf", bpf }, { "perf_event_open", perf }, { "userfaultfd", userfault }, { "add_key", keys },
+	{ "io_uring", io_uring }, { "bpf", bpf }, { "perf_event_open", perf }, { "userfaultfd", userfault },
+	{ "add_key", keys },
 	{ "kexec_load", kexec }, { "finit_module", module }, { "mount", mount_tmpfs }, { "fsopen", fs_open },
 	{ "unshare user", new_user_namespace }, { "setns", enter_namespace }, { "a filter of its own", own_filter },
 	{ "int 0x80", int_80 }, { "x32 call", x32 }, { "shmget", shared_memory }, { "msgget, semget", message_queue },
 	{ "setresuid 0", become_root }, { "raise a limit", raise_limit }, { "dumpable again", dumpable },
-	{ "sethostname", host_name }, { "clock_settime", clock_set }, { "TIOCSTI", type_ahead }, { "mmap rwx", map_rwx },
+	{ "sethostname", host_name }, { "clock_settime", clock_set }, { "TIOCSTI", type_ahead },
+	{ "mmap rwx", map_rwx },
 	{ "mprotect x", protect_x }, { "MAP_DROPPABLE", map_droppable }, { "dup3", dup_three },
 	{ "descriptors 4..1023", look_for_descriptors }, { "message outside the list", bad_message },
-	{ "pkey_mprotect x", pkey_protect_x }, { "READ_IMPLIES_EXEC", read_implies_exec }, { "prlimit the parent", limit_parent },
-	{ "accept on a passed socket", accept_passed }, { "setsockopt", socket_option }, { "memfd_secret", memfd_hidden },
+	{ "pkey_mprotect x", pkey_protect_x }, { "READ_IMPLIES_EXEC", read_implies_exec },
+	{ "prlimit the parent", limit_parent },
+	{ "accept on a passed socket", accept_passed }, { "setsockopt", socket_option },
+	{ "memfd_secret", memfd_hidden },
 	{ "rename", rename_file }, { "unlink", remove_file }, { "fchmod", change_mode }, { "ftruncate", truncate_file },
 };
 const unsigned nops = sizeof(ops) / sizeof(ops[0]);

@@ -77,7 +77,8 @@ def judge(label, program, profile):
     bad = escaped(results, profile)
     killed = sum(v.startswith("killed") for _, v in results.values())
     allowed = sum(v == "ESCAPED" for _, v in results.values()) - len(bad)
-    print(f"{label:8} {profile:8} {len(results)} tried, {killed} killed, {len(results) - killed - allowed - len(bad)} refused, "
+    print(f"{label:8} {profile:8} {len(results)} tried, {killed} killed, "
+          f"{len(results) - killed - allowed - len(bad)} refused, "
           + (f"{allowed} allowed, " if ALLOWED[profile] else "") + f"{len(bad)} succeeded")
     for n in bad:
         print(f"  ESCAPED: {n} {results[n][0]}")
@@ -200,7 +201,8 @@ def main():
         else:
             for head, results in columns:
                 through = escaped(results)
-                print(f"{head:22} {len(through):3} got through" + (": " + " ".join(map(str, through)) if through else ""))
+                which = ": " + " ".join(map(str, through)) if through else ""
+                print(f"{head:22} {len(through):3} got through" + which)
     return 1 if failures else 0
 
 

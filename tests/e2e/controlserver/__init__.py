@@ -8,5 +8,6 @@ from .mapframes import big_peers, dumps, frame, zstd
 from .model import ZERO_TIME, Tailnet, key_of, make_peer, stamp
 from .server import Server, free_port
 
-__all__ = ["CA", "DONE", "HOLD", "Log", "Reply", "Server", "Tailnet", "Timeout", "ZERO_TIME", "big_peers", "dumps", "frame",
+__all__ = ["CA", "DONE", "HOLD", "Log", "Reply", "Server", "Tailnet", "Timeout", "ZERO_TIME", "big_peers", "dumps",
+           "frame",
            "free_port", "key_of", "make_peer", "stamp", "zstd"]

@@ -43,7 +43,8 @@ class CA:
             f.write(self.cert.public_bytes(serialization.Encoding.PEM))
         self.serial = 0
 
-    def context(self, names=("127.0.0.1", "::1", "localhost"), expired=False, self_signed=False, alpn=("h2", "http/1.1")):
+    def context(self, names=("127.0.0.1", "::1", "localhost"), expired=False, self_signed=False,
+                alpn=("h2", "http/1.1")):
         """A server context.  With ALPN h2 on offer, a client that asks for h2 is found out."""
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.utcnow()

@@ -58,7 +58,8 @@ class Client:
         pub = bytes.fromhex(self.key()["publicKey"][5:])
         self.sock = socket.create_connection((self.server.host, self.server.port), 20)
         hs = noise.Initiator(self.machine, pub, self.version)
-        self.sock.sendall(b"POST /ts2021 HTTP/1.1\r\nHost: x\r\nUpgrade: tailscale-control-protocol\r\nConnection: upgrade\r\n"
+        self.sock.sendall(b"POST /ts2021 HTTP/1.1\r\nHost: x\r\n"
+                          b"Upgrade: tailscale-control-protocol\r\nConnection: upgrade\r\n"
                           b"X-Tailscale-Handshake: " + base64.b64encode(hs.write()) + b"\r\nContent-Length: 0\r\n\r\n")
         head, self.rest = self._head(self.sock)
         assert " 101 " in head[0][1], head
@@ -151,7 +152,8 @@ class Client:
 
     def messages(self, **more):
         """The messages of a map stream, decoded, without end."""
-        req = {"Version": self.version, "NodeKey": self.node_text, "Stream": True, "KeepAlive": True, "Compress": "zstd"}
+        req = {"Version": self.version, "NodeKey": self.node_text, "Stream": True, "KeepAlive": True,
+               "Compress": "zstd"}
         req.update(more)
         buf = b""
         for status, data in self.chunks(self.open("/machine/map", req)):

@@ -36,7 +36,8 @@ class HttpRequest:
 
 
 class Reply:
-    """An answer, over HTTP/1.1 or HTTP/2.  body: bytes, or anything else to be sent as JSON; endless: a piece to repeat."""
+    """An answer, over HTTP/1.1 or HTTP/2.  body: bytes, or anything else to be sent as JSON; endless: a piece to
+    repeat."""
 
     def __init__(self, status=200, body=b"", headers=(), endless=None, chunked=False, close=False, pause=0.0, cut=None):
         self.status, self.headers, self.endless, self.chunked = status, list(headers), endless, chunked

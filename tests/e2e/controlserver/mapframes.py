@@ -72,7 +72,7 @@ def frame(body):
     return struct.pack("<I", len(body)) + body
 
 
-# ---- big tailnets -------------------------------------------------------------------------------------------------------
+# ---- big tailnets ----------------------------------------------------------------------------------------------------
 
 _PEER = (
     '{"ID":%d,"StableID":"n%dCNTRL","Name":"host-%d.example.test.","User":%d,"Key":"nodekey:%s",'
@@ -96,7 +96,8 @@ def peer_bytes(i, r):
     return (_PEER % (
         i, i, i, 1 + i % 50, "%064x" % (k & (1 << 256) - 1), 1 + i % 28, i % 60, "%064x" % (k >> 256 & (1 << 256) - 1),
         "%064x" % (k >> 512), a, b, c, x, y, a, b, c, x, y, i & 255, c, port, x, y, derp, i % 30, i, port, port, derp,
-        1 + i % 28, i % 40, 1 + i % 28, i % 60, "true" if i % 3 else "false", i, "%032x" % (k & (1 << 128) - 1))).encode()
+        1 + i % 28, i % 40, 1 + i % 28, i % 60, "true" if i % 3 else "false", i,
+        "%032x" % (k & (1 << 128) - 1))).encode()
 
 
 @functools.lru_cache(maxsize=4)

@@ -13,6 +13,7 @@
 Runs its own loop in a thread.  Hooks (on_*) are called in that thread and may be coroutine functions.
 """
 import asyncio
+import datetime
 import json
 import socket
 import threading
@@ -135,7 +136,8 @@ class MapSession:
 
 class Server:
     def __init__(self, tls=None, prefix="", tailnet=None, host="127.0.0.1", clear_port=0, tls_port=0, noise_key=None):
-        """tls: an ssl.SSLContext for a second port.  Who may be asked at once (a port known before) is given its tailnet and key here."""
+        """tls: an ssl.SSLContext for a second port.  Who may be asked at once (a port known before) is given its
+        tailnet and key here."""
         self.host, self.prefix, self.tls = host, prefix, tls
         self.ports = {"clear": clear_port, "tls": tls_port}
         self.tailnet = tailnet or model.Tailnet()
@@ -461,6 +463,13 @@ class Server:
         nodes = list(self.tailnet.nodes.values())
         assert len(nodes) == 1, "%d nodes" % len(nodes)
         return nodes[0]
+
+    def set_expiry(self, seconds):
+        """Changes the node's expiry (from now; None: never) and says so."""
+        node = self.node()
+        node.expiry = None if seconds is None else model.now() + datetime.timedelta(seconds=seconds)
+        self.map().send({"Node": node.json(self.tailnet.domain)})
+        return node
 
     def check(self):
         """No rule of the protocol was broken by the client, and none of our own code failed."""

@@ -14,8 +14,9 @@
 #include "row.h"
 
 /*
- * The dispatcher against a hostile other end (security.md 5.3).  The input is a little program, so that whole messages are as
- * likely as broken ones: first byte side, role and what handlers do; then operations, each { kind, type, n }.
+ * The dispatcher against a hostile other end (security.md 5.3).  The input is a little program, so that whole
+ * messages are as likely as broken ones: first byte side, role and what handlers do; then operations, each { kind,
+ * type, n }.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

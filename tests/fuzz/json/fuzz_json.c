@@ -8,8 +8,8 @@
 #include "text.h"
 
 /*
- * Whatever json_parse() takes must print to UTF-8 JSON that parses to the same text again, and that json-c's own strict tokener
- * takes as well.
+ * Whatever json_parse() takes must print to UTF-8 JSON that parses to the same text again, and that json-c's own
+ * strict tokener takes as well.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,9 @@
 
 #include "ping.h"
 
-/* A c2n payload, and the same bytes as a ping URL: an answer is complete and bounded, a URL's parts hold no odd byte. */
+/*
+ * A c2n payload, and the same bytes as a ping URL: an answer is complete and bounded, a URL's parts hold no odd byte.
+ */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void

@@ -10,8 +10,8 @@
 #include "mapresp.h"
 
 /*
- * A netmap cache from the disk.  Every other input is given a good checksum, so that what lies behind it is reached.  What is taken
- * can be written, and what was written is taken again.
+ * A netmap cache from the disk.  Every other input is given a good checksum, so that what lies behind it is reached.
+ * What is taken can be written, and what was written is taken again.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -12,8 +12,8 @@
 #include "mapresp.h"
 
 /*
- * Deltas against full maps: what any messages (parted by 0x1e) have made of a map, said as one full message to another map,
- * gives the same map: the same netmap object (but for the order of members), wgconf and hosts.
+ * Deltas against full maps: what any messages (parted by 0x1e) have made of a map, said as one full message to
+ * another map, gives the same map: the same netmap object (but for the order of members), wgconf and hosts.
  */
 static const struct wtime now = { 1800000000, 0 };
 static const struct pubkey key = { { 1 } };

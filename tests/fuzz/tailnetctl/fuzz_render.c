@@ -6,7 +6,10 @@
 #include "ctl.h"
 #include "text.h"
 
-/* Whatever a daemon answers: no crash, and nothing on the terminal but UTF-8 text without control characters.  The first byte says which command. */
+/*
+ * Whatever a daemon answers: no crash, and nothing on the terminal but UTF-8 text without control characters.  The
+ * first byte says which command.
+ */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int

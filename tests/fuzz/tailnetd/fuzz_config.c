@@ -71,7 +71,10 @@ as_files(const uint8_t *data, size_t size)
 	(void)!mkdir(dir, 0700);
 }
 
-/* What is accepted prints to a text that is accepted and prints the same; what is refused has a reason with the file's name. */
+/*
+ * What is accepted prints to a text that is accepted and prints the same; what is refused has a reason with the
+ * file's name.
+ */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -77,8 +77,11 @@ connect_as(struct psim *s, uint8_t how, int full)
 	return fd;
 }
 
-/* The first byte says how the client behaves: bit 0 writes in two pieces, bit 1 closes its writing end, bit 2 never reads, bit 3 is of the
- * group, bit 4 is the operator, bit 5 is one of ten, bit 6 stays to the end, bit 7 does not wait for an answer. */
+/*
+ * The first byte says how the client behaves: bit 0 writes in two pieces, bit 1 closes its writing end, bit 2 never
+ * reads, bit 3 is of the group, bit 4 is the operator, bit 5 is one of ten, bit 6 stays to the end, bit 7 does not
+ * wait for an answer.
+ */
 static void
 one_client(struct psim *s, const uint8_t *data, size_t n)
 {

@@ -14,9 +14,9 @@
 #include "text.h"
 
 /*
- * The parent's request tables (dispatch*.c, D7) against children that say what they like.  The input is a little program: after
- * a byte of configuration, operations { kind, type, id, n, n bytes of filling }.  Most messages are made well-formed, or nothing
- * would get past ipc.c, which fuzz_ipc looks at.
+ * The parent's request tables (dispatch*.c, D7) against children that say what they like.  The input is a little
+ * program: after a byte of configuration, operations { kind, type, id, n, n bytes of filling }.  Most messages are
+ * made well-formed, or nothing would get past ipc.c, which fuzz_ipc looks at.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -271,7 +271,8 @@ operate(struct run *r, const uint8_t *op, const uint8_t *fill, size_t n)
 		for (k = 0; k < (n >= 200 ? 300 : 1); k++)
 			command(r, op[1], op[2]);
 		break;
-	case 1: /* it dies and another one comes; or it hangs up first, and the parent does what it does of its own accord */
+	case 1:
+		/* it dies and another one comes; or it hangs up first, and the parent acts of its own accord */
 		if (op[1] % 2 != 0) {
 			shutdown(r->raw[i], SHUT_RDWR);
 			ps_run(r->s);

@@ -8,9 +8,10 @@
 #include "keys.h"
 
 /*
- * The 48 bytes that a child passes on as the server's answer.  The first byte of the input: 0 = the next 48 are the answer, 2 = a
- * server key to begin with, else pairs of place and bits that are flipped in the right answer (protocol.md, appendix 1).  Only the right one gives keys, and those of the
- * vector; everything else is a reason of the list and no trace of keys.
+ * The 48 bytes that a child passes on as the server's answer.  The first byte of the input: 0 = the next 48 are the
+ * answer, 2 = a server key to begin with, else pairs of place and bits that are flipped in the right answer
+ * (protocol.md, appendix 1).  Only the right one gives keys, and those of the vector; everything else is a reason of
+ * the list and no trace of keys.
  */
 #define SERVER "7b0d47d93427f8311160781c7c733fd89f88970aef490d8aa0ee19a4cb8a1b14"
 #define RESP   "ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6b0eddc22d979a1022201bb5cd3643c054"

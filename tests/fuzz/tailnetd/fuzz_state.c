@@ -18,7 +18,9 @@ need(int ok)
 		abort();
 }
 
-/* What was parsed must be written as something that parses to the same text: a save is never the loss of an identity. */
+/*
+ * What was parsed must be written as something that parses to the same text: a save is never the loss of an identity.
+ */
 static void
 round_trip(const struct state *st, const struct keyring *k)
 {

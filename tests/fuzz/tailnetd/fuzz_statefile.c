@@ -16,9 +16,10 @@
 #include "text.h"
 
 /*
- * The state directory as somebody left it (security.md D10): a start, a save, a logout, another start.  First bytes: what is odd about the
- * directory, about state and about state.prev, which call of a save fails.  Then both texts, 0xff between them; the checksums
- * are put behind them.  Whatever happens: no second identity where there was one, and what was saved is what is loaded.
+ * The state directory as somebody left it (security.md D10): a start, a save, a logout, another start.  First bytes:
+ * what is odd about the directory, about state and about state.prev, which call of a save fails.  Then both texts,
+ * 0xff between them; the checksums are put behind them.  Whatever happens: no second identity where there was one,
+ * and what was saved is what is loaded.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

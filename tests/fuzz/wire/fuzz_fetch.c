@@ -12,8 +12,8 @@
 #include "tls.h"
 
 /*
- * A fetch (GET /key, HEAD pings) against servers that do anything, an owner that cancels it, and trust anchors that are replaced
- * meanwhile.  It ends once or is cancelled; the first byte chooses scheme, proxy, method and time.
+ * A fetch (GET /key, HEAD pings) against servers that do anything, an owner that cancels it, and trust anchors that
+ * are replaced meanwhile.  It ends once or is cancelled; the first byte chooses scheme, proxy, method and time.
  */
 #define PEERS 6
 

@@ -6,8 +6,8 @@
 #include "h2.h"
 
 /*
- * Bytes of a server against a client with requests under way.  The first byte of the input chooses what the consumer does.
- * Every request ends exactly once or was cancelled, and the dead are never fed.
+ * Bytes of a server against a client with requests under way.  The first byte of the input chooses what the consumer
+ * does. Every request ends exactly once or was cancelled, and the dead are never fed.
  */
 struct ctx {
 	struct h2 *h;

@@ -7,9 +7,9 @@
 #include "noiserec.h"
 
 /*
- * The input is a script: records sealed by the peer, damaged or not, and raw bytes, in pieces of any size.  What comes out
- * must be what was sealed, in order, up to the first damage.  The first byte: 0xff = the counters are about to run out, 0xfe = the
- * reader stops.
+ * The input is a script: records sealed by the peer, damaged or not, and raw bytes, in pieces of any size.  What
+ * comes out must be what was sealed, in order, up to the first damage.  The first byte: 0xff = the counters are about
+ * to run out, 0xfe = the reader stops.
  */
 struct out {
 	struct buf b;

@@ -12,9 +12,9 @@
 #include "tls.h"
 
 /*
- * A whole session - race, TLS, upgrade, Noise, early payload, HTTP/2, requests - against servers that do anything at any time, and
- * an owner who makes requests, pauses, cancels and frees wherever it is called.  The input is a script of both.  Every request ends
- * once or is cancelled, nothing is called after the end, and nothing is left.
+ * A whole session - race, TLS, upgrade, Noise, early payload, HTTP/2, requests - against servers that do anything at
+ * any time, and an owner who makes requests, pauses, cancels and frees wherever it is called.  The input is a script
+ * of both.  Every request ends once or is cancelled, nothing is called after the end, and nothing is left.
  */
 #define PEERS 12
 #define REQS  12

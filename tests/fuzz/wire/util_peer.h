@@ -10,7 +10,10 @@
 
 #include "noiserec.h"
 
-/* The other end of a connection that is being fuzzed: it sends what the input says, below or inside TLS, below or inside Noise. */
+/*
+ * The other end of a connection that is being fuzzed: it sends what the input says, below or inside TLS, below or
+ * inside Noise.
+ */
 struct peer {
 	int		 fd;		/* -1: none, or closed */
 	SSL		*ssl;		/* NULL: clear text */

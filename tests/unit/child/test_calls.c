@@ -16,8 +16,8 @@
 #include "calls.h"
 
 /*
- * The children's allow-list as a truth table, for each architecture a filter is made for: who may what with which arguments,
- * written down here a second time.
+ * The children's allow-list as a truth table, for each architecture a filter is made for: who may what with which
+ * arguments, written down here a second time.
  */
 #define PID    4711
 #define KILL   SECCOMP_RET_KILL_PROCESS

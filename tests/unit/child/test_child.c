@@ -13,8 +13,8 @@
 #include "util_fakeparent.h"
 
 /*
- * A role that does what it is told: REGISTER connects a session, a second one frees it, KEY_FETCH starts a fetch, CANCEL
- * cancels it.  What its callbacks hear goes out as log lines.
+ * A role that does what it is told: REGISTER connects a session, a second one frees it, KEY_FETCH starts a fetch,
+ * CANCEL cancels it.  What its callbacks hear goes out as log lines.
  */
 struct puppet {
 	struct child *c;

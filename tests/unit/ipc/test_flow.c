@@ -340,7 +340,10 @@ test_secrets_leave_nothing_behind(void **state)
 	event_base_free(base);
 }
 
-/* Descriptors and long messages mixed, more than the socket takes at once: each arrives with its message, none stays open here. */
+/*
+ * Descriptors and long messages mixed, more than the socket takes at once: each arrives with its message, none stays
+ * open here.
+ */
 struct catch
 {
 	ino_t expect[64];
@@ -408,7 +411,10 @@ test_descriptors_to_the_child(void **state)
 	event_base_free(base);
 }
 
-/* A message with a descriptor of which only the beginning fits, and the next one right behind it: wherever the cut is. */
+/*
+ * A message with a descriptor of which only the beginning fits, and the next one right behind it: wherever the cut
+ * is.
+ */
 static void
 test_descriptor_of_half_a_message(void **state)
 {

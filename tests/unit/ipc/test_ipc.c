@@ -16,8 +16,8 @@
 #include "util_ipc.h"
 
 /*
- * The list of msgs.h once more, written out by hand: what each message may be.  It does not expand IPC_MESSAGES, so a change
- * there has to be made here as well, deliberately; test_list_is_as_agreed() names the rows that differ.
+ * The list of msgs.h once more, written out by hand: what each message may be.  It does not expand IPC_MESSAGES, so a
+ * change there has to be made here as well, deliberately; test_list_is_as_agreed() names the rows that differ.
  */
 enum { P2C = IPC_P2C, C2P = IPC_C2P };
 enum { A = 1, M = 2, AM = 3 };

@@ -35,7 +35,8 @@ void	 rig_open(struct rig *r, enum ipc_side side, enum ipc_role role);
 void	 rig_close(struct rig *r);
 void	 rig_turn(struct rig *r);	/* everything that can be done is done */
 /* Header with the right generation and n bytes of payload; fd -1 or sent along. */
-void	 rig_put(struct rig *r, unsigned type, unsigned flags, uint32_t len, const void *payload, size_t n, const int *fds, int nfds);
+void	 rig_put(struct rig *r, unsigned type, unsigned flags, uint32_t len, const void *payload, size_t n,
+	    const int *fds, int nfds);
 void	 raw_write(int fd, const void *p, size_t n, const int *fds, int nfds);
 int	 open_descriptors(void);
 

@@ -18,38 +18,28 @@
 
 /* The netmap cache: the map as a message, the file around it, and the map it becomes again. */
 
+/* clang-format off */
 #define FULL \
-	"{" NODE_SELF ",'Peers':[" PEER("9", "9", "99", \
-	    ",'KeyExpiry':'2020-01-02T03:04:05Z','Endpoints':['192.0.2.9:1'],'HomeDERP':3,'Online':true") "," PEER("-" \
-														   "5", \
-	    "5", "55", \
-	    ",'LastSeen':'2026-01-02T03:04:05.5Z','Novel':{'a':[1,2.50,'`']},'DERP':'127.3.3.40:7'") "," PEER("900719" \
-													      "925474" \
-													      "0995", \
-	    "7", "77", \
-	    ",'Sharer':11,'Tags':['tag:x'],'Capabilities':['c']") "],'DNSConfig':{'Resolvers':[{'Addr':'192.0.2.53'}]" \
-								  ",'Routes':{'corp.':[]},'Odd':null}," \
-								  "'DERPMap':{'HomeParams':{'RegionScore':{'1':2.5}}," \
-								  "'Regions':{'1':{'RegionID':1,'RegionCode':'a'}},'" \
-								  "New':1}," \
-								  "'PacketFilter':[{'SrcIPs':['*'],'DstPorts':[{'IP':" \
-								  "'*','Ports':{'First':0,'Last':65535}}]}]," \
-								  "'PacketFilters':{'z':[{'SrcIPs':['100.64.0.1'],'" \
-								  "DstPorts':[]}],'a\\u0000\\\"b':[],'c':[{'SrcIPs':[" \
-								  "]},{}]}," \
-								  "'UserProfiles':[{'ID':10,'LoginName':'alice'},{'" \
-								  "ID':11,'LoginName':'bob'},{'ID':12,'LoginName':'" \
-								  "unseen'}]," \
-								  "'Domain':'example.com','DomainDataPlaneAuditLogID'" \
-								  ":'audit','CollectServices':true,'Health':['bad','" \
-								  "worse']," \
-								  "'DisplayMessages':{'m1':{'Title':'T','Severity':'" \
-								  "high'},'m\\n2':{'Text':'x'}},'SSHPolicy':{'rules':" \
-								  "[]}," \
-								  "'TKAInfo':{'Head':'h'},'ControlTime':'2027-01-" \
-								  "15T09:00:00Z','ClientVersion':{'LatestVersion':'2'" \
-								  "}," \
-								  "'DefaultAutoUpdate':true}"
+	"{" NODE_SELF ",'Peers':[" \
+	PEER("9", "9", "99", \
+	    ",'KeyExpiry':'2020-01-02T03:04:05Z','Endpoints':['192.0.2.9:1'],'HomeDERP':3,'Online':true") "," \
+	PEER("-5", "5", "55", \
+	    ",'LastSeen':'2026-01-02T03:04:05.5Z','Novel':{'a':[1,2.50,'`']},'DERP':'127.3.3.40:7'") "," \
+	PEER("9007199254740995", "7", "77", \
+	    ",'Sharer':11,'Tags':['tag:x'],'Capabilities':['c']") \
+	"],'DNSConfig':{'Resolvers':[{'Addr':'192.0.2.53'}]" \
+	",'Routes':{'corp.':[]},'Odd':null}," \
+	"'DERPMap':{'HomeParams':{'RegionScore':{'1':2.5}}," \
+	"'Regions':{'1':{'RegionID':1,'RegionCode':'a'}},'New':1}," \
+	"'PacketFilter':[{'SrcIPs':['*'],'DstPorts':[{'IP':" \
+	"'*','Ports':{'First':0,'Last':65535}}]}]," \
+	"'PacketFilters':{'z':[{'SrcIPs':['100.64.0.1'],'DstPorts':[]}],'a\\u0000\\\"b':[],'c':[{'SrcIPs':[]},{}]}," \
+	"'UserProfiles':[{'ID':10,'LoginName':'alice'},{'ID':11,'LoginName':'bob'},{'ID':12,'LoginName':'unseen'}]," \
+	"'Domain':'example.com','DomainDataPlaneAuditLogID':'audit','CollectServices':true,'Health':['bad','worse']," \
+	"'DisplayMessages':{'m1':{'Title':'T','Severity':'high'},'m\\n2':{'Text':'x'}},'SSHPolicy':{'rules':[]}," \
+	"'TKAInfo':{'Head':'h'},'ControlTime':'2027-01-15T09:00:00Z','ClientVersion':{'LatestVersion':'2'}," \
+	"'DefaultAutoUpdate':true}"
+/* clang-format on */
 
 #define RECEIVED ((struct wtime){ 1700000000, 123000000 })
 

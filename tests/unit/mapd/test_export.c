@@ -58,9 +58,8 @@ test_wgconf(void **state)
 	    "{" NODE_SELF ",'Peers':[" NODE("2", "22", "'100.64.1.2/32','fd7a:115c:a1e0::2/128'",
 		DISCO ",'Endpoints':['0.0.0.0:1','169.254.1.1:5','[fe80::1]:5','192.0.2.2:0','192.0.2.2:41641','192.0."
 		      "2.3:1']") "," NODE("3", "33", "'100.64.1.3/32'",
-		DISCO
-		",'HomeDERP':5,'AllowedIPs':['100.64.1.3/32','10.3.0.0/16','0.0.0.0/0','::/0','10.9.9.9/16']") "," NODE("4",
-		"44", "'100.64.1.4/32'",
+		DISCO ",'HomeDERP':5,'AllowedIPs':['100.64.1.3/32','10.3.0.0/16',"
+		      "'0.0.0.0/0','::/0','10.9.9.9/16']") "," NODE("4", "44", "'100.64.1.4/32'",
 		",'AllowedIPs':['100.64.1.4/32','10.3.0.0/16'],'PrimaryRoutes':['10.3.0.0/"
 		"16'],'IsWireGuardOnly':true,'Endpoints':['[2001:db8::4]:51820']") "," NODE("5", "55",
 		"'100.64.1.5/32'", "") "," /* no disco key, no DERP: can't be reached */
@@ -200,7 +199,10 @@ test_own_prefixes(void **state)
 	}
 }
 
-/* 300 peers, all with the same 1000 addresses and, twice each, the same 250 routes, of which the last one has 100 as primary. */
+/*
+ * 300 peers, all with the same 1000 addresses and, twice each, the same 250 routes, of which the last one has 100 as
+ * primary.
+ */
 static void
 long_lists(struct pb *b)
 {

@@ -99,7 +99,10 @@ send_plan(struct fakeserver *fs, struct fs_stream *poll, int i)
 	send_frame(fs, poll, text);
 }
 
-/* However often it changes: the first at once, the newest a second later (security.md D7: 2000 messages a second kill). */
+/*
+ * However often it changes: the first at once, the newest a second later (security.md D7: 2000 messages a second
+ * kill).
+ */
 static void
 test_plans_one_after_the_other(void **state)
 {

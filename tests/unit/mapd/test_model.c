@@ -237,8 +237,10 @@ by_id(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The model as the daemon would list it: one object per line, by id.  Members in the order of json-c's printing of a sorted object are not
- * needed: compared as values. */
+/*
+ * The model as the daemon would list it: one object per line, by id.  Members in the order of json-c's printing of a
+ * sorted object are not needed: compared as values.
+ */
 static char *
 model_text(const struct model *md)
 {

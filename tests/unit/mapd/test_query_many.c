@@ -63,8 +63,8 @@ test_snapshot_readers(void **state)
 }
 
 /*
- * Maps older than the last but one are not kept when there is no room.  The answer that ends early says so: a list of peers or a
- * WireGuard configuration that merely stops would be taken for the whole.
+ * Maps older than the last but one are not kept when there is no room.  The answer that ends early says so: a list of
+ * peers or a WireGuard configuration that merely stops would be taken for the whole.
  */
 static void
 test_broken_off_answers(void **state)

@@ -8,8 +8,9 @@
 #include "util_map.h"
 
 /*
- * Who reads `watch netmap` (interface.md 6) keeps a map, puts the nodes of each delta into it, takes out those that are gone, and asks
- * again for the members that a delta names.  Whatever the messages were, it then has what `netmap` says.
+ * Who reads `watch netmap` (interface.md 6) keeps a map, puts the nodes of each delta into it, takes out those that
+ * are gone, and asks again for the members that a delta names.  Whatever the messages were, it then has what `netmap`
+ * says.
  */
 #define MESSAGES 6000
 #define IDS      12

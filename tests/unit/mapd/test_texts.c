@@ -113,7 +113,10 @@ test_odd_strings(void **state)
 	mt_free(m);
 }
 
-/* What the parent is told of our own node has no control character left, or it would kill us for it; the netmap has them all. */
+/*
+ * What the parent is told of our own node has no control character left, or it would kill us for it; the netmap has
+ * them all.
+ */
 /* rows: FLD-15 */
 static void
 test_odd_strings_of_our_own(void **state)

@@ -30,12 +30,16 @@ int	 mt_raw(struct map_test *m, const char *text, size_t n, size_t piece);
 /* Fail the test if the result is another. */
 void	 mt_ok(struct map_test *m, const char *text);		/* 1: changed */
 void	 mt_same(struct map_test *m, const char *text);		/* 0: nothing changed, and it looks the same */
-void	 mt_refused(struct map_test *m, const char *text, const char *why);	/* refused, error contains why, and nothing changed */
+/* Refused, the error contains why, and nothing changed. */
+void	 mt_refused(struct map_test *m, const char *text, const char *why);
 
 char	*mt_quotes(const char *text);	/* with ' made ", to be freed */
 char	*mt_dump(struct map_test *m);	/* the netmap object, to be freed; NULL if there is none */
 char	*mt_peers(struct map_test *m);	/* peers, one per line */
-/* The member at a path like "DNS.Routes" or "Peers.2.Name"; fails if absent.  Free with json_object_put() on mt_json(). */
+/*
+ * The member at a path like "DNS.Routes" or "Peers.2.Name"; fails if absent.  Free with json_object_put() on
+ * mt_json().
+ */
 struct json_object *mt_json(struct map_test *m);
 /* Member `path` of the netmap object is the JSON text want; want NULL: it is not there. */
 void	 mt_expect(struct map_test *m, const char *path, const char *want);
@@ -47,12 +51,14 @@ void	 mt_change(const struct map_test *m, const char *changed, const char *remov
 unsigned mt_rnd(unsigned n);		/* below n; the same numbers in every run */
 
 #define SELF_KEY "nodekey:1111111111111111111111111111111111111111111111111111111111111111"
-#define NODE_SELF "'Node':{'ID':1,'StableID':'self','Name':'me.tail1.ts.net.','User':10,'Key':'" SELF_KEY "','Addresses':['100.64.0.1/32']}"
+#define NODE_SELF "'Node':{'ID':1,'StableID':'self','Name':'me.tail1.ts.net.','User':10,'Key':'" SELF_KEY \
+	"','Addresses':['100.64.0.1/32']}"
 #define KEY_OF(d) "nodekey:" d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d
 #define MKEY_OF(d) "mkey:" d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d
 #define DISCO_OF(d) "discokey:" d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d d
 /* A peer: id and last part of its address as text, two hex digits of its key. */
-#define PEER(id, a, hex, more) "{'ID':" id ",'StableID':'n" id "','Name':'p" id ".tail1.ts.net.','User':10,'Key':'" KEY_OF(hex) \
+#define PEER(id, a, hex, more) \
+	"{'ID':" id ",'StableID':'n" id "','Name':'p" id ".tail1.ts.net.','User':10,'Key':'" KEY_OF(hex) \
 	"','Addresses':['100.64.1." a "/32'],'AllowedIPs':['100.64.1." a "/32']" more "}"
 #define NODE4(more) "{'ID':4,'User':10,'Name':'p4.','Key':'" KEY_OF("44") "'" more "}"
 

@@ -228,7 +228,9 @@ auth_key_goes_with_a_key_that_is_on_disk(void **state)
 	free(s);
 }
 
-/* Whatever comes between: a one-off key may have been spent for that candidate, and nobody else gets anything for it. */
+/*
+ * Whatever comes between: a one-off key may have been spent for that candidate, and nobody else gets anything for it.
+ */
 /* rows: ROT-05 REG-05 */
 static void
 candidate_that_may_be_taken_is_tried_again(void **state)

@@ -6,8 +6,10 @@
 #include "timefmt.h"
 #include "util_clientsim.h"
 
-/* A server, or a child that was taken over, that changes its mind as fast as it can: the disk, the login and the server's own door
- * see a few of all those changes, and the last one. */
+/*
+ * A server, or a child that was taken over, that changes its mind as fast as it can: the disk, the login and the
+ * server's own door see a few of all those changes, and the last one.
+ */
 
 static unsigned nsave; /* saves asked for: each is an fsync(2) or two while nothing else is done */
 

@@ -9,10 +9,11 @@
 #include "util_clientworld.h"
 
 /*
- * login.c against a world that does what it likes: commands, answers, lost answers, crashes of children and of the whole machine, a
- * disk that fails, a clock that jumps.  The invariants of the life-cycle are looked at before every action and after every step; from
- * time to time the world becomes kind, and then the last command must have won.  And against a server that answers at once whatever
- * makes trouble, to a client that is left alone: it may not be asked more than 30 times in 30 s.
+ * login.c against a world that does what it likes: commands, answers, lost answers, crashes of children and of the
+ * whole machine, a disk that fails, a clock that jumps.  The invariants of the life-cycle are looked at before every
+ * action and after every step; from time to time the world becomes kind, and then the last command must have won.
+ * And against a server that answers at once whatever makes trouble, to a client that is left alone: it may not be
+ * asked more than 30 times in 30 s.
  */
 #define RUNS     60
 #define STEPS    20000

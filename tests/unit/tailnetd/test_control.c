@@ -447,7 +447,9 @@ answer_is_not_read(void **state)
 	assert_string_equal(ps_ask(s, "pause"), OK);
 }
 
-/* security.md D13: at no time can anybody connect who may not in the end, whatever umask the daemon was started with. */
+/*
+ * security.md D13: at no time can anybody connect who may not in the end, whatever umask the daemon was started with.
+ */
 static void
 socket_is_born_closed(void **state)
 {

@@ -24,8 +24,8 @@
 #include "util_dir.h"
 
 /*
- * Real connections on the loopback.  This program is its own `resolver`: started by that name it prints the file `answer` of
- * the current directory, or does what it says: !hang, !megabyte, !die, !closed, !stays.
+ * Real connections on the loopback.  This program is its own `resolver`: started by that name it prints the file
+ * `answer` of the current directory, or does what it says: !hang, !megabyte, !die, !closed, !stays.
  */
 static int
 fake_resolver(void)
@@ -373,7 +373,8 @@ test_last_good_addresses(void **state)
 	close(fd);
 }
 
-/* rows: DIAL-10: a reload may name another proxy while a look-up is under way; what was good for that one is not for this. */
+/* A reload may name another proxy while a look-up is under way; what was good for that one is not for this. */
+/* rows: DIAL-10 */
 static void
 test_another_names_addresses(void **state)
 {

@@ -118,7 +118,10 @@ mapd_dies(struct rig *r, int sig)
 	attach_again(r, 1);
 }
 
-/* A child that is wanted again while it still stops is started again when it is gone; psim lets it wait for ever then. */
+/*
+ * A child that is wanted again while it still stops is started again when it is gone; psim lets it wait for ever
+ * then.
+ */
 /* rows: PRIV-03 */
 static void
 wanted_while_it_stops(void **state)
@@ -142,7 +145,10 @@ wanted_while_it_stops(void **state)
 		}
 }
 
-/* What a child tells of ourselves within a second of the last time waits to be saved; a shutdown is no reason to forget it. */
+/*
+ * What a child tells of ourselves within a second of the last time waits to be saved; a shutdown is no reason to
+ * forget it.
+ */
 /* rows: SHUT-03 EXP-01 */
 static void
 shutdown_saves_what_waits(void **state)
@@ -281,7 +287,10 @@ many_urls(void **state)
 	close(fd);
 }
 
-/* STAT-04, PRIV-04: a reader of nothing costs nothing more once it lags; one that reads gets what one message tells at once. */
+/*
+ * STAT-04, PRIV-04: a reader of nothing costs nothing more once it lags; one that reads gets what one message tells
+ * at once.
+ */
 static void
 many_records(void **state)
 {
@@ -398,7 +407,10 @@ empty(struct bucket *b)
 	b->at_ms = time_mono_ms();
 }
 
-/* Says it as say() does; how many answers of that type mapd hears, waiting for one up to ms; last: the id of the last one. */
+/*
+ * Says it as say() does; how many answers of that type mapd hears, waiting for one up to ms; last: the id of the last
+ * one.
+ */
 static unsigned
 heard(struct rig *r, unsigned type, uint32_t id, const void *p, size_t n, unsigned answer, int ms, uint32_t *last)
 {
@@ -426,7 +438,10 @@ heard(struct rig *r, unsigned type, uint32_t id, const void *p, size_t n, unsign
 	}
 }
 
-/* PAU-01, STAT-03, PRIV-04: what a child asks for too early is not refused, which a user would see as an error: it waits for its turn. */
+/*
+ * PAU-01, STAT-03, PRIV-04: what a child asks for too early is not refused, which a user would see as an error: it
+ * waits for its turn.
+ */
 static void
 too_early(void **state)
 {
@@ -467,7 +482,10 @@ too_early(void **state)
 	assert_int_equal(evtimer_pending(m->turn, NULL), 0);
 }
 
-/* PRIV-04, security.md D1: keys of a handshake that nobody finishes are wiped after 30 s, and it cannot be finished any more. */
+/*
+ * PRIV-04, security.md D1: keys of a handshake that nobody finishes are wiped after 30 s, and it cannot be finished
+ * any more.
+ */
 static void
 half_open(void **state)
 {

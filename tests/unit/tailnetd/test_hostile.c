@@ -15,8 +15,9 @@
 #include "util_childsim.h"
 
 /*
- * One child says everything that can be said, well or badly, while the other one is honest and synchronized (security.md 5.3,
- * PRIV-04).  A child that was killed for it is followed by the next at once; tests/e2e/test_evil.py has the real pauses.
+ * One child says everything that can be said, well or badly, while the other one is honest and synchronized
+ * (security.md 5.3, PRIV-04).  A child that was killed for it is followed by the next at once; tests/e2e/test_evil.py
+ * has the real pauses.
  */
 #define RANDOM 100000 /* messages, half of them of each child */
 #define WARM   5000   /* after so many, memory does not grow by more than ... */
@@ -195,7 +196,10 @@ for_parent(int i, unsigned type)
 	return type >= IPC_READY && type < IPC_NTYPES && (i == AUTHD ? authd_handlers : mapd_handlers).on[type] != NULL;
 }
 
-/* Every type, also those that the parent alone may send or that are not there, with every wrong length, in every state. */
+/*
+ * Every type, also those that the parent alone may send or that are not there, with every wrong length, in every
+ * state.
+ */
 static void
 sweep(struct rig *r, int i)
 {
@@ -290,7 +294,10 @@ owes(struct rig *r, int i)
 	child_of(r, i)->owed = i == AUTHD;
 }
 
-/* Right in everything but the id: what an earlier operation or stream would have said moves nothing, and breaks no rule. */
+/*
+ * Right in everything but the id: what an earlier operation or stream would have said moves nothing, and breaks no
+ * rule.
+ */
 static void
 stale(struct rig *r, int i, unsigned type, const void *p, size_t n)
 {

@@ -16,9 +16,10 @@
 #include "util_statebox.h"
 
 /*
- * The power fails.  Every call of a save also goes to a model of a disk that promises no more than POSIX does: contents are lost or
- * halved until fsync of the file, and of the changes of names since the last fsync of the directory any may be there and
- * any missing.  After each call every disk that could be found after a power cut is made for real and loaded.
+ * The power fails.  Every call of a save also goes to a model of a disk that promises no more than POSIX does:
+ * contents are lost or halved until fsync of the file, and of the changes of names since the last fsync of the
+ * directory any may be there and any missing.  After each call every disk that could be found after a power cut is
+ * made for real and loaded.
  */
 #define URL_A      "https://a.example.com"
 #define URL_B      "https://b.example.com"

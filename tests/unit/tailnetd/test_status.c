@@ -142,7 +142,8 @@ events_of_changes_only(void **state)
 	buf_free(&b);
 }
 
-/* rows: STAT-01 STAT-03: who begins while a change waits to be told hears of it, and when it is undone before the others would have. */
+/* Who begins while a change waits to be told hears of it, and when it is undone before the others would have. */
+/* rows: STAT-01 STAT-03 */
 static void
 begun_in_between(void **state)
 {
@@ -173,7 +174,8 @@ begun_in_between(void **state)
 	buf_free(&b);
 }
 
-/* rows: STAT-01.  A server that has a thousand changes a second: who reads a little later has lost nothing that is so. */
+/* A server that has a thousand changes a second: who reads a little later has lost nothing that is so. */
+/* rows: STAT-01 */
 static void
 changes_without_an_end(void **state)
 {

@@ -13,7 +13,10 @@
 #include "timefmt.h"
 #include "util_childsim.h"
 
-/* The lives of the children: pauses between them, whether they answer, and what the parent does each 30 s (security.md D8, D16). */
+/*
+ * The lives of the children: pauses between them, whether they answer, and what the parent does each 30 s
+ * (security.md D8, D16).
+ */
 
 #define S           1000u
 #define CAP         (300 * S) /* "5 min" */
@@ -25,7 +28,10 @@
 
 /* --- pauses --- */
 
-/* A real process in mapd's place ends that way; 1: about so long a pause, give or take a quarter, is what comes of it. */
+/*
+ * A real process in mapd's place ends that way; 1: about so long a pause, give or take a quarter, is what comes of
+ * it.
+ */
 static int
 dies(struct rig *r, int how, uint64_t want)
 {
@@ -242,7 +248,10 @@ suspended(void **state)
 	assert_false(tick(r, t += 30 * S, BUILD));
 	assert_true(tick(r, t += 86400 * S, BUILD));
 	assert_false(tick(r, t += 30 * S, BUILD));
-	/* ERR-06: what the wall clock does is no suspend, and where it has to stand in for one (OpenBSD) going back is none */
+	/*
+	 * ERR-06: what the wall clock does is no suspend, and where it has to stand in for one (OpenBSD) going back
+	 * is none
+	 */
 	assert_false(tick(r, t += 30 * S, BUILD + 86400 * 365));
 	assert_false(tick(r, t += 30 * S, BUILD - 86400 * 365));
 	assert_false(tick(r, t -= 4000 * S, BUILD));

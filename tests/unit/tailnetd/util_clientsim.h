@@ -8,8 +8,8 @@
 #include "login.h"
 
 /*
- * A parent for login.c without any I/O: carries the actions out on numbers instead of keys, a struct instead of a file and a
- * clock that stands still until it is moved.
+ * A parent for login.c without any I/O: carries the actions out on numbers instead of keys, a struct instead of a
+ * file and a clock that stands still until it is moved.
  */
 #define SIM_LOG	 64
 #define SIM_QUEUE 8	/* action.c has room for as many */

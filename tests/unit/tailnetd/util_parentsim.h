@@ -7,8 +7,8 @@
 #include "parent.h"
 
 /*
- * The parent as parent.c sets it up and ends it, but without sandbox, signals and children: those are wanted and never start.
- * For tests and the fuzz targets of the parent; needs no test library.
+ * The parent as parent.c sets it up and ends it, but without sandbox, signals and children: those are wanted and
+ * never start. For tests and the fuzz targets of the parent; needs no test library.
  */
 #define PS_MAX_ANSWER (4u << 20)
 

@@ -15,7 +15,10 @@ struct box {
 	char		 err[400];	/* of the last call that failed */
 };
 
-/* Opens the state in d and loads what is there for url, through io (NULL: the system's own calls); state_load()'s result. */
+/*
+ * Opens the state in d and loads what is there for url, through io (NULL: the system's own calls); state_load()'s
+ * result.
+ */
 enum state_result box_load(struct box *b, const struct dir *d, const char *url, const struct state_io *io);
 void	 box_close(struct box *b);
 

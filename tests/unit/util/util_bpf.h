@@ -8,7 +8,10 @@
 
 #include "unit.h"
 
-/* What the kernel's verifier demands of a seccomp program: known operations, aligned loads, jumps forward and inside, RET last. */
+/*
+ * What the kernel's verifier demands of a seccomp program: known operations, aligned loads, jumps forward and inside,
+ * RET last.
+ */
 void	 bpf_must_be_valid(const struct sock_filter *f, int n);
 /* Runs the program as the kernel would. */
 uint32_t bpf_run(const struct sock_filter *f, int n, const struct seccomp_data *d);

@@ -14,8 +14,8 @@
 #include "util_fakeserver.h"
 
 /*
- * The parent's end of a channel for tests of children: forks, runs a role as main() would, speaks ipc with it, and by itself
- * dials (socketpairs to a fake control server in this process) and does "handshakes" with fixed keys.
+ * The parent's end of a channel for tests of children: forks, runs a role as main() would, speaks ipc with it, and by
+ * itself dials (socketpairs to a fake control server in this process) and does "handshakes" with fixed keys.
  */
 #define FP_MESSAGES 512
 #define FP_SERVERS  8
@@ -94,12 +94,12 @@ struct fakeserver *fp_server(struct fakeparent *fp, unsigned n);
 struct fs_stream *fp_request(struct fakeparent *fp, struct fakeserver *fs, unsigned n);
 
 /* Until the condition holds, or fail. */
-#define FP_UNTIL(fp, cond)                                                                                                    \
-	do {                                                                                                                  \
-		unsigned fp_i;                                                                                                \
-		for (fp_i = 0; fp_i < FP_WAIT_MS / 5 && !(cond); fp_i++)                                                      \
-			fp_run_for((fp), 5);                                                                                  \
-		assert_true(cond);                                                                                            \
+#define FP_UNTIL(fp, cond) \
+	do { \
+		unsigned fp_i; \
+		for (fp_i = 0; fp_i < FP_WAIT_MS / 5 && !(cond); fp_i++) \
+			fp_run_for((fp), 5); \
+		assert_true(cond); \
 	} while (0)
 
 #endif

@@ -11,8 +11,8 @@
 #include "noiserec.h"
 
 /*
- * The server's end of one ts2021 connection without the cryptography of the handshake: upgrade head, 51 bytes of response,
- * Noise records with given keys, HTTP/2 by nghttp2's server side.  In plain mode it only collects bytes.
+ * The server's end of one ts2021 connection without the cryptography of the handshake: upgrade head, 51 bytes of
+ * response, Noise records with given keys, HTTP/2 by nghttp2's server side.  In plain mode it only collects bytes.
  */
 #define FS_STREAMS 32
 

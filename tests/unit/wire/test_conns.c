@@ -178,7 +178,10 @@ test_reset_ends_only_its_stream(void **state)
 	tp_free(&p);
 }
 
-/* The connection dies with what ran on it; what only waited for room is asked on a new one, and nobody hears of an end. */
+/*
+ * The connection dies with what ran on it; what only waited for room is asked on a new one, and nobody hears of an
+ * end.
+ */
 /* rows: H2-05 */
 static void
 test_what_waits_outlives_the_connection(void **state)

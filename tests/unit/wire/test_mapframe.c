@@ -362,8 +362,8 @@ like_json(char *to, size_t size)
 }
 
 /*
- * How the Go servers write: one segment, so the window is as large as the content.  Decoding must not need that much memory,
- * and not refuse it either.
+ * How the Go servers write: one segment, so the window is as large as the content.  Decoding must not need that much
+ * memory, and not refuse it either.
  */
 /* rows: MAP-02 */
 static void

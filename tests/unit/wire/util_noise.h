@@ -13,9 +13,10 @@ struct tnoise {
 
 void	 tn_keypair(uint8_t seed, uint8_t priv[32], uint8_t pub[32]);
 void	 tn_begin(struct tnoise *n, const uint8_t s[32], const uint8_t rs[32], unsigned version, uint8_t msg[101]);
-int	 tn_finish(struct tnoise *n, const uint8_t body[48], uint8_t tx[32], uint8_t rx[32]);	/* -1: does not decrypt */
+/* -1: does not decrypt */
+int	 tn_finish(struct tnoise *n, const uint8_t body[48], uint8_t tx[32], uint8_t rx[32]);
 /* e: ephemeral private key, or NULL for a random one. */
-int	 tn_respond(const uint8_t s[32], const uint8_t e[32], unsigned version, const uint8_t msg[101], uint8_t resp[51],
-	    uint8_t tx[32], uint8_t rx[32]);
+int	 tn_respond(const uint8_t s[32], const uint8_t e[32], unsigned version, const uint8_t msg[101],
+	    uint8_t resp[51], uint8_t tx[32], uint8_t rx[32]);
 
 #endif

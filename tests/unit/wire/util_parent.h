@@ -25,7 +25,13 @@ struct tparent {
 	int		 use_cand;
 	/* what happened */
 	unsigned	 ndials, ncancels, nbegins;
-	struct { uint32_t id, candidate; enum wire_dial kind; uint64_t at_ms; struct tserver *server; int cancelled; } dials[TP_MAX];
+	struct {
+		uint32_t id, candidate;
+		enum wire_dial kind;
+		uint64_t at_ms;
+		struct tserver *server;
+		int	 cancelled;
+	} dials[TP_MAX];
 	struct { uint32_t id; struct tnoise n; uint8_t msg[101]; } hs[TP_MAX];
 	unsigned	 nhs;
 	int		 hold_keys;	/* answers no HS_FINISH until tp_release_keys() */

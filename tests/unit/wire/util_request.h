@@ -19,8 +19,8 @@ struct treq {
 };
 
 void	 tr_send(struct treq *r, struct session *s, const struct request_spec *spec);
-void	 tr_post(struct treq *r, struct session *s, const char *path, const void *body, size_t n, const struct pubkey *lb1,
-	    const struct pubkey *lb2);
+void	 tr_post(struct treq *r, struct session *s, const char *path, const void *body, size_t n,
+	    const struct pubkey *lb1, const struct pubkey *lb2);
 void	 tr_cancel(struct treq *r);
 void	 tr_free(struct treq *r);
 void	 tr_text(struct treq *r, const char *text);		/* must be what came */

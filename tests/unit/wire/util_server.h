@@ -13,13 +13,14 @@
 #include "noiserec.h"
 
 /*
- * The server's end of one connection, for tests: it reads the upgrade, answers the Noise handshake and speaks HTTP/2 with
- * nghttp2 or whatever bytes the test wants.  It can misbehave at each layer.
+ * The server's end of one connection, for tests: it reads the upgrade, answers the Noise handshake and speaks HTTP/2
+ * with nghttp2 or whatever bytes the test wants.  It can misbehave at each layer.
  */
 #define TS_SERVER_SEED	0x33		/* private key: 32 times this byte */
 #define TS_CLIENT_SEED	0x11
 #define TS_VERSION	131
-#define TS_OK_HEAD	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: tailscale-control-protocol\r\nConnection: upgrade\r\n\r\n"
+#define TS_OK_HEAD	"HTTP/1.1 101 Switching Protocols\r\n" \
+	"Upgrade: tailscale-control-protocol\r\nConnection: upgrade\r\n\r\n"
 
 struct tserver;
 
@@ -86,8 +87,8 @@ void	 ts_send_plain(struct tserver *t, const void *p, size_t n);	/* one or more 
 void	 ts_send_wire(struct tserver *t, const void *p, size_t n);	/* below Noise */
 void	 ts_flush(struct tserver *t);
 /* n bytes of body from memory (copied); more: the stream stays open for ts_more(). */
-void	 ts_answer(struct tserver *t, int32_t id, int status, const char *extra_name, const char *extra_value, const void *body,
-	    size_t n, int more);
+void	 ts_answer(struct tserver *t, int32_t id, int status, const char *extra_name, const char *extra_value,
+	    const void *body, size_t n, int more);
 void	 ts_more(struct tserver *t, int32_t id, const void *p, size_t n, int more);
 
 SSL_CTX	*ts_tls_context(const char *san, int days, char **pem);	/* self-signed; *pem (may be NULL) is malloc'ed */
