@@ -118,7 +118,7 @@ SEE_login = base json ipc loop $(OPEN_tailnetd)
 SEE_dial = base ipc conf loop
 SEE_host = base json ipc loop $(OPEN_tailnetd)
 SEE_statecache = base json ipc loop $(OPEN_tailnetd)
-SEE_control = base json ipc loop $(OPEN_tailnetd)
+SEE_control = base json ipc loop login dial host statecache keys conf profile
 SEE_tailnetd = base json ipc loop $(ROOMS_tailnetd)
 # what still sees everything
 OPEN_tailnetd = $(ROOMS_tailnetd) tailnetd

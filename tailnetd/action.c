@@ -9,11 +9,12 @@
 #include "cachestore.h"
 #include "control.h"
 #include "doctor.h"
+#include "eventwatch.h"
 #include "exits.h"
 #include "log.h"
 #include "parent.h"
 #include "secret.h"
-#include "eventwatch.h"
+#include "status.h"
 
 /* The login machine's two sides: its actions are carried out here, what happens is fed back to it. */
 
@@ -149,13 +150,10 @@ stop_map(struct parent *p, int drop)
 	c->pending = PENDING_NOTHING;
 	if (drop) {
 		p->netmap.dropped = 1;
-		p->netmap.source = IPC_SRC_NONE;
-		p->netmap.have_self = 0;
-		p->netmap.peers = p->netmap.online = 0;
-		p->netmap.received_ms = 0;
+		netmap_info_reset(&p->netmap);
 		(void)health_clear(&p->health, HEALTH_SERVER_LIMIT); /* that was of a map that is no more */
 	}
-	p->map_open_ms = 0;
+	p->counters.map_open_ms = 0;
 	if (c->phase == CHILD_READY && c->ipc != NULL)
 		ipc_send(c->ipc, IPC_MAP_STOP, IPC_ID_NONE, &m, sizeof(m), -1);
 	if (drop)
@@ -188,8 +186,8 @@ carry_out(struct parent *p, const struct login_action *a)
 	case LA_SAVE: do_save(p, a->id, a->u.save); break;
 	case LA_TIMER: set_timer(p, a->u.timer.which, a->u.timer.ms); break;
 	case LA_TIMER_OFF: evtimer_del(p->timers[a->u.timer.which]); break;
-	case LA_LOGIN_FINISHED: p->login_finished = 1; break;
-	case LA_BROWSE: watch_browse(p, p->login.goal.url); break;
+	case LA_LOGIN_FINISHED: status_login_finished(p->control); break;
+	case LA_BROWSE: watch_browse(p->control, p->login.goal.url); break;
 	case LA_LOGOUT_DONE: control_logout_done(p->control, a->u.done.ok ? NULL : p->login.logout_err); break;
 	case LA_FORGET_KEY: parent_wipe_auth_key(p); break;
 	}
@@ -252,10 +250,10 @@ parent_event(struct parent *p, const struct login_event *e)
 	}
 	p->running = 0;
 	cache_update(p);
-	doctor_look(p->doctor);
+	doctor_look(p->control);
 	derive_health(p);
 	tell_log(p);
-	status_changed(p);
+	status_changed(p->control);
 }
 
 void

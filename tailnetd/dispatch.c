@@ -12,9 +12,10 @@
 #include "childsend.h"
 #include "dispatch.h"
 #include "doctor.h"
+#include "eventwatch.h"
 #include "log.h"
 #include "parent.h"
-#include "eventwatch.h"
+#include "parent_control.h"
 
 /*
  * What children say and what they are told.  ipc.c has checked type, size, state and generation; here is what only we can know:
@@ -56,11 +57,11 @@ dial_is_done(void *arg, int fd, int err, const char *text)
 	c->ndials--;
 	free(x);
 	if (fd == -1)
-		c->p->dials_failed++;
+		c->p->counters.dials_failed++;
 	else
-		c->p->dials_ok++;
+		c->p->counters.dials_ok++;
 	if (c == &c->p->sup->doctor)
-		doctor_dialled(c->p->doctor);
+		doctor_dialled(c->p->control);
 	answer_dial(c, id, fd, err, text);
 }
 
@@ -180,7 +181,7 @@ static void
 begin_handshake(struct child *c, struct handshake *h, uint64_t now)
 {
 	struct parent *p = c->p;
-	const struct pubkey *server = c == &p->sup->doctor ? doctor_server_key(p->doctor) : login_pin(&p->login, NULL);
+	const struct pubkey *server = c == &p->sup->doctor ? doctor_server_key(p->control) : login_pin(&p->login, NULL);
 	enum ipc_hs_reason why = IPC_HS_BUSY;
 	struct ipc_hs_init init;
 	uint32_t id = h->id;
@@ -374,7 +375,7 @@ on_ready(void *arg, const struct ipc_msg *m)
 		cache_mapd_ready(c->p);
 	dispatch_ready_work(c);
 	if (c->role == IPC_MAPD)
-		watchers_to_mapd(c->p->watchers);
+		watchers_to_mapd(c->p->control);
 	return 0;
 }
 
@@ -468,7 +469,7 @@ dispatch_ready_work(struct child *c)
 		break;
 	case PENDING_REGISTER: dispatch_send_register(c); break;
 	case PENDING_MAP: dispatch_send_map_start(c); break;
-	case PENDING_DOCTOR: doctor_ready(c->p->doctor); break;
+	case PENDING_DOCTOR: doctor_ready(c->p->control); break;
 	default: break;
 	}
 }
@@ -484,8 +485,8 @@ const struct ipc_handlers authd_handlers = {
 };
 
 const struct ipc_handlers doctor_handlers = {
-	.on = { COMMON_HANDLERS, [IPC_STEP] = doctor_step, [IPC_KEY_RESULT] = doctor_key_result,
-	    [IPC_REG_RESULT] = doctor_reg_result },
+	.on = { COMMON_HANDLERS, [IPC_STEP] = parent_doctor_step, [IPC_KEY_RESULT] = parent_doctor_key_result,
+	    [IPC_REG_RESULT] = parent_doctor_reg_result },
 	.closed = on_closed,
 };
 

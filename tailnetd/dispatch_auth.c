@@ -107,9 +107,9 @@ dispatch_reg_result(void *arg, const struct ipc_msg *m)
 	e.u.reg.url = url;
 	e.u.reg.err = err;
 	if (r->outcome == IPC_REG_OK || r->outcome == IPC_REG_URL)
-		c->p->registers_ok++;
+		c->p->counters.registers_ok++;
 	else
-		c->p->registers_failed++;
+		c->p->counters.registers_failed++;
 	result_came(c);
 	parent_event(c->p, &e);
 	return 0;

@@ -6,9 +6,10 @@
 #include "childsend.h"
 #include "control.h"
 #include "dispatch.h"
+#include "eventwatch.h"
 #include "log.h"
 #include "parent.h"
-#include "eventwatch.h"
+#include "status.h"
 
 /* What mapd is asked, and what it tells of the map stream and the netmap; never the netmap itself. */
 
@@ -55,13 +56,13 @@ dispatch_stream(void *arg, const struct ipc_msg *m)
 	e.u.closed.suspect = s->conn_suspect != 0;
 	e.u.closed.err = err;
 	if (s->what == IPC_STREAM_OPEN)
-		c->p->map_open_ms = time_mono_ms();
+		c->p->counters.map_open_ms = time_mono_ms();
 	if (s->what == IPC_STREAM_LIVE && health_clear(&c->p->health, HEALTH_SERVER_LIMIT))
-		status_changed(c->p);
+		status_changed(c->p->control);
 	if (s->what == IPC_STREAM_LIVE)
-		c->p->counters.last_message_mono_ms = time_mono_ms();
+		c->p->counters.mapd.last_message_mono_ms = time_mono_ms();
 	if (s->what == IPC_STREAM_CLOSED) {
-		c->p->map_open_ms = 0;
+		c->p->counters.map_open_ms = 0;
 		if (c->p->netmap.source == IPC_SRC_LIVE)
 			c->p->netmap.source = IPC_SRC_STALE;
 		if (c->p->login.map_id == m->id)
@@ -137,7 +138,7 @@ walk_deltas(struct parent *p, const char *at, size_t left)
 			return -1; /* Seq only ever grows (interface.md 5) */
 		p->netmap.seq = r.seq;
 		if (p->netmap.source != IPC_SRC_NONE) /* of a map that is gone nobody hears (OUT-03) */
-			watch_delta(p, &r, (const uint8_t *)at,
+			watch_delta(p->control, &r, (const uint8_t *)at,
 			    (const uint8_t *)at + (size_t)r.nchanged * sizeof(int64_t));
 		at += ids;
 		left -= ids;
@@ -165,17 +166,17 @@ dispatch_deltas(void *arg, const struct ipc_msg *m)
 		p->netmap.peers = p->netmap.online = 0;
 	}
 	if (d->data_len > 0 && !cached) { /* the age of a cached one was told by CACHE_LOADED */
-		p->netmap.received_ms = p->counters.last_message_mono_ms = time_mono_ms();
+		p->netmap.received_ms = p->counters.mapd.last_message_mono_ms = time_mono_ms();
 		p->netmap.cached_age_ms = 0;
 	}
 	if (p->netmap.source == IPC_SRC_NONE)
 		p->netmap.have_self = 0;
 	rv = walk_deltas(p, d->data, d->data_len);
-	watch_flush(p);
+	watch_flush(p->control);
 	if (rv == -1 || d->seq != p->netmap.seq)
 		return d->data_len == 0 && d->seq <= p->netmap.seq ? 0 : -1;
 	cache_update(p);
-	status_changed(p);
+	status_changed(p->control);
 	return 0;
 }
 
@@ -184,7 +185,7 @@ dispatch_counters(void *arg, const struct ipc_msg *m)
 {
 	struct child *c = arg;
 
-	c->p->counters = *(const struct ipc_counters *)m->payload;
+	c->p->counters.mapd = *(const struct ipc_counters *)m->payload;
 	control_counters_came(c->p->control);
 	return 0;
 }
@@ -204,7 +205,7 @@ dispatch_limit(void *arg, const struct ipc_msg *m)
 	IPC_STR(l, text, text);
 	if (health_raise(&c->p->health, HEALTH_SERVER_LIMIT, text)) {
 		log_warnx("a limit was passed: %s", text);
-		status_changed(c->p);
+		status_changed(c->p->control);
 	}
 	return 0;
 }
@@ -261,7 +262,7 @@ dispatch_browse(void *arg, const struct ipc_msg *m)
 		return 0;
 	IPC_STR(b, url, url);
 	if (dispatch_url_ok(c->p, url))
-		watch_browse(c->p, url);
+		watch_browse(c->p->control, url);
 	return 0;
 }
 

@@ -18,16 +18,17 @@
 #include "cachestore.h"
 #include "childsend.h"
 #include "control.h"
+#include "control_ops.h"
 #include "daemon.h"
-#include "doctor.h"
 #include "exits.h"
 #include "hostreport.h"
 #include "log.h"
 #include "notify.h"
 #include "parent.h"
+#include "parent_control.h"
 #include "parent_sandbox.h"
 #include "sandbox.h"
-#include "eventwatch.h"
+#include "status.h"
 
 #define SHUTDOWN_S     4      /* interface.md 1: gone within 5 s */
 #define PARENT_OOM_ADJ (-500) /* D8 */
@@ -167,7 +168,7 @@ new_params(void *arg)
 	struct parent *p = arg;
 
 	childsend_params(p->sup);
-	status_changed(p);
+	status_changed(p->control);
 }
 
 static int
@@ -243,7 +244,7 @@ parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s)
 	if (wall_s < BUILD_SECOND
 		? health_tell(&p->health, HEALTH_CLOCK_WRONG, "the clock is earlier than this program's release")
 		: health_clear(&p->health, HEALTH_CLOCK_WRONG))
-		status_changed(p);
+		status_changed(p->control);
 }
 
 static void
@@ -402,14 +403,6 @@ enter_sandbox(struct parent *p)
 	return 0;
 }
 
-static void
-status_due(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	status_now(arg);
-}
-
 /* From the moment the socket can be seen a signal means what it says in tailnetd(8); it waits until there is somebody to hear it. */
 static void
 hold_signals(int how)
@@ -427,23 +420,26 @@ hold_signals(int how)
 int
 parent_open(struct parent *p)
 {
+	struct control_ops ops;
 	char err[600];
 	int rv;
 
 	if ((rv = open_state(p)) != EXIT_OK)
 		return rv;
 	check_auth_key(p);
-	if ((p->base = event_base_new()) == NULL || (p->watchers = watchers_new(p)) == NULL) {
+	if ((p->base = event_base_new()) == NULL) {
 		log_error("event loop");
 		return EXIT_STARTUP;
 	}
 	hold_signals(SIG_BLOCK);
-	if ((p->control = control_new(p, err, sizeof(err))) == NULL) {
-		log_errorx("%s", err);
+	if ((p->report = parent_new_report(p)) == NULL ||
+	    (p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) == NULL) {
+		log_error("start");
 		return EXIT_STARTUP;
 	}
-	if ((p->report = parent_new_report(p)) == NULL) {
-		log_error("start");
+	parent_control_ops(p, &ops);
+	if ((p->control = control_new(&ops, err, sizeof(err))) == NULL) {
+		log_errorx("%s", err);
 		return EXIT_STARTUP;
 	}
 	return EXIT_OK;
@@ -452,16 +448,8 @@ parent_open(struct parent *p)
 int
 parent_assemble(struct parent *p)
 {
-	buf_init(&p->last_status, 1u << 20);
-	randombytes_buf(p->hash_key, sizeof(p->hash_key));
-	if ((p->status_later = evtimer_new(p->base, status_due, p)) == NULL ||
-	    (p->told.later = evtimer_new(p->base, tell_due, p)) == NULL || (p->sup = supervise_new(p)) == NULL ||
-	    (p->cache = cache_new(p)) == NULL ||
-	    (p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) == NULL) {
-		log_error("start");
-		return EXIT_STARTUP;
-	}
-	if ((p->doctor = doctor_new(p)) == NULL) {
+	if ((p->told.later = evtimer_new(p->base, tell_due, p)) == NULL || (p->sup = supervise_new(p)) == NULL ||
+	    (p->cache = cache_new(p)) == NULL) {
 		log_error("start");
 		return EXIT_STARTUP;
 	}
@@ -491,29 +479,24 @@ parent_close(struct parent *p)
 {
 	int t;
 
-	p->stopping = 2; /* no more events */
+	p->stopping = 2;          /* no more events */
+	control_free(p->control); /* its clients may wait for children */
+	p->control = NULL;
 	if (p->sup != NULL)
 		supervise_free(p->sup);
-	doctor_free(p->doctor);
 	cache_free(p->cache);
-	if (p->control != NULL)
-		control_free(p->control);
 	if (p->dialler != NULL)
 		dialler_free(p->dialler);
 	for (t = 0; t < LT_COUNT; t++)
 		if (p->timers[t] != NULL)
 			event_free(p->timers[t]);
-	if (p->status_later != NULL)
-		event_free(p->status_later);
 	if (p->told.later != NULL)
 		event_free(p->told.later);
 	hostreport_free(p->report);
-	watchers_free(p->watchers);
 	parent_wipe_auth_key(p);
 	keyring_free(p->keys);
 	state_free(&p->state);
 	state_close(p->store);
-	buf_free(&p->last_status);
 	notify_free(p->notify);
 }
 
@@ -537,8 +520,7 @@ parent_run(struct parent *p)
 	p->started = time_wall();
 	p->started_ms = time_mono_ms();
 	if ((rv = set_up(p)) != EXIT_OK) {
-		if (p->control != NULL)
-			control_free(p->control); /* nobody is going to answer there */
+		control_free(p->control); /* nobody is going to answer there */
 		return rv;
 	}
 	add_signals(p, &s);

@@ -5,14 +5,16 @@
 
 #include <sys/types.h>
 
-#include "accounts.h"
 #include "buf.h"
 #include "login.h"
 #include "config.h"
+#include "counters.h"
 #include "dial.h"
 #include "health.h"
+#include "ids.h"
 #include "ipc.h"
 #include "keys.h"
+#include "netmap_info.h"
 #include "spawn.h"
 #include "state.h"
 #include "supervise.h"
@@ -20,24 +22,11 @@
 /* The parent's one context (docs/design.md), handed to everything in this room.  Prototypes are grouped by file. */
 struct cache;
 struct control;
-struct doctor;
 struct event;
 struct event_base;
 struct hostreport;
 struct notify;
 struct secret;
-struct watchers;
-
-struct netmap_info {			/* what mapd told of the netmap, for status and metrics; never its contents */
-	enum ipc_source	 source;
-	uint64_t	 seq;
-	uint32_t	 peers, online;
-	uint64_t	 received_ms;	/* monotonic, of the last change; 0 = none */
-	uint64_t	 cached_age_ms;	/* how old it was then already: it came from the cache */
-	int		 dropped;	/* logged out: what mapd still says of the old one is not shown */
-	int		 have_self;
-	struct ipc_self	 self;
-};
 
 struct parent {
 	struct event_base *base;
@@ -66,16 +55,12 @@ struct parent {
 	unsigned	 queued;
 	int		 running;		/* an event is being run */
 	char		 save_err[300], auth_err[400];	/* texts of events that wait */
-	int		 login_finished;	/* for the next status event */
 
 	struct supervisor *sup;
 	struct dialler	*dialler;
 	struct netmap_info netmap;
 	struct cache	*cache;			/* of the netmap on disk (cachestore.h) */
-	struct ipc_counters counters;		/* of the mapd that runs */
-	struct ipc_counters counters_before;	/* of all that ran before it: a restart takes nothing back */
-	uint64_t	 registers_ok, registers_failed, dials_ok, dials_failed;
-	uint64_t	 map_open_ms;		/* this stream opened; 0 = none */
+	struct counters	 counters;
 
 	struct hostreport *report;		/* of this host, to the server */
 
@@ -89,15 +74,7 @@ struct parent {
 		struct event *later;	/* for what had to wait */
 	} told;
 	struct control	*control;
-	struct watchers	*watchers;
-	struct doctor	*doctor;
 	struct notify	*notify;
-	struct buf	 last_status;		/* the part whose change is an event */
-	uint64_t	 last_urgent;		/* hash of what is told at once */
-	struct bucket	 status_rate;		/* of those */
-	uint64_t	 status_ms;		/* of the last event */
-	struct event	*status_later;
-	uint8_t		 hash_key[16];
 	int		 stopping;
 	int		 exit_code;
 };
@@ -131,17 +108,5 @@ int	 parent_auth_key(struct parent *p, enum login_authkey which, char *out, size
 void	 tell_log(struct parent *p);
 void	 tell_due(evutil_socket_t fd, short what, void *arg);	/* told.later */
 
-/* status.c */
-enum status_part { STATUS_WHOLE, STATUS_STABLE };	/* STABLE: without what changes all the time (interface.md 6) */
-int	 status_json(struct parent *p, enum status_part part, struct buf *out);
-/*
- * Emit a status event if it did change: at once when state, login, sync, URL or error did, else when everything that
- * came in this turn is dealt with, so that one happening is one event.
- */
-void	 status_changed(struct parent *p);
-void	 status_now(struct parent *p);
-int	 status_first_body(struct parent *p, struct buf *out);	/* of the event that a watcher begins with; 0, or -1: out is full */
-int	 processes_json(struct parent *p, struct buf *out);
-int	 metrics_text(struct parent *p, struct buf *out);	/* metrics.c */
 
 #endif

@@ -16,12 +16,13 @@
 
 #include "cachestore.h"
 #include "childsend.h"
-#include "doctor.h"
+#include "eventwatch.h"
 #include "exits.h"
 #include "log.h"
 #include "parent.h"
+#include "parent_control.h"
+#include "status.h"
 #include "supervise.h"
-#include "eventwatch.h"
 
 #define READY_MS      10000
 #define STOP_MS       1000
@@ -58,7 +59,7 @@ complain(struct child *c, const char *text)
 
 	p->sup->fault_ms = time_mono_ms();
 	if (health_raise(&p->health, HEALTH_CHILD_CRASH, text))
-		status_changed(p);
+		status_changed(p->control);
 }
 
 /* No process or no descriptor is to be had: tried each second until there is, and told once. */
@@ -83,7 +84,7 @@ started_again(struct child *c)
 	c->unstarted = 0;
 	log_info("%s could be started again", c->name);
 	if (health_clear(&c->p->health, HEALTH_CHILD_CRASH))
-		status_changed(c->p);
+		status_changed(c->p->control);
 }
 
 static void
@@ -264,40 +265,15 @@ tell_death(struct child *c, int status)
 		log_errorx("%s", text);
 		if (c->violated || c->overdue || WTERMSIG(status) != SIGKILL)
 			complain(c, text);
-		watch_child(c->p, c->name, WTERMSIG(status), -1);
+		watch_child(c->p->control, c->name, WTERMSIG(status), -1);
 	} else {
 		snprintf(text, sizeof(text), "%s[%d] exited with status %d%s", c->name, (int)c->pid,
 		    WEXITSTATUS(status), WEXITSTATUS(status) == EXIT_SANDBOX ? ": it has no sandbox" : "");
 		log_errorx("%s", text);
 		if (WEXITSTATUS(status) == EXIT_SANDBOX)
 			complain(c, text);
-		watch_child(c->p, c->name, 0, WEXITSTATUS(status));
+		watch_child(c->p->control, c->name, 0, WEXITSTATUS(status));
 	}
-}
-
-static void
-keep_counters(struct parent *p)
-{
-	struct ipc_counters *to = &p->counters_before, *from = &p->counters;
-
-	to->msgs_full += from->msgs_full;
-	to->msgs_delta += from->msgs_delta;
-	to->msgs_keepalive += from->msgs_keepalive;
-	to->bytes_wire += from->bytes_wire;
-	to->bytes_decoded += from->bytes_decoded;
-	to->lite_ok += from->lite_ok;
-	to->lite_failed += from->lite_failed;
-	memset(from, 0, sizeof(*from));
-}
-
-static void
-forget_netmap(struct parent *p)
-{
-	keep_counters(p);
-	p->netmap.source = IPC_SRC_NONE;
-	p->netmap.have_self = 0;
-	p->netmap.peers = p->netmap.online = 0;
-	p->netmap.received_ms = p->map_open_ms = 0;
 }
 
 static void
@@ -309,7 +285,8 @@ authd_gone(struct child *c)
 static void
 mapd_gone(struct child *c)
 {
-	forget_netmap(c->p); /* it was in it */
+	counters_mapd_gone(&c->p->counters);
+	netmap_info_reset(&c->p->netmap); /* it was in it */
 	parent_simple_event(c->p, LE_MAPD_GONE, 0);
 }
 
@@ -356,7 +333,7 @@ child_gone(struct child *c, int status)
 	c->kind->gone(c); /* also when it was to end: what it still had to report does not come any more */
 	if (c->wanted)
 		child_want(c);
-	status_changed(p);
+	status_changed(p->control);
 }
 
 static void
@@ -386,7 +363,7 @@ sigchld(evutil_socket_t sig, short what, void *arg)
 
 static const struct child_kind authd_kind = { IPC_AUTHD, "authd", &authd_handlers, authd_gone, 0 };
 static const struct child_kind mapd_kind = { IPC_MAPD, "mapd", &mapd_handlers, mapd_gone, 0 };
-static const struct child_kind doctor_kind = { IPC_AUTHD, "doctor", &doctor_handlers, doctor_child_gone, 1 };
+static const struct child_kind doctor_kind = { IPC_AUTHD, "doctor", &doctor_handlers, parent_doctor_gone, 1 };
 
 static int
 child_init(struct child *c, struct parent *p, const struct child_kind *kind)
@@ -491,7 +468,7 @@ forget_faults(struct supervisor *s)
 		return;
 	s->fault_ms = 0;
 	if (health_clear(&s->p->health, HEALTH_CHILD_CRASH))
-		status_changed(s->p);
+		status_changed(s->p->control);
 }
 
 /* Counted in questions and not in time: a clock runs on while all of us are stopped. */

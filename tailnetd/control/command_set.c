@@ -2,10 +2,11 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <string.h>
 
-#include "control.h"
+#include "cclient.h"
+#include "command_set.h"
+#include "control_int.h"
 #include "hostreport.h"
 #include "netaddr.h"
-#include "parent.h"
 
 /* `set`: what others (a data plane, an operator) say of this host, merged over what we collect ourselves (interface.md 3). */
 
@@ -14,7 +15,7 @@ static void
 answer_changed(struct cclient *cc, int changed)
 {
 	if (changed)
-		changed = hostreport_refresh(cc->p->report);
+		changed = hostreport_refresh(cc->ctl->ops.report);
 	buf_printf(&cc->out, "{\"ok\":true,\"changed\":%s}\n", changed ? "true" : "false");
 	cclient_finish(cc);
 }
@@ -25,7 +26,7 @@ set_json(struct cclient *cc, int netinfo, const char *text)
 	char err[300];
 	int changed;
 
-	if (hostreport_set_json(cc->p->report, netinfo, text, strlen(text), &changed, err, sizeof(err)) == -1)
+	if (hostreport_set_json(cc->ctl->ops.report, netinfo, text, strlen(text), &changed, err, sizeof(err)) == -1)
 		cclient_error(cc, "invalid", "%s", err);
 	else
 		answer_changed(cc, changed);
@@ -36,11 +37,10 @@ set_disco(struct cclient *cc, const char *text)
 {
 	struct pubkey key;
 
-	if (key_parse(KEY_DISCO, text, strlen(text), &key) == -1) {
+	if (key_parse(KEY_DISCO, text, strlen(text), &key) == -1)
 		cclient_error(cc, "invalid", "expected discokey: and 64 hex digits");
-		return;
-	}
-	answer_changed(cc, hostreport_set_disco(cc->p->report, &key));
+	else
+		answer_changed(cc, hostreport_set_disco(cc->ctl->ops.report, &key));
 }
 
 static void
@@ -53,7 +53,7 @@ set_endpoints(struct cclient *cc, char *text)
 
 	memset(ep, 0, sizeof(ep));
 	if (strcmp(text, "auto") == 0) {
-		answer_changed(cc, hostreport_unset_endpoints(cc->p->report));
+		answer_changed(cc, hostreport_unset_endpoints(cc->ctl->ops.report));
 		return;
 	}
 	for (word = strtok_r(text, " \t", &save); word != NULL; word = strtok_r(NULL, " \t", &save)) {
@@ -72,7 +72,7 @@ set_endpoints(struct cclient *cc, char *text)
 		}
 		n++;
 	}
-	answer_changed(cc, hostreport_set_endpoints(cc->p->report, ep, n));
+	answer_changed(cc, hostreport_set_endpoints(cc->ctl->ops.report, ep, n));
 }
 
 void

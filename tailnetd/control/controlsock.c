@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control.h"
-#include "parent.h"
+#include "control_ops.h"
+#include "controlsock.h"
 #include "peerfd.h"
 
 /* Where clients come to: the run directory and the socket in it (interface.md 1 and 2, security.md D13). */
@@ -18,17 +18,17 @@
 #define BACKLOG 1024
 
 static int
-run_dir(const struct parent *p, char *dir, size_t size, char *err, size_t errsize)
+run_dir(const struct control_ops *o, char *dir, size_t size, char *err, size_t errsize)
 {
 	struct stat st;
 	char *slash;
 
-	snprintf(dir, size, "%s", p->cfg.control_socket);
+	snprintf(dir, size, "%s", o->cfg->control_socket);
 	if ((slash = strrchr(dir, '/')) == NULL || slash == dir)
 		return 0;
 	*slash = '\0';
 	if (mkdir(dir, 0750) == 0) {
-		if (p->root && chown(dir, 0, p->ids.control_gid) == -1) {
+		if (o->root && chown(dir, 0, o->ids->control_gid) == -1) {
 			snprintf(err, errsize, "%s: %s", dir, strerror(errno));
 			return -1;
 		}
@@ -45,12 +45,12 @@ run_dir(const struct parent *p, char *dir, size_t size, char *err, size_t errsiz
 	else if ((st.st_mode & 022) != 0)
 		snprintf(err, errsize, "run directory %s can be written by others (mode %04o); chmod 750 it", dir,
 		    st.st_mode & 07777);
-	else if (p->root && (st.st_mode & 011) == 010 && st.st_gid != 0 && st.st_gid != p->ids.control_gid &&
-	    (st.st_gid != p->ids.res_gid ||
-		chown(dir, (uid_t)-1, p->ids.control_gid) == -1)) /* our tmpfiles.d has made it */
+	else if (o->root && (st.st_mode & 011) == 010 && st.st_gid != 0 && st.st_gid != o->ids->control_gid &&
+	    (st.st_gid != o->ids->res_gid ||
+		chown(dir, (uid_t)-1, o->ids->control_gid) == -1)) /* our tmpfiles.d has made it */
 		snprintf(err, errsize,
 		    "run directory %s is open to the group %u and not to control-group; chgrp it to %u", dir,
-		    (unsigned)st.st_gid, (unsigned)p->ids.control_gid);
+		    (unsigned)st.st_gid, (unsigned)o->ids->control_gid);
 	else
 		return 0;
 	return -1;
@@ -96,7 +96,7 @@ remove_stale(const char *path, char *err, size_t errsize)
 }
 
 static int
-bind_socket(const struct parent *p, const char *path, char *err, size_t errsize)
+bind_socket(const struct control_ops *o, const char *path, char *err, size_t errsize)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	mode_t old;
@@ -114,7 +114,7 @@ bind_socket(const struct parent *p, const char *path, char *err, size_t errsize)
 	old = umask(0177); /* never a moment in which others may connect */
 	rv = fd == -1 ? -1 : bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old);
-	if (rv == 0 && chown(path, (uid_t)-1, p->ids.control_gid) == 0 && chmod(path, 0660) == 0 &&
+	if (rv == 0 && chown(path, (uid_t)-1, o->ids->control_gid) == 0 && chmod(path, 0660) == 0 &&
 	    listen(fd, BACKLOG) == 0)
 		return fd;
 	snprintf(err, errsize, "control socket %s: %s", path, strerror(errno));
@@ -126,11 +126,11 @@ bind_socket(const struct parent *p, const char *path, char *err, size_t errsize)
 }
 
 int
-control_bind(const struct parent *p, const char *path, char *err, size_t errsize)
+controlsock_bind(const struct control_ops *o, const char *path, char *err, size_t errsize)
 {
 	char dir[1024];
 
-	if (run_dir(p, dir, sizeof(dir), err, errsize) == -1 || remove_stale(path, err, errsize) == -1)
+	if (run_dir(o, dir, sizeof(dir), err, errsize) == -1 || remove_stale(path, err, errsize) == -1)
 		return -1;
-	return bind_socket(p, path, err, errsize);
+	return bind_socket(o, path, err, errsize);
 }

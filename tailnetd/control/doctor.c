@@ -7,11 +7,11 @@
 
 #include <event2/event.h>
 
-#include "control.h"
+#include "cclient.h"
+#include "control_int.h"
+#include "dial.h"
 #include "dialaddr.h"
-#include "dispatch.h"
 #include "doctor.h"
-#include "parent.h"
 #include "text.h"
 
 #define DOCTOR_S 60 /* all of it */
@@ -23,7 +23,7 @@ static const char *const names[AT_END] = { "name resolution", "TCP", "TLS", "/ke
 	"register" };
 
 struct doctor {
-	struct parent *p;
+	const struct control_ops *o;
 	struct cclient *cc; /* NULL: nobody asked */
 	enum at at;
 	uint64_t since_us; /* this step began */
@@ -91,7 +91,7 @@ rest(struct doctor *d)
 		dial_cancel(d->dial);
 	d->dial = NULL;
 	d->cc = NULL;
-	child_unwant(&d->p->sup->doctor, 0);
+	d->o->doctor_unwant(d->o->arg);
 }
 
 static void
@@ -163,27 +163,21 @@ connected(void *arg, int fd, int err, const char *text)
 static void
 begin_key(struct doctor *d)
 {
-	struct child *c = &d->p->sup->doctor;
-
-	if (!d->p->cfg.https)
+	if (!d->o->cfg->https)
 		passed_over(d, "not used: the control URL is http");
-	c->pending = PENDING_DOCTOR;
-	child_want(c); /* one that still ends from the last time is started again when it is gone */
+	d->o->doctor_want(d->o->arg);
 }
 
 static void
 ask(struct doctor *d, enum ipc_type type, const void *m, size_t len)
 {
-	struct child *c = &d->p->sup->doctor;
-
-	c->owed++;
-	ipc_set_state(c->ipc, IPC_S_BUSY);
-	ipc_send(c->ipc, type, ++d->last_id, m, len, -1);
+	d->o->doctor_ask(d->o->arg, type, ++d->last_id, m, len);
 }
 
 void
-doctor_ready(struct doctor *d)
+doctor_ready(struct control *c)
 {
+	struct doctor *d = c->doctor;
 	struct ipc_empty none = { 0 };
 
 	if (d->cc == NULL)
@@ -193,29 +187,20 @@ doctor_ready(struct doctor *d)
 }
 
 void
-doctor_dialled(struct doctor *d)
+doctor_dialled(struct control *c)
 {
+	struct doctor *d = c->doctor;
+
 	if (d->at == AT_TLS || d->at == AT_KEY || d->at == AT_UPGRADE)
 		d->since_us = time_mono_us(); /* TCP has had its own line */
 }
 
 const struct pubkey *
-doctor_server_key(const struct doctor *d)
+doctor_server_key(const struct control *c)
 {
-	const struct pubkey *pin = login_pin(&d->p->login, NULL);
+	const struct pubkey *pin = login_pin(c->ops.login, NULL);
 
-	return key_is_zero(pin) ? &d->key : pin;
-}
-
-/* An answer has come.  1: and it is the one we wait for. */
-static int
-answered(struct child *c, const struct ipc_msg *m)
-{
-	if (c->owed > 0)
-		c->owed--;
-	if (c->owed == 0)
-		ipc_set_state(c->ipc, IPC_S_IDLE);
-	return c->p->doctor->cc != NULL && m->id == c->p->doctor->last_id;
+	return key_is_zero(pin) ? &c->doctor->key : pin;
 }
 
 /* Nothing with the present key may reach the server beside its logout or behind a new key (ROT-04). */
@@ -228,16 +213,16 @@ key_changes(const struct login *c)
 static void
 begin_upgrade(struct doctor *d)
 {
-	const struct parent *p = d->p;
+	const struct control_ops *o = d->o;
 	struct ipc_register m;
 
 	memset(&m, 0, sizeof(m));
-	d->registers = login_logged_in(&p->login) && !key_changes(&p->login);
+	d->registers = login_logged_in(o->login) && !key_changes(o->login);
 	m.op = d->registers ? IPC_REG_LOGIN : IPC_REG_PROBE;
 	if (d->registers) {
-		m.node_key = *keyring_public(p->keys, SLOT_NODE);
-		m.old_node_key = *keyring_public(p->keys, SLOT_OLD);
-		m.ephemeral = (uint32_t)p->cfg.ephemeral;
+		m.node_key = *keyring_public(o->keys, SLOT_NODE);
+		m.old_node_key = *keyring_public(o->keys, SLOT_OLD);
+		m.ephemeral = (uint32_t)o->cfg->ephemeral;
 	}
 	ask(d, IPC_REGISTER, &m, sizeof(m));
 }
@@ -245,55 +230,46 @@ begin_upgrade(struct doctor *d)
 static const char *
 way(const struct doctor *d, uint32_t kind, char *out, size_t size)
 {
-	const struct config *c = &d->p->cfg;
+	const struct config *c = d->o->cfg;
 	int tls = kind == IPC_DIAL_TLS;
 
 	snprintf(out, size, "%s, port %u", tls ? "inside TLS" : "clear text", tls ? c->tls_port : c->clear_port);
 	return out;
 }
 
-int
-doctor_step(void *arg, const struct ipc_msg *m)
+void
+doctor_step(struct control *c, uint32_t id, const struct ipc_step *s)
 {
 	static const enum at ends[] = { [IPC_STEP_TLS] = AT_TLS,
 		[IPC_STEP_UPGRADE] = AT_UPGRADE,
 		[IPC_STEP_NOISE] = AT_NOISE,
 		[IPC_STEP_HTTP2] = AT_HTTP2 };
-	const struct ipc_step *s = m->payload;
-	struct child *c = arg;
-	struct doctor *d = c->p->doctor;
+	struct doctor *d = c->doctor;
 	char text[80];
 
-	if (s->what < IPC_STEP_TLS || s->what > IPC_STEP_HTTP2 || s->kind < IPC_DIAL_CLEAR || s->kind > IPC_DIAL_URL)
-		return -1;
-	if (d->cc == NULL || m->id != d->last_id || ends[s->what] != d->at)
-		return 0; /* of an attempt that came second in the race */
+	if (d->cc == NULL || id != d->last_id || ends[s->what] != d->at)
+		return; /* of an attempt that came second in the race */
 	switch (d->at) {
 	case AT_TLS: (void)passed(d, "the certificate is good"); break;
 	case AT_UPGRADE: (void)passed(d, way(d, s->kind, text, sizeof(text))); break;
 	case AT_NOISE: (void)passed(d, "the server has its key"); break;
 	default: (void)passed(d, "the server's settings have come"); break;
 	}
-	return 0;
 }
 
-int
-doctor_key_result(void *arg, const struct ipc_msg *m)
+void
+doctor_key_result(struct control *c, uint32_t id, const struct ipc_key_result *r)
 {
-	const struct ipc_key_result *r = m->payload;
-	struct child *c = arg;
-	struct doctor *d = c->p->doctor;
-	const struct pubkey *pin = login_pin(&c->p->login, NULL);
+	struct doctor *d = c->doctor;
+	const struct pubkey *pin = login_pin(c->ops.login, NULL);
 	char err[IPC_ERR_MAX + 1], key[KEY_TEXT_MAX], text[IPC_ERR_MAX];
 
-	if (!dispatch_key_result_ok(r))
-		return -1;
-	if (!answered(c, m))
-		return 0;
+	if (d->cc == NULL || id != d->last_id)
+		return;
 	IPC_STR(r, err, err);
 	if (!r->ok || d->at != AT_KEY) {
 		failed(d, err);
-		return 0;
+		return;
 	}
 	d->key = r->key;
 	(void)key_format(KEY_MACHINE, &r->key, key);
@@ -305,7 +281,6 @@ doctor_key_result(void *arg, const struct ipc_msg *m)
 		snprintf(text, sizeof(text), "the server offers %s, another key is pinned: see `server-key`", key);
 		failed(d, text);
 	}
-	return 0;
 }
 
 static const char *
@@ -318,38 +293,32 @@ register_trouble(const struct ipc_reg_result *r, const char *err)
 	return err;
 }
 
-int
-doctor_reg_result(void *arg, const struct ipc_msg *m)
+void
+doctor_reg_result(struct control *c, uint32_t id, const struct ipc_reg_result *r)
 {
-	const struct ipc_reg_result *r = m->payload;
-	struct child *c = arg;
-	struct doctor *d = c->p->doctor;
+	struct doctor *d = c->doctor;
 	char err[IPC_ERR_MAX + 1];
 
-	if (!dispatch_reg_result_ok(r))
-		return -1;
-	if (!answered(c, m))
-		return 0;
+	if (d->cc == NULL || id != d->last_id)
+		return;
 	IPC_STR(r, err, err);
 	if (r->outcome != IPC_REG_OK || d->at != AT_REGISTER)
 		failed(d, register_trouble(r, err));
 	else {
 		if (d->registers)
 			line(d, 1, 1, "the server knows this node");
-		else if (login_logged_in(&d->p->login))
+		else if (login_logged_in(d->o->login))
 			line(d, 1, 0, "not tried: a new key or a logout is under way");
 		else
 			line(d, 1, 0, "not tried: this machine is not logged in");
 		finish(d);
 	}
-	return 0;
 }
 
 void
-doctor_child_gone(struct child *c)
+doctor_child_gone(struct control *c)
 {
-	if (c->wanted && c->pending != PENDING_DOCTOR)
-		failed(c->p->doctor, "the process that tried it ended");
+	failed(c->doctor, "the process that tried it ended");
 }
 
 /* --- from outside --- */
@@ -364,7 +333,7 @@ void
 doctor_start(struct doctor *d, struct cclient *cc)
 {
 	struct timeval limit = { DOCTOR_S, 0 };
-	const struct config *c = &d->p->cfg;
+	const struct config *c = d->o->cfg;
 	struct ipc_addr literal;
 
 	d->cc = cc;
@@ -378,22 +347,22 @@ doctor_start(struct doctor *d, struct cclient *cc)
 	evtimer_add(d->deadline, &limit);
 	if (dial_parse_literal(c->proxy_host[0] != '\0' ? c->proxy_host : c->host, &literal) == 0)
 		passed_over(d, "not needed: the configuration has an address");
-	if ((d->dial = dial_start(d->p->dialler, IPC_DIAL_URL, 0, connected, d)) == NULL)
+	if ((d->dial = dial_start(d->o->dialler, IPC_DIAL_URL, 0, connected, d)) == NULL)
 		failed(d, "cannot start to look up");
 	else
 		dial_tell_lookup(d->dial, looked_up);
 }
 
 void
-doctor_look(struct doctor *d)
+doctor_look(struct control *c)
 {
-	const struct login *c = &d->p->login;
+	struct doctor *d = c->doctor;
 
 	if (d->cc == NULL)
 		return;
-	if (c->paused)
+	if (c->ops.login->paused)
 		failed(d, "given up: paused");
-	else if (d->registers && key_changes(c))
+	else if (d->registers && key_changes(c->ops.login))
 		failed(d, "given up: a new key or a logout is under way");
 }
 
@@ -404,14 +373,14 @@ doctor_abandon(struct doctor *d)
 }
 
 struct doctor *
-doctor_new(struct parent *p)
+doctor_new(struct control *c)
 {
 	struct doctor *d = calloc(1, sizeof(*d));
 
 	if (d == NULL)
 		return NULL;
-	d->p = p;
-	if ((d->deadline = evtimer_new(p->base, too_long, d)) == NULL) {
+	d->o = &c->ops;
+	if ((d->deadline = evtimer_new(c->ops.base, too_long, d)) == NULL) {
 		free(d);
 		return NULL;
 	}

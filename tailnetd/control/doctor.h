@@ -12,24 +12,24 @@
  * logged in is registered again with the key it has, which changes nothing at the server.  One at a time.
  */
 struct cclient;
-struct child;
+struct control;
 struct doctor;
-struct parent;
 
-struct doctor *doctor_new(struct parent *p);
+struct doctor *doctor_new(struct control *c);		/* NULL: out of memory */
 void	 doctor_free(struct doctor *d);			/* NULL is fine */
 int	 doctor_busy(const struct doctor *d);
 void	 doctor_start(struct doctor *d, struct cclient *cc);
 void	 doctor_abandon(struct doctor *d);		/* the client has gone */
-void	 doctor_look(struct doctor *d);			/* something happened: may it go on? (PAU-01, ROT-04) */
 
-/* What the supervisor and the dispatcher tell. */
-void	 doctor_ready(struct doctor *d);		/* the process can be asked */
-void	 doctor_dialled(struct doctor *d);		/* a connection it asked for was tried */
-const struct pubkey *doctor_server_key(const struct doctor *d);	/* the pin, or as long as there is none what /key said */
-void	 doctor_child_gone(struct child *c);
-int	 doctor_step(void *arg, const struct ipc_msg *m);
-int	 doctor_key_result(void *arg, const struct ipc_msg *m);
-int	 doctor_reg_result(void *arg, const struct ipc_msg *m);
+/* What the parent tells: of the login state machine, of the doctor's authd and of what that asks. */
+void	 doctor_look(struct control *c);		/* something happened: may it go on? (PAU-01, ROT-04) */
+void	 doctor_ready(struct control *c);		/* the process can be asked */
+void	 doctor_child_gone(struct control *c);		/* it ended in the middle of its work */
+void	 doctor_dialled(struct control *c);		/* a connection it asked for was tried */
+const struct pubkey *doctor_server_key(const struct control *c);	/* the pin, or as long as there is none what /key said */
+/* Answers of the request id; the caller has checked numbers and texts. */
+void	 doctor_step(struct control *c, uint32_t id, const struct ipc_step *s);
+void	 doctor_key_result(struct control *c, uint32_t id, const struct ipc_key_result *r);
+void	 doctor_reg_result(struct control *c, uint32_t id, const struct ipc_reg_result *r);
 
 #endif

@@ -4,28 +4,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cclient.h"
+#include "command_query.h"
 #include "control.h"
-#include "parent.h"
-#include "text.h"
+#include "control_int.h"
 #include "eventwatch.h"
+#include "status.h"
+#include "text.h"
 
 #define LAG_BYTES  (256u * 1024)  /* a queue this long drops netmap and delta events */
 #define GONE_BYTES (1024u * 1024) /* ... and this long means that nobody reads at all */
 
 struct watchers {
-	struct parent *p;
+	struct control *ctl;
 	struct cclient *list[CONTROL_CLIENTS + CONTROL_CLIENTS_ROOT];
 	unsigned n;
 	int emitting; /* mapd has not heard of this event yet: nobody goes there now, who would hear it twice */
 };
 
 struct watchers *
-watchers_new(struct parent *p)
+watchers_new(struct control *c)
 {
 	struct watchers *w = calloc(1, sizeof(*w));
 
 	if (w != NULL)
-		w->p = p;
+		w->ctl = c;
 	return w;
 }
 
@@ -47,10 +50,9 @@ put_event(struct cclient *cc, const char *body, size_t n)
 }
 
 static void
-full_body(const struct parent *p, struct buf *b)
+full_body(const struct netmap_info *nm, struct buf *b)
 {
-	buf_printf(b, "\"event\":\"netmap\",\"netmapSeq\":%" PRIu64 ",\"full\":true,\"peers\":%u", p->netmap.seq,
-	    p->netmap.peers);
+	buf_printf(b, "\"event\":\"netmap\",\"netmapSeq\":%" PRIu64 ",\"full\":true,\"peers\":%u", nm->seq, nm->peers);
 }
 
 void
@@ -59,7 +61,7 @@ watchers_add(struct watchers *w, struct cclient *cc)
 	struct buf body;
 
 	buf_init(&body, 1u << 20);
-	status_first_body(w->p, &body);
+	status_first_body(w->ctl, &body);
 	w->list[w->n++] = cc; /* there are no more clients than places */
 	put_event(cc, (const char *)buf_ptr(&body), buf_len(&body));
 	buf_free(&body);
@@ -82,17 +84,18 @@ watchers_remove(struct watchers *w, struct cclient *cc)
 static void
 to_mapd(struct watchers *w, struct cclient *cc)
 {
-	const struct child *m = &w->p->sup->mapd;
+	const struct control_ops *o = &w->ctl->ops;
 
-	if (!cc->wants_netmap || w->emitting || buf_len(&cc->out) > 0 || m->phase != CHILD_READY || m->ipc == NULL)
+	if (!cc->wants_netmap || w->emitting || buf_len(&cc->out) > 0 || o->mapd(o->arg) == NULL)
 		return;
 	watchers_remove(w, cc);
 	command_watch_netmap(cc);
 }
 
 void
-watchers_to_mapd(struct watchers *w)
+watchers_to_mapd(struct control *c)
 {
+	struct watchers *w = c->watchers;
 	unsigned i;
 
 	for (i = w->n; i > 0; i--) /* backwards: see emit() */
@@ -115,9 +118,9 @@ watchers_drained(struct watchers *w, struct cclient *cc)
 	buf_printf(&body, "\"event\":\"lagged\",\"dropped\":%u", cc->dropped);
 	put_event(cc, (const char *)buf_ptr(&body), buf_len(&body));
 	cc->dropped = 0;
-	if (w->p->netmap.source != IPC_SRC_NONE) {
+	if (w->ctl->ops.netmap->source != IPC_SRC_NONE) {
 		buf_reset(&body);
-		full_body(w->p, &body);
+		full_body(w->ctl->ops.netmap, &body);
 		put_event(cc, (const char *)buf_ptr(&body), buf_len(&body));
 	}
 	buf_free(&body);
@@ -169,9 +172,9 @@ emit(struct watchers *w, const char *body, size_t n, int may_drop)
 }
 
 void
-watch_flush(struct parent *p)
+watch_flush(struct control *c)
 {
-	struct watchers *w = p->watchers;
+	struct watchers *w = c->watchers;
 	unsigned i;
 
 	for (i = w->n; i > 0; i--) /* backwards: see emit() */
@@ -179,52 +182,50 @@ watch_flush(struct parent *p)
 }
 
 void
-watch_event(struct parent *p, const char *body, size_t n)
+watch_event(struct control *c, const char *body, size_t n)
 {
-	struct child *m = &p->sup->mapd;
+	struct ipc *mapd;
 
-	p->watchers->emitting = 1;
-	emit(p->watchers, body, n, 0);
-	p->watchers->emitting = 0;
-	if (m->phase == CHILD_READY && m->ipc != NULL) {
-		ipc_send_chunks(m->ipc, IPC_EVENT, IPC_ID_NONE, body, n);
-		watchers_to_mapd(p->watchers);
+	c->watchers->emitting = 1;
+	emit(c->watchers, body, n, 0);
+	c->watchers->emitting = 0;
+	if ((mapd = c->ops.mapd(c->ops.arg)) != NULL) {
+		ipc_send_chunks(mapd, IPC_EVENT, IPC_ID_NONE, body, n);
+		watchers_to_mapd(c);
 	}
 }
 
 static void
-send_body(struct parent *p, struct buf *b)
+send_body(struct control *c, struct buf *b)
 {
 	if (!b->failed)
-		watch_event(p, (const char *)buf_ptr(b), buf_len(b));
+		watch_event(c, (const char *)buf_ptr(b), buf_len(b));
 	buf_free(b);
 }
 
 void
-watch_browse(struct parent *p, const char *url)
+watch_browse(struct control *c, const char *url)
 {
 	struct buf b;
 
 	buf_init(&b, 16384);
 	buf_puts(&b, "\"event\":\"browse\",\"url\":");
 	json_quote(&b, url, strlen(url));
-	send_body(p, &b);
+	send_body(c, &b);
 }
 
 void
-watch_child(struct parent *p, const char *name, int signal, int status)
+watch_child(struct control *c, const char *name, int signal, int status)
 {
 	struct buf b;
 
-	if (p->watchers == NULL)
-		return;
 	buf_init(&b, 4096);
 	buf_printf(&b, "\"event\":\"child\",\"name\":\"%s\",\"what\":\"exited\",", name);
 	if (signal != 0)
 		buf_printf(&b, "\"signal\":%d,\"status\":null", signal);
 	else
 		buf_printf(&b, "\"signal\":null,\"status\":%d", status);
-	send_body(p, &b);
+	send_body(c, &b);
 }
 
 static void
@@ -263,15 +264,15 @@ put_fields(struct buf *b, uint32_t fields)
 }
 
 void
-watch_delta(struct parent *p, const struct ipc_delta_rec *r, const uint8_t *changed, const uint8_t *removed)
+watch_delta(struct control *c, const struct ipc_delta_rec *r, const uint8_t *changed, const uint8_t *removed)
 {
 	struct buf b;
 
-	if (all_lag(p->watchers))
+	if (all_lag(c->watchers))
 		return;
 	buf_init(&b, 1u << 20);
 	if (r->full)
-		full_body(p, &b);
+		full_body(c->ops.netmap, &b);
 	else {
 		buf_printf(&b, "\"event\":\"delta\",\"netmapSeq\":%" PRIu64 ",\"changed\":", r->seq);
 		put_ids(&b, changed, r->nchanged);
@@ -280,6 +281,6 @@ watch_delta(struct parent *p, const struct ipc_delta_rec *r, const uint8_t *chan
 		buf_puts(&b, ",\"fields\":");
 		put_fields(&b, r->fields);
 	}
-	emit(p->watchers, (const char *)buf_ptr(&b), buf_len(&b), 1);
+	emit(c->watchers, (const char *)buf_ptr(&b), buf_len(&b), 1);
 	buf_free(&b);
 }

@@ -14,22 +14,22 @@
  * child events are never dropped: one that reads none of those either is disconnected.
  */
 struct cclient;
-struct parent;
+struct control;
 struct watchers;
 
-struct watchers *watchers_new(struct parent *p);
+struct watchers *watchers_new(struct control *c);	/* NULL: out of memory */
 void	 watchers_free(struct watchers *w);
 void	 watchers_add(struct watchers *w, struct cclient *cc);	/* the present status goes out first */
 void	 watchers_remove(struct watchers *w, struct cclient *cc);
 void	 watchers_drained(struct watchers *w, struct cclient *cc);	/* its queue is empty again */
-void	 watchers_to_mapd(struct watchers *w);		/* mapd is ready: those of `watch netmap` that began without one go there */
+void	 watchers_to_mapd(struct control *c);		/* mapd is ready: those of `watch netmap` that began without one go there */
 
 /* Emit: to every plain watcher here, and, except for netmap events, to mapd for its `watch netmap` clients. */
-void	 watch_event(struct parent *p, const char *body, size_t n);
-void	 watch_browse(struct parent *p, const char *url);
-void	 watch_child(struct parent *p, const char *name, int signal, int status);	/* signal 0: status counts */
+void	 watch_event(struct control *c, const char *body, size_t n);
+void	 watch_browse(struct control *c, const char *url);
+void	 watch_child(struct control *c, const char *name, int signal, int status);	/* signal 0: status counts */
 /* One record of DELTAS; ids are n unaligned int64 each.  Goes out with watch_flush(): many come in one message. */
-void	 watch_delta(struct parent *p, const struct ipc_delta_rec *r, const uint8_t *changed, const uint8_t *removed);
-void	 watch_flush(struct parent *p);
+void	 watch_delta(struct control *c, const struct ipc_delta_rec *r, const uint8_t *changed, const uint8_t *removed);
+void	 watch_flush(struct control *c);
 
 #endif

@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 #include <sodium.h>
 
+#include "buf.h"
+#include "build.h"
+#include "control_int.h"
+#include "eventwatch.h"
 #include "hostreport.h"
 #include "netaddr.h"
-#include "notify.h"
-#include "parent.h"
 #include "sandbox.h"
+#include "status.h"
 #include "text.h"
-#include "eventwatch.h"
 
 #define URGENT_RATE  100 /* events a second; no login has so many */
 #define URGENT_BURST 400 /* a watcher that reads nothing holds as many */
 #define APART_MS     20  /* between others */
 
-/* The status object (interface.md 4), status events (6) and `processes` (3). */
+struct status {               /* of status events */
+	struct buf last;      /* the part whose change is an event */
+	uint64_t last_urgent; /* hash of what is told at once */
+	struct bucket rate;   /* of those */
+	uint64_t ms;          /* of the last event */
+	struct event *later;
+	uint8_t hash_key[crypto_shorthash_KEYBYTES];
+	int login_finished; /* for the next event */
+};
 
 static void
 kkey(struct jw *w, const char *name, enum key_kind kind, const struct pubkey *k)
@@ -83,14 +93,14 @@ put_goal(struct jw *w, const struct login *c)
 }
 
 static void
-put_keys(struct jw *w, struct parent *p)
+put_keys(struct jw *w, const struct control_ops *o)
 {
-	kkey(w, "serverKey", KEY_MACHINE, login_pin(&p->login, NULL));
-	jw_ki64(w, "capabilityVersion", p->cfg.capver);
-	kkey(w, "machineKey", KEY_MACHINE, keyring_public(p->keys, SLOT_MACHINE));
-	kkey(w, "nodeKey", KEY_NODE, keyring_public(p->keys, SLOT_NODE));
-	kkey(w, "oldNodeKey", KEY_NODE, keyring_public(p->keys, SLOT_OLD));
-	kkey(w, "discoKey", KEY_DISCO, hostreport_disco(p->report));
+	kkey(w, "serverKey", KEY_MACHINE, login_pin(o->login, NULL));
+	jw_ki64(w, "capabilityVersion", o->cfg->capver);
+	kkey(w, "machineKey", KEY_MACHINE, keyring_public(o->keys, SLOT_MACHINE));
+	kkey(w, "nodeKey", KEY_NODE, keyring_public(o->keys, SLOT_NODE));
+	kkey(w, "oldNodeKey", KEY_NODE, keyring_public(o->keys, SLOT_OLD));
+	kkey(w, "discoKey", KEY_DISCO, hostreport_disco(o->report));
 }
 
 static void
@@ -134,18 +144,18 @@ put_self(struct jw *w, const struct netmap_info *nm)
 }
 
 static void
-put_counters(struct jw *w, const struct parent *p)
+put_counters(struct jw *w, const struct control_ops *o)
 {
-	uint64_t last = p->counters.last_message_mono_ms, now = time_mono_ms();
+	uint64_t last = o->counters->mapd.last_message_mono_ms, now = time_mono_ms();
 
-	jw_ki64(w, "peers", p->netmap.peers);
+	jw_ki64(w, "peers", o->netmap->peers);
 	jw_key(w, "netmapSeq");
-	jw_u64(w, p->netmap.seq);
-	put_netmap_age(w, &p->netmap);
+	jw_u64(w, o->netmap->seq);
+	put_netmap_age(w, o->netmap);
 	kage(w, "lastMessageAgeSeconds", last <= now ? last : now);
-	kage(w, "mapStreamAgeSeconds", p->map_open_ms);
+	kage(w, "mapStreamAgeSeconds", o->counters->map_open_ms);
 	jw_key(w, "mapStreams");
-	jw_u64(w, p->login.map_streams);
+	jw_u64(w, o->login->map_streams);
 }
 
 static void
@@ -168,10 +178,10 @@ put_health(struct jw *w, const struct health *h)
 }
 
 static void
-put_own(struct jw *w, const struct parent *p)
+put_own(struct jw *w, const struct control_ops *o)
 {
-	const struct buf *hostinfo = hostreport_hostinfo(p->report);
-	const struct ipc_map_params *m = hostreport_params(p->report);
+	const struct buf *hostinfo = hostreport_hostinfo(o->report);
+	const struct ipc_map_params *params = hostreport_params(o->report);
 	char text[80];
 	uint32_t i;
 
@@ -182,8 +192,8 @@ put_own(struct jw *w, const struct parent *p)
 		jw_raw(w, "{}", 2);
 	jw_key(w, "endpoints");
 	jw_arr(w);
-	for (i = 0; i < m->n; i++)
-		jw_str(w, netaddr_endpoint_format(&m->ep[i], text, sizeof(text)));
+	for (i = 0; i < params->n; i++)
+		jw_str(w, netaddr_endpoint_format(&params->ep[i], text, sizeof(text)));
 	jw_arr_end(w);
 }
 
@@ -209,7 +219,7 @@ put_login(struct jw *w, const struct login *c)
 }
 
 int
-status_json(struct parent *p, enum status_part part, struct buf *out)
+status_json(const struct control_ops *o, enum status_part part, struct buf *out)
 {
 	static const char *const sources[] = { "none", "cached", "stale", "live" };
 	struct jw w;
@@ -218,33 +228,32 @@ status_json(struct parent *p, enum status_part part, struct buf *out)
 	jw_obj(&w);
 	jw_ki64(&w, "v", 1);
 	jw_kstr(&w, "version", TAILNETD_VERSION);
-	put_login(&w, &p->login);
-	jw_kstr(&w, "controlURL", p->cfg.control_url);
-	put_keys(&w, p);
-	put_user(&w, &p->login);
-	put_self(&w, &p->netmap);
+	put_login(&w, o->login);
+	jw_kstr(&w, "controlURL", o->cfg->control_url);
+	put_keys(&w, o);
+	put_user(&w, o->login);
+	put_self(&w, o->netmap);
 	jw_kstr(&w, "netmapSource",
-	    sources[p->netmap.source == IPC_SRC_LIVE && !p->login.synced ? IPC_SRC_STALE : p->netmap.source]);
+	    sources[o->netmap->source == IPC_SRC_LIVE && !o->login->synced ? IPC_SRC_STALE : o->netmap->source]);
 	if (part == STATUS_WHOLE)
-		put_counters(&w, p);
-	put_health(&w, &p->health);
-	put_own(&w, p);
+		put_counters(&w, o);
+	put_health(&w, o->health);
+	put_own(&w, o);
 	jw_obj_end(&w);
 	return out->failed ? -1 : 0;
 }
 
 static int
-status_event_body(struct parent *p, int login_finished, struct buf *out)
+status_event_body(const struct control_ops *o, int login_finished, struct buf *out)
 {
 	buf_printf(out, "\"event\":\"status\",\"loginFinished\":%s,\"status\":", login_finished ? "true" : "false");
-	return status_json(p, STATUS_WHOLE, out);
+	return status_json(o, STATUS_WHOLE, out);
 }
 
 /* What must not wait: it tells of one thing after the other (STAT-01). */
 static uint64_t
-urgent_hash(const struct parent *p)
+urgent_hash(const struct status *s, const struct login *c)
 {
-	const struct login *c = &p->login;
 	const char *err;
 	uint64_t h = 0;
 	struct buf b;
@@ -253,34 +262,36 @@ urgent_hash(const struct parent *p)
 	(void)login_error(c, &err);
 	buf_printf(&b, "%d %d %d %d %s\n%s", (int)login_state(c), login_logged_in(c), c->synced, c->paused, c->goal.url,
 	    err);
-	crypto_shorthash((uint8_t *)&h, buf_ptr(&b), buf_len(&b), p->hash_key);
+	crypto_shorthash((uint8_t *)&h, buf_ptr(&b), buf_len(&b), s->hash_key);
 	buf_free(&b);
 	return h;
 }
 
 /* The event of a change, and only of a change (STAT-03). */
 void
-status_now(struct parent *p)
+status_now(struct control *c)
 {
+	const struct control_ops *o = &c->ops;
+	struct status *s = c->status;
 	struct buf now, body;
 
-	evtimer_del(p->status_later);
+	evtimer_del(s->later);
 	buf_init(&now, 1u << 20);
-	status_json(p, STATUS_STABLE, &now);
-	if (!p->login_finished && buf_len(&now) == buf_len(&p->last_status) &&
-	    memcmp(buf_ptr(&now), buf_ptr(&p->last_status), buf_len(&now)) == 0) {
+	status_json(o, STATUS_STABLE, &now);
+	if (!s->login_finished && buf_len(&now) == buf_len(&s->last) &&
+	    memcmp(buf_ptr(&now), buf_ptr(&s->last), buf_len(&now)) == 0) {
 		buf_free(&now);
 		return;
 	}
 	buf_init(&body, 1u << 20);
-	status_event_body(p, p->login_finished, &body);
-	p->login_finished = 0;
-	watch_event(p, (const char *)buf_ptr(&body), buf_len(&body));
-	p->status_ms = time_mono_ms();
+	status_event_body(o, s->login_finished, &body);
+	s->login_finished = 0;
+	watch_event(c, (const char *)buf_ptr(&body), buf_len(&body));
+	s->ms = time_mono_ms();
 	buf_free(&body);
-	buf_free(&p->last_status);
-	p->last_status = now;
-	notify_status(p->notify, login_state_name(login_state(&p->login)));
+	buf_free(&s->last);
+	s->last = now;
+	o->state_is(o->arg, login_state_name(login_state(o->login)));
 }
 
 /*
@@ -288,26 +299,40 @@ status_now(struct parent *p)
  * would soon have filled the queue of a watcher that does as well as a user's program can.  Then what has become of it is told.
  */
 void
-status_changed(struct parent *p)
+status_changed(struct control *c)
 {
 	struct timeval soon = { 0, 0 };
 	uint64_t urgent, now = time_mono_ms();
+	struct status *s;
 	int at_once;
 
-	if (p->status_later == NULL || p->stopping)
+	if (c == NULL || c->ops.stopping(c->ops.arg))
 		return; /* SHUT-03: the last word has been said */
-	urgent = urgent_hash(p);
-	at_once = p->login_finished || urgent != p->last_urgent;
-	p->last_urgent = urgent;
-	if (p->status_rate.rate == 0)
-		bucket_init(&p->status_rate, URGENT_RATE, URGENT_BURST, now);
-	if (at_once && bucket_take(&p->status_rate, now))
-		status_now(p);
-	else if (!evtimer_pending(p->status_later, NULL)) {
-		if (now - p->status_ms < APART_MS)
+	s = c->status;
+	urgent = urgent_hash(s, c->ops.login);
+	at_once = s->login_finished || urgent != s->last_urgent;
+	s->last_urgent = urgent;
+	if (s->rate.rate == 0)
+		bucket_init(&s->rate, URGENT_RATE, URGENT_BURST, now);
+	if (at_once && bucket_take(&s->rate, now))
+		status_now(c);
+	else if (!evtimer_pending(s->later, NULL)) {
+		if (now - s->ms < APART_MS)
 			soon.tv_usec = APART_MS * 1000;
-		evtimer_add(p->status_later, &soon);
+		evtimer_add(s->later, &soon);
 	}
+}
+
+void
+status_login_finished(struct control *c)
+{
+	c->status->login_finished = 1;
+}
+
+int
+status_waits(const struct control *c)
+{
+	return evtimer_pending(c->status->later, NULL) != 0;
 }
 
 /*
@@ -315,70 +340,96 @@ status_changed(struct parent *p)
  * begun with it would never hear of that.
  */
 int
-status_first_body(struct parent *p, struct buf *out)
+status_first_body(struct control *c, struct buf *out)
 {
-	if (p->status_later != NULL && !p->stopping)
-		status_now(p);
-	return status_event_body(p, 0, out);
+	if (!c->ops.stopping(c->ops.arg))
+		status_now(c);
+	return status_event_body(&c->ops, 0, out);
+}
+
+static void
+status_due(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	status_now(arg);
+}
+
+struct status *
+status_new(struct control *c)
+{
+	struct status *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	buf_init(&s->last, 1u << 20);
+	randombytes_buf(s->hash_key, sizeof(s->hash_key));
+	if ((s->later = evtimer_new(c->ops.base, status_due, c)) == NULL) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+status_free(struct status *s)
+{
+	if (s == NULL)
+		return;
+	event_free(s->later);
+	buf_free(&s->last);
+	free(s);
 }
 
 /* --- processes --- */
 
 static void
-put_process(struct jw *w, const char *name, pid_t pid, unsigned layers, struct wtime started, unsigned restarts,
-    uid_t uid)
+put_process(struct jw *w, const struct control_process *p)
 {
 	char when[TIME_TEXT_MAX];
-	unsigned i;
+	unsigned i, layers = p->layers;
 
 	jw_obj(w);
-	jw_kstr(w, "name", name);
+	jw_kstr(w, "name", p->name);
 	jw_key(w, "pid");
-	if (pid == 0)
+	if (p->pid == 0)
 		jw_null(w);
 	else
-		jw_i64(w, pid);
+		jw_i64(w, p->pid);
 	jw_key(w, "uid");
-	if (pid == 0)
+	if (p->pid == 0)
 		jw_null(w);
 	else
-		jw_i64(w, uid);
-	if (pid != 0)
-		(void)sandbox_read_back(pid, &layers);
+		jw_i64(w, p->uid);
+	if (p->pid != 0)
+		(void)sandbox_read_back(p->pid, &layers);
 	jw_key(w, "sandbox");
 	jw_arr(w);
-	for (i = 0; pid != 0 && i < SBX_NLAYERS; i++)
+	for (i = 0; p->pid != 0 && i < SBX_NLAYERS; i++)
 		if (layers & (1u << i))
 			jw_str(w, sandbox_layer_name((enum sandbox_layer)(1u << i)));
 	jw_arr_end(w);
 	jw_key(w, "startedAt");
-	if (pid == 0)
+	if (p->pid == 0)
 		jw_null(w);
 	else
-		jw_str(w, time_format(started, when));
-	jw_ki64(w, "restarts", restarts);
+		jw_str(w, time_format(p->started, when));
+	jw_ki64(w, "restarts", p->restarts);
 	jw_obj_end(w);
 }
 
-static void
-put_child(struct jw *w, const struct parent *p, const struct child *c)
-{
-	uid_t uid = !p->root ? geteuid() : c->role == IPC_AUTHD ? p->ids.auth_uid : p->ids.map_uid;
-
-	/* A child that has not said READY has no layer to its name yet. */
-	put_process(w, c->name, c->pid, c->phase == CHILD_STARTING ? 0 : c->layers, c->started, c->restarts, uid);
-}
-
 int
-processes_json(struct parent *p, struct buf *out)
+processes_json(const struct control_ops *o, struct buf *out)
 {
+	struct control_process all[CONTROL_PROCESSES];
 	struct jw w;
+	int i;
 
+	o->processes(o->arg, all);
 	jw_init(&w, out);
 	jw_arr(&w);
-	put_process(&w, "tailnetd", getpid(), p->layers, p->started, 0, geteuid());
-	put_child(&w, p, &p->sup->authd);
-	put_child(&w, p, &p->sup->mapd);
+	for (i = 0; i < CONTROL_PROCESSES; i++)
+		put_process(&w, &all[i]);
 	jw_arr_end(&w);
 	return out->failed ? -1 : 0;
 }

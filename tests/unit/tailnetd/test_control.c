@@ -15,10 +15,13 @@
 #include "unit.h"
 
 #include "control.h"
+#include "control_ops.h"
+#include "controlsock.h"
+#include "eventwatch.h"
 #include "hostreport.h"
+#include "parent_control.h"
 #include "util_clock.h"
 #include "util_parentsim.h"
-#include "eventwatch.h"
 
 /* Between the code and the kernel: a socket that takes only so much, the moments of a socket's birth. */
 static ssize_t takes = -1; /* bytes of an answer before it is full; -1 = all there are */
@@ -316,7 +319,7 @@ half_closed_and_waiting(void **state)
 	shutdown(fd, SHUT_WR);
 	assert_int_equal(ps_read(s, fd, &b), 0);
 	buf_reset(&b);
-	watch_child(&s->p, "mapd", 9, 0);
+	watch_child(s->p.control, "mapd", 9, 0);
 	assert_int_equal(ps_read(s, fd, &b), 0);
 	assert_non_null(memmem(buf_ptr(&b), buf_len(&b), "\"child\"", 7));
 	close(fd);
@@ -454,6 +457,7 @@ static void
 socket_is_born_closed(void **state)
 {
 	static struct parent p;
+	struct control_ops ops;
 	struct psim *s = *state;
 	char err[200] = "", *slash;
 	mode_t old = umask(0);
@@ -463,7 +467,8 @@ socket_is_born_closed(void **state)
 	p.ids.control_gid = p.root ? 65530 : getegid();
 	snprintf(born, sizeof(born), "%s/run/sock", s->dir);
 	snprintf(p.cfg.control_socket, sizeof(p.cfg.control_socket), "%s", born);
-	fd = control_bind(&p, born, err, sizeof(err));
+	parent_control_ops(&p, &ops);
+	fd = controlsock_bind(&ops, born, err, sizeof(err));
 	assert_string_equal(err, "");
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(umask(old), 0);

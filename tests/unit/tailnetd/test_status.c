@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include "json.h"
+#include "status.h"
 #include "util_parentsim.h"
 
 static int
@@ -121,10 +122,10 @@ events_of_changes_only(void **state)
 	assert_non_null(
 	    memmem(buf_ptr(&b), buf_len(&b), "\"event\":\"status\",\"loginFinished\":false,\"status\":{\"v\":1,", 54));
 	first = buf_len(&b);
-	status_changed(&s->p); /* it did not */
-	s->p.netmap.peers = 5; /* this alone is none (interface.md 6) */
+	status_changed(s->p.control); /* it did not */
+	s->p.netmap.peers = 5;        /* this alone is none (interface.md 6) */
 	s->p.netmap.seq++;
-	status_changed(&s->p);
+	status_changed(s->p.control);
 	assert_int_equal(ps_read(s, fd, &b), 0);
 	assert_int_equal(buf_len(&b), first);
 	ps_ask(s, "pause");
@@ -135,7 +136,7 @@ events_of_changes_only(void **state)
 	first = buf_len(&b);
 	s->p.stopping = 1;
 	s->p.login.synced = 1;
-	status_changed(&s->p);
+	status_changed(s->p.control);
 	assert_int_equal(ps_read(s, fd, &b), 0);
 	assert_int_equal(buf_len(&b), first);
 	close(fd);
@@ -154,15 +155,15 @@ begun_in_between(void **state)
 
 	buf_init(&b, PS_MAX_ANSWER);
 	s->p.netmap.source = IPC_SRC_STALE;
-	status_now(&s->p);
+	status_now(s->p.control);
 	s->p.netmap.source = IPC_SRC_CACHED;
-	status_changed(&s->p);
+	status_changed(s->p.control);
 	fd = ps_connect(s);
 	assert_int_equal(write(fd, "watch\n", 6), 6);
 	assert_int_equal(ps_read(s, fd, &b), 0);
 	assert_non_null(memmem(buf_ptr(&b), buf_len(&b), "\"netmapSource\":\"cached\"", 23));
 	s->p.netmap.source = IPC_SRC_STALE;
-	status_changed(&s->p);
+	status_changed(s->p.control);
 	usleep(50000);
 	assert_int_equal(ps_read(s, fd, &b), 0);
 	buf_putc(&b, '\0');
@@ -189,7 +190,7 @@ changes_without_an_end(void **state)
 	assert_int_equal(ps_read(s, fd, &b), 0);
 	for (i = 1; i <= 20001; i++) { /* ends paused */
 		s->p.login.paused = i & 1;
-		status_changed(&s->p);
+		status_changed(s->p.control);
 	}
 	usleep(30000);
 	assert_int_equal(ps_read(s, fd, &b), 0); /* 1: closed */

@@ -10,6 +10,7 @@
 
 #include "unit.h"
 
+#include "status.h"
 #include "timefmt.h"
 #include "util_childsim.h"
 
@@ -267,7 +268,7 @@ says_clock_wrong(struct psim *s, int watcher)
 	struct buf out;
 	int found;
 
-	for (; evtimer_pending(s->p.status_later, NULL); usleep(1000))
+	for (; status_waits(s->p.control); usleep(1000))
 		ps_run(s);
 	buf_init(&out, PS_MAX_ANSWER);
 	assert_int_equal(ps_read(s, watcher, &out), 0);

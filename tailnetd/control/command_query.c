@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <string.h>
+#include <unistd.h>
+
+#include "cclient.h"
+#include "command_query.h"
+#include "control_int.h"
+#include "hostreport.h"
+#include "log.h"
+#include "status.h"
+
+#define READERS_QUEUE      (16u * 1024)
+#define READERS_QUEUE_ROOT (32u * 1024)
+
+struct ipc *
+command_mapd(const struct cclient *cc)
+{
+	return cc->ctl->ops.mapd(cc->ctl->ops.arg);
+}
+
+/*
+ * Readers must not be what fills mapd's channel while it has no time for them: past ipc.c's limit it would be killed for it, and
+ * each that waits there holds a descriptor of ours.
+ * Root's may take more of it; the rest is for our own messages.
+ */
+static int
+channel_full(const struct cclient *cc, const struct ipc *c)
+{
+	return ipc_queued(c) > (cc->class == IPC_CLASS_ROOT ? READERS_QUEUE_ROOT : READERS_QUEUE);
+}
+
+/* Whether mapd can take a reader now; if not, the client has been told. */
+static int
+mapd_takes(struct cclient *cc, enum ipc_query_verb verb)
+{
+	const struct control_ops *o = &cc->ctl->ops;
+	const struct ipc *mapd = command_mapd(cc);
+
+	if (mapd == NULL || (o->netmap->source == IPC_SRC_NONE && verb != IPC_Q_WATCH_NETMAP)) {
+		cclient_error(cc, "no-netmap",
+		    login_logged_in(o->login) ? "there is no netmap yet" : "there is no netmap: not logged in");
+		return 0;
+	}
+	if (channel_full(cc, mapd)) {
+		cclient_error(cc, "busy", "too many readers wait; try again");
+		return 0;
+	}
+	return 1;
+}
+
+/* A netmap reader's connection goes to mapd; no byte of the netmap passes here (D4). */
+static void
+hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int private_written)
+{
+	static uint32_t last_id;
+	const struct control_ops *o = &cc->ctl->ops;
+	struct control *c = cc->ctl;
+	struct ipc *mapd = command_mapd(cc);
+	struct ipc_query q;
+	struct buf body;
+	size_t n = strlen(arg);
+
+	if (!mapd_takes(cc, verb))
+		return;
+	memset(&q, 0, sizeof(q));
+	q.verb = (uint32_t)verb;
+	q.class = (uint32_t)cc->class;
+	q.uid = (uint32_t)cc->uid;
+	q.accept_routes = (uint32_t)o->cfg->accept_routes;
+	q.listen_port = hostreport_listen_port(o->report);
+	q.private_written = (uint32_t)private_written;
+	IPC_SET(&q, exit_node, o->cfg->exit_node, strlen(o->cfg->exit_node));
+	q.data_len = ipc_text_put(q.data, sizeof(q.data), arg, n);
+	if (++last_id == IPC_ID_NONE)
+		last_id++;
+	q.events = cc->seq;
+	if (verb == IPC_Q_WATCH_NETMAP && q.events == 0) { /* the present status comes first */
+		buf_init(&body, 1u << 20);
+		status_first_body(c, &body);
+		ipc_send_chunks(mapd, IPC_EVENT, last_id, (const char *)buf_ptr(&body), buf_len(&body));
+		buf_free(&body);
+	}
+	ipc_send(mapd, IPC_QUERY, last_id, &q, ipc_head_len(IPC_QUERY) + q.data_len, cclient_release(cc));
+}
+
+static void
+join(char *out, size_t size, char **args, int n)
+{
+	int i;
+
+	*out = '\0';
+	for (i = 0; i < n; i++) {
+		if (i > 0)
+			strlcat(out, " ", size);
+		strlcat(out, args[i], size);
+	}
+}
+
+void
+command_netmap(struct cclient *cc, char **args, int n)
+{
+	(void)args;
+	(void)n;
+	hand_over(cc, IPC_Q_NETMAP, "", 0);
+}
+
+void
+command_peers(struct cclient *cc, char **args, int n)
+{
+	char text[CONTROL_LINE];
+
+	join(text, sizeof(text), args, n);
+	hand_over(cc, IPC_Q_PEERS, text, 0);
+}
+
+void
+command_peer(struct cclient *cc, char **args, int n)
+{
+	(void)n;
+	hand_over(cc, IPC_Q_PEER, args[0], 0);
+}
+
+void
+command_hosts(struct cclient *cc, char **args, int n)
+{
+	(void)args;
+	(void)n;
+	hand_over(cc, IPC_Q_HOSTS, "", 0);
+}
+
+void
+command_watch_netmap(struct cclient *cc)
+{
+	hand_over(cc, IPC_Q_WATCH_NETMAP, "", 0);
+}
+
+void
+command_wgconf(struct cclient *cc, char **args, int n)
+{
+	static const char interface[] = "[Interface]\n";
+	const struct control_ops *o = &cc->ctl->ops;
+	int private;
+
+	if (n == 1 && strcmp(args[0], "private") != 0) {
+		cclient_error(cc, "usage", "usage: wgconf [private]");
+		return;
+	}
+	if (n == 1 && cc->class != IPC_CLASS_ROOT) {
+		cclient_error(cc, "denied", "the private key is for root only");
+		return;
+	}
+	/* Left out when the netmap is that of another key of ours, as in the middle of a rotation: its peers expect that one (protocol.md K.2). */
+	private = n == 1 && o->netmap->have_self && key_equal(&o->netmap->self.key, keyring_public(o->keys, SLOT_NODE));
+	if (private) {
+		if (!mapd_takes(cc, IPC_Q_WGCONF))
+			return; /* before the key is out: nothing but the rest may follow it */
+		/* The key goes from the keyring to this descriptor; mapd writes the rest (security.md D2). */
+		log_warnx("the node private key is given to uid %u (wgconf private)", (unsigned)cc->uid);
+		if (write(cc->fd, interface, sizeof(interface) - 1) != sizeof(interface) - 1 ||
+		    keys_wgconf_private(o->keys, cc->fd) == -1) {
+			cclient_close(cc);
+			return;
+		}
+	}
+	hand_over(cc, IPC_Q_WGCONF, "", private);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef METRICS_H
+#define METRICS_H
+
+struct buf;
+struct control_ops;
+
+int	 metrics_text(const struct control_ops *o, struct buf *out);	/* OpenMetrics (interface.md 9); 0, or -1: out is full */
+
+#endif
