@@ -114,14 +114,12 @@ SEE_child = base json ipc wire loop
 SEE_conf = base ipc dial host
 SEE_profile = base
 SEE_keys = base ipc profile
-SEE_login = base json ipc loop $(OPEN_tailnetd)
+SEE_login = base ipc loop profile
 SEE_dial = base ipc conf loop
-SEE_host = base json ipc loop $(OPEN_tailnetd)
-SEE_statecache = base json ipc loop $(OPEN_tailnetd)
+SEE_host = base json ipc loop dial profile keys conf
+SEE_statecache = base ipc loop profile keys conf
 SEE_control = base json ipc loop login dial host statecache keys conf profile
 SEE_tailnetd = base json ipc loop $(ROOMS_tailnetd)
-# what still sees everything
-OPEN_tailnetd = $(ROOMS_tailnetd) tailnetd
 SEE_authd = base json ipc wire child loop
 SEE_decode = base json ipc wire child
 SEE_map = base json ipc wire child decode ingest loop

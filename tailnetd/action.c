@@ -9,6 +9,7 @@
 #include "cachestore.h"
 #include "control.h"
 #include "doctor.h"
+#include "eventlog.h"
 #include "eventwatch.h"
 #include "exits.h"
 #include "log.h"
@@ -78,15 +79,22 @@ do_save(struct parent *p, uint32_t id, enum login_save how)
 	if (how == SAVE_CLEAR)
 		state_clear_profile(&p->state, p->keys);
 	rv = how == SAVE_COMMIT ? commit_candidate(p) : save_state(p, how);
-	if (how == SAVE_CLEAR && cache_erase(p, err, sizeof(err)) == -1) { /* a logout leaves no netmap behind */
+	if (how == SAVE_CLEAR &&
+	    cachestore_erase(p->cache, err, sizeof(err)) == -1) { /* a logout leaves no netmap behind */
 		snprintf(p->save_err, sizeof(p->save_err), "%s", err);
 		rv = -1;
 	}
 	if (how == SAVE_COMMIT)
-		cache_update(p); /* the old key's goes before the new one is used */
+		parent_update_cache(p); /* the old key's goes before the new one is used */
 	e.u.result.ok = rv == 0;
 	e.u.result.err = rv == 0 ? "" : p->save_err;
 	parent_event(p, &e);
+}
+
+void
+parent_update_cache(struct parent *p)
+{
+	cachestore_update(p->cache, p->login.profile.want_running, p->login.paused);
 }
 
 /* --- auth key --- */
@@ -249,10 +257,10 @@ parent_event(struct parent *p, const struct login_event *e)
 		run_event(p, &next);
 	}
 	p->running = 0;
-	cache_update(p);
+	parent_update_cache(p);
 	doctor_look(p->control);
 	derive_health(p);
-	tell_log(p);
+	eventlog_update(p->eventlog);
 	status_changed(p->control);
 }
 

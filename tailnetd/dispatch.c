@@ -372,7 +372,7 @@ on_ready(void *arg, const struct ipc_msg *m)
 	bucket_init(&c->hs_rate, HS_RATE, HS_BURST, c->ready_ms);
 	childsend_report(c);
 	if (c->role == IPC_MAPD)
-		cache_mapd_ready(c->p);
+		cachestore_mapd_ready(c->p->cache);
 	dispatch_ready_work(c);
 	if (c->role == IPC_MAPD)
 		watchers_to_mapd(c->p->control);
@@ -495,6 +495,6 @@ const struct ipc_handlers mapd_handlers = {
 	    [IPC_DELTAS] = dispatch_deltas, [IPC_COUNTERS] = dispatch_counters, [IPC_LITE] = dispatch_lite,
 	    [IPC_LIMIT] = dispatch_limit, [IPC_CONTROL_TIME] = dispatch_control_time, [IPC_BROWSE] = dispatch_browse,
 	    [IPC_EXIT_WISH] = dispatch_exit_wish, [IPC_DIAL_PLAN] = dispatch_dial_plan,
-	    [IPC_CACHE_LOADED] = cache_on_loaded, [IPC_CACHE_WRITTEN] = cache_on_written },
+	    [IPC_CACHE_LOADED] = dispatch_cache_loaded, [IPC_CACHE_WRITTEN] = dispatch_cache_written },
 	.closed = on_closed,
 };

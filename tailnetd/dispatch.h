@@ -28,5 +28,7 @@ int	 dispatch_control_time(void *arg, const struct ipc_msg *m);
 int	 dispatch_browse(void *arg, const struct ipc_msg *m);
 int	 dispatch_exit_wish(void *arg, const struct ipc_msg *m);
 int	 dispatch_dial_plan(void *arg, const struct ipc_msg *m);
+int	 dispatch_cache_loaded(void *arg, const struct ipc_msg *m);
+int	 dispatch_cache_written(void *arg, const struct ipc_msg *m);
 
 #endif

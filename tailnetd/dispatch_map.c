@@ -152,7 +152,7 @@ dispatch_deltas(void *arg, const struct ipc_msg *m)
 	const struct ipc_deltas *d = m->payload;
 	struct child *c = arg;
 	struct parent *p = c->p;
-	int cached = d->source == IPC_SRC_CACHED, claim = cached ? cache_claim(p) : 1, rv;
+	int cached = d->source == IPC_SRC_CACHED, claim = cached ? cachestore_claim(p->cache, p->login.synced) : 1, rv;
 
 	if (d->source > IPC_SRC_LIVE || d->online > d->peers || claim == -1)
 		return -1;
@@ -161,21 +161,17 @@ dispatch_deltas(void *arg, const struct ipc_msg *m)
 	/* That it went stale is told together with the end of the stream, which is on its way (STREAM CLOSED). */
 	if (d->source != IPC_SRC_STALE || !p->login.synced)
 		p->netmap.source = (enum ipc_source)d->source;
-	if (p->netmap.dropped || claim == 0) {
-		p->netmap.source = IPC_SRC_NONE;
-		p->netmap.peers = p->netmap.online = 0;
-	}
 	if (d->data_len > 0 && !cached) { /* the age of a cached one was told by CACHE_LOADED */
 		p->netmap.received_ms = p->counters.mapd.last_message_mono_ms = time_mono_ms();
 		p->netmap.cached_age_ms = 0;
 	}
-	if (p->netmap.source == IPC_SRC_NONE)
-		p->netmap.have_self = 0;
+	if (p->netmap.source == IPC_SRC_NONE || p->netmap.dropped || claim == 0)
+		netmap_info_reset(&p->netmap);
 	rv = walk_deltas(p, d->data, d->data_len);
 	watch_flush(p->control);
 	if (rv == -1 || d->seq != p->netmap.seq)
 		return d->data_len == 0 && d->seq <= p->netmap.seq ? 0 : -1;
-	cache_update(p);
+	parent_update_cache(p);
 	status_changed(p->control);
 	return 0;
 }
@@ -296,4 +292,20 @@ dispatch_dial_plan(void *arg, const struct ipc_msg *m)
 	dialler_plan(c->p->dialler, plan);
 	childsend_dial_times(c->p->sup);
 	return 0;
+}
+
+int
+dispatch_cache_loaded(void *arg, const struct ipc_msg *m)
+{
+	struct child *c = arg;
+
+	return cachestore_loaded(c->p->cache, m->id, m->payload);
+}
+
+int
+dispatch_cache_written(void *arg, const struct ipc_msg *m)
+{
+	struct child *c = arg;
+
+	return cachestore_written(c->p->cache, m->id, m->payload);
 }

@@ -20,12 +20,14 @@
 #include "control.h"
 #include "control_ops.h"
 #include "daemon.h"
+#include "eventlog.h"
 #include "exits.h"
 #include "hostreport.h"
 #include "log.h"
 #include "notify.h"
 #include "parent.h"
 #include "parent_control.h"
+#include "parent_ops.h"
 #include "parent_sandbox.h"
 #include "sandbox.h"
 #include "status.h"
@@ -152,39 +154,6 @@ open_state(struct parent *p)
 		(void)health_raise(&p->health, HEALTH_STATE_RECOVERED,
 		    "the state file was damaged; its previous version is in use");
 	return EXIT_OK;
-}
-
-/* --- the report of this host --- */
-
-static void
-new_hostinfo(void *arg)
-{
-	childsend_hostinfo(((struct parent *)arg)->sup);
-}
-
-static void
-new_params(void *arg)
-{
-	struct parent *p = arg;
-
-	childsend_params(p->sup);
-	status_changed(p->control);
-}
-
-static int
-save_port(void *arg, char *err, size_t errsize)
-{
-	struct parent *p = arg;
-
-	return state_save(p->store, &p->state, p->keys, err, errsize);
-}
-
-struct hostreport *
-parent_new_report(struct parent *p)
-{
-	static const struct hostreport_ops ops = { new_hostinfo, new_params, save_port };
-
-	return hostreport_new(p->base, &p->cfg, &p->state, &ops, p);
 }
 
 /* --- signals and clocks --- */
@@ -372,7 +341,7 @@ parent_shutdown(struct parent *p, int exit_code)
 		control_shutting_down(p->control);
 	if (p->sup == NULL)
 		return;
-	if (!cache_shutdown(p))
+	if (!cachestore_shutdown(p->cache))
 		supervise_stop_all(p->sup);
 	if (supervise_all_gone(p->sup))
 		event_base_loopexit(p->base, NULL);
@@ -432,7 +401,7 @@ parent_open(struct parent *p)
 		return EXIT_STARTUP;
 	}
 	hold_signals(SIG_BLOCK);
-	if ((p->report = parent_new_report(p)) == NULL ||
+	if ((p->report = parent_ops_report(p)) == NULL ||
 	    (p->dialler = dialler_new(p->base, &p->cfg, &p->img_resolver)) == NULL) {
 		log_error("start");
 		return EXIT_STARTUP;
@@ -448,8 +417,8 @@ parent_open(struct parent *p)
 int
 parent_assemble(struct parent *p)
 {
-	if ((p->told.later = evtimer_new(p->base, tell_due, p)) == NULL || (p->sup = supervise_new(p)) == NULL ||
-	    (p->cache = cache_new(p)) == NULL) {
+	if ((p->eventlog = eventlog_new(p->base, &p->login)) == NULL || (p->sup = supervise_new(p)) == NULL ||
+	    (p->cache = parent_ops_cache(p)) == NULL) {
 		log_error("start");
 		return EXIT_STARTUP;
 	}
@@ -484,14 +453,13 @@ parent_close(struct parent *p)
 	p->control = NULL;
 	if (p->sup != NULL)
 		supervise_free(p->sup);
-	cache_free(p->cache);
+	cachestore_free(p->cache);
 	if (p->dialler != NULL)
 		dialler_free(p->dialler);
 	for (t = 0; t < LT_COUNT; t++)
 		if (p->timers[t] != NULL)
 			event_free(p->timers[t]);
-	if (p->told.later != NULL)
-		event_free(p->told.later);
+	eventlog_free(p->eventlog);
 	hostreport_free(p->report);
 	parent_wipe_auth_key(p);
 	keyring_free(p->keys);

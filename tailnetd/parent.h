@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "action.h"
 #include "buf.h"
 #include "login.h"
 #include "config.h"
@@ -20,10 +21,11 @@
 #include "supervise.h"
 
 /* The parent's one context (docs/design.md), handed to everything in this room.  Prototypes are grouped by file. */
-struct cache;
+struct cachestore;
 struct control;
 struct event;
 struct event_base;
+struct eventlog;
 struct hostreport;
 struct notify;
 struct secret;
@@ -59,20 +61,13 @@ struct parent {
 	struct supervisor *sup;
 	struct dialler	*dialler;
 	struct netmap_info netmap;
-	struct cache	*cache;			/* of the netmap on disk (cachestore.h) */
+	struct cachestore *cache;		/* of the netmap, on disk */
 	struct counters	 counters;
 
 	struct hostreport *report;		/* of this host, to the server */
 
 	struct health	 health;
-	struct {				/* what the log has heard (eventlog.c) */
-		enum login_state state;
-		int	 paused;
-		struct bucket rate;
-		uint64_t err_ms;
-		char	 err[LOGIN_TOLD_MAX];
-		struct event *later;	/* for what had to wait */
-	} told;
+	struct eventlog	*eventlog;
 	struct control	*control;
 	struct notify	*notify;
 	int		 stopping;
@@ -90,23 +85,7 @@ int	 parent_assemble(struct parent *p);		/* all that works with them */
 void	 parent_close(struct parent *p);		/* frees what both have made */
 void	 parent_shutdown(struct parent *p, int exit_code);
 int	 parent_reload(struct parent *p, char *err, size_t errsize);
-/* The report of this host: before the sandbox.  NULL: out of memory. */
-struct hostreport *parent_new_report(struct parent *p);
 /* Each 30 s: was it longer than that, do the children answer, is the clock right (D16).  By time_boot_ms() and Unix seconds. */
 void	 parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s);
-
-/* action.c: the login machine's events and actions */
-void	 parent_event(struct parent *p, const struct login_event *e);
-void	 parent_simple_event(struct parent *p, enum login_ev type, uint32_t id);
-void	 login_boot(struct parent *p);			/* timers, login_init() from state and configuration */
-void	 login_config_from(const struct parent *p, struct login_config *cc);
-void	 parent_wipe_auth_key(struct parent *p);
-/* The auth key for a register: explicit or from the file.  0, or -1 with a reason. */
-int	 parent_auth_key(struct parent *p, enum login_authkey which, char *out, size_t outsize, size_t *len, char *err, size_t errsize);
-
-/* eventlog.c: what happened, for the log */
-void	 tell_log(struct parent *p);
-void	 tell_due(evutil_socket_t fd, short what, void *arg);	/* told.later */
-
 
 #endif

@@ -296,7 +296,7 @@ mapd_left(struct parent *p, int crashed)
 {
 	struct ipc_dial_plan none;
 
-	cache_mapd_gone(p, crashed);
+	cachestore_mapd_gone(p->cache, crashed);
 	if (!crashed)
 		return;
 	memset(&none, 0, sizeof(none));

@@ -4,31 +4,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
 #include <sodium.h>
 
-#include "cachestore.h"
 #include "cachefile.h"
 #include "cacheplan.h"
+#include "cachestore.h"
 #include "log.h"
+#include "timefmt.h"
+#include "timer.h"
 
-#define LINGER_MS   1000
 #define SHUTDOWN_MS 2000 /* of the five seconds that a shutdown may take */
 #define OLDEST_S    (100LL * 366 * 86400)
 
-struct cache {
-	struct parent *p;
+struct cachestore {
+	struct cachestore_env env;
 	struct cachefile file;
 	struct cacheplan plan;
-	struct event *due;      /* the next write; while ending: no longer than this */
+	struct timer due;       /* the next write; while ending: no longer than this */
 	struct pubkey node_key; /* whose cache it is; zero: not known yet */
 	int on;                 /* there may be a cache */
 	int there;              /* a file may be there: looked for until it is known not to be */
 	int no_load;            /* the present file is of no use, or killed its reader */
-	int paused;
-	int ending;    /* the daemon waits for the last write */
-	int once_more; /* the one under way had begun before */
-	int said;      /* that it cannot be written, or not be removed: once */
+	int logged_in, paused;  /* as last heard */
+	int stopped;            /* the daemon ends: nothing new is begun */
+	int ending;             /* the daemon waits for the last write */
+	int once_more;          /* the one under way had begun before */
+	int said;               /* that it cannot be written, or not be removed: once */
 
 	/* Of the present mapd. */
 	int asked; /* it was given a cache to read ... */
@@ -37,16 +38,20 @@ struct cache {
 	int discard;                         /* what is being written is not wanted any more */
 };
 
-static struct child *
-mapd_of(const struct cache *c)
+static struct ipc *
+mapd_of(const struct cachestore *c)
 {
-	struct child *m = &c->p->sup->mapd;
+	return c->env.ops->mapd(c->env.arg);
+}
 
-	return m->phase == CHILD_READY && m->ipc != NULL ? m : NULL;
+static void
+release_mapd(struct cachestore *c)
+{
+	c->env.ops->release_mapd(c->env.arg);
 }
 
 static uint32_t
-next_id(struct cache *c)
+next_id(struct cachestore *c)
 {
 	if (++c->last_id == IPC_ID_NONE)
 		c->last_id++;
@@ -54,14 +59,15 @@ next_id(struct cache *c)
 }
 
 static void
-profile_hash(const struct parent *p, uint8_t out[IPC_PROFILE_LEN])
+profile_hash(const struct cachestore *c, uint8_t out[IPC_PROFILE_LEN])
 {
-	crypto_generichash(out, IPC_PROFILE_LEN, (const uint8_t *)p->cfg.control_url, strlen(p->cfg.control_url), NULL,
-	    0);
+	const char *url = c->env.cfg->control_url;
+
+	crypto_generichash(out, IPC_PROFILE_LEN, (const uint8_t *)url, strlen(url), NULL, 0);
 }
 
 static void
-complain(struct cache *c, const char *text)
+complain(struct cachestore *c, const char *text)
 {
 	if (!c->said)
 		log_warnx("netmap cache: %s", text);
@@ -71,7 +77,7 @@ complain(struct cache *c, const char *text)
 /* --- nothing of it is to stay --- */
 
 static void
-remove_file(struct cache *c, const char *why)
+remove_file(struct cachestore *c, const char *why)
 {
 	char err[300];
 
@@ -87,11 +93,11 @@ remove_file(struct cache *c, const char *why)
 
 /* What mapd shows of it or is just doing with it. */
 static void
-take_back(struct cache *c)
+take_back(struct cachestore *c)
 {
-	struct netmap_info *nm = &c->p->netmap;
+	struct netmap_info *nm = c->env.netmap;
 	struct ipc_empty none = { 0 };
-	struct child *m = mapd_of(c);
+	struct ipc *m = mapd_of(c);
 	int shown = nm->source == IPC_SRC_CACHED;
 
 	if (c->write_id != IPC_ID_NONE) {
@@ -99,46 +105,29 @@ take_back(struct cache *c)
 		cachefile_abort(&c->file);
 	}
 	c->taken_back = c->asked;
-	if (shown) {
-		nm->source = IPC_SRC_NONE;
-		nm->have_self = 0;
-		nm->peers = nm->online = 0;
-		nm->received_ms = 0;
-	}
+	if (shown)
+		netmap_info_reset(nm);
 	if (m != NULL && (shown || c->load_id != IPC_ID_NONE || c->write_id != IPC_ID_NONE))
-		ipc_send(m->ipc, IPC_CACHE_FORGET, IPC_ID_NONE, &none, sizeof(none), -1);
-}
-
-/* mapd may run for the sake of a cache alone. */
-static void
-let_mapd_go(struct cache *c)
-{
-	struct child *m = &c->p->sup->mapd;
-
-	if (m->wanted && m->pending == PENDING_NOTHING && c->p->login.map == MAP_NONE &&
-	    c->p->netmap.source == IPC_SRC_NONE)
-		child_unwant(m, LINGER_MS);
+		ipc_send(m, IPC_CACHE_FORGET, IPC_ID_NONE, &none, sizeof(none), -1);
 }
 
 static void
-turn_off(struct cache *c, const char *why)
+turn_off(struct cachestore *c, const char *why)
 {
 	take_back(c);
 	remove_file(c, why);
 	if (c->on)
-		let_mapd_go(c);
+		release_mapd(c);
 	c->on = 0;
 	memset(&c->node_key, 0, sizeof(c->node_key));
 	cacheplan_init(&c->plan, CACHEPLAN_INTERVAL_MS);
-	evtimer_del(c->due);
+	timer_stop(&c->due);
 }
 
 int
-cache_erase(struct parent *p, char *err, size_t errsize)
+cachestore_erase(struct cachestore *c, char *err, size_t errsize)
 {
-	struct cache *c = p->cache;
-
-	if (c == NULL || !c->there)
+	if (!c->there)
 		return 0;
 	take_back(c);
 	if (cachefile_remove(&c->file, err, errsize) == -1)
@@ -150,10 +139,10 @@ cache_erase(struct parent *p, char *err, size_t errsize)
 /* --- reading --- */
 
 static void
-load(struct cache *c)
+load(struct cachestore *c)
 {
 	struct ipc_cache_load m;
-	struct child *mapd = mapd_of(c);
+	struct ipc *mapd = mapd_of(c);
 	char err[300] = "";
 	int fd;
 
@@ -165,16 +154,16 @@ load(struct cache *c)
 		c->no_load = 1;
 		if (err[0] != '\0')
 			log_warnx("netmap cache not used: %s", err);
-		let_mapd_go(c);
+		release_mapd(c);
 		return;
 	}
-	profile_hash(c->p, m.profile);
+	profile_hash(c, m.profile);
 	m.node_key = c->node_key;
-	m.machine_key = *keyring_public(c->p->keys, SLOT_MACHINE);
-	m.seq_base = c->p->netmap.seq;
+	m.machine_key = *keyring_public(c->env.keys, SLOT_MACHINE);
+	m.seq_base = c->env.netmap->seq;
 	c->asked = 1;
 	c->load_id = next_id(c);
-	ipc_send(mapd->ipc, IPC_CACHE_LOAD, c->load_id, &m, sizeof(m), fd);
+	ipc_send(mapd, IPC_CACHE_LOAD, c->load_id, &m, sizeof(m), fd);
 }
 
 static int
@@ -185,9 +174,9 @@ done_ok(const struct ipc_cache_done *d)
 }
 
 static void
-shown(struct cache *c, const struct ipc_cache_done *d)
+shown(struct cachestore *c, const struct ipc_cache_done *d)
 {
-	struct netmap_info *nm = &c->p->netmap;
+	struct netmap_info *nm = c->env.netmap;
 	int64_t age = d->received >= 0 ? time_wall().sec - d->received : 0; /* mapd may say anything: no overflow */
 	char when[TIME_TEXT_MAX];
 
@@ -200,14 +189,11 @@ shown(struct cache *c, const struct ipc_cache_done *d)
 }
 
 int
-cache_on_loaded(void *arg, const struct ipc_msg *msg)
+cachestore_loaded(struct cachestore *c, uint32_t id, const struct ipc_cache_done *d)
 {
-	const struct ipc_cache_done *d = msg->payload;
-	struct parent *p = ((struct child *)arg)->p;
-	struct cache *c = p->cache;
 	char err[IPC_ERR_MAX + 1];
 
-	if (c == NULL || c->load_id == IPC_ID_NONE || msg->id != c->load_id || !done_ok(d))
+	if (c->load_id == IPC_ID_NONE || id != c->load_id || !done_ok(d))
 		return -1;
 	c->load_id = IPC_ID_NONE;
 	if (c->taken_back)
@@ -223,16 +209,14 @@ cache_on_loaded(void *arg, const struct ipc_msg *msg)
 	c->no_load = 1;
 	if (d->result == IPC_CACHE_FOREIGN)
 		remove_file(c, "it is not ours");
-	let_mapd_go(c);
+	release_mapd(c);
 	return 0;
 }
 
 int
-cache_claim(const struct parent *p)
+cachestore_claim(const struct cachestore *c, int synced)
 {
-	const struct cache *c = p->cache;
-
-	if (c == NULL || !c->asked || p->login.synced)
+	if (!c->asked || synced)
 		return -1;
 	return !c->taken_back;
 }
@@ -240,25 +224,24 @@ cache_claim(const struct parent *p)
 /* --- writing --- */
 
 static void
-arm(struct cache *c)
+arm(struct cachestore *c)
 {
 	int64_t ms = cacheplan_wait(&c->plan, time_mono_ms());
-	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000 };
 
 	if (c->ending)
 		return;
 	if (ms == -1)
-		evtimer_del(c->due);
+		timer_stop(&c->due);
 	else
-		evtimer_add(c->due, &tv);
+		(void)timer_set_ms(&c->due, (uint64_t)ms);
 }
 
 /* 1 = mapd is at it. */
 static int
-begin_write(struct cache *c)
+begin_write(struct cachestore *c)
 {
 	struct ipc_cache_write m;
-	struct child *mapd = mapd_of(c);
+	struct ipc *mapd = mapd_of(c);
 	char err[300];
 	int fd;
 
@@ -271,25 +254,31 @@ begin_write(struct cache *c)
 		return 0;
 	}
 	memset(&m, 0, sizeof(m));
-	profile_hash(c->p, m.profile);
+	profile_hash(c, m.profile);
 	m.node_key = c->node_key;
 	c->discard = 0;
 	c->write_id = next_id(c);
-	ipc_send(mapd->ipc, IPC_CACHE_WRITE, c->write_id, &m, sizeof(m), fd);
+	ipc_send(mapd, IPC_CACHE_WRITE, c->write_id, &m, sizeof(m), fd);
 	return 1;
 }
 
+/* Nothing is written any more: the daemon may end. */
 static void
-write_due(evutil_socket_t fd, short what, void *arg)
+end(struct cachestore *c)
 {
-	struct cache *c = arg;
+	c->ending = 0;
+	timer_stop(&c->due);
+	c->env.ops->saved(c->env.arg);
+}
 
-	(void)fd;
-	(void)what;
+static void
+write_due(void *arg)
+{
+	struct cachestore *c = arg;
+
 	if (c->ending) {
 		log_warnx("the netmap cache could not be written in time: the one before it stays");
-		c->ending = 0;
-		supervise_stop_all(c->p->sup);
+		end(c);
 		return;
 	}
 	(void)begin_write(c);
@@ -298,7 +287,7 @@ write_due(evutil_socket_t fd, short what, void *arg)
 
 /* mapd has done its part.  1 = the file is in place. */
 static int
-commit(struct cache *c, const struct ipc_cache_done *d)
+commit(struct cachestore *c, const struct ipc_cache_done *d)
 {
 	char err[IPC_ERR_MAX + 1];
 
@@ -319,7 +308,7 @@ commit(struct cache *c, const struct ipc_cache_done *d)
 }
 
 static void
-written(struct cache *c, const struct ipc_cache_done *d)
+written(struct cachestore *c, const struct ipc_cache_done *d)
 {
 	uint64_t now = time_mono_ms(), size = cachefile_written(&c->file);
 
@@ -334,68 +323,22 @@ written(struct cache *c, const struct ipc_cache_done *d)
 	c->discard = 0;
 }
 
-int
-cache_on_written(void *arg, const struct ipc_msg *msg)
-{
-	const struct ipc_cache_done *d = msg->payload;
-	struct parent *p = ((struct child *)arg)->p;
-	struct cache *c = p->cache;
-
-	if (c == NULL || c->write_id == IPC_ID_NONE || msg->id != c->write_id || !done_ok(d))
-		return -1;
-	written(c, d);
-	if (!c->ending) {
-		cache_update(p);
-		return 0;
-	}
-	if (c->once_more && cacheplan_unsaved(&c->plan) && begin_write(c)) {
-		c->once_more = 0;
-		return 0;
-	}
-	c->ending = 0;
-	evtimer_del(c->due);
-	supervise_stop_all(p->sup);
-	return 0;
-}
-
-int
-cache_shutdown(struct parent *p)
-{
-	static const struct timeval limit = { SHUTDOWN_MS / 1000, SHUTDOWN_MS % 1000 * 1000 };
-	struct ipc_map_stop stop = { 0 };
-	struct cache *c = p->cache;
-	struct child *mapd;
-
-	if (c == NULL || !c->on || (mapd = mapd_of(c)) == NULL)
-		return 0;
-	if (c->write_id == IPC_ID_NONE && !cacheplan_unsaved(&c->plan))
-		return 0;
-	/* The stream ends first, as without a cache; the netmap stays until it is written. */
-	ipc_send(mapd->ipc, IPC_MAP_STOP, IPC_ID_NONE, &stop, sizeof(stop), -1);
-	c->once_more = c->write_id != IPC_ID_NONE;
-	if (!c->once_more && !begin_write(c))
-		return 0;
-	c->ending = 1;
-	evtimer_add(c->due, &limit);
-	return 1;
-}
-
 /* --- events --- */
 
 static const char *
-why_off(const struct parent *p)
+why_off(const struct cachestore *c)
 {
-	if (!p->cfg.netmap_cache)
+	if (!c->env.cfg->netmap_cache)
 		return "netmap-cache is off";
-	if (!p->login.profile.want_running)
+	if (!c->logged_in)
 		return "logged out";
-	return keyring_has(p->keys, SLOT_NODE) ? NULL : "there is no node key";
+	return keyring_has(c->env.keys, SLOT_NODE) ? NULL : "there is no node key";
 }
 
 static void
-follow_key(struct cache *c)
+follow_key(struct cachestore *c)
 {
-	const struct pubkey *key = keyring_public(c->p->keys, SLOT_NODE);
+	const struct pubkey *key = keyring_public(c->env.keys, SLOT_NODE);
 
 	if (key_equal(key, &c->node_key))
 		return;
@@ -403,94 +346,129 @@ follow_key(struct cache *c)
 		take_back(c);
 		remove_file(c, "the node key is new");
 		cacheplan_init(&c->plan, CACHEPLAN_INTERVAL_MS);
-		cacheplan_changed(&c->plan, c->p->netmap.seq);
+		cacheplan_changed(&c->plan, c->env.netmap->seq);
 		c->plan.saved = c->plan.seq; /* the map of the old key is not saved */
 	}
 	c->node_key = *key;
 }
 
-void
-cache_update(struct parent *p)
+static void
+update(struct cachestore *c, int was_paused)
 {
-	struct cache *c = p->cache;
-	const char *off;
+	const char *off = why_off(c);
 
-	if (c == NULL || p->stopping)
+	if (c->stopped)
 		return;
-	if ((off = why_off(p)) != NULL) {
+	if (off != NULL) {
 		if (c->on || c->there)
 			turn_off(c, off);
-		c->paused = p->login.paused;
 		return;
 	}
 	follow_key(c);
 	if (!c->on) {
 		c->on = 1;
-		if (c->there && !p->sup->mapd.wanted)
-			child_want(&p->sup->mapd); /* there is something to show, whatever the network does */
+		if (c->there)
+			c->env.ops->want_mapd(c->env.arg);
 	}
-	if (p->netmap.source == IPC_SRC_LIVE)
-		cacheplan_changed(&c->plan, p->netmap.seq);
-	if (p->login.paused && !c->paused)
+	if (c->env.netmap->source == IPC_SRC_LIVE)
+		cacheplan_changed(&c->plan, c->env.netmap->seq);
+	if (c->paused && !was_paused)
 		cacheplan_flush(&c->plan);
-	c->paused = p->login.paused;
 	arm(c);
 }
 
 void
-cache_mapd_ready(struct parent *p)
+cachestore_update(struct cachestore *c, int logged_in, int paused)
 {
-	struct cache *c = p->cache;
+	int was_paused = c->paused;
 
-	if (c != NULL && c->on && p->netmap.source == IPC_SRC_NONE)
+	c->logged_in = logged_in;
+	c->paused = paused;
+	update(c, was_paused);
+}
+
+int
+cachestore_written(struct cachestore *c, uint32_t id, const struct ipc_cache_done *d)
+{
+	if (c->write_id == IPC_ID_NONE || id != c->write_id || !done_ok(d))
+		return -1;
+	written(c, d);
+	if (!c->ending)
+		update(c, c->paused);
+	else if (c->once_more && cacheplan_unsaved(&c->plan) && begin_write(c))
+		c->once_more = 0;
+	else
+		end(c);
+	return 0;
+}
+
+int
+cachestore_shutdown(struct cachestore *c)
+{
+	struct ipc_map_stop stop = { 0 };
+	struct ipc *mapd = mapd_of(c);
+
+	c->stopped = 1;
+	if (!c->on || mapd == NULL)
+		return 0;
+	if (c->write_id == IPC_ID_NONE && !cacheplan_unsaved(&c->plan))
+		return 0;
+	/* The stream ends first, as without a cache; the netmap stays until it is written. */
+	ipc_send(mapd, IPC_MAP_STOP, IPC_ID_NONE, &stop, sizeof(stop), -1);
+	c->once_more = c->write_id != IPC_ID_NONE;
+	if (!c->once_more && !begin_write(c))
+		return 0;
+	c->ending = 1;
+	(void)timer_set_ms(&c->due, SHUTDOWN_MS);
+	return 1;
+}
+
+void
+cachestore_mapd_ready(struct cachestore *c)
+{
+	if (c->on && c->env.netmap->source == IPC_SRC_NONE)
 		load(c);
 }
 
 void
-cache_mapd_gone(struct parent *p, int crashed)
+cachestore_mapd_gone(struct cachestore *c, int distrusted)
 {
-	struct cache *c = p->cache;
-
-	if (c == NULL)
-		return;
 	if (c->load_id != IPC_ID_NONE)
 		c->no_load = 1; /* whatever the reason was: not again */
 	c->asked = c->taken_back = c->discard = 0;
 	c->load_id = c->write_id = IPC_ID_NONE;
 	cachefile_abort(&c->file);
 	cacheplan_lost(&c->plan);
-	if (crashed)
-		remove_file(c, "mapd, who writes it, is not to be trusted");
-	if (c->ending) {
-		c->ending = 0;
-		supervise_stop_all(p->sup);
-	}
+	if (distrusted)
+		remove_file(c, "mapd, which wrote it, is not trusted any more");
+	if (c->ending)
+		end(c);
 }
 
-struct cache *
-cache_new(struct parent *p)
+struct cachestore *
+cachestore_new(const struct cachestore_env *env)
 {
-	struct cache *c = calloc(1, sizeof(*c));
+	struct cachestore *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return NULL;
-	c->p = p;
-	if ((c->due = evtimer_new(p->base, write_due, c)) == NULL) {
+	c->env = *env;
+	if (timer_init(&c->due, env->base, write_due, c) == -1) {
 		free(c);
 		return NULL;
 	}
-	cachefile_init(&c->file, p->store);
+	cachefile_init(&c->file, env->store);
 	cacheplan_init(&c->plan, CACHEPLAN_INTERVAL_MS);
 	c->there = 1;
 	return c;
 }
 
 void
-cache_free(struct cache *c)
+cachestore_free(struct cachestore *c)
 {
 	if (c == NULL)
 		return;
 	cachefile_abort(&c->file);
-	event_free(c->due);
+	timer_free(&c->due);
 	free(c);
 }

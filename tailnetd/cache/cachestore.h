@@ -3,30 +3,54 @@
 #ifndef CACHESTORE_H
 #define CACHESTORE_H
 
-#include "parent.h"
+#include "config.h"
+#include "ipc.h"
+#include "keys.h"
+#include "netmap_info.h"
+#include "state.h"
 
 /*
  * `netmap-cache` (interface.md 2): the last netmap on disk, shown as `cached` until the server has sent one.  The file, its name and
  * when it is read and written are the parent's business, the contents mapd's (ipc/msgs.h).  There is one as long as the keyword says
- * yes, we have a node key and nobody has logged out; it goes with the node key, with the login, with the keyword, and when the
- * mapd that wrote it turns out to be one that crashes or breaks rules.
+ * yes, we have a node key and nobody has logged out; it is removed with the node key, the login and the keyword, and when the
+ * mapd that wrote it crashed or violated the protocol.
  */
-struct cache *cache_new(struct parent *p);	/* NULL: out of memory */
-void	 cache_free(struct cache *c);
+struct cachestore;
+struct event_base;
 
-/* Configuration, login, node key, pause or netmap may have changed: remove, load, write what is to be. */
-void	 cache_update(struct parent *p);
-void	 cache_mapd_ready(struct parent *p);
-void	 cache_mapd_gone(struct parent *p, int crashed);
+struct cachestore_ops {			/* the owner; arg is that of struct cachestore_env */
+	struct ipc *(*mapd)(void *arg);		/* the channel of a mapd that is READY, or NULL */
+	void	(*want_mapd)(void *arg);	/* there is something to show, whatever the network does */
+	void	(*release_mapd)(void *arg);	/* the cache needs it no longer */
+	void	(*saved)(void *arg);		/* what cachestore_shutdown() began is over, written or given up */
+};
+
+struct cachestore_env {			/* everything is the owner's and outlives the cache */
+	struct event_base *base;
+	const struct config *cfg;
+	const struct keyring *keys;
+	struct state_store *store;
+	struct netmap_info *netmap;		/* forgotten here when it is the cached one and may not be shown any more */
+	const struct cachestore_ops *ops;
+	void	*arg;
+};
+
+struct cachestore *cachestore_new(const struct cachestore_env *env);	/* NULL: out of memory */
+void	 cachestore_free(struct cachestore *c);				/* NULL is fine */
+
+/* Configuration, login, node key, pause or netmap may have changed: removes, loads, writes what is due. */
+void	 cachestore_update(struct cachestore *c, int logged_in, int paused);
+void	 cachestore_mapd_ready(struct cachestore *c);
+void	 cachestore_mapd_gone(struct cachestore *c, int distrusted);	/* distrusted: it crashed or violated the protocol */
 /* Logout: 0 = no cache on disk any more, -1 with a reason. */
-int	 cache_erase(struct parent *p, char *err, size_t errsize);
-/* The daemon ends.  1 = something is saved before, and supervise_stop_all() follows by itself; 0 = nothing to save. */
-int	 cache_shutdown(struct parent *p);
-/* mapd calls its netmap cached.  1 = so it may be, 0 = not wanted any more, -1 = it was never given one. */
-int	 cache_claim(const struct parent *p);
+int	 cachestore_erase(struct cachestore *c, char *err, size_t errsize);
+/* The daemon ends.  1 = something is saved first, ops->saved follows; 0 = nothing to save. */
+int	 cachestore_shutdown(struct cachestore *c);
+/* mapd calls its netmap cached.  1 = it may be, 0 = not wanted any more, -1 = it was never given one, or has had a live one since. */
+int	 cachestore_claim(const struct cachestore *c, int synced);
 
-/* Handlers of CACHE_LOADED, CACHE_WRITTEN. */
-int	 cache_on_loaded(void *arg, const struct ipc_msg *m);
-int	 cache_on_written(void *arg, const struct ipc_msg *m);
+/* CACHE_LOADED, CACHE_WRITTEN.  0, or -1 = a violation. */
+int	 cachestore_loaded(struct cachestore *c, uint32_t id, const struct ipc_cache_done *d);
+int	 cachestore_written(struct cachestore *c, uint32_t id, const struct ipc_cache_done *d);
 
 #endif

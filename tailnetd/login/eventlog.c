@@ -1,84 +1,109 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
+#include "bucket.h"
+#include "eventlog.h"
 #include "log.h"
-#include "parent.h"
+#include "login.h"
+#include "timefmt.h"
+#include "timer.h"
 
-/*
- * What an operator finds in the log afterwards: each change of the state, and what went wrong (interface.md 9).  A server can have
- * both as often as it likes, so there is a rate; what was left out is made up for when the rate allows it: the last line about the
- * state is the state.
- */
 #define RATE    1
 #define BURST   10
 #define ERR_MS  10000         /* between two errors */
-#define SAME_MS (10u * 60000) /* until the same one is told again */
+#define SAME_MS (10u * 60000) /* until the same one is logged again */
+
+struct eventlog {
+	const struct login *l;
+	struct timer later; /* for what had to wait */
+	/* as logged last */
+	enum login_state state;
+	int paused;
+	struct bucket rate;
+	uint64_t err_ms; /* 0 = never */
+	char err[LOGIN_TOLD_MAX];
+};
 
 static void
-later(struct parent *p, uint64_t ms)
+later(struct eventlog *e, uint64_t ms)
 {
-	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000 };
-
-	if (p->told.later != NULL && !evtimer_pending(p->told.later, NULL))
-		evtimer_add(p->told.later, &tv);
+	if (!timer_pending(&e->later))
+		(void)timer_set_ms(&e->later, ms);
 }
 
 static void
-tell_state(struct parent *p)
+log_state(struct eventlog *e)
 {
-	enum login_state state = login_state(&p->login);
-	uint64_t now = time_mono_ms();
+	enum login_state state = login_state(e->l);
 
-	if (state == p->told.state && p->login.paused == p->told.paused)
+	if (state == e->state && e->l->paused == e->paused)
 		return;
-	if (p->told.rate.rate == 0)
-		bucket_init(&p->told.rate, RATE, BURST, now);
-	if (!bucket_take(&p->told.rate, now)) {
-		later(p, bucket_wait_ms(&p->told.rate));
+	if (!bucket_take(&e->rate, time_mono_ms())) {
+		later(e, bucket_wait_ms(&e->rate));
 		return;
 	}
-	log_info("%s -> %s%s", login_state_name(p->told.state), login_state_name(state),
-	    p->login.paused      ? ", paused"
-		: p->told.paused ? ", unpaused"
-				 : "");
-	p->told.state = state;
-	p->told.paused = p->login.paused;
+	log_info("%s -> %s%s", login_state_name(e->state), login_state_name(state),
+	    e->l->paused    ? ", paused"
+		: e->paused ? ", unpaused"
+			    : "");
+	e->state = state;
+	e->paused = e->l->paused;
 }
 
 static void
-tell_error(struct parent *p)
+log_error_of_login(struct eventlog *e)
 {
 	char err[LOGIN_TOLD_MAX];
-	int source = login_told(&p->login, err);
-	uint64_t now = time_mono_ms(), since = now - p->told.err_ms, pause;
+	int source = login_told(e->l, err);
+	uint64_t now = time_mono_ms(), since = now - e->err_ms, pause;
 
-	if (source == -1 || source == SRC_STATE) /* a save that fails is told where it fails */
+	if (source == -1 || source == SRC_STATE) /* a save that fails is logged where it fails */
 		return;
-	pause = strcmp(err, p->told.err) == 0 ? SAME_MS : ERR_MS;
-	if (p->told.err_ms != 0 && since < pause) {
+	pause = strcmp(err, e->err) == 0 ? SAME_MS : ERR_MS;
+	if (e->err_ms != 0 && since < pause) {
 		if (pause == ERR_MS)
-			later(p, pause - since);
+			later(e, pause - since);
 		return;
 	}
 	log_warnx("%s: %s", login_src_name((enum login_src)source), err);
-	strlcpy(p->told.err, err, sizeof(p->told.err));
-	p->told.err_ms = now;
+	strlcpy(e->err, err, sizeof(e->err));
+	e->err_ms = now;
 }
 
 void
-tell_due(evutil_socket_t fd, short what, void *arg)
+eventlog_update(struct eventlog *e)
 {
-	(void)fd;
-	(void)what;
-	tell_log(arg);
+	log_error_of_login(e);
+	log_state(e);
+}
+
+static void
+later_due(void *arg)
+{
+	eventlog_update(arg);
+}
+
+struct eventlog *
+eventlog_new(struct event_base *base, const struct login *l)
+{
+	struct eventlog *e = calloc(1, sizeof(*e));
+
+	if (e == NULL || timer_init(&e->later, base, later_due, e) == -1) {
+		free(e);
+		return NULL;
+	}
+	e->l = l;
+	bucket_init(&e->rate, RATE, BURST, time_mono_ms());
+	return e;
 }
 
 void
-tell_log(struct parent *p)
+eventlog_free(struct eventlog *e)
 {
-	tell_error(p);
-	tell_state(p);
+	if (e == NULL)
+		return;
+	timer_free(&e->later);
+	free(e);
 }
