@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
 #include <sodium.h>
 
 #include "cachestore.h"
@@ -16,51 +16,74 @@
 #include "parent.h"
 #include "secret.h"
 #include "status.h"
+#include "timer.h"
 
 /* The login machine's two sides: its actions are carried out here, what happens is fed back to it. */
 
 #define MAPD_LINGER_MS 1000
 
+#define QUEUE_MAX 8
+
+struct login_due {
+	struct timer timer;
+	struct parent *p;
+	enum login_timer which;
+};
+
+/* An event that an action caused; it waits until the actions are done, with its texts. */
+struct queued {
+	struct login_event e;
+	char err[IPC_ERR_MAX + 1], url[IPC_URL_MAX + 1];
+	char login_name[IPC_NAME_MAX + 1], display_name[IPC_NAME_MAX + 1], profile_pic[IPC_URL_MAX + 1];
+};
+
+struct events {
+	struct login_due timers[LT_COUNT];
+	struct queued queue[QUEUE_MAX];
+	unsigned first, queued;
+	int running;   /* an event is being run */
+	int not_saved; /* the last save of the state failed, and this was logged */
+};
+
 /* --- state file --- */
 
+/* 0, or -1 with the reason in err. */
 static int
-save_state(struct parent *p, enum login_save how)
+save_state(struct parent *p, enum login_save how, char *err, size_t errsize)
 {
-	char err[300];
 	int rv;
 
 	p->state.profile = p->login.profile;
-	rv = how == SAVE_CLEAR ? state_save_erased(p->store, &p->state, p->keys, p->save_err, sizeof(p->save_err))
-			       : state_save(p->store, &p->state, p->keys, p->save_err, sizeof(p->save_err));
+	rv = how == SAVE_CLEAR ? state_save_erased(p->store, &p->state, p->keys, err, errsize)
+			       : state_save(p->store, &p->state, p->keys, err, errsize);
 	if (rv == 0) {
-		p->state_not_saved = 0;
+		p->events->not_saved = 0;
 		(void)health_clear(&p->health, HEALTH_STATE_NOT_SAVED);
 		return 0;
 	}
-	snprintf(err, sizeof(err), "%s", p->save_err);
-	if (!p->state_not_saved)
+	if (!p->events->not_saved)
 		log_errorx("%s", err);
-	p->state_not_saved = 1;
+	p->events->not_saved = 1;
 	(void)health_raise(&p->health, HEALTH_STATE_NOT_SAVED, err);
 	return -1;
 }
 
 /* SAVE_COMMIT: old := current, current := candidate, or everything as it was. */
 static int
-commit_candidate(struct parent *p)
+commit_candidate(struct parent *p, char *err, size_t errsize)
 {
 	struct keyring *k = p->keys, *before = keyring_new();
 	int rv;
 
 	if (before == NULL) {
-		snprintf(p->save_err, sizeof(p->save_err), "no locked memory");
+		snprintf(err, errsize, "no locked memory");
 		return -1;
 	}
 	keyring_move(before, SLOT_OLD, k, SLOT_OLD);
 	keyring_copy(k, SLOT_OLD, SLOT_NODE);
 	keyring_copy(k, SLOT_NODE, SLOT_CANDIDATE);
 	keyring_clear(k, SLOT_CANDIDATE);
-	if ((rv = save_state(p, SAVE_COMMIT)) == -1) {
+	if ((rv = save_state(p, SAVE_COMMIT, err, errsize)) == -1) {
 		keyring_copy(k, SLOT_CANDIDATE, SLOT_NODE);
 		keyring_copy(k, SLOT_NODE, SLOT_OLD);
 		keyring_move(k, SLOT_OLD, before, SLOT_OLD);
@@ -73,21 +96,19 @@ static void
 do_save(struct parent *p, uint32_t id, enum login_save how)
 {
 	struct login_event e = { .type = LE_SAVED, .id = id };
-	char err[300];
+	char err[300] = "";
 	int rv;
 
 	if (how == SAVE_CLEAR)
 		state_clear_profile(&p->state, p->keys);
-	rv = how == SAVE_COMMIT ? commit_candidate(p) : save_state(p, how);
+	rv = how == SAVE_COMMIT ? commit_candidate(p, err, sizeof(err)) : save_state(p, how, err, sizeof(err));
 	if (how == SAVE_CLEAR &&
-	    cachestore_erase(p->cache, err, sizeof(err)) == -1) { /* a logout leaves no netmap behind */
-		snprintf(p->save_err, sizeof(p->save_err), "%s", err);
+	    cachestore_erase(p->cache, err, sizeof(err)) == -1) /* a logout leaves no netmap behind */
 		rv = -1;
-	}
 	if (how == SAVE_COMMIT)
-		parent_update_cache(p); /* the old key's goes before the new one is used */
+		parent_update_cache(p); /* the old key's is removed before the new one is used */
 	e.u.result.ok = rv == 0;
-	e.u.result.err = rv == 0 ? "" : p->save_err;
+	e.u.result.err = rv == 0 ? "" : err;
 	parent_event(p, &e);
 }
 
@@ -142,7 +163,7 @@ cancel_auth(struct parent *p, uint32_t id)
 
 	if (c->pending != PENDING_NOTHING && c->work.id == id)
 		c->pending = PENDING_NOTHING;
-	else if (c->phase == CHILD_READY && c->ipc != NULL && c->owed > 0)
+	else if (child_listens(c) && c->owed > 0)
 		ipc_send(c->ipc, IPC_CANCEL, id, &none, sizeof(none), -1);
 }
 
@@ -162,18 +183,10 @@ stop_map(struct parent *p, int drop)
 		(void)health_clear(&p->health, HEALTH_SERVER_LIMIT); /* that was of a map that is no more */
 	}
 	p->counters.map_open_ms = 0;
-	if (c->phase == CHILD_READY && c->ipc != NULL)
+	if (child_listens(c))
 		ipc_send(c->ipc, IPC_MAP_STOP, IPC_ID_NONE, &m, sizeof(m), -1);
 	if (drop)
 		child_unwant(c, MAPD_LINGER_MS);
-}
-
-static void
-set_timer(struct parent *p, enum login_timer t, unsigned ms)
-{
-	struct timeval tv = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 };
-
-	evtimer_add(p->timers[t], &tv);
 }
 
 static void
@@ -192,8 +205,8 @@ carry_out(struct parent *p, const struct login_action *a)
 		break;
 	case LA_DROP_CANDIDATE: keyring_clear(p->keys, SLOT_CANDIDATE); break;
 	case LA_SAVE: do_save(p, a->id, a->u.save); break;
-	case LA_TIMER: set_timer(p, a->u.timer.which, a->u.timer.ms); break;
-	case LA_TIMER_OFF: evtimer_del(p->timers[a->u.timer.which]); break;
+	case LA_TIMER: (void)timer_set_ms(&p->events->timers[a->u.timer.which].timer, a->u.timer.ms); break;
+	case LA_TIMER_OFF: timer_stop(&p->events->timers[a->u.timer.which].timer); break;
 	case LA_LOGIN_FINISHED: status_login_finished(p->control); break;
 	case LA_BROWSE: watch_browse(p->control, p->login.goal.url); break;
 	case LA_LOGOUT_DONE: control_logout_done(p->control, a->u.done.ok ? NULL : p->login.logout_err); break;
@@ -236,27 +249,76 @@ run_event(struct parent *p, const struct login_event *e)
 		carry_out(p, &out.a[i]);
 }
 
+static const char *
+keep_text(const char *text, char *copy, size_t size)
+{
+	snprintf(copy, size, "%s", text);
+	return copy;
+}
+
+static void
+keep_user(struct login_user *u, struct queued *q)
+{
+	u->login_name = keep_text(u->login_name, q->login_name, sizeof(q->login_name));
+	u->display_name = keep_text(u->display_name, q->display_name, sizeof(q->display_name));
+	u->profile_pic = keep_text(u->profile_pic, q->profile_pic, sizeof(q->profile_pic));
+}
+
+/* q->e points to texts that may be gone when its turn comes: to its own ones instead. */
+static void
+keep_texts(struct queued *q)
+{
+	const char **err = NULL;
+
+	switch (q->e.type) {
+	case LE_KEY: err = &q->e.u.key.err; break;
+	case LE_CLOSED: err = &q->e.u.closed.err; break;
+	case LE_LITE:
+	case LE_SAVED: err = &q->e.u.result.err; break;
+	case LE_SELF: keep_user(&q->e.u.self.user, q); break;
+	case LE_REG:
+		err = &q->e.u.reg.err;
+		q->e.u.reg.url = keep_text(q->e.u.reg.url, q->url, sizeof(q->url));
+		keep_user(&q->e.u.reg.user, q);
+		break;
+	default: break; /* without texts */
+	}
+	if (err != NULL)
+		*err = keep_text(*err, q->err, sizeof(q->err));
+}
+
+static void
+enqueue(struct events *v, const struct login_event *e)
+{
+	struct queued *q = &v->queue[(v->first + v->queued) % QUEUE_MAX];
+
+	if (v->queued == QUEUE_MAX)
+		fatalx(EXIT_VIOLATION, "event queue overflow");
+	q->e = *e;
+	keep_texts(q);
+	v->queued++;
+}
+
 /* One event after the other: what an action causes waits until the actions are done. */
 void
 parent_event(struct parent *p, const struct login_event *e)
 {
+	struct events *v = p->events;
+
 	if (p->stopping && e->type != LE_SAVED)
 		return;
-	if (p->running) {
-		if (p->queued == sizeof(p->queue) / sizeof(p->queue[0]))
-			fatalx(EXIT_VIOLATION, "event queue overflow");
-		p->queue[p->queued++] = *e;
+	if (v->running) {
+		enqueue(v, e);
 		return;
 	}
-	p->running = 1;
+	v->running = 1;
 	run_event(p, e);
-	while (p->queued > 0) {
-		struct login_event next = p->queue[0];
-
-		memmove(p->queue, p->queue + 1, --p->queued * sizeof(p->queue[0]));
-		run_event(p, &next);
+	while (v->queued > 0) { /* it keeps its place while it is run */
+		run_event(p, &v->queue[v->first].e);
+		v->first = (v->first + 1) % QUEUE_MAX;
+		v->queued--;
 	}
-	p->running = 0;
+	v->running = 0;
 	parent_update_cache(p);
 	doctor_look(p->control);
 	derive_health(p);
@@ -274,21 +336,13 @@ parent_simple_event(struct parent *p, enum login_ev type, uint32_t id)
 
 /* --- start --- */
 
-struct timer_arg {
-	struct parent *p;
-	enum login_timer t;
-};
-static struct timer_arg timer_args[LT_COUNT];
-
 static void
-timer_due(evutil_socket_t fd, short what, void *arg)
+timer_due(void *arg)
 {
-	struct timer_arg *t = arg;
+	struct login_due *t = arg;
 	struct login_event e = { .type = LE_TIMER };
 
-	(void)fd;
-	(void)what;
-	e.u.timer = t->t;
+	e.u.timer = t->which;
 	parent_event(t->p, &e);
 }
 
@@ -317,12 +371,30 @@ login_boot(struct parent *p)
 	struct login_config cc;
 	int t;
 
+	if ((p->events = calloc(1, sizeof(*p->events))) == NULL)
+		fatal(EXIT_STARTUP, "events");
 	for (t = 0; t < LT_COUNT; t++) {
-		timer_args[t] = (struct timer_arg){ p, (enum login_timer)t };
-		if ((p->timers[t] = evtimer_new(p->base, timer_due, &timer_args[t])) == NULL)
+		struct login_due *due = &p->events->timers[t];
+
+		due->p = p;
+		due->which = (enum login_timer)t;
+		if (timer_init(&due->timer, p->base, timer_due, due) == -1)
 			fatal(EXIT_STARTUP, "event timer");
 	}
 	login_config_from(p, &cc);
 	login_init(&p->login, &cc, &p->state.profile, keyring_has(p->keys, SLOT_NODE),
 	    keyring_has(p->keys, SLOT_CANDIDATE), login_rnd, NULL);
+}
+
+void
+login_end(struct parent *p)
+{
+	int t;
+
+	if (p->events == NULL)
+		return;
+	for (t = 0; t < LT_COUNT; t++)
+		timer_free(&p->events->timers[t].timer);
+	free(p->events);
+	p->events = NULL;
 }

@@ -291,7 +291,6 @@ take_turns(struct child *c)
 	uint64_t now = time_mono_ms(), ms, wait_ms;
 	struct child_dial *x;
 	struct handshake *h;
-	struct timeval tv;
 
 	while ((x = waiting_dial(c)) != NULL && bucket_take(&c->dial_rate, now))
 		begin_dial(c, x);
@@ -304,15 +303,12 @@ take_turns(struct child *c)
 		ms = wait_ms;
 	if (ms == UINT64_MAX)
 		return;
-	tv = (struct timeval){ (time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000 };
-	evtimer_add(c->turn, &tv);
+	(void)timer_set_ms(&c->turn, ms);
 }
 
 void
-dispatch_turn(evutil_socket_t fd, short what, void *arg)
+dispatch_turn(void *arg)
 {
-	(void)fd;
-	(void)what;
 	take_turns(arg);
 }
 
@@ -344,7 +340,7 @@ dispatch_forget(struct child *c)
 	for (i = 0; i < CHILD_HANDSHAKES; i++)
 		if (hs_used(&c->hs[i]))
 			end_handshake(&c->hs[i]);
-	evtimer_del(c->turn);
+	timer_stop(&c->turn);
 }
 
 /* --- READY, LOG, CA, PONG --- */
@@ -366,7 +362,7 @@ on_ready(void *arg, const struct ipc_msg *m)
 	c->phase = CHILD_READY;
 	c->ready_ms = time_mono_ms();
 	c->silent = 0;
-	evtimer_del(c->deadline);
+	timer_stop(&c->deadline);
 	ipc_set_state(c->ipc, IPC_S_IDLE);
 	bucket_init(&c->dial_rate, DIAL_RATE, DIAL_BURST, c->ready_ms);
 	bucket_init(&c->hs_rate, HS_RATE, HS_BURST, c->ready_ms);

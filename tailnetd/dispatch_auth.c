@@ -121,7 +121,7 @@ dispatch_send_register(struct child *c)
 	const struct login_action *a = &c->work;
 	struct parent *p = c->p;
 	struct ipc_register m;
-	char key[IPC_AUTHKEY_MAX + 1];
+	char key[IPC_AUTHKEY_MAX + 1], err[IPC_ERR_MAX + 1];
 	size_t len = 0;
 
 	memset(&m, 0, sizeof(m));
@@ -132,12 +132,11 @@ dispatch_send_register(struct child *c)
 	if (a->u.reg.op == IPC_REG_FOLLOWUP)
 		IPC_SET(&m, followup, p->login.goal.url, strlen(p->login.goal.url));
 	if (a->u.reg.authkey != AUTHKEY_NONE) {
-		if (parent_auth_key(p, a->u.reg.authkey, key, sizeof(key), &len, p->auth_err, sizeof(p->auth_err)) ==
-		    -1) {
+		if (parent_auth_key(p, a->u.reg.authkey, key, sizeof(key), &len, err, sizeof(err)) == -1) {
 			struct login_event e = { .type = LE_REG, .id = a->id };
 
 			e.u.reg.outcome = IPC_REG_REFUSED; /* by ourselves: the message says what to do */
-			e.u.reg.err = p->auth_err;         /* lives on: the event may have to wait */
+			e.u.reg.err = err;
 			e.u.reg.url = "";
 			e.u.reg.user = (struct login_user){ 0, "", "", "" };
 			child_unwant(c, AUTHD_LINGER_MS);

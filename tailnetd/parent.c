@@ -205,7 +205,8 @@ void
 parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s)
 {
 	if (boot_ms > p->tick_boot + TICK_S * 1000 + SUSPECT_MS && !p->login.paused) {
-		log_info("woken up after %llu s: connecting anew", (unsigned long long)(boot_ms - p->tick_boot) / 1000);
+		log_info("resumed after %llu s of suspend; reconnecting",
+		    (unsigned long long)(boot_ms - p->tick_boot) / 1000);
 		parent_simple_event(p, LE_RECONNECT, 0);
 	}
 	p->tick_boot = boot_ms;
@@ -446,8 +447,6 @@ set_up(struct parent *p)
 void
 parent_close(struct parent *p)
 {
-	int t;
-
 	p->stopping = 2;          /* no more events */
 	control_free(p->control); /* its clients may wait for children */
 	p->control = NULL;
@@ -456,9 +455,7 @@ parent_close(struct parent *p)
 	cachestore_free(p->cache);
 	if (p->dialler != NULL)
 		dialler_free(p->dialler);
-	for (t = 0; t < LT_COUNT; t++)
-		if (p->timers[t] != NULL)
-			event_free(p->timers[t]);
+	login_end(p);
 	eventlog_free(p->eventlog);
 	hostreport_free(p->report);
 	parent_wipe_auth_key(p);

@@ -23,9 +23,9 @@
 /* The parent's one context (docs/design.md), handed to everything in this room.  Prototypes are grouped by file. */
 struct cachestore;
 struct control;
-struct event;
 struct event_base;
 struct eventlog;
+struct events;
 struct hostreport;
 struct notify;
 struct secret;
@@ -48,15 +48,10 @@ struct parent {
 	struct keyring	*keys;
 	struct secret	*auth_key;		/* of a `login auth-key=`; NULL = none */
 	size_t		 auth_key_len;
-	int		 state_not_saved;
 	int		 no_ca;			/* the trust anchors could not be opened the last time */
 
 	struct login	 login;
-	struct event	*timers[LT_COUNT];
-	struct login_event queue[8];		/* events that actions caused, run after them */
-	unsigned	 queued;
-	int		 running;		/* an event is being run */
-	char		 save_err[300], auth_err[400];	/* texts of events that wait */
+	struct events	*events;		/* of the login machine: timers, those that wait */
 
 	struct supervisor *sup;
 	struct dialler	*dialler;

@@ -36,29 +36,16 @@
 
 static void child_start(struct child *c);
 
-static struct timeval
-tv_ms(uint64_t ms)
-{
-	return (struct timeval){ (time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000 };
-}
-
-static void
-arm(struct event *ev, uint64_t ms)
-{
-	struct timeval tv = tv_ms(ms);
-
-	evtimer_add(ev, &tv);
-}
-
 /* --- start --- */
 
+/* It is wrong for ten minutes after the last time. */
 static void
-complain(struct child *c, const char *text)
+complain(struct child *c, enum health_code code, const char *text)
 {
 	struct parent *p = c->p;
 
-	p->sup->fault_ms = time_mono_ms();
-	if (health_raise(&p->health, HEALTH_CHILD_CRASH, text))
+	*(code == HEALTH_OUT_OF_MEMORY ? &p->sup->memory_ms : &p->sup->fault_ms) = time_mono_ms();
+	if (health_raise(&p->health, code, text))
 		status_changed(p->control);
 }
 
@@ -72,8 +59,8 @@ not_started(struct child *c)
 	if (!c->unstarted)
 		log_errorx("%s", text);
 	c->unstarted = 1;
-	complain(c, text);
-	arm(c->retry, CRASH_MIN_MS);
+	complain(c, HEALTH_CHILD_CRASH, text);
+	(void)timer_set_ms(&c->retry, CRASH_MIN_MS);
 }
 
 static void
@@ -117,7 +104,7 @@ child_start(struct child *c)
 	c->layers = c->owed = 0;
 	c->violated = c->overdue = 0;
 	c->ponged = 1;
-	arm(c->deadline, READY_MS);
+	(void)timer_set_ms(&c->deadline, READY_MS);
 	childsend_hello(c);
 	if (c->role == IPC_AUTHD && p->cfg.https)
 		(void)childsend_ca(c);
@@ -131,22 +118,20 @@ child_want(struct child *c)
 	uint64_t now = time_mono_ms();
 
 	c->wanted = 1;
-	evtimer_del(c->linger);
+	timer_stop(&c->linger);
 	if (c->p->stopping || c->pid != 0)
 		return; /* a stopping one is started again when it is gone */
 	if (c->not_before > now)
-		arm(c->retry, c->not_before - now);
+		(void)timer_set_ms(&c->retry, c->not_before - now);
 	else
 		child_start(c);
 }
 
 static void
-retry_due(evutil_socket_t fd, short what, void *arg)
+retry_due(void *arg)
 {
 	struct child *c = arg;
 
-	(void)fd;
-	(void)what;
 	if (c->wanted && c->pid == 0 && !c->p->stopping)
 		child_start(c);
 }
@@ -161,18 +146,16 @@ child_stop(struct child *c)
 	if (c->pid == 0 || c->phase == CHILD_STOPPING)
 		return;
 	c->phase = CHILD_STOPPING;
-	arm(c->deadline, STOP_MS);
+	(void)timer_set_ms(&c->deadline, STOP_MS);
 	if (c->ipc != NULL)
 		ipc_send(c->ipc, IPC_STOP, IPC_ID_NONE, &none, sizeof(none), -1);
 }
 
 static void
-linger_over(evutil_socket_t fd, short what, void *arg)
+linger_over(void *arg)
 {
 	struct child *c = arg;
 
-	(void)fd;
-	(void)what;
 	if (!c->wanted)
 		child_stop(c);
 }
@@ -182,11 +165,11 @@ child_unwant(struct child *c, unsigned linger_ms)
 {
 	c->wanted = 0;
 	c->pending = PENDING_NOTHING;
-	evtimer_del(c->retry);
+	timer_stop(&c->retry);
 	if (linger_ms == 0)
 		child_stop(c);
 	else if (c->pid != 0)
-		arm(c->linger, linger_ms);
+		(void)timer_set_ms(&c->linger, linger_ms);
 }
 
 void
@@ -194,7 +177,7 @@ child_kill(struct child *c, const char *why)
 {
 	if (c->pid == 0 || c->violated)
 		return;
-	log_errorx("%s[%d] broke the rules and is killed: %s", c->name, (int)c->pid, why);
+	log_errorx("%s[%d] protocol violation: killed (%s)", c->name, (int)c->pid, why);
 	c->violated = 1;
 	kill(c->pid, SIGKILL);
 }
@@ -203,22 +186,20 @@ void
 child_hung_up(struct child *c)
 {
 	if (c->pid != 0 && c->phase != CHILD_STOPPING)
-		arm(c->deadline, HANGUP_MS);
+		(void)timer_set_ms(&c->deadline, HANGUP_MS);
 }
 
 static void
-deadline_over(evutil_socket_t fd, short what, void *arg)
+deadline_over(void *arg)
 {
 	struct child *c = arg;
 
-	(void)fd;
-	(void)what;
 	if (c->pid == 0)
 		return;
 	if (c->phase == CHILD_STARTING)
 		log_errorx("%s[%d] was not ready within %d s", c->name, (int)c->pid, READY_MS / 1000);
 	else if (c->phase == CHILD_READY)
-		log_errorx("%s[%d] has closed its channel and does not end", c->name, (int)c->pid);
+		log_errorx("%s[%d] closed its channel and did not exit", c->name, (int)c->pid);
 	c->overdue = c->phase != CHILD_STOPPING;
 	kill(c->pid, SIGKILL);
 }
@@ -239,41 +220,62 @@ supervise_all_gone(const struct supervisor *s)
 
 /* --- death --- */
 
-static uint64_t
-pause_after(struct child *c, int status, int healthy)
+/* What a death says of the child (security.md D8). */
+enum death {
+	DIED_EXITED,  /* by itself, without need */
+	DIED_MEMORY,  /* it could not get any: nothing points at an attack */
+	DIED_SANDBOX, /* it could not enter it */
+	DIED_KILLED,  /* by somebody else: nothing points at an attack */
+	DIED_OVERDUE, /* killed by us: it hung */
+	DIED_CRASHED /* a signal of its own making, or it violated the protocol: perhaps somebody tried to take it over */
+};
+
+static enum death
+death_of(const struct child *c, int status)
 {
-	int killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !c->violated && !c->overdue;
-	uint64_t min = killed ? KILLED_MIN_MS : CRASH_MIN_MS, max = killed ? KILLED_MAX_MS : CRASH_MAX_MS, ms;
+	if (c->violated || (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL))
+		return DIED_CRASHED;
+	if (WIFSIGNALED(status))
+		return c->overdue ? DIED_OVERDUE : DIED_KILLED;
+	return WEXITSTATUS(status) == EXIT_MEMORY ? DIED_MEMORY
+	    : WEXITSTATUS(status) == EXIT_SANDBOX ? DIED_SANDBOX
+						  : DIED_EXITED;
+}
+
+static uint64_t
+pause_after(struct child *c, enum death how, int healthy)
+{
+	uint64_t min = how == DIED_KILLED ? KILLED_MIN_MS : CRASH_MIN_MS;
+	uint64_t max = how == DIED_KILLED ? KILLED_MAX_MS : CRASH_MAX_MS, ms;
 
 	if (healthy)
 		c->fails = 0;
 	ms = c->fails < 20 ? min << c->fails : max;
 	if (ms > max)
 		ms = max;
-	c->fails += c->violated || (WIFSIGNALED(status) && !killed) ? 2 : 1; /* D8: a crash counts double */
+	c->fails += how == DIED_CRASHED || how == DIED_OVERDUE ? 2 : 1; /* D8: a crash counts double */
 	return ms - ms / 4 + randombytes_uniform((uint32_t)(ms / 2 + 1));
 }
 
 static void
-tell_death(struct child *c, int status)
+report_death(struct child *c, enum death how, int status)
 {
-	char text[120];
+	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0, code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	char what[80], text[120];
 
-	if (WIFSIGNALED(status)) {
-		snprintf(text, sizeof(text), "%s[%d] died of signal %d (%s)", c->name, (int)c->pid, WTERMSIG(status),
-		    strsignal(WTERMSIG(status)));
-		log_errorx("%s", text);
-		if (c->violated || c->overdue || WTERMSIG(status) != SIGKILL)
-			complain(c, text);
-		watch_child(c->p->control, c->name, WTERMSIG(status), -1);
-	} else {
-		snprintf(text, sizeof(text), "%s[%d] exited with status %d%s", c->name, (int)c->pid,
-		    WEXITSTATUS(status), WEXITSTATUS(status) == EXIT_SANDBOX ? ": it has no sandbox" : "");
-		log_errorx("%s", text);
-		if (WEXITSTATUS(status) == EXIT_SANDBOX)
-			complain(c, text);
-		watch_child(c->p->control, c->name, 0, WEXITSTATUS(status));
-	}
+	if (sig != 0)
+		snprintf(what, sizeof(what), "died of signal %d (%s)", sig, strsignal(sig));
+	else if (code == EXIT_MEMORY)
+		snprintf(what, sizeof(what), "ran out of memory (status %d)", code);
+	else if (code == EXIT_SANDBOX)
+		snprintf(what, sizeof(what), "could not enter its sandbox (status %d)", code);
+	else
+		snprintf(what, sizeof(what), "exited with status %d", code);
+	snprintf(text, sizeof(text), "%s[%d] %s", c->name, (int)c->pid, what);
+	log_errorx("%s", text);
+	if (how != DIED_EXITED && how != DIED_KILLED)
+		complain(c, how == DIED_MEMORY ? HEALTH_OUT_OF_MEMORY : HEALTH_CHILD_CRASH, text);
+	watch_child(c->p->control, c->name, sig, code);
 }
 
 static void
@@ -310,25 +312,26 @@ child_gone(struct child *c, int status)
 	struct parent *p = c->p;
 	uint64_t now = time_mono_ms();
 	int on_purpose = c->phase == CHILD_STOPPING, never_ready = c->phase == CHILD_STARTING;
+	enum death how = death_of(c, status);
 
 	if (!on_purpose)
-		tell_death(c, status);
+		report_death(c, how, status);
 	if (c->ipc != NULL)
 		ipc_free(c->ipc);
 	c->ipc = NULL;
 	dispatch_forget(c);
-	evtimer_del(c->deadline);
+	timer_stop(&c->deadline);
 	if (c == &p->sup->mapd)
-		mapd_left(p, c->violated || (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL));
+		mapd_left(p, how == DIED_CRASHED);
 	c->pid = 0;
 	c->phase = CHILD_NONE;
-	if (never_ready && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SANDBOX && !p->sup->sandboxed) {
+	if (never_ready && how == DIED_SANDBOX && !p->sup->sandboxed) {
 		parent_shutdown(p, EXIT_SANDBOX); /* it would only fail again; one that has worked may work again */
 		return;
 	}
 	if (!on_purpose) {
 		c->restarts++;
-		c->not_before = now + pause_after(c, status, !never_ready && now - c->ready_ms >= HEALTHY_MS);
+		c->not_before = now + pause_after(c, how, !never_ready && now - c->ready_ms >= HEALTHY_MS);
 	}
 	c->kind->gone(c); /* also when it was to end: what it still had to report does not come any more */
 	if (c->wanted)
@@ -373,11 +376,12 @@ child_init(struct child *c, struct parent *p, const struct child_kind *kind)
 	c->role = kind->role;
 	c->name = kind->name;
 	TAILQ_INIT(&c->dials);
-	c->retry = evtimer_new(p->base, retry_due, c);
-	c->deadline = evtimer_new(p->base, deadline_over, c);
-	c->linger = evtimer_new(p->base, linger_over, c);
-	c->turn = evtimer_new(p->base, dispatch_turn, c);
-	return c->retry != NULL && c->deadline != NULL && c->linger != NULL && c->turn != NULL ? 0 : -1;
+	return timer_init(&c->retry, p->base, retry_due, c) == 0 &&
+		timer_init(&c->deadline, p->base, deadline_over, c) == 0 &&
+		timer_init(&c->linger, p->base, linger_over, c) == 0 &&
+		timer_init(&c->turn, p->base, dispatch_turn, c) == 0
+	    ? 0
+	    : -1;
 }
 
 struct supervisor *
@@ -405,10 +409,10 @@ child_free(struct child *c)
 	if (c->ipc != NULL)
 		ipc_free(c->ipc);
 	dispatch_forget(c);
-	event_free(c->retry);
-	event_free(c->deadline);
-	event_free(c->linger);
-	event_free(c->turn);
+	timer_free(&c->retry);
+	timer_free(&c->deadline);
+	timer_free(&c->linger);
+	timer_free(&c->turn);
 }
 
 void
@@ -460,14 +464,13 @@ supervise_ping(struct supervisor *s)
 		}
 }
 
-/* What is long over is no more what is wrong at the moment. */
 static void
-forget_faults(struct supervisor *s)
+forget_fault(struct supervisor *s, enum health_code code, uint64_t *since_ms)
 {
-	if (s->fault_ms == 0 || time_mono_ms() - s->fault_ms < HEALTHY_MS || s->authd.unstarted || s->mapd.unstarted)
+	if (*since_ms == 0 || time_mono_ms() - *since_ms < HEALTHY_MS)
 		return;
-	s->fault_ms = 0;
-	if (health_clear(&s->p->health, HEALTH_CHILD_CRASH))
+	*since_ms = 0;
+	if (health_clear(&s->p->health, code))
 		status_changed(s->p->control);
 }
 
@@ -478,7 +481,9 @@ supervise_look(struct supervisor *s)
 	struct child *all[] = { &s->authd, &s->mapd };
 	size_t i;
 
-	forget_faults(s);
+	if (!s->authd.unstarted && !s->mapd.unstarted)
+		forget_fault(s, HEALTH_CHILD_CRASH, &s->fault_ms);
+	forget_fault(s, HEALTH_OUT_OF_MEMORY, &s->memory_ms);
 	for (i = 0; i < 2; i++) {
 		if (!child_listens(all[i]))
 			continue;

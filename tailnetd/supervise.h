@@ -8,13 +8,12 @@
 
 #include <stdint.h>
 
-#include <event2/util.h>
-
 #include "bucket.h"
 #include "login.h"
 #include "ipc.h"
 #include "keys.h"
 #include "timefmt.h"
+#include "timer.h"
 
 /*
  * The children as processes (security.md D5 to D8, PRIV-03): started on demand, given HELLO and CONFIG, watched until READY,
@@ -70,7 +69,7 @@ struct child {
 	int		 unstarted;	/* no process or descriptor was to be had, and this was told */
 	unsigned	 fails;		/* in a row, for the pause */
 	uint64_t	 not_before;
-	struct event	*retry, *deadline, *linger, *turn;	/* turn: of a dial or handshake that waits, or the end of one half open */
+	struct timer	 retry, deadline, linger, turn;	/* turn: of a dial or handshake that waits, or the end of one half open */
 	struct bucket	 dial_rate, hs_rate, log_rate, plan_rate, url_rate;
 	unsigned	 log_dropped;
 	struct handshake hs[CHILD_HANDSHAKES];
@@ -93,7 +92,7 @@ struct supervisor {
 	struct child	 authd, mapd, doctor;
 	struct event	*sigchld;
 	int		 sandboxed;	/* a child was READY in this life of the daemon */
-	uint64_t	 fault_ms;	/* health child-crash is of then; 0 = not raised */
+	uint64_t	 fault_ms, memory_ms;	/* health child-crash, out-of-memory were raised last; 0 = they are not */
 };
 
 struct supervisor *supervise_new(struct parent *p);
@@ -116,7 +115,7 @@ int	 supervise_answered(const struct supervisor *s);	/* every running child answ
 /* dispatch.c: the request tables, what children say and what they are told */
 extern const struct ipc_handlers authd_handlers, mapd_handlers, doctor_handlers;
 void	 dispatch_ready_work(struct child *c);		/* READY: send what waited */
-void	 dispatch_turn(evutil_socket_t fd, short what, void *arg);	/* child.turn */
+void	 dispatch_turn(void *arg);	/* child.turn */
 void	 dispatch_forget(struct child *c);		/* the process is gone: dials, handshakes */
 
 #endif

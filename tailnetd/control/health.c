@@ -21,6 +21,7 @@ static const struct {
 	[HEALTH_KEY_EXPIRED] = { "node-key-expired", "high" },
 	[HEALTH_SERVER_LIMIT] = { "server-limit", "medium" },
 	[HEALTH_NOT_APPROVED] = { "machine-not-approved", "medium" },
+	[HEALTH_OUT_OF_MEMORY] = { "out-of-memory", "high" },
 };
 
 const char *

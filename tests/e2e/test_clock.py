@@ -56,7 +56,7 @@ def test_suspend(server, make_daemon, shim):
         c.tick(boot=gone)
         m = server.map(after=m)
         d.wait_sync()
-        told = until(lambda n=n: re.findall(r"woken up after (\d+) s", d.log())[n:], what="a word about it")
+        told = until(lambda n=n: re.findall(r"resumed after (\d+) s of suspend", d.log())[n:], what="a word about it")
         assert len(told) == 1 and gone < int(told[0]) < gone + 10 * TICK
     c.tick(boot=-20)
     stays(lambda: server.map() is m, 0.5)
@@ -78,4 +78,4 @@ def test_wall_clock_jumps(server, make_daemon, shim):
         until(lambda wrong=wrong: d.troubles() == wrong, what=wrong)
     stays(lambda: server.map() is m and d.status()["synced"], 0.5)
     assert d.status()["mapStreams"] == 1 and d.log().count("clock-wrong: ") == 1
-    assert d.log().count(" broke the rules ") == 0
+    assert d.log().count(" protocol violation") == 0

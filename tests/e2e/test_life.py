@@ -186,4 +186,4 @@ def test_the_last_command_wins(server, make_daemon, seed):
             life.step()
         life.settle()
     assert len(d.tree()) <= 3 and not server.log.all("violation")
-    assert "broke the rules" not in d.log() and "event queue" not in d.log()
+    assert "protocol violation" not in d.log() and "event queue" not in d.log()

@@ -83,7 +83,7 @@ def test_no_sandbox_at_run_time(server, make_daemon):
     os.rmdir(empty)
     d.kill("mapd")
     until(lambda: crash_health(d))
-    assert "status 71: it has no sandbox" in crash_health(d)[0]
+    assert "could not enter its sandbox (status 71)" in crash_health(d)[0]
     assert "chroot: %s: No such file" % empty in d.log()
     os.mkdir(empty, 0o555)
     s = d.wait_sync()

@@ -138,9 +138,9 @@ wanted_while_it_stops(void **state)
 			assert_int_equal(c->phase, CHILD_STOPPING);
 			if (again)
 				child_want(c);
-			assert_int_equal(evtimer_pending(c->retry, NULL), 0); /* not before it is gone */
+			assert_int_equal(timer_pending(&c->retry), 0); /* not before it is gone */
 			die(r, c, SIGKILL);
-			assert_int_equal(evtimer_pending(c->retry, NULL) != 0, again);
+			assert_int_equal(timer_pending(&c->retry) != 0, again);
 			attach_again(r, i);
 		}
 }
@@ -479,7 +479,7 @@ too_early(void **state)
 	shutdown(r->raw[1], SHUT_RDWR);
 	ps_run(r->s);
 	assert_int_equal(m->ndials, 0);
-	assert_int_equal(evtimer_pending(m->turn, NULL), 0);
+	assert_int_equal(timer_pending(&m->turn), 0);
 }
 
 /*
@@ -499,7 +499,7 @@ half_open(void **state)
 
 	r->s->p.login.map = MAP_STREAM;
 	assert_int_equal(heard(r, IPC_HS_BEGIN, 1, &e, sizeof(e), IPC_HS_INIT, 0, NULL), 1);
-	assert_true(evtimer_pending(m->turn, &when));
+	assert_true(evtimer_pending(m->turn.ev, &when));
 	event_base_gettimeofday_cached(r->s->p.base, &now);
 	assert_in_range(when.tv_sec - now.tv_sec, 29, 31);
 	m->hs[0].since -= 29950;
@@ -511,7 +511,7 @@ half_open(void **state)
 	}
 	assert_null(m->hs[0].noise);
 	assert_non_null(m->hs[1].noise);
-	assert_true(evtimer_pending(m->turn, NULL)); /* for the other */
+	assert_true(timer_pending(&m->turn)); /* for the other */
 	assert_int_equal(heard(r, IPC_HS_FINISH, 1, &f, sizeof(f), IPC_HS_FAIL, 0, &last), 1);
 	assert_int_equal(last, 1);
 	assert_int_equal(m->violated, 0);

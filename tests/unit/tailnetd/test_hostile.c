@@ -103,7 +103,7 @@ next_child(struct rig *r, int i, enum ipc_state s)
 
 	ps_detach(c, r->raw[i]);
 	c->not_before = time_mono_ms() + 1000000000; /* nobody is started */
-	evtimer_del(c->retry);
+	timer_stop(&c->retry);
 	r->raw[i] = ps_attach(r->s, c);
 	if (s == IPC_S_START)
 		return;

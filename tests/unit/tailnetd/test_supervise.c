@@ -10,6 +10,7 @@
 
 #include "unit.h"
 
+#include "exits.h"
 #include "status.h"
 #include "timefmt.h"
 #include "util_childsim.h"
@@ -26,6 +27,7 @@
 #define EXITS       0 /* for dies(), beside signals */
 #define BREAKS_RULE (-1)
 #define ENDS_FIRST  (-2) /* breaks a rule, and is gone before it is killed */
+#define NO_MEMORY   (-3)
 
 /* --- pauses --- */
 
@@ -45,6 +47,8 @@ dies(struct rig *r, int how, uint64_t want)
 	if (m->pid == 0) {
 		if (how == EXITS || how == ENDS_FIRST)
 			_exit(3);
+		if (how == NO_MEMORY)
+			_exit(EXIT_MEMORY);
 		for (;;)
 			pause();
 	}
@@ -52,7 +56,7 @@ dies(struct rig *r, int how, uint64_t want)
 		child_kill(m, "test");
 	else if (how == ENDS_FIRST)
 		m->violated = 1;
-	else if (how != EXITS)
+	else if (how != EXITS && how != NO_MEMORY)
 		kill(m->pid, how);
 	for (i = 0; i < 10000 && m->pid != 0; i++) {
 		usleep(1000);
@@ -63,7 +67,7 @@ dies(struct rig *r, int how, uint64_t want)
 	child_want(m); /* whoever asks for it in its pause changes nothing */
 	assert_int_equal(m->pid, 0);
 	assert_int_equal(m->unstarted, 0); /* there is no program to start: it would have been told */
-	assert_true(evtimer_pending(m->retry, NULL));
+	assert_true(timer_pending(&m->retry));
 	close(r->raw[1]);
 	r->raw[1] = ps_attach(r->s, m);
 	return m->not_before >= before + want - want / 4 && m->not_before <= after + want + want / 4 + 1;
@@ -85,7 +89,7 @@ pauses_double(void **state)
 	static const struct {
 		int how;
 		unsigned step;
-	} cases[] = { { EXITS, 1 }, { SIGUSR1, 2 }, { BREAKS_RULE, 2 }, { ENDS_FIRST, 2 } };
+	} cases[] = { { EXITS, 1 }, { NO_MEMORY, 1 }, { SIGUSR1, 2 }, { BREAKS_RULE, 2 }, { ENDS_FIRST, 2 } };
 	struct rig *r = *state;
 	uint64_t want;
 	size_t i;
@@ -149,6 +153,47 @@ health_is_forgiving(void **state)
 	assert_true(dies(r, SIGUSR1, S));
 	live(r, 0);
 	assert_true(dies(r, SIGUSR1, 4 * S));
+}
+
+static unsigned
+planned(struct rig *r)
+{
+	struct ipc_dial_times t;
+
+	dialler_times(r->s->p.dialler, &t);
+	return t.n;
+}
+
+/* D8: a death for lack of memory has its own health code, and what mapd wanted to be dialled stays; a crash forgets that. */
+/* rows: PRIV-03 */
+static void
+memory_is_no_crash(void **state)
+{
+	static const struct ipc_dial_plan plan = { .n = 1,
+		.e = { { .ip = { .family = 4, .bits = 32, .addr = { 192, 0, 2, 1 } }, .has_ip = 1 } } };
+	struct rig *r = *state;
+	struct parent *p = &r->s->p;
+
+	dialler_plan(p->dialler, &plan);
+	live(r, 0);
+	assert_true(dies(r, NO_MEMORY, S));
+	assert_true(p->health.h[HEALTH_OUT_OF_MEMORY].on);
+	assert_non_null(strstr(p->health.h[HEALTH_OUT_OF_MEMORY].text, "] ran out of memory (status 75)"));
+	assert_false(p->health.h[HEALTH_CHILD_CRASH].on);
+	assert_int_equal(planned(r), 1);
+	assert_non_null(strstr(ps_ask(r->s, "status"), "\"code\":\"out-of-memory\",\"severity\":\"high\""));
+	/* ten minutes later it is over */
+	supervise_look(p->sup);
+	assert_true(p->health.h[HEALTH_OUT_OF_MEMORY].on);
+	p->sup->memory_ms -= HEALTHY;
+	supervise_look(p->sup);
+	assert_false(p->health.h[HEALTH_OUT_OF_MEMORY].on);
+
+	live(r, 0);
+	(void)dies(r, SIGUSR1, S);
+	assert_true(p->health.h[HEALTH_CHILD_CRASH].on);
+	assert_false(p->health.h[HEALTH_OUT_OF_MEMORY].on);
+	assert_int_equal(planned(r), 0);
 }
 
 /* --- questions --- */
@@ -308,6 +353,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(pauses_double, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(pauses_differ, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(health_is_forgiving, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(memory_is_no_crash, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(both_have_to_answer, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(watchdog_of_mapd, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(suspended, childsim_setup, childsim_teardown),

@@ -139,7 +139,7 @@ ps_detach(struct child *c, int raw)
 		ipc_free(c->ipc);
 	c->ipc = NULL;
 	dispatch_forget(c);
-	evtimer_del(c->deadline);
+	timer_stop(&c->deadline);
 	c->pid = 0;
 	c->phase = CHILD_NONE;
 	c->kind->gone(c);
