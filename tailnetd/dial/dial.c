@@ -20,12 +20,13 @@
 #include "log.h"
 #include "resolve.h"
 #include "timefmt.h"
+#include "timer.h"
 
-#define DIAL_TIMEOUT_MS   10000
-#define DIAL_STAGGER_MS   250
-#define LOOKUP_PATIENCE_S 3 /* so long a look-up may take when there are addresses from before */
-#define LOG_HOST_MAX      64
-#define LOST_MS           (10u * 60000) /* until the same is told again */
+#define DIAL_TIMEOUT_MS    10000
+#define DIAL_STAGGER_MS    250
+#define LOOKUP_PATIENCE_MS 3000 /* for a look-up when there are addresses from before */
+#define LOG_HOST_MAX       64
+#define LOST_MS            (10u * 60000) /* until the same is logged again */
 
 struct attempt {
 	struct dial *dial;
@@ -37,7 +38,7 @@ struct dial {
 	TAILQ_ENTRY(dial) entry;
 	struct dialler *d;
 	struct resolve *lookup;
-	struct event *deadline, *stagger;
+	struct timer deadline, stagger;
 	struct ipc_addr addrs[RESOLVE_MAX];
 	struct attempt tries[RESOLVE_MAX];
 	unsigned naddrs, started, running;
@@ -61,7 +62,7 @@ struct dialler {
 	char good_host[IPC_HOST_MAX]; /* whose addresses good[] are (DIAL-10) */
 	struct ipc_addr good[RESOLVE_MAX];
 	unsigned ngood;
-	uint64_t lost_ms; /* when it was last told that they serve in place of a look-up; 0 = never */
+	uint64_t lost_ms; /* when it was last logged that they replace a look-up; 0 = never */
 	TAILQ_HEAD(, dial) dials;
 };
 
@@ -120,10 +121,8 @@ dial_free(struct dial *x)
 		resolve_cancel(x->lookup);
 	for (i = 0; i < RESOLVE_MAX; i++)
 		close_attempt(&x->tries[i]);
-	if (x->deadline != NULL)
-		event_free(x->deadline);
-	if (x->stagger != NULL)
-		event_free(x->stagger);
+	timer_free(&x->deadline);
+	timer_free(&x->stagger);
 	free(x);
 }
 
@@ -243,8 +242,6 @@ attempt_open(struct dial *x, unsigned i)
 static void
 attempt_next(struct dial *x)
 {
-	struct timeval stagger = { 0, DIAL_STAGGER_MS * 1000 };
-
 	while (x->started < x->naddrs) {
 		unsigned i = x->started++;
 		struct attempt *t = &x->tries[i];
@@ -260,7 +257,7 @@ attempt_next(struct dial *x)
 		}
 		x->running++;
 		if (x->started < x->naddrs)
-			evtimer_add(x->stagger, &stagger);
+			(void)timer_set_ms(&x->stagger, DIAL_STAGGER_MS);
 		return;
 	}
 	if (x->running == 0)
@@ -268,12 +265,10 @@ attempt_next(struct dial *x)
 }
 
 static void
-dial_timeout(evutil_socket_t fd, short what, void *arg)
+dial_timeout(void *arg)
 {
 	struct dial *x = arg;
 
-	(void)fd;
-	(void)what;
 	x->err = ETIMEDOUT;
 	snprintf(x->why, sizeof(x->why), "%s %.*s port %u: timed out", x->lookup != NULL ? "looking up" : "connect to",
 	    LOG_HOST_MAX, x->host, x->port);
@@ -351,12 +346,10 @@ not_looked_up(struct dial *x)
 }
 
 static void
-dial_stagger(evutil_socket_t fd, short what, void *arg)
+dial_stagger(void *arg)
 {
 	struct dial *x = arg;
 
-	(void)fd;
-	(void)what;
 	if (x->naddrs == 0)
 		not_looked_up(x);
 	else if (x->started < x->naddrs)
@@ -400,7 +393,7 @@ dial_target(struct dial *x, enum ipc_dial_kind kind, uint32_t candidate)
 struct dial *
 dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_done done, void *arg)
 {
-	struct timeval now = { 0, 0 }, limit = { DIAL_TIMEOUT_MS / 1000, 0 }, patience = { LOOKUP_PATIENCE_S, 0 };
+	unsigned limit_ms = DIAL_TIMEOUT_MS;
 	struct dial *x = calloc(1, sizeof(*x));
 	unsigned i;
 	int err;
@@ -415,22 +408,20 @@ dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_
 	TAILQ_INSERT_TAIL(&d->dials, x, entry);
 	if ((err = dial_target(x, kind, candidate)) != 0)
 		goto fail;
-	if (candidate != 0 && d->plan.e[candidate - 1].timeout_ms != 0) {
-		limit.tv_sec = d->plan.e[candidate - 1].timeout_ms / 1000;
-		limit.tv_usec = (suseconds_t)(d->plan.e[candidate - 1].timeout_ms % 1000) * 1000;
-	}
+	if (candidate != 0 && d->plan.e[candidate - 1].timeout_ms != 0)
+		limit_ms = d->plan.e[candidate - 1].timeout_ms;
 	err = ENOMEM;
-	if ((x->deadline = evtimer_new(d->base, dial_timeout, x)) == NULL || evtimer_add(x->deadline, &limit) == -1 ||
-	    (x->stagger = evtimer_new(d->base, dial_stagger, x)) == NULL)
+	if (timer_init(&x->deadline, d->base, dial_timeout, x) == -1 || timer_set_ms(&x->deadline, limit_ms) == -1 ||
+	    timer_init(&x->stagger, d->base, dial_stagger, x) == -1)
 		goto fail;
 	if (x->naddrs == 0) {
 		x->lookup = resolve_start(d->base, d->image, &d->ids, x->host, lookup_done, x);
 		err = errno;
 		if (x->lookup == NULL && !have_good(x))
 			goto fail;
-		if (have_good(x) && evtimer_add(x->stagger, x->lookup != NULL ? &patience : &now) == -1)
+		if (have_good(x) && timer_set_ms(&x->stagger, x->lookup != NULL ? LOOKUP_PATIENCE_MS : 0) == -1)
 			goto fail;
-	} else if (evtimer_add(x->stagger, &now) == -1) /* done() never comes from within dial_start() */
+	} else if (timer_set_ms(&x->stagger, 0) == -1) /* done() never comes from within dial_start() */
 		goto fail;
 	return x;
 fail:
