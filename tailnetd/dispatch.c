@@ -14,6 +14,7 @@
 #include "doctor.h"
 #include "eventwatch.h"
 #include "log.h"
+#include "noise.h"
 #include "parent.h"
 #include "parent_control.h"
 

@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "keytext.h"
-#include "msgs.h"
 
 /*
  * Private keys and everything done with them.  Only tailnetd links this.  The private key type is opaque; its bytes live in
@@ -25,23 +24,6 @@ void	 keyring_copy(struct keyring *k, enum key_slot to, enum key_slot from);	/* 
 void	 keyring_move(struct keyring *to, enum key_slot ts, struct keyring *from, enum key_slot fs);	/* between rings; from is emptied */
 int	 keyring_has(const struct keyring *k, enum key_slot s);
 const struct pubkey *keyring_public(const struct keyring *k, enum key_slot s);	/* zero key when empty */
-/* "privkey:<64 hex>" into / out of memory the caller has locked (state.c).  0 / -1. */
-#define PRIVKEY_TEXT_LEN 72
-int	 keyring_export(const struct keyring *k, enum key_slot s, char text[PRIVKEY_TEXT_LEN]);	/* not terminated */
-int	 keyring_import(struct keyring *k, enum key_slot s, const char *text, size_t n);
-
-/*
- * Noise_IK_25519_ChaChaPoly_BLAKE2s initiator (protocol.md C.3, C.4, appendix 1).  One object per half-open handshake; holds the
- * ephemeral key and chain state in locked memory; one-shot.
- */
-struct noise;
-struct noise *noise_begin(struct keyring *k, const struct pubkey *server, unsigned capver, uint8_t init[NOISE_INIT_LEN]);
-/* The 48 bytes after the response header.  0 = out filled; else enum ipc_hs_reason.  Frees n in every case. */
-int	 noise_finish(struct noise *n, struct keyring *k, const uint8_t body[NOISE_RESP_BODY], struct ipc_hs_keys *out);
-void	 noise_abort(struct noise *n);
-/* For the test vector only: the same with a given ephemeral key. */
-struct noise *noise_begin_with(struct keyring *k, const struct pubkey *server, unsigned capver, const uint8_t eph[32],
-	    uint8_t init[NOISE_INIT_LEN]);
 
 /* "PrivateKey = <base64>\n" of the node key straight to fd.  0 / -1. */
 int	 keys_wgconf_private(const struct keyring *k, int fd);

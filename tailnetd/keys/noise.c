@@ -9,7 +9,7 @@
 #include <sodium.h>
 
 #include "keyring.h"
-#include "keys.h"
+#include "noise.h"
 #include "secret.h"
 
 /*

@@ -547,3 +547,14 @@ state_clear_profile(struct state *st, struct keyring *k)
 	keyring_clear(k, SLOT_CANDIDATE);
 	profile_forget_login(&st->profile);
 }
+
+void
+state_free(struct state *st)
+{
+	struct state_extra *e;
+
+	while ((e = st->extra) != NULL) {
+		st->extra = e->next;
+		freezero(e, sizeof(*e) + e->len); /* a later version may keep a secret there */
+	}
+}

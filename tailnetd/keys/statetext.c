@@ -7,29 +7,13 @@
 
 #include <sodium.h>
 
+#include "keyring.h"
 #include "statetext.h"
 #include "text.h"
 
 #define MAGIC    "tailnetd-state "
 #define SUM_LEN  32
 #define SUM_LINE (4 + 2 * SUM_LEN + 1) /* "sum " hex "\n" */
-
-struct state_extra {
-	struct state_extra *next;
-	size_t len;
-	char line[];
-};
-
-void
-state_free(struct state *st)
-{
-	struct state_extra *e;
-
-	while ((e = st->extra) != NULL) {
-		st->extra = e->next;
-		freezero(e, sizeof(*e) + e->len); /* a later version may keep a secret there */
-	}
-}
 
 /* --- building --- */
 

@@ -9,6 +9,12 @@
 #define STATE_TEXT_MAX	65536
 #define STATE_MAJOR	1
 
+struct state_extra {			/* a line that this version does not know, as it was */
+	struct state_extra *next;
+	size_t	 len;
+	char	 line[];
+};
+
 enum statetext_result { STATETEXT_OK, STATETEXT_CORRUPT, STATETEXT_NEWER };
 
 /* Writes the whole file's text.  Its length, or 0 when it does not fit. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "login_int.h"
+#include "login_act.h"
+#include "login_auth.h"
+#include "login_logout.h"
+#include "login_map.h"
 
 /*
  * How the node keys are kept safe (protocol.md D.4, security.md D10, rows INT-01, REG-04, ROT-05, PERS-06):
@@ -38,116 +40,6 @@ const char *
 login_src_name(enum login_src s)
 {
 	return src_names[s];
-}
-
-/* --- what the parts use --- */
-
-struct login_action *
-login_act(struct login *c, enum login_act type, uint32_t id)
-{
-	struct login_action *a;
-
-	if (c->out->n == LOGIN_MAX_ACTIONS)
-		abort(); /* no event causes so many */
-	a = &c->out->a[c->out->n++];
-	memset(a, 0, sizeof(*a));
-	a->type = type;
-	a->id = id;
-	return a;
-}
-
-uint32_t
-login_new_id(struct login *c)
-{
-	if (++c->last_id == IPC_ID_NONE)
-		++c->last_id;
-	return c->last_id;
-}
-
-void
-login_arm(struct login *c, enum login_timer which, unsigned ms)
-{
-	struct login_action *a = login_act(c, LA_TIMER, IPC_ID_NONE);
-
-	a->u.timer.which = which;
-	a->u.timer.ms = ms;
-}
-
-void
-login_disarm(struct login *c, enum login_timer which)
-{
-	login_act(c, LA_TIMER_OFF, IPC_ID_NONE)->u.timer.which = which;
-}
-
-unsigned
-login_delay(struct login *c, struct backoff *b)
-{
-	return backoff_next(b, c->rnd(c->rnd_arg));
-}
-
-void
-login_set_err(struct login *c, enum login_src s, const char *text)
-{
-	if (text == NULL || text[0] == '\0')
-		text = "unknown error";
-	if (strcmp(c->err[s], text) != 0)
-		c->err_seq[s] = ++c->last_err_seq;
-	strlcpy(c->err[s], text, sizeof(c->err[s]));
-	c->advice[s] = "";
-}
-
-void
-login_advise(struct login *c, enum login_src s, const char *advice)
-{
-	c->advice[s] = advice;
-}
-
-void
-login_advise_way(struct login *c, enum login_src s)
-{
-	static const struct {
-		const char *text, *advice;
-	} known[] = {
-		{ "certificate", "if its CA is a private one, name it by ca-file" },
-		{ "not a key", "check that control-url is that of a control server" },
-		{ "HTTP 404", "check that control-url is that of a control server" },
-		{ "HTTP ", "the server's own log may say why" },
-		{ "wrong server key", "see `tailnetctl server-key`" },
-		{ "malformed answer", "check that control-url is that of a control server" },
-		{ "response refused", "tell those who run the server" },
-		{ "proxy", "check proxy" },
-		{ "", "`tailnetctl doctor` shows how far it gets" },
-	};
-	size_t i;
-
-	for (i = 0; strstr(c->err[s], known[i].text) == NULL; i++)
-		continue;
-	c->advice[s] = known[i].advice;
-}
-
-void
-login_clear_err(struct login *c, enum login_src s)
-{
-	c->err[s][0] = '\0';
-}
-
-static void
-clear_errors(struct login *c)
-{
-	int s;
-
-	for (s = 0; s < SRC_COUNT; s++)
-		login_clear_err(c, (enum login_src)s);
-}
-
-uint32_t
-login_save(struct login *c, enum login_save how)
-{
-	struct login_action *a = login_act(c, LA_SAVE, login_new_id(c));
-
-	c->self_unsaved = 0; /* it goes along with whatever is saved */
-	a->u.save = how;
-	return a->id;
 }
 
 /* --- what status.c asks --- */
@@ -211,16 +103,13 @@ login_pin(const struct login *c, enum pin_source *source)
 
 /* --- commands --- */
 
-void
-login_start(struct login *c)
+static void
+clear_errors(struct login *c)
 {
-	struct login_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = c->expired };
+	int s;
 
-	if (c->logged_in || c->goal.kind != GOAL_NONE || !c->profile.want_running || c->cfg.manual ||
-	    (c->expired && c->cfg.expiry_wait))
-		return;
-	if (c->have_node || c->have_candidate || c->cfg.have_auth_key)
-		auth_new_goal(c, &g);
+	for (s = 0; s < SRC_COUNT; s++)
+		login_clear_err(c, (enum login_src)s);
 }
 
 static void

@@ -2,7 +2,10 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <string.h>
 
-#include "login_int.h"
+#include "login_act.h"
+#include "login_auth.h"
+#include "login_logout.h"
+#include "login_map.h"
 
 /* The way in: server key, register, follow-up.  One operation at a time; c->op says which. */
 
@@ -401,6 +404,18 @@ login_answer(struct login *c, const struct login_event *e)
 		login_advise(c, SRC_AUTH,
 		    "ask those who run the server, or log in anew: `tailnetctl login interactive`");
 	back_off(c);
+}
+
+void
+login_start(struct login *c)
+{
+	struct login_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = c->expired };
+
+	if (c->logged_in || c->goal.kind != GOAL_NONE || !c->profile.want_running || c->cfg.manual ||
+	    (c->expired && c->cfg.expiry_wait))
+		return;
+	if (c->have_node || c->have_candidate || c->cfg.have_auth_key)
+		auth_new_goal(c, &g);
 }
 
 /* --- answers --- */

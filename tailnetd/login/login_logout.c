@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "login_int.h"
+#include "login_act.h"
+#include "login_auth.h"
+#include "login_logout.h"
+#include "login_map.h"
 
 /* The way out: logout, and what is erased by it. */
 

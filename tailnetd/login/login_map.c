@@ -2,7 +2,9 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <string.h>
 
-#include "login_int.h"
+#include "login_act.h"
+#include "login_auth.h"
+#include "login_map.h"
 
 /* The map session, and the expiry of the node key that is learnt from it. */
 

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "keys.h"
+#include "keyring.h"
+#include "noise.h"
 
 /*
  * The 48 bytes that a child passes on as the server's answer.  The first byte of the input: 0 = the next 48 are the

@@ -7,7 +7,8 @@
 
 #include <cmocka.h>
 
-#include "keys.h"
+#include "keyring.h"
+#include "noise.h"
 
 /* protocol.md, appendix 1: private keys of 32 equal bytes */
 #define SERVER "7b0d47d93427f8311160781c7c733fd89f88970aef490d8aa0ee19a4cb8a1b14"

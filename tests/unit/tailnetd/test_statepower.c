@@ -9,6 +9,7 @@
 
 #include <sodium.h>
 
+#include "keyring.h"
 #include "log.h"
 #include "state.h"
 #include "unit.h"
