@@ -6,6 +6,7 @@
 #include <sodium.h>
 
 #include "childsend.h"
+#include "configrecord.h"
 #include "hostreport.h"
 #include "log.h"
 #include "parent.h"
@@ -31,34 +32,13 @@ childsend_hello(struct child *c)
 	ipc_send(c->ipc, IPC_HELLO, IPC_ID_NONE, &m, sizeof(m), -1);
 }
 
-static void
-fill_config(const struct child *child, struct ipc_config *m)
-{
-	const struct config *c = &child->p->cfg;
-
-	memset(m, 0, sizeof(*m));
-	IPC_SET(m, host, c->host, strlen(c->host));
-	IPC_SET(m, authority, c->authority, strlen(c->authority));
-	IPC_SET(m, prefix, c->prefix, strlen(c->prefix));
-	IPC_SET(m, proxy_auth, c->proxy_auth, strlen(c->proxy_auth));
-	m->https = (uint32_t)c->https;
-	m->url_port = c->url_port;
-	m->clear_port = c->clear_port;
-	m->tls_port = c->tls_port;
-	m->via_proxy = c->proxy_host[0] != '\0';
-	m->capver = c->capver;
-	m->report_steps = (uint32_t)child->kind->report_steps;
-	m->watchdog_ms = c->map_watchdog * 1000;
-	m->max_map_wire = c->max_map_wire;
-	m->max_map_decoded = c->max_map_decoded;
-}
-
 void
 childsend_config(struct child *c)
 {
 	struct ipc_config m;
 
-	fill_config(c, &m);
+	config_record(&c->p->cfg, &m);
+	m.report_steps = (uint32_t)c->kind->report_steps;
 	ipc_send(c->ipc, IPC_CONFIG, IPC_ID_NONE, &m, sizeof(m), -1);
 	sodium_memzero(&m, sizeof(m));
 }

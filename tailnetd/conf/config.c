@@ -48,7 +48,7 @@ complain(const struct reader *r, const char *fmt, ...)
 	return -1;
 }
 
-/* Splits one line in place: words, "quoted words" (with \" and \\), # comments.  Number of words, or -1 with a reason. */
+/* Splits a line in place: words, "quoted words" (with \" and \\), # comments.  Number of words, or -1 with a reason. */
 static int
 split_words(char *s, char **words, int max, const char **why)
 {
@@ -84,7 +84,7 @@ split_words(char *s, char **words, int max, const char **why)
 	}
 }
 
-/* What the children's end of a channel takes (ipc.h): some values go there, and one that it refuses would end every child. */
+/* Some values are sent to the children, and one that their end of the channel refuses (ipc.h) would end every child. */
 static int
 words_ok(char **words, int n)
 {
@@ -99,7 +99,8 @@ words_ok(char **words, int n)
 static int
 parse_line(struct reader *r, char *line, struct config *c)
 {
-	char *words[CONFIG_LINE_WORDS], why[300] = "";
+	char *words[CONFIG_LINE_WORDS];
+	struct words w = { .v = words + 1 };
 	const char *what = NULL;
 	const struct keyword *kw;
 	int i, n;
@@ -122,11 +123,12 @@ parse_line(struct reader *r, char *line, struct config *c)
 		return complain(r, "%s is given twice, first in line %u", kw->name, r->seen[i]);
 	r->seen[i] = r->line;
 	if (n < 2)
-		return complain(r, "%s needs a value: %s", kw->name, kw->expects);
-	if (n > 2 && !kw->list)
+		return complain(r, "%s needs a value: %s", kw->name, kw->value);
+	if (n > 2 && (kw->flags & KEYWORD_LIST) == 0)
 		return complain(r, "%s takes one value; quote a value that has spaces", kw->name);
-	if (kw->parse(c, kw, words + 1, n - 1, why, sizeof(why)) == -1)
-		return complain(r, "%s: %s", kw->name, why[0] != '\0' ? why : kw->expects);
+	w.n = n - 1;
+	if (kw->parse(c, kw, &w) == -1)
+		return complain(r, "%s: %s", kw->name, w.why[0] != '\0' ? w.why : kw->value);
 	return 0;
 }
 
@@ -272,28 +274,32 @@ config_find_group(const struct config *c, gid_t *gid)
 	return 0;
 }
 
+/* Whether both print the same line.  Not if there is no memory to tell: then the change is refused. */
+static int
+same_value(const struct keyword *kw, const struct config *a, const struct config *b)
+{
+	struct buf ta, tb;
+	int same;
+
+	buf_init(&ta, 1 << 16);
+	buf_init(&tb, 1 << 16);
+	kw->print(a, kw, &ta);
+	kw->print(b, kw, &tb);
+	same = !ta.failed && !tb.failed && buf_len(&ta) == buf_len(&tb) &&
+	    (buf_len(&ta) == 0 || memcmp(buf_ptr(&ta), buf_ptr(&tb), buf_len(&ta)) == 0);
+	buf_free(&ta);
+	buf_free(&tb);
+	return same;
+}
+
 const char *
 config_reload_blocker(const struct config *from, const struct config *to)
 {
 	const struct keyword *kw;
 
-	for (kw = config_keywords; kw->name != NULL; kw++) {
-		struct buf a, b;
-		int same;
-
-		if (!kw->restart)
-			continue;
-		buf_init(&a, 1 << 16);
-		buf_init(&b, 1 << 16);
-		kw->print(from, kw, &a);
-		kw->print(to, kw, &b);
-		same = buf_len(&a) == buf_len(&b) &&
-		    (buf_len(&a) == 0 || memcmp(buf_ptr(&a), buf_ptr(&b), buf_len(&a)) == 0);
-		buf_free(&a);
-		buf_free(&b);
-		if (!same)
+	for (kw = config_keywords; kw->name != NULL; kw++)
+		if ((kw->flags & KEYWORD_RESTART) != 0 && !same_value(kw, from, to))
 			return kw->name;
-	}
 	return NULL;
 }
 

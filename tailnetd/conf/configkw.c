@@ -5,7 +5,9 @@
 
 #include <ctype.h>
 #include <grp.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,11 +17,30 @@
 #include "text.h"
 #include "url.h"
 
-#define DEFAULT_LISTEN_PORT 41641
-#define DEFAULT_CAPVER      131
-#define DEFAULT_WATCHDOG    120
+static void *
+member(struct config *c, const struct keyword *kw)
+{
+	return (char *)c + kw->off;
+}
 
-/* --- values by kind: parser and printer side by side --- */
+static const void *
+cmember(const struct config *c, const struct keyword *kw)
+{
+	return (const char *)c + kw->off;
+}
+
+static int refuse(struct words *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static int
+refuse(struct words *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(w->why, sizeof(w->why), fmt, ap);
+	va_end(ap);
+	return -1;
+}
 
 static void
 print_word(struct buf *out, const char *s)
@@ -45,46 +66,23 @@ print_one(const struct keyword *kw, struct buf *out, const char *value)
 	buf_putc(out, '\n');
 }
 
-static void *
-member(struct config *c, const struct keyword *kw)
-{
-	return (char *)c + kw->off;
-}
-
-static const void *
-cmember(const struct config *c, const struct keyword *kw)
-{
-	return (const char *)c + kw->off;
-}
+/* --- texts --- */
 
 static int
-parse_string(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
+parse_text(struct config *c, const struct keyword *kw, struct words *w)
 {
-	size_t len = strlen(v[0]);
+	size_t len = strlen(w->v[0]);
 
-	(void)n;
 	if (len == 0)
 		return -1;
-	if (len >= kw->size) {
-		snprintf(why, whysize, "longer than %zu characters", kw->size - 1);
-		return -1;
-	}
-	memcpy(member(c, kw), v[0], len + 1);
+	if (len >= kw->size)
+		return refuse(w, "longer than %zu characters", kw->size - 1);
+	memcpy(member(c, kw), w->v[0], len + 1);
 	return 0;
 }
 
-static int
-parse_path(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
-{
-	if (v[0][0] != '/') {
-		snprintf(why, whysize, "expected an absolute path");
-		return -1;
-	}
-	return parse_string(c, kw, v, n, why, whysize);
-}
-
 static void
-print_string(const struct config *c, const struct keyword *kw, struct buf *out)
+print_text(const struct config *c, const struct keyword *kw, struct buf *out)
 {
 	const char *s = cmember(c, kw);
 
@@ -93,36 +91,92 @@ print_string(const struct config *c, const struct keyword *kw, struct buf *out)
 }
 
 static int
-parse_words(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
+parse_path(struct config *c, const struct keyword *kw, struct words *w)
 {
-	int i;
-
-	(void)n;
-	(void)why;
-	(void)whysize;
-	for (i = 0; kw->words[i] != NULL; i++)
-		if (strcmp(kw->words[i], v[0]) == 0) {
-			*(int *)member(c, kw) = i;
-			return 0;
-		}
-	return -1;
-}
-
-static void
-print_words(const struct config *c, const struct keyword *kw, struct buf *out)
-{
-	print_one(kw, out, kw->words[*(const int *)cmember(c, kw)]);
+	return w->v[0][0] == '/' ? parse_text(c, kw, w) : refuse(w, "expected an absolute path");
 }
 
 static int
-parse_number(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
+parse_hostname(struct config *c, const struct keyword *kw, struct words *w)
+{
+	const char *s;
+
+	for (s = w->v[0]; *s != '\0'; s++)
+		if (!isalnum((unsigned char)*s) && *s != '-' && *s != '.' && *s != '_')
+			return -1;
+	return parse_text(c, kw, w);
+}
+
+static int
+parse_control_url(struct config *c, const struct keyword *kw, struct words *w)
+{
+	struct url u;
+	size_t len = strlen(w->v[0]);
+
+	if (url_parse(w->v[0], 0, &u, w->why, sizeof(w->why)) == -1)
+		return -1;
+	while (len > 0 && w->v[0][len - 1] == '/')
+		w->v[0][--len] = '\0'; /* KEY-01: /key, never //key */
+	if (parse_text(c, kw, w) == -1)
+		return -1;
+	memcpy(c->host, u.host, sizeof(c->host));
+	memcpy(c->authority, u.authority, sizeof(c->authority));
+	memcpy(c->prefix, u.path, sizeof(c->prefix));
+	c->https = (unsigned)u.https;
+	c->url_port = u.port;
+	return 0;
+}
+
+/* --- words and numbers --- */
+
+static int
+parse_enum(struct config *c, const struct keyword *kw, struct words *w)
+{
+	const char *s = kw->words;
+	int i;
+
+	for (i = 0;; i++) {
+		size_t n = strcspn(s, "|");
+
+		if (strlen(w->v[0]) == n && memcmp(w->v[0], s, n) == 0) {
+			*(int *)member(c, kw) = i;
+			return 0;
+		}
+		if (s[n] == '\0')
+			return -1;
+		s += n + 1;
+	}
+}
+
+static void
+print_enum(const struct config *c, const struct keyword *kw, struct buf *out)
+{
+	const char *s = kw->words;
+	int i;
+
+	for (i = *(const int *)cmember(c, kw); i > 0; i--)
+		s = strchr(s, '|') + 1;
+	buf_printf(out, "%s %.*s\n", kw->name, (int)strcspn(s, "|"), s);
+}
+
+static int
+parse_level(struct config *c, const struct keyword *kw, struct words *w)
+{
+	return log_level_parse(w->v[0], member(c, kw));
+}
+
+static void
+print_level(const struct config *c, const struct keyword *kw, struct buf *out)
+{
+	print_one(kw, out, log_level_name(*(const enum log_level *)cmember(c, kw)));
+}
+
+static int
+parse_number(struct config *c, const struct keyword *kw, struct words *w)
 {
 	int64_t i;
 
-	(void)n;
-	(void)why;
-	(void)whysize;
-	if (text_to_i64(v[0], strlen(v[0]), kw->min, kw->max, &i) == -1)
+	if (text_to_i64(w->v[0], strlen(w->v[0]), kw->min, kw->max, &i) == -1)
 		return -1;
 	*(unsigned *)member(c, kw) = (unsigned)i;
 	return 0;
@@ -135,17 +189,30 @@ print_number(const struct config *c, const struct keyword *kw, struct buf *out)
 }
 
 static int
-parse_size(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
+parse_seconds(struct config *c, const struct keyword *kw, struct words *w)
 {
-	size_t len = strlen(v[0]);
+	if (parse_number(c, kw, w) == -1)
+		return -1;
+	*(unsigned *)member(c, kw) *= 1000;
+	return 0;
+}
+
+static void
+print_seconds(const struct config *c, const struct keyword *kw, struct buf *out)
+{
+	buf_printf(out, "%s %u\n", kw->name, *(const unsigned *)cmember(c, kw) / 1000);
+}
+
+static int
+parse_size(struct config *c, const struct keyword *kw, struct words *w)
+{
+	const char *s = w->v[0];
+	size_t len = strlen(s);
 	int64_t i, unit = 1;
 
-	(void)n;
-	(void)why;
-	(void)whysize;
-	if (len > 0 && (v[0][len - 1] == 'K' || v[0][len - 1] == 'M'))
-		unit = v[0][--len] == 'K' ? 1024 : 1024 * 1024;
-	if (text_to_i64(v[0], len, 1, kw->max / unit, &i) == -1 || i * unit < kw->min)
+	if (len > 0 && (s[len - 1] == 'K' || s[len - 1] == 'M'))
+		unit = s[--len] == 'K' ? 1024 : 1024 * 1024;
+	if (text_to_i64(s, len, 1, kw->max / unit, &i) == -1 || i * unit < kw->min)
 		return -1;
 	*(uint64_t *)member(c, kw) = (uint64_t)(i * unit);
 	return 0;
@@ -154,78 +221,48 @@ parse_size(struct config *c, const struct keyword *kw, char **v, int n, char *wh
 static void
 print_size(const struct config *c, const struct keyword *kw, struct buf *out)
 {
-	uint64_t v = *(const uint64_t *)cmember(c, kw);
+	unsigned long long v = *(const uint64_t *)cmember(c, kw), unit = 1;
 
-	if (v % (1024 * 1024) == 0)
-		buf_printf(out, "%s %lluM\n", kw->name, (unsigned long long)(v / 1024 / 1024));
-	else if (v % 1024 == 0)
-		buf_printf(out, "%s %lluK\n", kw->name, (unsigned long long)(v / 1024));
-	else
-		buf_printf(out, "%s %llu\n", kw->name, (unsigned long long)v);
+	if (v % 1024 == 0)
+		unit = v % (1024 * 1024) == 0 ? 1024 * 1024 : 1024;
+	buf_printf(out, "%s %llu%s\n", kw->name, v / unit, unit == 1 ? "" : unit == 1024 ? "K" : "M");
 }
 
 /* --- values of their own --- */
 
 static int
-parse_control_url(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
+parse_server_key(struct config *c, const struct keyword *kw, struct words *w)
 {
-	struct url u;
-	size_t len = strlen(v[0]);
+	struct pubkey *k = member(c, kw);
 
-	(void)n;
-	if (url_parse(v[0], 0, &u, why, whysize) == -1)
+	if (key_parse(KEY_MACHINE, w->v[0], strlen(w->v[0]), k) == -1)
 		return -1;
-	while (len > 0 && v[0][len - 1] == '/')
-		v[0][--len] = '\0'; /* KEY-01: /key, never //key */
-	if (parse_string(c, kw, v, 1, why, whysize) == -1)
-		return -1;
-	memcpy(c->host, u.host, sizeof(c->host));
-	memcpy(c->authority, u.authority, sizeof(c->authority));
-	memcpy(c->prefix, u.path, sizeof(c->prefix));
-	c->https = u.https;
-	c->url_port = u.port;
-	return 0;
-}
-
-static int
-parse_server_key(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
-{
-	(void)kw;
-	(void)n;
-	if (key_parse(KEY_MACHINE, v[0], strlen(v[0]), &c->server_key) == -1)
-		return -1;
-	if (key_is_zero(&c->server_key)) {
-		snprintf(why, whysize, "the zero key names no server");
-		return -1;
-	}
-	return 0;
+	return key_is_zero(k) ? refuse(w, "the zero key names no server") : 0;
 }
 
 static void
 print_server_key(const struct config *c, const struct keyword *kw, struct buf *out)
 {
+	const struct pubkey *k = cmember(c, kw);
 	char text[KEY_TEXT_MAX];
 
-	if (!key_is_zero(&c->server_key))
-		print_one(kw, out, key_format(KEY_MACHINE, &c->server_key, text));
+	if (!key_is_zero(k))
+		print_one(kw, out, key_format(KEY_MACHINE, k, text));
 }
 
 static int
-parse_proxy(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
+parse_proxy(struct config *c, const struct keyword *kw, struct words *w)
 {
 	struct url u;
 
-	(void)kw;
-	(void)n;
-	if (url_parse(v[0], 1, &u, why, whysize) == -1)
+	if (url_parse(w->v[0], 1, &u, w->why, sizeof(w->why)) == -1)
 		return -1;
-	if (u.https || u.path[0] != '\0') {
-		snprintf(why, whysize, "expected http://[user:password@]host:port");
-		return -1;
-	}
+	if (u.https || u.path[0] != '\0')
+		return refuse(w, "expected %s", kw->value);
 	memcpy(c->proxy_host, u.host, sizeof(c->proxy_host));
 	memcpy(c->proxy_auth, u.userinfo, sizeof(c->proxy_auth));
 	c->proxy_port = u.port != 0 ? u.port : 80;
+	c->via_proxy = 1;
 	return 0;
 }
 
@@ -234,39 +271,25 @@ print_proxy(const struct config *c, const struct keyword *kw, struct buf *out)
 {
 	int v6 = strchr(c->proxy_host, ':') != NULL;
 
-	if (c->proxy_host[0] != '\0')
+	if (c->via_proxy)
 		buf_printf(out, "%s http://%s%s%s%s:%u\n", kw->name, c->proxy_auth[0] != '\0' ? "********@" : "",
 		    v6 ? "[" : "", c->proxy_host, v6 ? "]" : "", c->proxy_port);
 }
 
-static int
-parse_hostname(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
-{
-	const char *s;
-
-	for (s = v[0]; *s != '\0'; s++)
-		if (!isalnum((unsigned char)*s) && *s != '-' && *s != '.' && *s != '_')
-			return -1;
-	return parse_string(c, kw, v, n, why, whysize);
-}
+/* --- lists --- */
 
 static int
-parse_routes(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
+parse_routes(struct config *c, const struct keyword *kw, struct words *w)
 {
 	int i;
 
 	(void)kw;
-	if (n > CONFIG_MAX_ROUTES) {
-		snprintf(why, whysize, "more than %d prefixes", CONFIG_MAX_ROUTES);
-		return -1;
-	}
-	for (i = 0; i < n; i++)
-		if (netaddr_prefix_parse(v[i], &c->routes[i].a) == -1) {
-			snprintf(why, whysize, "\"%.60s\" is not a prefix such as 192.0.2.0/24 (no host bits set)",
-			    v[i]);
-			return -1;
-		}
-	c->nroutes = (unsigned)n;
+	if (w->n > CONFIG_MAX_ROUTES)
+		return refuse(w, "more than %d prefixes", CONFIG_MAX_ROUTES);
+	for (i = 0; i < w->n; i++)
+		if (netaddr_prefix_parse(w->v[i], &c->routes[i].a) == -1)
+			return refuse(w, "\"%.60s\" is not a prefix such as 192.0.2.0/24 (no host bits set)", w->v[i]);
+	c->nroutes = (unsigned)w->n;
 	return 0;
 }
 
@@ -276,12 +299,9 @@ print_routes(const struct config *c, const struct keyword *kw, struct buf *out)
 	char text[64];
 	unsigned i;
 
-	if (c->nroutes == 0)
-		return;
-	buf_puts(out, kw->name);
 	for (i = 0; i < c->nroutes; i++)
-		buf_printf(out, " %s", netaddr_prefix_format(&c->routes[i].a, text, sizeof(text)));
-	buf_putc(out, '\n');
+		buf_printf(out, "%s %s%s", i == 0 ? kw->name : "",
+		    netaddr_prefix_format(&c->routes[i].a, text, sizeof(text)), i + 1 == c->nroutes ? "\n" : "");
 }
 
 /* tag:<letter><letters, digits, dashes> (protocol.md E.7) */
@@ -297,23 +317,19 @@ tag_ok(const char *s)
 }
 
 static int
-parse_tags(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
+parse_tags(struct config *c, const struct keyword *kw, struct words *w)
 {
 	int i;
 
 	(void)kw;
-	if (n > CONFIG_MAX_TAGS) {
-		snprintf(why, whysize, "more than %d tags", CONFIG_MAX_TAGS);
-		return -1;
+	if (w->n > CONFIG_MAX_TAGS)
+		return refuse(w, "more than %d tags", CONFIG_MAX_TAGS);
+	for (i = 0; i < w->n; i++) {
+		if (!tag_ok(w->v[i]) || strlen(w->v[i]) >= sizeof(c->tags[i]))
+			return refuse(w, "\"%.60s\" is not a tag such as tag:server", w->v[i]);
+		memcpy(c->tags[i], w->v[i], strlen(w->v[i]) + 1);
 	}
-	for (i = 0; i < n; i++) {
-		if (!tag_ok(v[i]) || strlen(v[i]) >= sizeof(c->tags[i])) {
-			snprintf(why, whysize, "\"%.60s\" is not a tag such as tag:server", v[i]);
-			return -1;
-		}
-		memcpy(c->tags[i], v[i], strlen(v[i]) + 1);
-	}
-	c->ntags = (unsigned)n;
+	c->ntags = (unsigned)w->n;
 	return 0;
 }
 
@@ -322,42 +338,32 @@ print_tags(const struct config *c, const struct keyword *kw, struct buf *out)
 {
 	unsigned i;
 
-	if (c->ntags == 0)
-		return;
-	buf_puts(out, kw->name);
 	for (i = 0; i < c->ntags; i++)
-		buf_printf(out, " %s", c->tags[i]);
-	buf_putc(out, '\n');
+		buf_printf(out, "%s %s%s", i == 0 ? kw->name : "", c->tags[i], i + 1 == c->ntags ? "\n" : "");
 }
 
 static int
-parse_endpoints(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
+parse_endpoints(struct config *c, const struct keyword *kw, struct words *w)
 {
 	const char *no;
 	int i;
 
 	(void)kw;
-	if (n == 1 && (strcmp(v[0], "auto") == 0 || strcmp(v[0], "none") == 0)) {
-		c->endpoints_mode = v[0][0] == 'a' ? EP_AUTO : EP_NONE;
+	c->endpoints_mode = EP_LIST;
+	if (w->n == 1 && (strcmp(w->v[0], "auto") == 0 || strcmp(w->v[0], "none") == 0)) {
+		c->endpoints_mode = w->v[0][0] == 'a' ? EP_AUTO : EP_NONE;
 		return 0;
 	}
-	if (n > IPC_MAX_ENDPOINTS) {
-		snprintf(why, whysize, "more than %d endpoints", IPC_MAX_ENDPOINTS);
-		return -1;
+	if (w->n > IPC_MAX_ENDPOINTS)
+		return refuse(w, "more than %d endpoints", IPC_MAX_ENDPOINTS);
+	for (i = 0; i < w->n; i++) {
+		if (netaddr_endpoint_parse(w->v[i], 0, &c->endpoints[i]) == -1)
+			return refuse(w, "\"%.60s\" is not an endpoint such as 192.0.2.1:41641 or [2001:db8::1]:41641",
+			    w->v[i]);
+		if ((no = netaddr_endpoint_refused(&c->endpoints[i], 1)) != NULL)
+			return refuse(w, "\"%.60s\" is nothing that peers could reach: %s", w->v[i], no);
 	}
-	for (i = 0; i < n; i++) {
-		if (netaddr_endpoint_parse(v[i], 0, &c->endpoints[i]) == -1) {
-			snprintf(why, whysize,
-			    "\"%.60s\" is not an endpoint such as 192.0.2.1:41641 or [2001:db8::1]:41641", v[i]);
-			return -1;
-		}
-		if ((no = netaddr_endpoint_refused(&c->endpoints[i], 1)) != NULL) {
-			snprintf(why, whysize, "\"%.60s\" is nothing that peers could reach: %s", v[i], no);
-			return -1;
-		}
-	}
-	c->endpoints_mode = EP_LIST;
-	c->nendpoints = (unsigned)n;
+	c->nendpoints = (unsigned)w->n;
 	return 0;
 }
 
@@ -376,94 +382,53 @@ print_endpoints(const struct config *c, const struct keyword *kw, struct buf *ou
 	buf_putc(out, '\n');
 }
 
-static int
-parse_level(struct config *c, const struct keyword *kw, char **v, int n, char *why, size_t whysize)
-{
-	(void)kw;
-	(void)n;
-	(void)why;
-	(void)whysize;
-	return log_level_parse(v[0], &c->log_level);
-}
+/* --- the table --- */
 
-static void
-print_level(const struct config *c, const struct keyword *kw, struct buf *out)
-{
-	print_one(kw, out, log_level_name(c->log_level));
-}
+#define AT(m)               offsetof(struct config, m), sizeof(((struct config *)0)->m)
+#define TYPE_CONTROL_URL(m) parse_control_url, print_text, AT(m)
+#define TYPE_SERVER_KEY(m)  parse_server_key, print_server_key, AT(m)
+#define TYPE_PATH(m)        parse_path, print_text, AT(m)
+#define TYPE_TEXT(m)        parse_text, print_text, AT(m)
+#define TYPE_NAME(m)        parse_text, print_text, AT(m)
+#define TYPE_HOSTNAME(m)    parse_hostname, print_text, AT(m)
+#define TYPE_ENUM(m)        parse_enum, print_enum, AT(m)
+#define TYPE_NUMBER(m)      parse_number, print_number, AT(m)
+#define TYPE_SECONDS(m)     parse_seconds, print_seconds, AT(m)
+#define TYPE_SIZE(m)        parse_size, print_size, AT(m)
+#define TYPE_PROXY(m)       parse_proxy, print_proxy, AT(m##_host)
+#define TYPE_ROUTES(m)      parse_routes, print_routes, AT(m)
+#define TYPE_TAGS(m)        parse_tags, print_tags, AT(m)
+#define TYPE_ENDPOINTS(m)   parse_endpoints, print_endpoints, AT(m)
+#define TYPE_LEVEL(m)       parse_level, print_level, AT(m)
 
-/* --- the table (interface.md 2) --- */
+#define ANY              0, 0, NULL
+#define LIMITS(min, max) min, max, NULL
+#define WORDS(words)     0, 0, words
+#define LIST             KEYWORD_LIST
+#define RESTART          KEYWORD_RESTART
+#define SECRET           KEYWORD_SECRET
 
-static const char *const w_yesno[] = { "no", "yes", NULL };
-static const char *const w_transport[] = { "auto", "tls", NULL };
-static const char *const w_login[] = { "auto", "manual", NULL };
-static const char *const w_expiry[] = { "login", "wait", NULL };
-static const char *const w_sandbox[] = { "required", "best-effort", NULL };
-static const char *const w_exit[] = { "refuse", "honour", NULL };
+#define ROW(keyword, member, type, range, value, def, flags, child) \
+	{ keyword, value, def, TYPE_##type(member), range, flags },
 
-#define AT(m)    offsetof(struct config, m), sizeof(((struct config *)0)->m)
-#define NONE     0, 0
-#define YESNO(m) "yes or no", parse_words, print_words, AT(m), w_yesno, 0, 0
-#define PATH(m)  "an absolute path", parse_path, print_string, AT(m), NULL, 0, 0
-
-const struct keyword config_keywords[] = {
-	/* name, what it expects, parser, printer, member, words, min, max, list, restart */
-	{ "control-url", "a URL such as https://headscale.example.com", parse_control_url, print_string,
-	    AT(control_url), NULL, 0, 0, 0, 1 },
-	{ "server-key", "mkey: and 64 hex digits", parse_server_key, print_server_key, NONE, NULL, 0, 0, 0, 0 },
-	{ "auth-key-file", PATH(auth_key_file), 0, 0 },
-	{ "ca-file", PATH(ca_file), 0, 0 },
-	{ "transport", "auto or tls", parse_words, print_words, AT(transport_tls), w_transport, 0, 0, 0, 0 },
-	{ "proxy", "http://[user:password@]host:port", parse_proxy, print_proxy, NONE, NULL, 0, 0, 0, 0 },
-	{ "capability-version", "a number from 113 to 145", parse_number, print_number, AT(capver), NULL, 113, 145, 0,
-	    1 },
-	{ "login", "auto or manual", parse_words, print_words, AT(login_manual), w_login, 0, 0, 0, 0 },
-	{ "on-expiry", "login or wait", parse_words, print_words, AT(expiry_wait), w_expiry, 0, 0, 0, 0 },
-	{ "start-paused", YESNO(start_paused), 0, 0 },
-	{ "ephemeral", YESNO(ephemeral), 0, 0 },
-	{ "hostname", "letters, digits, -, _ and .", parse_hostname, print_string, AT(hostname), NULL, 0, 0, 0, 0 },
-	{ "advertise-routes", "one or more prefixes", parse_routes, print_routes, NONE, NULL, 0, 0, 1, 0 },
-	{ "advertise-tags", "one or more of tag:name", parse_tags, print_tags, NONE, NULL, 0, 0, 1, 0 },
-	{ "listen-port", "a number from 0 to 65535", parse_number, print_number, AT(listen_port), NULL, 0, 65535, 0,
-	    0 },
-	{ "endpoints", "auto, none, or one or more of ip:port", parse_endpoints, print_endpoints, NONE, NULL, 0, 0, 1,
-	    0 },
-	{ "accept-routes", YESNO(accept_routes), 0, 0 },
-	{ "exit-node", "a name, address or StableID", parse_string, print_string, AT(exit_node), NULL, 0, 0, 0, 0 },
-	{ "state-dir", PATH(state_dir), 0, 1 },
-	{ "control-socket", PATH(control_socket), 0, 1 },
-	{ "chroot-dir", PATH(chroot_dir), 0, 1 },
-	{ "libexec-dir", PATH(libexec_dir), 0, 1 },
-	{ "control-group", "a group name", parse_string, print_string, AT(control_group), NULL, 0, 0, 0, 1 },
-	{ "control-operator", "a user name", parse_string, print_string, AT(control_operator), NULL, 0, 0, 0, 0 },
-	{ "sandbox", "required or best-effort", parse_words, print_words, AT(best_effort), w_sandbox, 0, 0, 0, 1 },
-	{ "server-exit", "refuse or honour", parse_words, print_words, AT(exit_honour), w_exit, 0, 0, 0, 0 },
-	{ "max-map-wire", "bytes from 64K to 1024M", parse_size, print_size, AT(max_map_wire), NULL, 65536, 1LL << 30,
-	    0, 0 },
-	{ "max-map-decoded", "bytes from 64K to 4095M", parse_size, print_size, AT(max_map_decoded), NULL, 65536,
-	    4095LL << 20, 0, 0 },
-	{ "netmap-cache", YESNO(netmap_cache), 0, 0 },
-	{ "log-level", "error, warn, info or debug", parse_level, print_level, NONE, NULL, 0, 0, 0, 0 },
-	{ "map-watchdog", "seconds from 1 to 3600", parse_number, print_number, AT(map_watchdog), NULL, 1, 3600, 0, 0 },
-	{ 0 },
-};
+const struct keyword config_keywords[] = { KEYWORDS(ROW){ 0 } };
 _Static_assert(sizeof(config_keywords) / sizeof(config_keywords[0]) <= CONFIG_KEYWORDS_MAX,
     "a reader has a place for each");
 
 void
 config_defaults(struct config *c)
 {
+	const struct keyword *kw;
+
 	memset(c, 0, sizeof(*c));
-	c->capver = DEFAULT_CAPVER;
-	c->listen_port = DEFAULT_LISTEN_PORT;
-	c->map_watchdog = DEFAULT_WATCHDOG;
-	c->max_map_wire = 64ULL << 20;
-	c->max_map_decoded = 512ULL << 20;
-	c->log_level = LOG_L_INFO;
-	snprintf(c->state_dir, sizeof(c->state_dir), "%s", PATH_STATEDIR);
-	snprintf(c->control_socket, sizeof(c->control_socket), "%s/tailnetd.sock", PATH_RUNDIR);
-	snprintf(c->chroot_dir, sizeof(c->chroot_dir), "%s", PATH_EMPTYDIR);
-	snprintf(c->libexec_dir, sizeof(c->libexec_dir), "%s", PATH_LIBEXECDIR);
+	for (kw = config_keywords; kw->name != NULL; kw++) {
+		char text[CONFIG_PATH_MAX], *v[] = { text };
+		struct words w = { .v = v, .n = 1 };
+
+		strlcpy(text, kw->def, sizeof(text));
+		if (*text != '\0' && kw->parse(c, kw, &w) == -1)
+			abort(); /* a default that its own keyword refuses */
+	}
 }
 
 /* The ts2021 ports by DIAL-02 and `transport`: 0 = none. */
@@ -485,7 +450,7 @@ choose_ports(struct config *c)
 		c->url_port = c->https ? 443 : 80;
 }
 
-/* Root: the daemon's group.  Anybody else (sandbox best-effort): their own, which may have no name (interface.md 2). */
+/* Root: the daemon's group.  Other users (sandbox best-effort): their own, which may have no name (interface.md 2). */
 static void
 default_group(struct config *c)
 {
@@ -522,7 +487,7 @@ config_finish(struct config *c, const char **about, char *why, size_t whysize)
 		*about = "transport";
 		snprintf(why, whysize,
 		    "transport tls: an http control-url on a private host has no TLS port; use https");
-	} else if (strlen(c->chroot_dir) >= IPC_PATH_MAX) { /* the children would get less of it */
+	} else if (strlen(c->chroot_dir) >= IPC_PATH_MAX) { /* the record of a child has no room for more */
 		*about = "chroot-dir";
 		snprintf(why, whysize, "chroot-dir: longer than %d characters", IPC_PATH_MAX - 1);
 	} else if (strlen(c->control_socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {

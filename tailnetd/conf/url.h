@@ -7,7 +7,7 @@
 
 #include "msgs.h"
 
-/* Strict http and https URLs: no query, no fragment, no white space; user and password only where the caller allows them. */
+/* Strict http and https URLs: no query, fragment or white space; user and password only where the caller allows them. */
 struct url {
 	int	 https;
 	char	 userinfo[IPC_PATH_MAX];	/* "user:pass", percent-decoded; "" = none */

@@ -345,7 +345,7 @@ doctor_start(struct doctor *d, struct cclient *cc)
 	cc->wants_doctor = 1;
 	cclient_listen(cc);
 	evtimer_add(d->deadline, &limit);
-	if (dial_parse_literal(c->proxy_host[0] != '\0' ? c->proxy_host : c->host, &literal) == 0)
+	if (dial_parse_literal(c->via_proxy ? c->proxy_host : c->host, &literal) == 0)
 		passed_over(d, "not needed: the configuration has an address");
 	if ((d->dial = dial_start(d->o->dialler, IPC_DIAL_URL, 0, connected, d)) == NULL)
 		failed(d, "cannot start to look up");

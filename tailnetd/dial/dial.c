@@ -368,7 +368,7 @@ dial_target(struct dial *x, enum ipc_dial_kind kind, uint32_t candidate)
 					 : 0;
 	if (x->port == 0 || candidate > x->d->plan.n)
 		return EINVAL;
-	if (c->proxy_host[0] != '\0') {
+	if (c->via_proxy) {
 		if (candidate != 0)
 			return EINVAL; /* a proxy resolves the name itself */
 		snprintf(x->host, sizeof(x->host), "%s", c->proxy_host);

@@ -9,6 +9,7 @@
 
 #include "buf.h"
 #include "config.h"
+#include "configrecord.h"
 #include "unit.h"
 #include "util_dir.h"
 
@@ -59,7 +60,7 @@ test_defaults(void **unused)
 	assert_int_equal(c->log_level, LOG_L_INFO);
 	assert_int_equal(c->best_effort | c->exit_honour | c->login_manual | c->expiry_wait | c->start_paused, 0);
 	assert_int_equal(c->ephemeral | c->accept_routes | c->netmap_cache | c->transport_tls, 0);
-	assert_int_equal(c->map_watchdog, 120); /* KA-02 */
+	assert_int_equal(c->watchdog_ms, 120000); /* KA-02 */
 	if (geteuid() == 0)
 		assert_string_equal(c->control_group, "_tailnetd");
 }
@@ -120,7 +121,7 @@ test_good_values(void **unused)
 	assert_int_equal(c->max_map_wire, 65536);
 	assert_int_equal(c->max_map_decoded, 4095ull << 20);
 	assert_int_equal(c->netmap_cache, 1);
-	assert_int_equal(c->map_watchdog, 5);
+	assert_int_equal(c->watchdog_ms, 5000);
 	assert_int_equal(c->log_level, LOG_L_DEBUG);
 	assert_true(
 	    c->best_effort && c->exit_honour && c->login_manual && c->expiry_wait && c->start_paused && c->ephemeral);
@@ -368,6 +369,77 @@ test_secrets_are_masked(void **unused)
 	assert_string_equal(one, two);
 }
 
+/* --- what leaves the parent (decisions: marked keywords only, never a secret) --- */
+
+/* Every member of the children's record that comes from the configuration, by name: a new one is added here on purpose. */
+static void
+test_what_children_are_sent(void **unused)
+{
+#define NAME_NO(m)
+#define NAME_PARTS(m)
+#define NAME_CHILD(m)                                               #m " "
+#define NAME_WIRE(m)                                                #m " "
+#define ROW(keyword, member, type, range, value, def, flags, child) NAME_##child(member)
+#define TEXT(m, size)                                               #m " "
+#define NUMBER(m, min, max)                                         #m " "
+	static const char *const names = KEYWORD_PARTS(TEXT, NUMBER) KEYWORDS(ROW);
+#undef ROW
+
+	(void)unused;
+	assert_string_equal(names,
+	    "host authority prefix proxy_auth https url_port clear_port tls_port via_proxy "
+	    "capver max_map_wire max_map_decoded watchdog_ms ");
+}
+
+static int
+holds(const void *mem, size_t n, const char *text)
+{
+	return memmem(mem, n, text, strlen(text)) != NULL;
+}
+
+/* A value of each keyword that can be told from all others: the record holds those above, and nothing of the rest. */
+static void
+test_record_of_children(void **unused)
+{
+	static const char *const secret[] = { "KEYFILE", "CAFILE", "HOSTNAME", "EXITNODE", "STATEDIR", "SOCKET",
+		"CHROOT", "LIBEXEC", "GROUP", "OPERATOR", "tag:", "PROXYHOST", "proxyhost" };
+	const struct config *c = good(
+	    "control-url HTTPS://Hs.Example.COM:8443/x/\nserver-key " MKEY "\nauth-key-file /KEYFILE\nca-file /CAFILE\n"
+	    "transport tls\nproxy http://user:hunter2@PROXYHOST:3128\ncapability-version 113\nhostname HOSTNAME\n"
+	    "advertise-tags tag:secret\nexit-node EXITNODE\nstate-dir /STATEDIR\ncontrol-socket /SOCKET\n"
+	    "chroot-dir /CHROOT\nlibexec-dir /LIBEXEC\ncontrol-group GROUP\ncontrol-operator OPERATOR\n"
+	    "max-map-wire 65537\nmax-map-decoded 65538\nmap-watchdog 7\n");
+	struct ipc_config m;
+	size_t i;
+
+	(void)unused;
+	memset(&m, 0xff, sizeof(m));
+	config_record(c, &m);
+	assert_int_equal(m.host_len, strlen("hs.example.com"));
+	assert_memory_equal(m.host, "hs.example.com", m.host_len);
+	assert_int_equal(m.authority_len, strlen("hs.example.com:8443"));
+	assert_memory_equal(m.authority, "hs.example.com:8443", m.authority_len);
+	assert_int_equal(m.prefix_len, 2);
+	assert_memory_equal(m.prefix, "/x", 2);
+	assert_int_equal(m.proxy_auth_len, strlen("user:hunter2"));
+	assert_memory_equal(m.proxy_auth, "user:hunter2", m.proxy_auth_len);
+	assert_int_equal(m.https, 1);
+	assert_int_equal(m.url_port, 8443);
+	assert_int_equal(m.clear_port, 0);
+	assert_int_equal(m.tls_port, 8443);
+	assert_int_equal(m.via_proxy, 1);
+	assert_int_equal(m.capver, 113);
+	assert_int_equal(m.watchdog_ms, 7000);
+	assert_int_equal(m.max_map_wire, 65537);
+	assert_int_equal(m.max_map_decoded, 65538);
+	assert_int_equal(m.report_steps, 0);
+	for (i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
+		assert_false(holds(&m, sizeof(m), secret[i]));
+	assert_false(holds(&m, sizeof(m),
+	    (const char[]){ (char)c->server_key.b[0], (char)c->server_key.b[1], (char)c->server_key.b[2],
+		(char)c->server_key.b[3], 0 }));
+}
+
 static void
 test_reload(void **unused)
 {
@@ -477,6 +549,8 @@ main(void)
 		cmocka_unit_test(test_http_needs_private_host_or_key),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_secrets_are_masked),
+		cmocka_unit_test(test_what_children_are_sent),
+		cmocka_unit_test(test_record_of_children),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_load_file),
 		cmocka_unit_test(test_auth_key_file),

@@ -18,7 +18,7 @@ told(int https, const char *url)
 
 	memset(&p, 0, sizeof(p));
 	memset(&r, 0, sizeof(r));
-	p.cfg.https = https;
+	p.cfg.https = (unsigned)https;
 	p.stopping = 1; /* nothing comes of it here */
 	c.owed = 2;
 	r.outcome = IPC_REG_URL;
