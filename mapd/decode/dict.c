@@ -2,9 +2,9 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "dict.h"
+#include "mem.h"
 #include "names.h"
 #include "pack.h"
 
@@ -102,13 +102,13 @@ place(const struct dict *d, const uint8_t *s, size_t n, uint64_t h)
 	}
 }
 
+_Static_assert(NM_COUNT < PK_DICT_MAX, "the dictionary holds every name");
+
 static unsigned
 add(struct dict *d, uint16_t *slot, const uint8_t *s, size_t n)
 {
-	if (d->n >= PK_DICT_MAX || pb_need(&d->text, n) == -1) {
-		d->text.oom = 0; /* a dictionary that can't grow is no error */
+	if (d->n >= PK_DICT_MAX)
 		return 0;
-	}
 	pb_put(&d->text, s, n);
 	*slot = (uint16_t)d->n;
 	d->off[d->n + 1] = (uint32_t)d->text.n;
@@ -118,25 +118,17 @@ add(struct dict *d, uint16_t *slot, const uint8_t *s, size_t n)
 struct dict *
 dict_new(void)
 {
-	struct dict *d;
+	struct dict *d = xcalloc(1, sizeof(*d));
 	unsigned i;
 	size_t n;
 
-	if ((d = calloc(1, sizeof(*d))) == NULL)
-		return NULL;
 	d->n = 1;
-	if (getentropy(&d->seed, sizeof(d->seed)) == -1) {
-		free(d);
-		return NULL;
-	}
+	arc4random_buf(&d->seed, sizeof(d->seed));
 	for (i = 1; i < NM_COUNT; i++) {
 		const uint8_t *s = (const uint8_t *)static_names[i];
 
 		n = strlen(static_names[i]);
-		if (add(d, place(d, s, n, dict_hash(d, s, n)), s, n) != i) {
-			dict_free(d);
-			return NULL;
-		}
+		(void)add(d, place(d, s, n, dict_hash(d, s, n)), s, n); /* as index i */
 	}
 	return d;
 }

@@ -13,7 +13,7 @@
  */
 struct dict;
 
-struct dict *dict_new(void);			/* NULL: out of memory */
+struct dict *dict_new(void);
 void	 dict_free(struct dict *d);			/* NULL is fine */
 
 uint64_t dict_hash(const struct dict *d, const uint8_t *s, size_t n);

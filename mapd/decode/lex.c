@@ -86,7 +86,7 @@ clean_string(struct parser *ps, const uint8_t **s, size_t *n)
 		return PARSE_OK;
 	ps->scratch.n = 0;
 	if (recode_string(&ps->scratch, *s, *n) == -1)
-		return parse_fail(ps, ps->scratch.oom ? "out of memory" : "bad escape in a string");
+		return parse_fail(ps, "bad escape in a string");
 	*s = ps->scratch.p;
 	*n = ps->scratch.n;
 	return PARSE_OK;

@@ -6,34 +6,24 @@
 
 #include "addr.h"
 #include "dict.h"
+#include "mem.h"
 #include "pack.h"
 
 #define PB_FIRST 512
 
-int
+void
 pb_grow(struct pb *b, size_t more)
 {
-	size_t cap;
-	uint8_t *p;
+	size_t cap = b->cap + b->cap / 2;
 
-	if (b->oom)
-		return -1;
-	if (more > SIZE_MAX / 4 - b->n) {
-		b->oom = 1;
-		return -1;
-	}
-	cap = b->cap + b->cap / 2;
+	if (more > SIZE_MAX / 4 - b->n)
+		mem_exhausted();
 	if (cap < b->n + more)
 		cap = b->n + more;
 	if (cap < PB_FIRST)
 		cap = PB_FIRST;
-	if ((p = realloc(b->p, cap)) == NULL) {
-		b->oom = 1;
-		return -1;
-	}
-	b->p = p;
+	b->p = xrealloc(b->p, cap);
 	b->cap = cap;
-	return 0;
 }
 
 void
@@ -58,8 +48,9 @@ pb_printf(struct pb *b, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	if (n < 0 || pb_need(b, (size_t)n + 1) == -1)
+	if (n < 0)
 		return;
+	pb_need(b, (size_t)n + 1);
 	va_start(ap, fmt);
 	vsnprintf((char *)b->p + b->n, (size_t)n + 1, fmt, ap);
 	va_end(ap);
@@ -91,8 +82,8 @@ pk_varint(const uint8_t **p)
 void
 pb_varint(struct pb *b, uint64_t v)
 {
-	if (pb_need(b, 10) == 0)
-		b->n += varint_put(b->p + b->n, v);
+	pb_need(b, 10);
+	b->n += varint_put(b->p + b->n, v);
 }
 
 static size_t
@@ -112,8 +103,7 @@ u64_digits(char *out, uint64_t v)
 void
 pb_i64(struct pb *b, int64_t v)
 {
-	if (pb_need(b, 21) == -1)
-		return;
+	pb_need(b, 21);
 	if (v < 0)
 		b->p[b->n++] = '-';
 	b->n += u64_digits((char *)b->p + b->n, v < 0 ? -(uint64_t)v : (uint64_t)v);
@@ -123,8 +113,7 @@ void
 pb_str(struct pb *b, const uint8_t *s, size_t n)
 {
 	if (n < PK_NSHORT) {
-		if (pb_need(b, n + 1) == -1)
-			return;
+		pb_need(b, n + 1);
 		b->p[b->n++] = (uint8_t)(PK_SHORT + n);
 	} else {
 		pb_byte(b, PK_STR);
@@ -139,8 +128,7 @@ pb_time(struct pb *b, struct wtime t)
 	uint64_t v = (uint64_t)(t.sec - TIME_GO_ZERO);
 	int i;
 
-	if (pb_need(b, 10) == -1)
-		return;
+	pb_need(b, 10);
 	b->p[b->n++] = t.nsec == 0 ? PK_TIME : PK_TIMEN;
 	for (i = 0; i < 5; i++, v >>= 8)
 		b->p[b->n++] = (uint8_t)v;

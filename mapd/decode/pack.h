@@ -51,29 +51,30 @@ enum pack_tag {
 #define PK_NAME_DICT2	0xe0
 #define PK_NAME_TEXT	0xf0
 
-/* Growing byte string.  After running out of memory nothing more is written and oom is set. */
+/* Growing byte string. */
 struct pb {
 	uint8_t	*p;
 	size_t	 n, cap;
-	int	 oom;
 };
-int	 pb_grow(struct pb *b, size_t more);	/* 0 / -1 */
+void	 pb_grow(struct pb *b, size_t more);
 void	 pb_free(struct pb *b);
-static inline int
+static inline void
 pb_need(struct pb *b, size_t more)
 {
-	return b->cap - b->n >= more ? 0 : pb_grow(b, more);
+	if (b->cap - b->n < more)
+		pb_grow(b, more);
 }
 static inline void
 pb_byte(struct pb *b, uint8_t c)
 {
-	if (pb_need(b, 1) == 0)
-		b->p[b->n++] = c;
+	pb_need(b, 1);
+	b->p[b->n++] = c;
 }
 static inline void
 pb_put(struct pb *b, const void *p, size_t n)
 {
-	if (n > 0 && pb_need(b, n) == 0) {
+	if (n > 0) {
+		pb_need(b, n);
 		memcpy(b->p + b->n, p, n);
 		b->n += n;
 	}

@@ -106,8 +106,7 @@ pk_text(const uint8_t *p, const struct dict *d, char *tmp, struct pv *out)
 void
 pk_name_put(struct pb *b, unsigned name)
 {
-	if (pb_need(b, 2) == -1)
-		return;
+	pb_need(b, 2);
 	if (name < PK_NAME_DICT2) {
 		b->p[b->n++] = (uint8_t)name;
 		return;
@@ -127,8 +126,7 @@ pk_name_text(struct pb *b, const uint8_t *s, size_t n)
 static inline void
 put_quoted(struct pb *b, const uint8_t *s, size_t n)
 {
-	if (pb_need(b, n + 2) == -1)
-		return;
+	pb_need(b, n + 2);
 	b->p[b->n] = '"';
 	memcpy(b->p + b->n + 1, s, n);
 	b->p[b->n + 1 + n] = '"';

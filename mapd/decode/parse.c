@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "lex.h"
+#include "mem.h"
 #include "vec.h"
 
 static enum parse_result value(struct parser *ps, enum type_id t, int top);
@@ -100,7 +101,7 @@ mark_few(struct parser *ps, size_t from, size_t n)
 	return found;
 }
 
-/* Mark with value = 0 every member that comes again further on.  1 = there are some, -1 = out of memory. */
+/* Mark with value = 0 every member whose name occurs again further on.  1 = there are some. */
 static int
 mark_repeated(struct parser *ps, size_t from, size_t n)
 {
@@ -111,8 +112,7 @@ mark_repeated(struct parser *ps, size_t from, size_t n)
 
 	if (n <= FEW)
 		return mark_few(ps, from, n);
-	if ((k = malloc(n * sizeof(*k))) == NULL)
-		return -1;
+	k = xreallocarray(NULL, n, sizeof(*k));
 	for (i = 0; i < n; i++) {
 		a = member_text(ps, &ps->stack[from + i]);
 		k[i].hash = dict_hash(ps->dict, a.p, a.n);
@@ -134,16 +134,14 @@ mark_repeated(struct parser *ps, size_t from, size_t n)
 }
 
 /* Of the members from `from` of the stack on, which end what is packed, leave only the last of each name (D15). */
-static enum parse_result
+static void
 drop_repeated(struct parser *ps, size_t from)
 {
 	size_t i, w = from;
 	uint32_t to, len;
 
-	switch (mark_repeated(ps, from, ps->nstack - from)) {
-	case -1: return parse_fail(ps, "out of memory");
-	case 0: return PARSE_OK;
-	}
+	if (!mark_repeated(ps, from, ps->nstack - from))
+		return;
 	to = ps->stack[from].at;
 	for (i = from; i < ps->nstack; i++) {
 		struct parse_member m = ps->stack[i];
@@ -160,7 +158,6 @@ drop_repeated(struct parser *ps, size_t from)
 	}
 	ps->nstack = w;
 	ps->out.n = to;
-	return PARSE_OK;
 }
 
 /* --- objects --- */
@@ -253,13 +250,11 @@ member_name(struct parser *ps, const struct schema_type *jt, struct parse_member
 	return colon(ps, m);
 }
 
-static enum parse_result
+static void
 push_member(struct parser *ps, const struct parse_member *m)
 {
-	if (vec_grow(&ps->stack, &ps->stackcap, ps->nstack + 1, sizeof(*ps->stack)) == -1)
-		return parse_fail(ps, "out of memory");
+	vec_grow(&ps->stack, &ps->stackcap, ps->nstack + 1, sizeof(*ps->stack));
 	ps->stack[ps->nstack++] = *m;
-	return PARSE_OK;
 }
 
 static void
@@ -308,8 +303,7 @@ members(struct parser *ps, const struct schema_type *jt, size_t from, int *maybe
 			if (m.name == 0 || m.name >= NM_COUNT || (*word & bit))
 				*maybe = 1;
 			*word |= bit;
-			if ((r = push_member(ps, &m)) != PARSE_OK)
-				return r;
+			push_member(ps, &m);
 		}
 		parse_space(ps);
 		if (*ps->p == '}')
@@ -333,8 +327,8 @@ object(struct parser *ps, const struct schema_type *jt, int top)
 	if (*ps->p != '}') {
 		if ((r = members(ps, jt, from, &maybe)) != PARSE_OK)
 			return r;
-		if (maybe && ps->nstack - from > 1 && (r = drop_repeated(ps, from)) != PARSE_OK)
-			return r;
+		if (maybe && ps->nstack - from > 1)
+			drop_repeated(ps, from);
 	}
 	ps->p++;
 	pb_byte(&ps->out, PK_END);
@@ -437,13 +431,10 @@ parse_value(struct parser *ps, enum type_id t)
 	ps->nstack = ps->ntop = 0;
 	ps->why = NULL;
 	r = value(ps, t, 1);
-	if (r == PARSE_OK && ps->out.oom)
-		r = parse_fail(ps, "out of memory");
 	if (r == PARSE_OK && ps->p > ps->end)
 		r = PARSE_MORE;
 	if (r != PARSE_OK) {
 		ps->out.n = at;
-		ps->out.oom = 0;
 		ps->depth = depth;
 	}
 	return r;

@@ -164,5 +164,5 @@ recode_string(struct pb *out, const uint8_t *s, size_t len)
 			s++;
 		}
 	}
-	return out->oom ? -1 : 0;
+	return 0;
 }

@@ -29,8 +29,9 @@ hex_bytes(uint8_t *out, const uint8_t *s, size_t bytes)
 static int
 pack_key(struct pb *out, uint8_t tag, const char *prefix, size_t plen, const uint8_t *s, size_t n)
 {
-	if (n != plen + 64 || memcmp(s, prefix, plen) != 0 || pb_need(out, 33) == -1)
+	if (n != plen + 64 || memcmp(s, prefix, plen) != 0)
 		return -1;
+	pb_need(out, 33);
 	out->p[out->n] = tag;
 	if (hex_bytes(out->p + out->n + 1, s + plen, 32) == -1) /* either case: protocol.md A.2 */
 		return -1;
@@ -43,9 +44,9 @@ scalar_hex(struct pb *out, const uint8_t *s, size_t n)
 {
 	size_t i;
 
-	if (n < 32 || n > 120 || n % 2 != 0 || hexval[s[0]] == 0xff || hexval[s[n - 1]] == 0xff ||
-	    pb_need(out, n / 2 + 2) == -1)
+	if (n < 32 || n > 120 || n % 2 != 0 || hexval[s[0]] == 0xff || hexval[s[n - 1]] == 0xff)
 		return 0;
+	pb_need(out, n / 2 + 2);
 	for (i = 0; i < n; i++)
 		if (s[i] >= 'A' && s[i] <= 'F')
 			return 0;

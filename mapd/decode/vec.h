@@ -6,9 +6,8 @@
 #include <stddef.h>
 
 /*
- * pp points to a pointer to elements of size bytes with room for *cap of them: make room for n at least.  0, or -1
- * with everything as it was.
+ * pp points to a pointer to elements of size bytes with room for *cap of them: make room for n at least.
  */
-int	 vec_grow(void *pp, size_t *cap, size_t n, size_t size);
+void	 vec_grow(void *pp, size_t *cap, size_t n, size_t size);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "addr.h"
 #include "directive.h"
+#include "mem.h"
 #include "names.h"
 #include "pack.h"
 
@@ -25,7 +26,7 @@ directive_clear(struct directive_store *s)
 
 /*
  * A copy for C code.  1: *out is "" since there is a NUL or other control character in it, or it is longer than max; 0: it is
- * the text, "" for none; -1: out of memory.
+ * the text, "" for none.
  */
 static int
 read_text(char **out, const uint8_t *v, const struct dict *d, size_t max)
@@ -37,11 +38,11 @@ read_text(char **out, const uint8_t *v, const struct dict *d, size_t max)
 	long i;
 
 	free(*out);
-	*out = NULL;
-	if (!is_text || t.n > max)
-		return (*out = calloc(1, 1)) == NULL ? -1 : is_text;
-	if ((*out = malloc(t.n + 1)) == NULL)
-		return -1;
+	if (!is_text || t.n > max) {
+		*out = xstrdup("");
+		return is_text;
+	}
+	*out = xmalloc(t.n + 1);
 	n = pk_cstr(v, d, *out, t.n + 1);
 	for (i = 0; i < n; i++) {
 		if ((uint8_t)(*out)[i] < 0x20 || (*out)[i] == 0x7f) {
@@ -58,7 +59,7 @@ is_true(const uint8_t *v)
 	return v != NULL && *v == PK_TRUE;
 }
 
-static int
+static void
 read_payload(struct directive_store *s, const uint8_t *v, const struct dict *d)
 {
 	struct pv t;
@@ -69,23 +70,21 @@ read_payload(struct directive_store *s, const uint8_t *v, const struct dict *d)
 	s->payload = NULL;
 	s->ping.payload_len = 0;
 	if (v == NULL || !pk_text(v, d, tmp, &t) || t.n == 0)
-		return 0;
-	if ((s->payload = malloc(t.n)) == NULL)
-		return -1;
+		return;
+	s->payload = xmalloc(t.n);
 	n = b64_decode((const char *)t.p, t.n, s->payload, t.n);
 	s->ping.payload_len = n > 0 ? (size_t)n : 0;
-	return 0;
 }
 
-static int
+static void
 read_ping(struct directive_store *s, const uint8_t *v, const struct dict *d)
 {
 	int types;
 
-	if (read_text(&s->url, pk_get(v, NM_URL), d, URL_MAX) == -1 ||
-	    (types = read_text(&s->types, pk_get(v, NM_Types), d, URL_MAX)) == -1 ||
-	    read_text(&s->ip, pk_get(v, NM_IP), d, URL_MAX) == -1 || read_payload(s, pk_get(v, NM_Payload), d) == -1)
-		return -1;
+	(void)read_text(&s->url, pk_get(v, NM_URL), d, URL_MAX);
+	types = read_text(&s->types, pk_get(v, NM_Types), d, URL_MAX);
+	(void)read_text(&s->ip, pk_get(v, NM_IP), d, URL_MAX);
+	read_payload(s, pk_get(v, NM_Payload), d);
 	s->ping.url = types == 0 ? s->url : ""; /* of a kind we cannot even read (PING-06) */
 	s->ping.types = s->types;
 	s->ping.ip = s->ip;
@@ -93,7 +92,6 @@ read_ping(struct directive_store *s, const uint8_t *v, const struct dict *d)
 	s->ping.log = is_true(pk_get(v, NM_Log));
 	s->ping.payload = s->payload;
 	s->pub.ping = &s->ping;
-	return 1;
 }
 
 /* Seconds as milliseconds, 0 for what is not a sensible number. */
@@ -179,10 +177,9 @@ directive_member(struct directive_store *s, unsigned name, const uint8_t *v, con
 {
 	switch (name) {
 	case NM_KeepAlive: s->pub.keepalive = *v == PK_TRUE; return 1;
-	case NM_PingRequest: return read_ping(s, v, d);
+	case NM_PingRequest: read_ping(s, v, d); return 1;
 	case NM_PopBrowserURL:
-		if (read_text(&s->browse, v, d, URL_MAX) == -1)
-			return -1;
+		(void)read_text(&s->browse, v, d, URL_MAX);
 		s->pub.browse = s->browse[0] == '\0' ? NULL : s->browse;
 		return 1;
 	case NM_ControlDialPlan: read_plan(s, v, d); return 1;

@@ -40,7 +40,7 @@ struct directive_store {
 	char			*browse, *url, *types, *ip;
 	uint8_t			*payload;
 };
-/* name is a NM_ of MapResponse, v its packed value (not null).  1 = it is a directive, 0 = not (or not only), -1 = out of memory. */
+/* name is a NM_ of MapResponse, v its packed value (not null).  1 = it is a directive, 0 = not, or not only. */
 int	 directive_member(struct directive_store *s, unsigned name, const uint8_t *v, const struct dict *d);
 void	 directive_clear(struct directive_store *s);
 

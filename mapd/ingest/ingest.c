@@ -6,6 +6,7 @@
 
 #include "ingest.h"
 #include "mapmember.h"
+#include "mem.h"
 #include "names.h"
 
 /*
@@ -46,10 +47,8 @@ struct ingest {
 struct ingest *
 ingest_new(struct netmap *nm)
 {
-	struct ingest *g = calloc(1, sizeof(*g));
+	struct ingest *g = xcalloc(1, sizeof(*g));
 
-	if (g == NULL)
-		return NULL;
 	g->m.nm = nm;
 	g->lim = (struct ingest_limits){ .max_peers = 1u << 20, .max_member = 16u << 20, .max_bytes = 512u << 20 };
 	parser_init(&g->m.ps, nm->names);
@@ -204,13 +203,6 @@ pull(struct ingest *g, enum type_id t, unsigned depth)
 	}
 }
 
-/* What one of the functions of mapmember.h has returned. */
-static int
-member_done(struct ingest *g, int r)
-{
-	return r == -1 ? refuse(g, g->m.ps.why) : 0;
-}
-
 static int
 at_name(struct ingest *g)
 {
@@ -238,7 +230,8 @@ at_value(struct ingest *g, uint8_t c)
 	if (member_is_list(g->m.name) && c == '[') {
 		g->off++;
 		g->where = AT_FIRST_ELEM;
-		return member_done(g, member_begin_list(&g->m));
+		member_begin_list(&g->m);
+		return 0;
 	}
 	if (member_is_list(g->m.name) && c != 'n') {
 		g->m.ps.why = "not an array";
@@ -249,7 +242,8 @@ at_value(struct ingest *g, uint8_t c)
 	if ((r = pull(g, member_is_list(g->m.name) ? TY_BOOL : member_type(&g->m), DEPTH_MEMBER)) != 0)
 		return r;
 	g->where = AFTER_VALUE;
-	return member_done(g, member_value(&g->m));
+	member_value(&g->m);
+	return 0;
 }
 
 static int
@@ -267,7 +261,7 @@ at_element(struct ingest *g, uint8_t c)
 		return r;
 	g->m.index++;
 	g->where = AFTER_ELEM;
-	return member_done(g, member_element(&g->m));
+	return member_element(&g->m) == -1 ? limit(g, "too many peers") : 0;
 }
 
 /* One step on the byte c at off.  0 = go on, 1 = needs more text, -1 = refused. */
@@ -293,7 +287,9 @@ step(struct ingest *g, uint8_t c)
 	if (punct[g->where] != 0 && (uint8_t)punct[g->where] == c) {
 		g->where = next[g->where];
 		g->off++;
-		return list_ends ? member_done(g, member_end_list(&g->m)) : 0;
+		if (list_ends)
+			member_end_list(&g->m);
+		return 0;
 	}
 	switch (g->where) {
 	case AT_FIRST_NAME: g->where = AT_NAME; return 0;
@@ -306,7 +302,8 @@ step(struct ingest *g, uint8_t c)
 			break;
 		g->off++;
 		g->where = AFTER_VALUE;
-		return member_done(g, member_end_list(&g->m));
+		member_end_list(&g->m);
+		return 0;
 	case AFTER_VALUE:
 		if (c != '}')
 			break;
@@ -342,11 +339,10 @@ run(struct ingest *g)
 }
 
 /* Text that has been parsed makes room, then p is appended. */
-static int
+static void
 append(struct ingest *g, const void *p, size_t n)
 {
-	size_t left = g->len - g->off, want = left + n + PARSE_PAD, cap;
-	uint8_t *mem;
+	size_t left = g->len - g->off, want = left + n + PARSE_PAD;
 
 	if (g->off > 0) {
 		memmove(g->win, g->win + g->off, left);
@@ -354,16 +350,12 @@ append(struct ingest *g, const void *p, size_t n)
 		g->off = 0;
 	}
 	if (want > g->cap) {
-		cap = g->cap + g->cap / 2 > want ? g->cap + g->cap / 2 : want;
-		if ((mem = realloc(g->win, cap)) == NULL)
-			return refuse(g, "out of memory");
-		g->win = mem;
-		g->cap = cap;
+		g->cap = g->cap + g->cap / 2 > want ? g->cap + g->cap / 2 : want;
+		g->win = xrealloc(g->win, g->cap);
 	}
 	memcpy(g->win + left, p, n);
 	g->len = left + n;
 	memset(g->win + g->len, 0, PARSE_PAD);
-	return 0;
 }
 
 #define PIECE (256u << 10) /* longer pieces are taken in parts: the window stays small */
@@ -379,7 +371,8 @@ ingest_data(struct ingest *g, const void *data, size_t n)
 	g->m.directives.pub.bytes += n;
 	for (; n > 0; p += part, n -= part) {
 		part = n < PIECE ? n : PIECE;
-		if (append(g, p, part) == -1 || run(g) == -1)
+		append(g, p, part);
+		if (run(g) == -1)
 			return -1;
 	}
 	return 0;
@@ -412,13 +405,13 @@ ingest_apply(struct ingest *g, struct wtime now, struct netmap_change *ch)
 	g->m.update.max_peers = g->lim.max_peers;
 	g->m.update.max_bytes = g->lim.max_bytes;
 	r = netmap_apply(g->m.nm, &g->m.update, now, ch, &why);
-	if (r == -1) {
+	if (r < 0) {
 		g->where = AT_START;
 		refuse(g, why);
-		g->m.ps.limit = why == netmap_too_many || why == netmap_too_large;
+		g->m.ps.limit = r == NETMAP_OVER_LIMIT;
 	}
 	ingest_discard(g);
-	return r;
+	return r < 0 ? -1 : r;
 }
 
 int

@@ -30,7 +30,7 @@ struct ingest_limits {				/* security.md D15; ingest_new() sets the defaults */
 	size_t		 max_bytes;		/* that the map may take, however many messages brought it */
 };
 
-struct ingest *ingest_new(struct netmap *nm);	/* NULL: out of memory */
+struct ingest *ingest_new(struct netmap *nm);
 void	 ingest_free(struct ingest *g);
 struct ingest_limits *ingest_limits(struct ingest *g);
 
@@ -40,7 +40,7 @@ int	 ingest_end(struct ingest *g);				/* 0 = one complete value, staged; -1 = re
 const struct directives *ingest_directives(const struct ingest *g);
 /*
  * Commit what was staged; now is the local wall clock.  A keep-alive only brings its ControlTime and ClientVersion
- * (KA-05). 1 = the map changed, *ch says what; 0 = nothing changed; -1 = refused (MAP-03, limits, memory): end the
+ * (KA-05). 1 = the map changed, *ch says what; 0 = nothing changed; -1 = refused (MAP-03, limits): end the
  * stream.
  */
 int	 ingest_apply(struct ingest *g, struct wtime now, struct netmap_change *ch);

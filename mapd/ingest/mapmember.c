@@ -5,16 +5,10 @@
 
 #include "lex.h"
 #include "mapmember.h"
+#include "mem.h"
 #include "names.h"
 #include "node.h"
 #include "view.h"
-
-static int
-out_of_memory(struct members *m)
-{
-	(void)parse_fail(&m->ps, "out of memory");
-	return -1;
-}
 
 void
 members_clear(struct members *m)
@@ -73,7 +67,7 @@ forget_member(struct members *m)
 	}
 }
 
-/* The dictionary of the elements of this list, NULL = out of memory. */
+/* The dictionary of the elements of this list. */
 static struct dict *
 list_dict(struct members *m)
 {
@@ -87,53 +81,44 @@ list_dict(struct members *m)
 			m->update.target = peers_ref(nm->cur->peers);
 		return m->update.target->dict;
 	}
-	if (m->update.peers_new == NULL && (m->update.peers_new = peers_new()) == NULL)
-		return NULL;
+	if (m->update.peers_new == NULL)
+		m->update.peers_new = peers_new();
 	return m->update.peers_new->dict;
 }
 
-int
+void
 member_begin_list(struct members *m)
 {
-	struct dict *d;
-
 	forget_member(m);
-	if ((d = list_dict(m)) == NULL)
-		return out_of_memory(m);
-	m->ps.dict = d;
+	m->ps.dict = list_dict(m);
 	m->index = 0;
 	if (m->name == NM_PacketFilter)
 		pb_byte(&m->rules, PK_ARR);
-	return 0;
 }
 
-int
+void
 member_end_list(struct members *m)
 {
 	m->ps.dict = m->nm->names;
 	if (m->name != NM_PacketFilter)
-		return 0;
+		return;
 	pb_byte(&m->rules, PK_END);
-	if (m->rules.oom || (m->update.base_rules = blob_new(m->rules.p, m->rules.n)) == NULL)
-		return out_of_memory(m);
+	m->update.base_rules = blob_new(m->rules.p, m->rules.n);
 	pb_free(&m->rules);
-	return 0;
 }
 
-static struct user_profile *
+static struct rec *
 make_profile(const struct parser *ps)
 {
-	struct user_profile *pr;
+	struct user_profile *pr = xcalloc(1, sizeof(*pr) + ps->out.n);
 	size_t i;
 
-	if ((pr = calloc(1, sizeof(*pr) + ps->out.n)) == NULL)
-		return NULL;
 	memcpy(pr->data, ps->out.p, ps->out.n);
 	pr->r.size = (uint32_t)(sizeof(*pr) + ps->out.n);
 	for (i = 0; i < ps->ntop; i++)
 		if (ps->top[i].name == NM_ID)
 			(void)pk_i64(ps->out.p + ps->top[i].value, ps->dict, &pr->r.id);
-	return pr;
+	return &pr->r;
 }
 
 int
@@ -142,81 +127,51 @@ member_element(struct members *m)
 	struct update *u = &m->update;
 	struct parser *ps = &m->ps;
 	struct reclist *l;
-	struct node *n = NULL;
-	struct user_profile *pr = NULL;
 
 	switch (m->name) {
-	case NM_PacketFilter: pb_put(&m->rules, ps->out.p, ps->out.n); return m->rules.oom ? out_of_memory(m) : 0;
-	case NM_Peers:
-		l = &u->peers;
-		n = node_make(ps, 0);
-		break;
-	case NM_PeersChanged:
-		l = &u->changed;
-		n = node_make(ps, 0);
-		break;
-	case NM_PeersChangedPatch:
-		l = &u->patches;
-		n = node_make_patch(ps, 0);
-		break;
-	default:
-		l = &u->profiles;
-		pr = make_profile(ps);
-		break;
+	case NM_PacketFilter: pb_put(&m->rules, ps->out.p, ps->out.n); return 0;
+	case NM_Peers: reclist_add(l = &u->peers, &node_make(ps, 0)->r); break;
+	case NM_PeersChanged: reclist_add(l = &u->changed, &node_make(ps, 0)->r); break;
+	case NM_PeersChangedPatch: reclist_add(l = &u->patches, &node_make_patch(ps, 0)->r); break;
+	default: reclist_add(l = &u->profiles, make_profile(ps)); break;
 	}
-	if (reclist_add(l, n != NULL ? &n->r : pr != NULL ? &pr->r : NULL) == -1)
-		return out_of_memory(m);
-	if (l->len <= m->max_peers)
-		return 0;
-	(void)parse_limit(ps, "too many peers");
-	return -1;
+	return l->len > m->max_peers ? -1 : 0;
 }
 
-static int
-set_blob(struct members *m, struct blob **at, const void *p, size_t n)
+static void
+set_blob(struct blob **at, const void *p, size_t n)
 {
 	blob_unref(*at);
-	*at = NULL;
-	if (p == NULL)
-		return 0;
-	return (*at = blob_new(p, n)) == NULL ? out_of_memory(m) : 0;
+	*at = p == NULL ? NULL : blob_new(p, n);
 }
 
-static int
+static void
 read_self(struct members *m)
 {
 	struct node *n = node_make(&m->ps, 1);
-	int r;
 
-	if (n == NULL)
-		return out_of_memory(m);
-	r = set_blob(m, &m->update.field[NF_Node], n, n->r.size);
-	if (r == 0)
-		m->update.field[NF_Node]->is_node = 1;
+	set_blob(&m->update.field[NF_Node], n, n->r.size);
+	m->update.field[NF_Node]->is_node = 1;
 	m->directives.pub.has_node = 1;
 	free(n);
-	return r;
 }
 
-static int
+static void
 read_ids(struct members *m, const uint8_t *v)
 {
 	const uint8_t *p = pk_first(v), *e;
 	size_t n = pk_count(v), i = 0;
 
 	free(m->update.removed);
-	m->update.nremoved = 0;
-	if ((m->update.removed = malloc((n + 1) * sizeof(*m->update.removed))) == NULL)
-		return out_of_memory(m);
+	m->update.removed = xreallocarray(NULL, n + 1, sizeof(*m->update.removed));
 	while (pk_element(&p, &e))
 		if (pk_i64(e, NULL, &m->update.removed[i]))
 			i++;
 	m->update.nremoved = i;
-	return 0;
 }
 
-static int
-read_flags(struct members *m, const uint8_t *v, struct idflag **list, size_t *count)
+static void
+read_flags(const uint8_t *v, struct idflag **list, size_t *count)
 {
 	const uint8_t *p = pk_first(v), *e;
 	size_t n = pk_count(v), i = 0;
@@ -224,14 +179,11 @@ read_flags(struct members *m, const uint8_t *v, struct idflag **list, size_t *co
 	unsigned name;
 
 	free(*list);
-	*count = 0;
-	if ((*list = malloc((n + 1) * sizeof(**list))) == NULL)
-		return out_of_memory(m);
+	*list = xreallocarray(NULL, n + 1, sizeof(**list));
 	while (pk_member(&p, &name, &text, &e))
 		if (*e != PK_NULL && lex_whole_number(text.p, text.n, &(*list)[i].id))
 			(*list)[i++].on = *e == PK_TRUE;
 	*count = i;
-	return 0;
 }
 
 enum field_kind { VALUE, KEPT, OWN };
@@ -265,30 +217,35 @@ means_unchanged(enum netmap_field f, const uint8_t *v, const struct directive_st
 	return f == NF_ControlTime ? !s->pub.has_control_time : *v == PK_SHORT;
 }
 
-int
+void
 member_value(struct members *m)
 {
+	struct update *u = &m->update;
 	const uint8_t *v = m->ps.out.p;
 	enum netmap_field f = field_of(m->name);
-	int r;
 
 	if (m->name == NM_NONE)
-		return 0;
+		return;
 	if (*v == PK_NULL) {
 		forget_member(m);
-		return f == NF_COUNT ? 0 : set_blob(m, &m->update.field[f], NULL, 0);
+		if (f != NF_COUNT)
+			set_blob(&u->field[f], NULL, 0);
+		return;
 	}
-	if ((r = directive_member(&m->directives, m->name, v, m->nm->names)) != 0)
-		return r == -1 ? out_of_memory(m) : 0;
-	if (f != NF_COUNT)
-		return means_unchanged(f, v, &m->directives) ? 0 : set_blob(m, &m->update.field[f], v, m->ps.out.n);
+	if (directive_member(&m->directives, m->name, v, m->nm->names))
+		return;
+	if (f != NF_COUNT) {
+		if (!means_unchanged(f, v, &m->directives))
+			set_blob(&u->field[f], v, m->ps.out.n);
+		return;
+	}
 	switch (m->name) {
-	case NM_Node: return read_self(m);
-	case NM_PeersRemoved: return read_ids(m, v);
-	case NM_PeerSeenChange: return read_flags(m, v, &m->update.seen, &m->update.nseen);
-	case NM_OnlineChange: return read_flags(m, v, &m->update.online, &m->update.nonline);
-	case NM_PacketFilters: return set_blob(m, &m->update.chunks, v, m->ps.out.n);
-	case NM_DisplayMessages: return set_blob(m, &m->update.display, v, m->ps.out.n);
-	default: return 0;
+	case NM_Node: read_self(m); break;
+	case NM_PeersRemoved: read_ids(m, v); break;
+	case NM_PeerSeenChange: read_flags(v, &u->seen, &u->nseen); break;
+	case NM_OnlineChange: read_flags(v, &u->online, &u->nonline); break;
+	case NM_PacketFilters: set_blob(&u->chunks, v, m->ps.out.n); break;
+	case NM_DisplayMessages: set_blob(&u->display, v, m->ps.out.n); break;
+	default: break;
 	}
 }

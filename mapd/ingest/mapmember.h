@@ -23,10 +23,10 @@ void	 members_clear(struct members *m);
 /* Members that are read element by element; their type is that of the element. */
 int	 member_is_list(unsigned name);
 enum type_id member_type(const struct members *m);
-/* The member m->name, or a part of it.  0, or -1: refused, ps.why and ps.limit say why. */
-int	 member_begin_list(struct members *m);
-int	 member_element(struct members *m);
-int	 member_end_list(struct members *m);
-int	 member_value(struct members *m);
+/* The member m->name, or a part of it. */
+void	 member_begin_list(struct members *m);
+int	 member_element(struct members *m);	/* 0, or -1: the list has more than max_peers elements */
+void	 member_end_list(struct members *m);
+void	 member_value(struct members *m);
 
 #endif

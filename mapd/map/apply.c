@@ -7,20 +7,15 @@
 #include "delta.h"
 #include "derp.h"
 #include "expiry.h"
+#include "mem.h"
 #include "profile_refs.h"
 #include "vec.h"
 
-int
+void
 reclist_add(struct reclist *l, struct rec *r)
 {
-	if (r == NULL)
-		return -1;
-	if (vec_grow(&l->r, &l->cap, l->len + 1, sizeof(*l->r)) == -1) {
-		free(r);
-		return -1;
-	}
+	vec_grow(&l->r, &l->cap, l->len + 1, sizeof(*l->r));
 	l->r[l->len++] = r;
-	return 0;
 }
 
 void
@@ -57,8 +52,8 @@ update_clear(struct update *u)
 }
 
 /*
- * One message onto the netmap.  Everything that can fail is done first, on a new view and on pending peers; then
- * the new state is put in place without failing (FLD-16: whole or not at all).
+ * One message onto the netmap.  Everything that may be refused is checked first, on a new view and on pending peers; then
+ * the new state is put in place (FLD-16: whole or not at all).
  */
 struct apply {
 	struct netmap *nm;
@@ -75,8 +70,6 @@ struct apply {
 
 #define CLOCK_SLACK 60 /* seconds; protocol.md E.12 */
 
-const char netmap_too_many[] = "too many peers", netmap_too_large[] = "the map is larger than is kept";
-
 /* The field's own value in the view becomes b (a reference of the caller's that is taken over). */
 static void
 set_field(struct apply *a, enum netmap_field f, struct blob *b)
@@ -90,61 +83,49 @@ set_field(struct apply *a, enum netmap_field f, struct blob *b)
 	a->fields |= 1u << f;
 }
 
-static int
+static void
 apply_fields(struct apply *a)
 {
-	struct blob *merged;
 	unsigned f;
 
 	for (f = 0; f < NF_COUNT; f++) {
 		if (a->u->field[f] == NULL)
 			continue;
-		if (f == NF_DERPMap) {
-			if ((merged = derp_merge(a->v->field[NF_DERPMap], a->u->field[f])) == NULL)
-				return -1;
-			set_field(a, NF_DERPMap, merged);
-			continue;
-		}
-		set_field(a, (enum netmap_field)f, blob_ref(a->u->field[f]));
+		set_field(a, (enum netmap_field)f,
+		    f == NF_DERPMap ? derp_merge(a->v->field[f], a->u->field[f]) : blob_ref(a->u->field[f]));
 	}
-	return 0;
 }
 
 /*
  * protocol.md E.5: PacketFilter is the chunk base, PacketFilters come after it.  Nothing is ever read as
  * "unchanged" but absence (FLD-05).
  */
-static int
+static void
 apply_filter(struct apply *a)
 {
 	struct blobmap *m;
 
 	if (a->u->base_rules == NULL && a->u->chunks == NULL)
-		return 0;
+		return;
 	m = blobmap_patch(a->v->filter, a->u->base_rules, a->u->chunks == NULL ? NULL : a->u->chunks->p, a->nm->names);
-	if (m == NULL)
-		return -1;
 	if (!blobmap_equal(a->v->filter, m))
 		a->fields |= IPC_F_PacketFilter;
 	blobmap_unref(a->v->filter);
 	a->v->filter = m;
-	return 0;
 }
 
-static int
+static void
 apply_display(struct apply *a)
 {
 	struct blobmap *m;
 
 	if (a->u->display == NULL)
-		return 0;
-	if ((m = blobmap_patch(a->v->display, NULL, a->u->display->p, a->nm->names)) == NULL)
-		return -1;
+		return;
+	m = blobmap_patch(a->v->display, NULL, a->u->display->p, a->nm->names);
 	if (!blobmap_equal(a->v->display, m))
 		a->fields |= IPC_F_DisplayMessages;
 	blobmap_unref(a->v->display);
 	a->v->display = m;
-	return 0;
 }
 
 static int
@@ -154,19 +135,17 @@ same_rec(const struct rec *a, const struct rec *b)
 }
 
 /* UserProfiles are added and replaced, never taken away during a stream (FLD-07). */
-static int
+static void
 prepare_profiles(struct apply *a)
 {
 	struct reclist *l = &a->u->profiles;
 	const struct rec *old;
 	size_t i;
 
-	if (a->v->profiles == NULL && (a->v->profiles = recset_new()) == NULL)
-		return -1;
-	if (l->len == 0)
-		return 0;
-	if ((a->profiles = malloc(l->len * sizeof(*a->profiles))) == NULL)
-		return -1;
+	if (a->v->profiles == NULL)
+		a->v->profiles = recset_new();
+	if (l->len > 0)
+		a->profiles = xreallocarray(NULL, l->len, sizeof(*a->profiles));
 	for (i = 0; i < l->len; i++) {
 		old = recset_find(a->v->profiles, l->r[i]->id);
 		/* Once one differs, an equal one may be a second word about the same id: the last wins. */
@@ -178,7 +157,6 @@ prepare_profiles(struct apply *a)
 	}
 	if (a->nprofiles > 0)
 		a->fields |= IPC_F_UserProfiles;
-	return recset_reserve(a->v->profiles, a->new_profiles, a->nprofiles);
 }
 
 static void
@@ -194,6 +172,13 @@ commit_profiles(struct apply *a)
 	a->nprofiles = 0;
 }
 
+static int
+over_limit(struct apply *a, const char *why)
+{
+	a->why = why;
+	return NETMAP_OVER_LIMIT;
+}
+
 static void
 mark_all(struct reclist *l, int64_t now)
 {
@@ -206,11 +191,16 @@ mark_all(struct reclist *l, int64_t now)
 
 /* A list that fills an empty set goes in at once; the nodes are taken. */
 static int
-load(struct peers *p, struct reclist *l, int64_t now)
+load(struct apply *a, struct reclist *l, int64_t now)
 {
+	size_t addrs = 0, i;
+
+	for (i = 0; i < l->len; i++)
+		addrs += peers_indexed((struct node *)l->r[i]);
+	if (!peers_fit(a->v->peers, l->len, addrs))
+		return over_limit(a, "too many addresses of peers");
 	mark_all(l, now);
-	if (peers_load(p, l->r, l->len) == -1)
-		return -1;
+	peers_load(a->v->peers, l->r, l->len);
 	memset(l, 0, sizeof(*l));
 	return 0;
 }
@@ -223,23 +213,19 @@ prepare_peers(struct apply *a, struct wtime now)
 
 	if (a->first || u->peers.len > 0) { /* E.6: Peers, or a new stream, begin with nothing */
 		peers_unref(a->v->peers);
-		a->v->peers = u->peers_new;
+		a->v->peers = u->peers_new != NULL ? u->peers_new : peers_new();
 		u->peers_new = NULL;
-		if (a->v->peers == NULL && (a->v->peers = peers_new()) == NULL)
-			return -1;
 		a->full = 1;
 		if (u->peers.len > 0)
-			return load(a->v->peers, &u->peers, corrected);
+			return load(a, &u->peers, corrected);
 		if (u->nremoved == 0 && u->nseen == 0 && u->nonline == 0 && u->patches.len == 0)
-			return load(a->v->peers, &u->changed, corrected);
+			return load(a, &u->changed, corrected);
 	}
-	if (delta_collect(&a->d, a->v->peers, u, now) == -1 || delta_ready(&a->d, corrected) == -1)
-		return -1;
-	if (a->d.adds > a->d.removals && recset_count(a->v->peers->set) + a->d.adds - a->d.removals > u->max_peers) {
-		a->why = netmap_too_many;
-		return -1;
-	}
-	return 0;
+	delta_collect(&a->d, a->v->peers, u, now);
+	delta_ready(&a->d, corrected);
+	if (a->d.adds > a->d.removals && recset_count(a->v->peers->set) + a->d.adds - a->d.removals > u->max_peers)
+		return over_limit(a, "too many peers");
+	return delta_fits(&a->d) ? 0 : over_limit(a, "too many addresses of peers");
 }
 
 /* ControlTime counts only when it is far off (E.12, EXP-06). */
@@ -300,19 +286,16 @@ size_after(const struct apply *a)
 	return n > gone ? n - gone : 0;
 }
 
-/* Members that were not sent and yet are shown otherwise now: a reader asks for what a delta names (interface.md 6). */
-static int
-shown_fields(struct apply *a)
+/* Members that were not sent and yet are written differently now: a reader asks for what a delta names (interface.md 6). */
+static void
+add_implied_fields(struct apply *a)
 {
-	int r;
-
 	if ((a->fields & IPC_F_Health) && (a->v->display == NULL || a->v->display->n == 0))
-		a->fields |= IPC_F_DisplayMessages; /* FLD-10: the texts stand there, too */
+		a->fields |= IPC_F_DisplayMessages; /* FLD-10: the texts are there, too */
 	if (a->full || (a->fields & IPC_F_UserProfiles) || (a->d.n == 0 && !(a->fields & IPC_F_Node)))
-		return 0;
-	if ((r = profile_refs_change(a->nm->cur, a->v, &a->d, a->nm->names)) == 1)
+		return;
+	if (profile_refs_change(a->nm->cur, a->v, &a->d, a->nm->names))
 		a->fields |= IPC_F_UserProfiles;
-	return r == -1 ? -1 : 0;
 }
 
 static int
@@ -320,22 +303,24 @@ prepare(struct apply *a, struct wtime now)
 {
 	struct netmap *nm = a->nm;
 	const struct netmap_origin *o = nm->origin;
+	int r;
 
 	a->v = a->first ? view_new() : view_copy(nm->cur);
-	if (a->v == NULL)
-		return -1;
 	a->v->node_key = o != NULL ? o->node_key : nm->node_key;
 	a->v->machine_key = o != NULL ? o->machine_key : nm->machine_key;
-	if (apply_fields(a) == -1 || apply_filter(a) == -1 || apply_display(a) == -1 || prepare_profiles(a) == -1 ||
-	    prepare_peers(a, now) == -1)
-		return -1;
-	if (size_after(a) > a->u->max_bytes) {
-		a->why = netmap_too_large;
-		return -1;
-	}
-	if (shown_fields(a) == -1)
-		return -1;
-	return netmap_reserve_ids(nm, a->d.n);
+	apply_fields(a);
+	apply_filter(a);
+	apply_display(a);
+	prepare_profiles(a);
+	if (!recset_fits(a->v->profiles, a->new_profiles))
+		return over_limit(a, "too many user profiles");
+	if ((r = prepare_peers(a, now)) != 0)
+		return r;
+	if (size_after(a) > a->u->max_bytes)
+		return over_limit(a, "the map is larger than is kept");
+	add_implied_fields(a);
+	netmap_reserve_ids(nm, a->d.n);
+	return 0;
 }
 
 static void
@@ -380,7 +365,7 @@ apply_free(struct apply *a)
  * E.4 step 2 happened in the stream; what a keep-alive brings to the map is the clock and the client version
  * (KA-05), without an event (KA-01): the next change names them.
  */
-static int
+static void
 apply_keepalive(struct apply *a, struct wtime now)
 {
 	struct netmap *nm = a->nm;
@@ -389,9 +374,8 @@ apply_keepalive(struct apply *a, struct wtime now)
 	nm->rescan |= a->delta != nm->clock_delta;
 	nm->clock_delta = a->delta;
 	if (nm->fresh || nm->cur == NULL)
-		return 0;
-	if ((a->v = view_copy(nm->cur)) == NULL)
-		return -1;
+		return;
+	a->v = view_copy(nm->cur);
 	set_field(a, NF_ControlTime,
 	    blob_ref(a->u->field[NF_ControlTime] ? a->u->field[NF_ControlTime] : a->v->field[NF_ControlTime]));
 	set_field(a, NF_ClientVersion,
@@ -400,26 +384,28 @@ apply_keepalive(struct apply *a, struct wtime now)
 	view_unref(nm->cur);
 	nm->cur = a->v;
 	a->v = NULL;
-	return 0;
 }
 
 static int
 apply_message(struct apply *a, struct wtime now, struct netmap_change *ch)
 {
+	int r;
+
 	if (a->u->target != NULL && (a->first || a->u->target != a->nm->cur->peers)) {
 		a->why = "the stream ended meanwhile";
 		return -1;
 	}
-	a->why = "out of memory";
-	if (a->u->keepalive)
-		return apply_keepalive(a, now);
+	if (a->u->keepalive) {
+		apply_keepalive(a, now);
+		return 0;
+	}
 	if (a->first && a->u->field[NF_Node] == NULL) {
 		a->why = "the first message of the stream has no Node"; /* MAP-03 */
 		return -1;
 	}
 	a->delta = clock_delta(a, now);
-	if (prepare(a, now) == -1)
-		return -1;
+	if ((r = prepare(a, now)) != 0)
+		return r;
 	if (!a->full && a->fields == 0 && a->d.n == 0) {
 		a->nm->rescan |= a->delta != a->nm->clock_delta;
 		a->nm->clock_delta = a->delta;

@@ -9,7 +9,7 @@
 
 /* Records that are in no set yet. */
 struct reclist { struct rec **r; size_t len, cap; };
-int	 reclist_add(struct reclist *l, struct rec *r);	/* takes r (NULL: -1); 0, or -1 (r freed) */
+void	 reclist_add(struct reclist *l, struct rec *r);	/* takes r */
 void	 reclist_clear(struct reclist *l);
 
 /* One message, parsed and not yet applied. */
@@ -31,8 +31,8 @@ struct update {
 };
 void	 update_clear(struct update *u);
 
-extern const char netmap_too_many[], netmap_too_large[];	/* the reasons for -1 that are a limit of D15 */
-/* 1 changed, 0 not, -1 refused with a reason.  Empties u in every case. */
+#define NETMAP_OVER_LIMIT (-2)
+/* 1 changed, 0 not, -1 refused with a reason, NETMAP_OVER_LIMIT because of a limit (security.md D15).  Empties u in every case. */
 int	 netmap_apply(struct netmap *nm, struct update *u, struct wtime now, struct netmap_change *ch, const char **why);
 
 #endif

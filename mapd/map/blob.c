@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "blob.h"
+#include "mem.h"
 #include "names.h"
 #include "node.h"
 #include "pack.h"
@@ -11,10 +12,8 @@
 struct blob *
 blob_new(const void *p, size_t n)
 {
-	struct blob *b;
+	struct blob *b = xmalloc(sizeof(*b) + n);
 
-	if (n > SIZE_MAX - sizeof(*b) || (b = malloc(sizeof(*b) + n)) == NULL)
-		return NULL;
 	b->refs = 1;
 	b->is_node = 0;
 	b->n = n;
@@ -120,64 +119,49 @@ static struct blob *
 name_blob(unsigned name, struct pv text, const struct dict *d)
 {
 	struct pb packed = { 0 };
-	struct blob *b = NULL;
+	struct blob *b;
 	char *out;
 	long n;
 
 	if (name != 0)
 		text.p = dict_text(d, name, &text.n);
 	pb_str(&packed, text.p, text.n);
-	out = malloc(text.n + 1);
-	if (out != NULL && !packed.oom && (n = pk_cstr(packed.p, d, out, text.n + 1)) >= 0)
-		b = blob_new(out, (size_t)n);
+	out = xmalloc(text.n + 1);
+	n = pk_cstr(packed.p, d, out, text.n + 1);
+	b = blob_new(out, (size_t)n);
 	free(out);
 	pb_free(&packed);
 	return b;
 }
 
-/* Takes both references; name NULL = out of memory. */
-static int
+/* Takes both references. */
+static void
 add_item(struct items *l, struct blob *name, struct blob *value)
 {
-	if (name == NULL) {
-		blob_unref(value);
-		return -1;
-	}
 	l->it[l->n] = (struct item){ name, value, l->n };
 	l->n++;
-	return 0;
 }
 
-static int
+static void
 add_patch(struct items *l, const uint8_t *patch, const struct dict *d)
 {
 	const uint8_t *p = pk_first(patch), *v;
-	struct blob *value;
 	struct pv text;
 	unsigned name;
 
-	while (pk_member(&p, &name, &text, &v)) {
-		if (name == NM_T_star)
-			continue;
-		value = NULL;
-		if (*v != PK_NULL && (value = blob_new(v, pv_at(v).n)) == NULL)
-			return -1;
-		if (add_item(l, name_blob(name, text, d), value) == -1)
-			return -1;
-	}
-	return 0;
+	while (pk_member(&p, &name, &text, &v))
+		if (name != NM_T_star)
+			add_item(l, name_blob(name, text, d), *v == PK_NULL ? NULL : blob_new(v, pv_at(v).n));
 }
 
 static struct blobmap *
 collect(struct items *l)
 {
-	struct blobmap *m;
+	struct blobmap *m = xmalloc(sizeof(*m) + l->n * sizeof(m->e[0]));
 	size_t i;
 
 	if (l->n > 1)
 		qsort(l->it, l->n, sizeof(*l->it), item_cmp);
-	if ((m = malloc(sizeof(*m) + l->n * sizeof(m->e[0]))) == NULL)
-		return NULL;
 	m->refs = 1;
 	m->n = m->bytes = 0;
 	for (i = 0; i < l->n; i++) {
@@ -196,23 +180,20 @@ struct blobmap *
 blobmap_patch(const struct blobmap *old, struct blob *base, const uint8_t *patch, const struct dict *d)
 {
 	const uint8_t *star = patch == NULL ? NULL : pk_get(patch, NM_T_star);
-	struct blobmap *m = NULL;
+	struct blobmap *m;
 	struct items l = { NULL, 0 };
 	size_t i, n = (old == NULL ? 0 : old->n) + 1 + (patch == NULL ? 0 : pk_count(patch));
-	int bad = 0;
 
-	if ((l.it = calloc(n, sizeof(*l.it))) == NULL)
-		return NULL;
+	l.it = xcalloc(n, sizeof(*l.it));
 	if (star == NULL || *star != PK_NULL) {
 		for (i = 0; old != NULL && i < old->n; i++)
-			bad |= add_item(&l, blob_ref(old->e[i].name), blob_ref(old->e[i].value));
+			add_item(&l, blob_ref(old->e[i].name), blob_ref(old->e[i].value));
 		if (base != NULL)
-			bad |= add_item(&l, blob_new("base", 4), blob_ref(base));
+			add_item(&l, blob_new("base", 4), blob_ref(base));
 	}
 	if (patch != NULL)
-		bad |= add_patch(&l, patch, d);
-	if (!bad)
-		m = collect(&l);
+		add_patch(&l, patch, d);
+	m = collect(&l);
 	for (i = 0; i < l.n; i++) {
 		blob_unref(l.it[i].name);
 		blob_unref(l.it[i].value);

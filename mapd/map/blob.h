@@ -15,7 +15,7 @@ struct blob {
 	size_t		 n;
 	_Alignas(8) uint8_t p[];
 };
-struct blob *blob_new(const void *p, size_t n);		/* NULL: out of memory */
+struct blob *blob_new(const void *p, size_t n);
 struct blob *blob_ref(struct blob *b);
 void	 blob_unref(struct blob *b);			/* NULL is fine */
 int	 blob_equal(const struct blob *a, const struct blob *b);
@@ -29,8 +29,7 @@ struct blobmap {
 };
 /*
  * old (NULL = empty) with a patch: first base (if not NULL) is set under "base", then patch (packed object, NULL =
- * none): "*":null clears all, null removes, other values set, "*" itself never stays (protocol.md E.5).  NULL: out
- * of memory.
+ * none): "*":null clears all, null removes, other values set, "*" itself never stays (protocol.md E.5).
  */
 struct blobmap *blobmap_patch(const struct blobmap *old, struct blob *base, const uint8_t *patch, const struct dict *d);
 struct blobmap *blobmap_ref(struct blobmap *m);

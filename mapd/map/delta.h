@@ -16,8 +16,7 @@ struct update;
  */
 struct pending {
 	int64_t		 id;
-	struct node	*node;		/* its new node, ours; NULL: gone (or, with tomb NULL, unknown and not wanted) */
-	struct rec	*tomb;		/* for an id that is in the set and goes */
+	struct node	*node;		/* its new node, ours; NULL: removed */
 	int		 known;		/* is in the set now */
 };
 struct delta {
@@ -25,21 +24,18 @@ struct delta {
 	struct pending	*p;
 	size_t		 n, cap;
 	struct hash	 byid;
-	size_t		 adds, changes, removals;
 	/* filled by delta_ready() */
-	struct node	**nodes;
-	size_t		 nnodes;
+	size_t		 adds, changes, removals;
+	size_t		 addrs;		/* peers_indexed() of all new nodes */
 };
 
-/* 0, or -1: out of memory.  Nodes of u->changed are taken. */
-int	 delta_collect(struct delta *d, struct peers *peers, struct update *u, struct wtime now);
-/*
- * Give every new node our expiry mark or not, drop what changes nothing, and reserve all memory that
- * delta_commit() needs.  0 / -1.
- */
-int	 delta_ready(struct delta *d, int64_t now);	/* now: corrected */
-void	 delta_commit(struct delta *d);		/* cannot fail */
+/* Nodes of u->changed are taken. */
+void	 delta_collect(struct delta *d, struct peers *peers, struct update *u, struct wtime now);
+void	 delta_set(struct delta *d, struct node *n);	/* one more new node (taken) */
+/* Mark every new node as expired or not, drop what changes nothing, sort and count. */
+void	 delta_ready(struct delta *d, int64_t now);	/* now: corrected */
+int	 delta_fits(const struct delta *d);		/* the indexes of the peers have room for it: to be checked before the commit */
+void	 delta_commit(struct delta *d);
 void	 delta_free(struct delta *d);
-/* One more new node (taken); for expiry.c.  0 / -1. */
-int	 delta_set(struct delta *d, struct node *n);
+
 #endif

@@ -87,7 +87,7 @@ derp_merge(const struct blob *old, const struct blob *new)
 		put_member(&out, NM_Regions, present(was, NM_Regions));
 	}
 	pb_byte(&out, PK_END);
-	b = out.oom ? NULL : blob_new(out.p, out.n);
+	b = blob_new(out.p, out.n);
 	pb_free(&out);
 	return b;
 }

@@ -5,7 +5,7 @@
 
 #include "blob.h"
 
-/* A DERPMap put together with the one before (protocol.md E.8, FLD-02, FLD-03).  old may be NULL.  NULL: out of memory. */
+/* A DERPMap put together with the one before (protocol.md E.8, FLD-02, FLD-03).  old may be NULL. */
 struct blob *derp_merge(const struct blob *old, const struct blob *new);
 
 #endif

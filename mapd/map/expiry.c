@@ -41,64 +41,65 @@ netmap_expiry_due(const struct netmap *nm, struct wtime now)
 	return nm->cur != NULL && (nm->rescan || nm->cur->peers->next_expiry <= now.sec + nm->clock_delta);
 }
 
-static int
-collect(struct delta *d, struct netmap *nm, int64_t now, int64_t *next)
+/* Nodes whose mark changes; the next expiry. */
+static int64_t
+collect(struct delta *d, struct netmap *nm, int64_t now)
 {
 	struct peers *p = nm->cur->peers;
 	struct recset_iter it = recset_first(p->set);
 	const struct node *n;
+	int64_t next = INT64_MAX;
 	int due;
 
-	*next = INT64_MAX;
 	while ((n = peers_next(p, &it, recset_version(p->set))) != NULL) {
 		due = node_key_expired(n, now);
-		if (due != ((n->state & NODE_EXPIRED_BY_CLOCK) != 0) && delta_set(d, node_copy(n)) == -1)
-			return -1;
+		if (due != ((n->state & NODE_EXPIRED_BY_CLOCK) != 0))
+			delta_set(d, node_copy(n));
 		if (!due && (n->state & NODE_EXPIRY) && n->key_expiry != TIME_GO_ZERO && !(n->state & NODE_EXPIRED) &&
-		    n->key_expiry < *next)
-			*next = n->key_expiry;
+		    n->key_expiry < next)
+			next = n->key_expiry;
 	}
-	return 0;
+	return next;
+}
+
+static void
+commit(struct netmap *nm, struct delta *d, struct netmap_change *ch)
+{
+	struct view *v = view_copy(nm->cur);
+	size_t i;
+
+	netmap_reserve_ids(nm, d->n);
+	for (i = 0; i < d->n; i++)
+		nm->ids[i] = d->p[i].id;
+	delta_commit(d);
+	v->seq = ch->seq = ++nm->seq;
+	view_unref(nm->cur);
+	nm->cur = v;
+	ch->changed = nm->ids;
+	ch->nchanged = d->n;
+	ch->fields = nm->untold;
+	nm->untold = 0;
 }
 
 int
 netmap_expire(struct netmap *nm, struct wtime now, struct netmap_change *ch)
 {
 	struct delta d = { 0 };
-	struct view *v = NULL;
 	int64_t next, corrected = now.sec + nm->clock_delta;
-	size_t i;
-	int r = -1;
+	int changed;
 
 	memset(ch, 0, sizeof(*ch));
 	ch->seq = nm->seq;
 	if (nm->cur == NULL)
 		return 0;
 	d.peers = nm->cur->peers;
-	if (collect(&d, nm, corrected, &next) == -1 || delta_ready(&d, corrected) == -1 ||
-	    netmap_reserve_ids(nm, d.n) == -1)
-		goto out;
-	r = 0;
-	if (d.n > 0) {
-		r = -1;
-		if ((v = view_copy(nm->cur)) == NULL)
-			goto out;
-		for (i = 0; i < d.n; i++)
-			nm->ids[i] = d.p[i].id;
-		delta_commit(&d);
-		v->seq = ch->seq = ++nm->seq;
-		view_unref(nm->cur);
-		nm->cur = v;
-		ch->changed = nm->ids;
-		ch->nchanged = d.n;
-		ch->fields = nm->untold;
-		nm->untold = 0;
-		r = 1;
-	}
+	next = collect(&d, nm, corrected);
+	delta_ready(&d, corrected);
+	if ((changed = d.n > 0))
+		commit(nm, &d, ch);
 	nm->cur->peers->next_expiry = next;
 	nm->cur->peers->stale_expiry = 0;
 	nm->rescan = 0;
-out:
 	delta_free(&d);
-	return r;
+	return changed;
 }

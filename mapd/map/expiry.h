@@ -11,7 +11,7 @@
  *
  * Local wall-clock second at which netmap_expire() wants to be called, INT64_MAX = never.  Ask again after every
  * change.  netmap_expire() marks peers whose key has expired by the corrected clock and takes marks back that no
- * longer hold.  1 = the map changed (*ch filled), 0 = no change, -1 = out of memory.
+ * longer hold.  1 = the map changed (*ch filled), 0 = no change.
  */
 int64_t	 netmap_next_expiry(const struct netmap *nm, struct wtime now);
 int	 netmap_expiry_due(const struct netmap *nm, struct wtime now);	/* netmap_expire() has something to look at */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "mem.h"
 
 #define HASH_FIRST 64
 
@@ -27,33 +28,30 @@ place(struct hash *h, uint32_t hash, uint32_t slot1)
 }
 
 /* At most four fifths full. */
-int
+void
 hash_reserve(struct hash *h, size_t n)
 {
 	struct hash old = *h;
 	size_t size = old.size ? old.size : HASH_FIRST, i;
 
-	if (n >= HASH_BITS / 2)
-		return -1;
+	if (n > HASH_MAX)
+		mem_exhausted();
 	while (size / 5 * 4 < n)
 		size *= 2;
 	if (size == old.size)
-		return 0;
-	if ((h->e = calloc(size, sizeof(*h->e))) == NULL) {
-		*h = old;
-		return -1;
-	}
+		return;
+	h->e = xcalloc(size, sizeof(*h->e));
 	h->size = size;
 	for (i = 0; i < old.size; i++)
 		if (hash_slot1(&old.e[i]) != 0)
 			place(h, hash_bits(&old.e[i]), hash_slot1(&old.e[i]));
 	free(old.e);
-	return 0;
 }
 
 void
 hash_insert(struct hash *h, uint32_t hash, uint32_t slot)
 {
+	hash_reserve(h, h->n + 1);
 	place(h, hash, slot + 1);
 	h->n++;
 }

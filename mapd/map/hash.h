@@ -30,9 +30,11 @@ hash_bits(const struct hash_entry *e)
 	return (uint32_t)e->w[1] >> 8 | (uint32_t)e->w[2] << 8;
 }
 
+#define HASH_MAX	(HASH_BITS / 2)	/* entries; whoever lets a server choose their number checks it before */
+
 void	 hash_free(struct hash *h);
-int	 hash_reserve(struct hash *h, size_t n);	/* room for n entries in all; 0 / -1, also when n is beyond HASH_BITS */
-void	 hash_insert(struct hash *h, uint32_t hash, uint32_t slot);	/* room must have been reserved */
+void	 hash_reserve(struct hash *h, size_t n);	/* room for n entries in all, at most HASH_MAX */
+void	 hash_insert(struct hash *h, uint32_t hash, uint32_t slot);
 int	 hash_remove(struct hash *h, uint32_t hash, uint32_t slot);	/* 1 = was there */
 /* Slots with this hash: *i starts at hash; HASH_NONE ends. */
 static inline uint32_t

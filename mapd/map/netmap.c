@@ -6,6 +6,8 @@
 #include <malloc.h>
 #endif
 
+#include "mem.h"
+#include "names.h"
 #include "netmap.h"
 #include "nodeview.h"
 #include "text.h"
@@ -14,14 +16,9 @@
 struct netmap *
 netmap_new(void)
 {
-	struct netmap *nm = calloc(1, sizeof(*nm));
+	struct netmap *nm = xcalloc(1, sizeof(*nm));
 
-	if (nm == NULL)
-		return NULL;
-	if ((nm->names = dict_new()) == NULL) {
-		free(nm);
-		return NULL;
-	}
+	nm->names = dict_new();
 	nm->source = IPC_SRC_NONE;
 	nm->fresh = 1;
 	return nm;
@@ -116,10 +113,10 @@ netmap_clock_set(struct netmap *nm)
 	nm->clock_delta = 0;
 }
 
-int
+void
 netmap_reserve_ids(struct netmap *nm, size_t n)
 {
-	return vec_grow(&nm->ids, &nm->capids, n, sizeof(*nm->ids));
+	vec_grow(&nm->ids, &nm->capids, n, sizeof(*nm->ids));
 }
 
 void

@@ -51,7 +51,7 @@ struct netmap {
 	size_t		 capids;
 };
 
-struct netmap *netmap_new(void);		/* NULL: out of memory */
+struct netmap *netmap_new(void);
 void	 netmap_free(struct netmap *nm);
 
 /* MAP_START.seq_base: Seq goes on from here, if it is not further already (interface.md 5: never repeats). */
@@ -71,7 +71,7 @@ int	 netmap_self(const struct netmap *nm, struct ipc_self *out);
 /* ControlTime - local clock in seconds, 0 if not off by more than a minute (protocol.md E.12, EXP-06). */
 int64_t	 netmap_clock_delta(const struct netmap *nm);
 void	 netmap_clock_set(struct netmap *nm);	/* the local clock was set: the difference is not known any more (ERR-06) */
-int	 netmap_reserve_ids(struct netmap *nm, size_t n);	/* room for the id lists of a change; 0 / -1 */
+void	 netmap_reserve_ids(struct netmap *nm, size_t n);	/* room for the id lists of a change */
 void	 netmap_trim(void);			/* give freed memory back to the system */
 
 #endif

@@ -2,6 +2,8 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdlib.h>
 
+#include "mem.h"
+#include "names.h"
 #include "node.h"
 #include "textset.h"
 
@@ -18,16 +20,16 @@ node_alloc(size_t n)
 {
 	size_t size = NODE_HEAD + n;
 
-	return malloc(size < sizeof(struct node) ? sizeof(struct node) : size);
+	if (size > UINT32_MAX)
+		mem_exhausted();
+	return xmalloc(size < sizeof(struct node) ? sizeof(struct node) : size);
 }
 
 static struct node *
 finish(const struct node *head, const uint8_t *data, size_t n)
 {
-	struct node *nd;
+	struct node *nd = node_alloc(n);
 
-	if (n > UINT32_MAX - sizeof(*nd) || (nd = node_alloc(n)) == NULL)
-		return NULL;
 	memcpy(nd, head, NODE_HEAD);
 	memcpy(nd->data, data, n);
 	nd->r.size = (uint32_t)(NODE_HEAD + n);
@@ -145,17 +147,16 @@ fix_routes(struct draft *dr)
 
 /* Names of the members of an object into a set. */
 static void
-collect_names(struct textset *known, struct pb *out, const uint8_t *obj, const struct dict *d)
+collect_names(struct textset *known, const uint8_t *obj, const struct dict *d)
 {
 	const uint8_t *p = pk_first(obj), *v;
 	struct pv name;
 	unsigned nm;
 
-	while (!out->oom && pk_member(&p, &nm, &name, &v)) {
+	while (pk_member(&p, &nm, &name, &v)) {
 		if (nm != 0)
 			name.p = dict_text(d, nm, &name.n);
-		if (textset_add(known, d, name.p, name.n) == -1)
-			out->oom = 1;
+		(void)textset_add(known, d, name.p, name.n);
 	}
 }
 
@@ -171,20 +172,14 @@ fold_capabilities(struct pb *out, const uint8_t *capmap, const uint8_t *caps, co
 	pk_name_put(out, NM_CapMap);
 	if (capmap != NULL && *capmap == PK_OBJ) {
 		pb_put(out, capmap, pv_at(capmap).n - 1);
-		collect_names(&known, out, capmap, d);
+		collect_names(&known, capmap, d);
 	} else
 		pb_byte(out, PK_OBJ);
-	for (p = pk_first(caps); !out->oom && pk_element(&p, &v);) {
-		if (!pk_text(v, d, tmp, &t))
+	for (p = pk_first(caps); pk_element(&p, &v);) {
+		if (!pk_text(v, d, tmp, &t) || !textset_add(&known, d, t.p, t.n))
 			continue;
-		switch (textset_add(&known, d, t.p, t.n)) {
-		case 1:
-			pk_name_text(out, t.p, t.n);
-			pb_byte(out, PK_NULL);
-			break;
-		case -1: out->oom = 1; break;
-		default: break;
-		}
+		pk_name_text(out, t.p, t.n);
+		pb_byte(out, PK_NULL);
 	}
 	pb_byte(out, PK_END);
 	textset_free(&known);
@@ -196,7 +191,6 @@ node_make(struct parser *ps, int self)
 	struct draft dr = { 0 };
 	const uint8_t *caps = NULL, *capmap = NULL, *base = ps->out.p;
 	struct pb *out = &ps->scratch;
-	struct node *nd;
 	size_t i;
 
 	out->n = 0;
@@ -231,23 +225,20 @@ node_make(struct parser *ps, int self)
 	pb_byte(out, PK_END);
 	if (dr.head.home_derp == 0)
 		dr.head.home_derp = dr.legacy_derp;
-	nd = out->oom ? NULL : finish(&dr.head, out->p, out->n);
-	out->oom = 0;
-	return nd;
+	return finish(&dr.head, out->p, out->n);
 }
 
 struct node *
 node_make_patch(struct parser *ps, size_t at)
 {
-	struct node head = { 0 }, *nd;
+	struct node head = { 0 };
 	const uint8_t *obj = ps->out.p + at;
 	size_t i, n = ps->out.n - at;
 
 	for (i = 0; i < ps->ntop; i++)
 		if (ps->top[i].name == NM_NodeID)
 			(void)pk_i64(ps->out.p + ps->top[i].value, ps->dict, &head.r.id);
-	nd = finish(&head, obj + 1, n - 1);
-	return nd;
+	return finish(&head, obj + 1, n - 1);
 }
 
 /* Members of the patch that replace one in data. */
@@ -335,8 +326,7 @@ merge_finish(const struct merge *m, const struct node *old)
 
 	for (i = 0; i < m->nput; i++)
 		most += m->len[i];
-	if ((nd = node_alloc(most)) == NULL)
-		return NULL;
+	nd = node_alloc(most);
 	memcpy(nd, &m->head, NODE_HEAD);
 	w = nd->data;
 	for (at = p; pk_member(&p, &name, &text, &v); at = p) {

@@ -44,11 +44,11 @@ enum node_state {
 
 struct dict;
 
-/* From the TY_NODE value that ps has just parsed.  NULL: out of memory. */
+/* From the TY_NODE value that ps has just parsed. */
 struct node *node_make(struct parser *ps, int self);
 /* A PeerChange (TY_PEERCHANGE) for later: the same structure, r.id = NodeID, all members in data. */
 struct node *node_make_patch(struct parser *ps, size_t at);
-/* New node = old with the patch on it (E.6).  NULL: out of memory. */
+/* New node = old with the patch on it (E.6). */
 struct node *node_patched(const struct node *old, const struct node *patch);
 struct node *node_copy(const struct node *old);
 int	 node_same(const struct node *a, const struct node *b);

@@ -85,8 +85,7 @@ print_key(struct pb *b, const struct node *n)
 	struct pubkey k;
 
 	node_printed_key(n, &k);
-	if (pb_need(b, 96) == -1)
-		return;
+	pb_need(b, 96);
 	pb_put(b, ",\"Key\":\"nodekey:", 16);
 	pack_hex((char *)b->p + b->n, k.b, KEY_LEN);
 	b->n += 64;
@@ -97,8 +96,8 @@ static void
 print_time(struct pb *b, const char *name, int64_t sec, int32_t nsec)
 {
 	pb_puts(b, name);
-	if (pb_need(b, TIME_TEXT_MAX) == 0)
-		b->n += pack_time_text((char *)b->p + b->n, (struct wtime){ sec, nsec });
+	pb_need(b, TIME_TEXT_MAX);
+	b->n += pack_time_text((char *)b->p + b->n, (struct wtime){ sec, nsec });
 	pb_byte(b, '"');
 }
 
@@ -155,8 +154,8 @@ node_print(struct pb *b, const struct node *n, const struct dict *d)
 			continue;
 		len = b->n - from;
 		pb_puts(b, ",\"AllowedIPs\":");
-		if (pb_need(b, len) == 0)
-			pb_put(b, b->p + from, len);
+		pb_need(b, len); /* b->p may move: not while it is read */
+		pb_put(b, b->p + from, len);
 	}
 	pb_byte(b, '}');
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mem.h"
+#include "names.h"
 #include "nodeview.h"
 #include "peers.h"
 
@@ -13,18 +15,12 @@
 struct peers *
 peers_new(void)
 {
-	struct peers *p = calloc(1, sizeof(*p));
+	struct peers *p = xcalloc(1, sizeof(*p));
 
-	if (p == NULL)
-		return NULL;
 	p->refs = 1;
 	p->next_expiry = INT64_MAX;
 	p->set = recset_new();
 	p->dict = dict_new();
-	if (p->set == NULL || p->dict == NULL) {
-		peers_unref(p);
-		return NULL;
-	}
 	return p;
 }
 
@@ -207,8 +203,8 @@ index_addrs(struct peers *p, const struct node *n, uint32_t slot, int add)
 	}
 }
 
-static size_t
-naddrs(const struct node *n)
+size_t
+peers_indexed(const struct node *n)
 {
 	const uint8_t *a = node_get(n, NM_Addresses);
 	size_t count = a == NULL || *a != PK_ARR ? 0 : pk_count(a);
@@ -247,20 +243,25 @@ count_out(struct peers *p, const struct node *n)
 /* --- changing --- */
 
 int
+peers_fit(const struct peers *p, size_t nodes, size_t addrs)
+{
+	return recset_fits(p->set, nodes) && nodes <= HASH_MAX - p->bykey.n && nodes <= HASH_MAX - p->byname.n &&
+	    addrs <= HASH_MAX - p->byaddr.n;
+}
+
+void
 peers_load(struct peers *p, struct rec **nodes, size_t n)
 {
 	size_t addrs = 0, i;
 	uint32_t slot;
 	struct node *nd;
 
-	for (i = 0; i < n; i++) {
-		addrs += naddrs((struct node *)nodes[i]);
-		if (profile_refs_reserve(&p->profile_refs, p->set, (struct node *)nodes[i], p->dict) == -1)
-			return -1;
-	}
-	if (hash_reserve(&p->bykey, n) == -1 || hash_reserve(&p->byname, n) == -1 ||
-	    hash_reserve(&p->byaddr, addrs) == -1 || recset_load(p->set, nodes, n) == -1)
-		return -1;
+	for (i = 0; i < n; i++)
+		addrs += peers_indexed((struct node *)nodes[i]);
+	hash_reserve(&p->bykey, n);
+	hash_reserve(&p->byname, n);
+	hash_reserve(&p->byaddr, addrs);
+	recset_load(p->set, nodes, n);
 	free(nodes);
 	for (slot = 0; slot < recset_count(p->set); slot++) {
 		nd = at(p, slot);
@@ -270,24 +271,6 @@ peers_load(struct peers *p, struct rec **nodes, size_t n)
 		profile_refs_add(&p->profile_refs, p->set, nd, p->dict);
 		count_in(p, nd);
 	}
-	return 0;
-}
-
-int
-peers_reserve(struct peers *p, struct node **changed, size_t nchanged, size_t adds, size_t removed)
-{
-	size_t addrs = 0, i;
-
-	for (i = 0; i < nchanged; i++) {
-		addrs += naddrs(changed[i]);
-		if (profile_refs_reserve(&p->profile_refs, p->set, changed[i], p->dict) == -1)
-			return -1;
-	}
-	if (hash_reserve(&p->bykey, p->bykey.n + nchanged) == -1 ||
-	    hash_reserve(&p->byname, p->byname.n + nchanged) == -1 ||
-	    hash_reserve(&p->byaddr, p->byaddr.n + addrs) == -1)
-		return -1;
-	return recset_reserve(p->set, adds, nchanged + removed);
 }
 
 /* The members of data are the same bytes: keys of the indexes in it can't have changed. */
@@ -331,20 +314,20 @@ peers_put(struct peers *p, struct node *n)
 }
 
 void
-peers_del(struct peers *p, struct rec *tomb)
+peers_del(struct peers *p, int64_t id)
 {
-	struct node *old = peers_find(p, tomb->id);
+	struct node *old = peers_find(p, id);
 	uint32_t slot;
 
 	if (old != NULL) {
-		slot = recset_slot(p->set, tomb->id);
+		slot = recset_slot(p->set, id);
 		index_key(p, old, slot, 0);
 		index_name(p, old, slot, 0);
 		index_addrs(p, old, slot, 0);
 		profile_refs_remove(&p->profile_refs, p->set, old, p->dict);
 		count_out(p, old);
 	}
-	recset_del(p->set, tomb);
+	recset_del(p->set, id);
 }
 
 /* --- finding --- */

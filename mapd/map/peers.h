@@ -28,16 +28,19 @@ struct peers {
 	int		 stale_expiry;		/* next_expiry may be too early */
 };
 
-struct peers *peers_new(void);			/* NULL: out of memory */
+struct peers *peers_new(void);
 struct peers *peers_ref(struct peers *p);
 void	 peers_unref(struct peers *p);
 size_t	 peers_bytes(const struct peers *p);
 
-/* As in recset.h; all memory is found by the reserve. */
-int	 peers_load(struct peers *p, struct rec **nodes, size_t n);	/* takes the array, too: the indexes need its room */
-int	 peers_reserve(struct peers *p, struct node **changed, size_t nchanged, size_t adds, size_t removed);
+/* There may be so many more nodes with so many addresses (peers_indexed() of each): to be checked before they are put or loaded. */
+int	 peers_fit(const struct peers *p, size_t nodes, size_t addrs);
+size_t	 peers_indexed(const struct node *n);		/* its addresses that are indexed */
+
+/* As in recset.h. */
+void	 peers_load(struct peers *p, struct rec **nodes, size_t n);	/* takes the array, too: the indexes need its room */
 void	 peers_put(struct peers *p, struct node *n);
-void	 peers_del(struct peers *p, struct rec *tomb);
+void	 peers_del(struct peers *p, int64_t id);
 
 struct node *peers_find(const struct peers *p, int64_t id);
 struct node *peers_by_key(const struct peers *p, const uint8_t key[KEY_LEN]);

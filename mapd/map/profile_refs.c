@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "delta.h"
+#include "mem.h"
 #include "nodeview.h"
 #include "profile_refs.h"
 #include "view.h"
@@ -29,51 +30,40 @@ place(const struct profile_refs *u, const struct recset *set, int64_t id)
 {
 	size_t i = recset_hash(set, id);
 
-	while (u->e[i & (u->size - 1)].taken && u->e[i & (u->size - 1)].id != id)
+	while (u->e[i & (u->size - 1)].refs > 0 && u->e[i & (u->size - 1)].id != id)
 		i++;
 	return &u->e[i & (u->size - 1)];
 }
 
-/* At most four fifths are taken. */
-static int
+/* Room for one more: at most four fifths are taken. */
+static void
 grow(struct profile_refs *u, const struct recset *set)
 {
 	struct profile_refs next = { .size = u->size ? u->size * 2 : FIRST_SIZE, .n = u->n };
 	size_t i;
 
 	if (u->n < u->size / 5 * 4)
-		return 0;
-	if ((next.e = calloc(next.size, sizeof(*next.e))) == NULL)
-		return -1;
+		return;
+	next.e = xcalloc(next.size, sizeof(*next.e));
 	for (i = 0; i < u->size; i++)
-		if (u->e[i].taken)
+		if (u->e[i].refs > 0)
 			*place(&next, set, u->e[i].id) = u->e[i];
 	free(u->e);
 	*u = next;
-	return 0;
 }
 
-static struct user_refs *
-add(struct profile_refs *u, const struct recset *set, int64_t id)
+static void
+add_one(struct profile_refs *u, const struct recset *set, int64_t id)
 {
-	struct user_refs *r = place(u, set, id);
+	struct user_refs *r = u->size > 0 ? place(u, set, id) : NULL;
 
-	if (!r->taken) {
-		*r = (struct user_refs){ .id = id, .taken = 1 };
+	if (r == NULL || r->refs == 0) {
+		grow(u, set);
+		r = place(u, set, id);
+		r->id = id;
 		u->n++;
 	}
-	return r;
-}
-
-static int
-reserve_one(struct profile_refs *u, const struct recset *set, int64_t id)
-{
-	if (u->size != 0 && place(u, set, id)->taken)
-		return 0;
-	if (grow(u, set) == -1)
-		return -1;
-	(void)add(u, set, id); /* nobody refers to it yet */
-	return 0;
+	r->refs++;
 }
 
 /* Users that were pushed past the gap move back into it. */
@@ -82,14 +72,14 @@ drop(struct profile_refs *u, const struct recset *set, struct user_refs *r)
 {
 	size_t mask = u->size - 1, gap = (size_t)(r - u->e), i, home;
 
-	for (i = (gap + 1) & mask; u->e[i].taken; i = (i + 1) & mask) {
+	for (i = (gap + 1) & mask; u->e[i].refs > 0; i = (i + 1) & mask) {
 		home = recset_hash(set, u->e[i].id) & mask;
 		if (((i - home) & mask) >= ((i - gap) & mask)) {
 			u->e[gap] = u->e[i];
 			gap = i;
 		}
 	}
-	u->e[gap].taken = 0;
+	u->e[gap].refs = 0;
 	u->n--;
 }
 
@@ -102,20 +92,12 @@ remove_one(struct profile_refs *u, const struct recset *set, int64_t id)
 		drop(u, set, r);
 }
 
-int
-profile_refs_reserve(struct profile_refs *u, const struct recset *set, const struct node *n, const struct dict *d)
-{
-	if (reserve_one(u, set, n->user) == -1)
-		return -1;
-	return n->state & NODE_SHARED ? reserve_one(u, set, node_sharer(n, d)) : 0;
-}
-
 void
 profile_refs_add(struct profile_refs *u, const struct recset *set, const struct node *n, const struct dict *d)
 {
-	add(u, set, n->user)->refs++;
+	add_one(u, set, n->user);
 	if (n->state & NODE_SHARED)
-		add(u, set, node_sharer(n, d))->refs++;
+		add_one(u, set, node_sharer(n, d));
 }
 
 void
@@ -129,9 +111,7 @@ profile_refs_remove(struct profile_refs *u, const struct recset *set, const stru
 uint32_t
 profile_refs_count(const struct profile_refs *u, const struct recset *set, int64_t id)
 {
-	const struct user_refs *r = u->size == 0 ? NULL : place(u, set, id);
-
-	return r == NULL || !r->taken ? 0 : r->refs;
+	return u->size == 0 ? 0 : place(u, set, id)->refs;
 }
 
 int
@@ -227,8 +207,7 @@ profile_refs_change(const struct view *old, const struct view *new, const struct
 
 	if (recset_count(new->profiles) == 0)
 		return 0;
-	if ((ms.m = malloc((d->n + 1) * 4 * sizeof(*ms.m))) == NULL)
-		return -1;
+	ms.m = xreallocarray(NULL, d->n + 1, 4 * sizeof(*ms.m));
 	collect(&ms, d, self, names);
 	for (i = 0; i < ms.n && !differ; i++) {
 		if (ms.m[i].more == 0 || recset_find(new->profiles, ms.m[i].id) == NULL)

@@ -16,8 +16,7 @@
  */
 struct user_refs {
 	int64_t		 id;
-	uint32_t	 refs;
-	uint32_t	 taken;		/* place of the table */
+	uint32_t	 refs;		/* 0: no entry */
 };
 struct profile_refs {
 	struct user_refs *e;
@@ -26,8 +25,6 @@ struct profile_refs {
 
 void	 profile_refs_free(struct profile_refs *p);
 size_t	 profile_refs_bytes(const struct profile_refs *p);
-/* Places for the users of n, so that profile_refs_add() finds room.  0, or -1: out of memory. */
-int	 profile_refs_reserve(struct profile_refs *p, const struct recset *set, const struct node *n, const struct dict *d);
 void	 profile_refs_add(struct profile_refs *p, const struct recset *set, const struct node *n, const struct dict *d);
 void	 profile_refs_remove(struct profile_refs *p, const struct recset *set, const struct node *n, const struct dict *d);
 uint32_t profile_refs_count(const struct profile_refs *p, const struct recset *set, int64_t id);
@@ -38,8 +35,7 @@ int	 profile_refs_same(const struct node *a, const struct dict *da, const struct
 struct delta;
 struct view;
 /*
- * Whether a delta that is ready, and the own node's change from old to new, change which of the known profiles the netmap shows.  1 / 0,
- * -1: out of memory.
+ * Whether a delta that is ready, and the own node's change from old to new, change which of the known profiles the netmap shows.
  */
 int	 profile_refs_change(const struct view *old, const struct view *new, const struct delta *d, const struct dict *names);
 

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "mem.h"
 #include "recset.h"
 #include "vec.h"
 
@@ -22,8 +22,6 @@ struct recset {
 	size_t live, live_bytes, bytes;
 	struct chunk **chunk; /* in order, none empty */
 	size_t nchunks, capchunks;
-	struct chunk **spare; /* for splits that must not fail */
-	size_t nspare, capspare;
 	struct rec **slot; /* newest record, or NULL = free */
 	uint32_t *freeslot;
 	uint32_t nslots, nfree;
@@ -51,16 +49,11 @@ recset_hash(const struct recset *rs, int64_t id)
 struct recset *
 recset_new(void)
 {
-	struct recset *rs = calloc(1, sizeof(*rs));
+	struct recset *rs = xcalloc(1, sizeof(*rs));
 
-	if (rs == NULL)
-		return NULL;
 	rs->refs = 1;
 	rs->version = 1;
-	if (getentropy(rs->seed, sizeof(rs->seed)) == -1) {
-		free(rs);
-		return NULL;
-	}
+	arc4random_buf(rs->seed, sizeof(rs->seed));
 	return rs;
 }
 
@@ -93,10 +86,7 @@ recset_unref(struct recset *rs)
 		free_chain(rs->slot[i]);
 	for (i = 0; i < rs->nchunks; i++)
 		free(rs->chunk[i]);
-	for (i = 0; i < rs->nspare; i++)
-		free(rs->spare[i]);
 	free(rs->chunk);
-	free(rs->spare);
 	free(rs->slot);
 	free(rs->freeslot);
 	free(rs->history);
@@ -241,48 +231,19 @@ recset_next(const struct recset *rs, struct recset_iter *it, uint64_t version)
 
 /* --- changing --- */
 
-struct rec *
-rec_tomb(int64_t id)
+int
+recset_fits(const struct recset *rs, size_t adds)
 {
-	struct rec *r = calloc(1, sizeof(*r));
-
-	if (r != NULL) {
-		r->id = id;
-		r->size = sizeof(*r);
-	}
-	return r;
+	return adds <= HASH_MAX - rs->byid.n;
 }
 
-static int
+static void
 reserve_slots(struct recset *rs, size_t n)
 {
-	size_t a = rs->capslots, b = rs->capslots;
+	size_t cap = rs->capslots;
 
-	if (n >= HASH_NONE || vec_grow(&rs->slot, &a, n, sizeof(*rs->slot)) == -1 ||
-	    vec_grow(&rs->freeslot, &b, n, sizeof(*rs->freeslot)) == -1)
-		return -1;
-	rs->capslots = a < b ? a : b;
-	return 0;
-}
-
-int
-recset_reserve(struct recset *rs, size_t adds, size_t changes)
-{
-	size_t splits = rs->nchunks + adds / (CHUNK / 2) + 1;
-
-	if (splits > adds)
-		splits = adds;
-	if (reserve_slots(rs, (size_t)rs->nslots + adds) == -1 || hash_reserve(&rs->byid, rs->byid.n + adds) == -1 ||
-	    vec_grow(&rs->chunk, &rs->capchunks, rs->nchunks + splits, sizeof(*rs->chunk)) == -1 ||
-	    vec_grow(&rs->spare, &rs->capspare, splits, sizeof(*rs->spare)) == -1 ||
-	    vec_grow(&rs->history, &rs->caphistory, rs->nhistory + changes, sizeof(*rs->history)) == -1)
-		return -1;
-	while (rs->nspare < splits) {
-		if ((rs->spare[rs->nspare] = malloc(sizeof(struct chunk))) == NULL)
-			return -1;
-		rs->nspare++;
-	}
-	return 0;
+	vec_grow(&rs->slot, &cap, n, sizeof(*rs->slot));
+	vec_grow(&rs->freeslot, &rs->capslots, n, sizeof(*rs->freeslot));
 }
 
 void
@@ -294,8 +255,9 @@ recset_begin(struct recset *rs)
 static struct chunk *
 new_chunk(struct recset *rs, size_t at)
 {
-	struct chunk *c = rs->spare[--rs->nspare];
+	struct chunk *c = xmalloc(sizeof(*c));
 
+	vec_grow(&rs->chunk, &rs->capchunks, rs->nchunks + 1, sizeof(*rs->chunk));
 	memmove(rs->chunk + at + 1, rs->chunk + at, (rs->nchunks - at) * sizeof(*rs->chunk));
 	rs->chunk[at] = c;
 	rs->nchunks++;
@@ -397,6 +359,7 @@ supersede(struct recset *rs, uint32_t slot, struct rec *old, struct rec *r)
 		return;
 	}
 	r->flags |= REC_HISTORY;
+	vec_grow(&rs->history, &rs->caphistory, rs->nhistory + 1, sizeof(*rs->history));
 	rs->history[rs->nhistory++] = slot;
 }
 
@@ -418,7 +381,12 @@ recset_put(struct recset *rs, struct rec *r)
 		supersede(rs, s, rs->slot[s], r);
 		return s;
 	}
-	s = rs->nfree > 0 ? rs->freeslot[--rs->nfree] : rs->nslots++;
+	if (rs->nfree > 0) {
+		s = rs->freeslot[--rs->nfree];
+	} else {
+		s = rs->nslots++;
+		reserve_slots(rs, rs->nslots);
+	}
 	rs->slot[s] = r;
 	hash_insert(&rs->byid, recset_hash(rs, r->id), s);
 	index_insert(rs, r->id, s);
@@ -426,23 +394,22 @@ recset_put(struct recset *rs, struct rec *r)
 	return s;
 }
 
+/* What a snapshot may still want stays behind a dead record. */
 void
-recset_del(struct recset *rs, struct rec *tomb)
+recset_del(struct recset *rs, int64_t id)
 {
-	uint32_t s = any_slot(rs, tomb->id);
+	uint32_t s = any_slot(rs, id);
+	struct rec *dead;
 
-	if (s == HASH_NONE || (rs->slot[s]->flags & REC_DEAD)) {
-		free(tomb);
+	if (s == HASH_NONE || (rs->slot[s]->flags & REC_DEAD))
 		return;
-	}
-	tomb->born = rs->version;
-	tomb->older = NULL;
-	tomb->flags = REC_DEAD;
-	rs->bytes += tomb->size;
+	dead = xcalloc(1, sizeof(*dead));
+	*dead = (struct rec){ .id = id, .size = sizeof(*dead), .born = rs->version, .flags = REC_DEAD };
+	rs->bytes += dead->size;
 	rs->live--;
 	rs->live_bytes -= rs->slot[s]->size;
-	supersede(rs, s, rs->slot[s], tomb);
-	if (tomb->older == NULL && !(tomb->flags & REC_HISTORY))
+	supersede(rs, s, rs->slot[s], dead);
+	if (dead->older == NULL && !(dead->flags & REC_HISTORY))
 		free_slot(rs, s);
 }
 
@@ -463,8 +430,8 @@ by_id(const void *a, const void *b)
 	return x->i < y->i ? -1 : 1;
 }
 
-/* Ascending ids, each once, the last of equals; what is left over is freed.  New count, or -1: out of memory, nothing changed. */
-static long
+/* Ascending ids, each once, the last of equals; what is left over is freed.  New count. */
+static size_t
 sort_recs(struct rec **recs, size_t n)
 {
 	struct order *o;
@@ -474,14 +441,9 @@ sort_recs(struct rec **recs, size_t n)
 	for (i = 1; i < n && recs[i - 1]->id < recs[i]->id; i++)
 		;
 	if (i >= n)
-		return (long)n;
-	o = malloc(n * sizeof(*o));
-	sorted = malloc(n * sizeof(*sorted));
-	if (o == NULL || sorted == NULL) {
-		free(o);
-		free(sorted);
-		return -1;
-	}
+		return n;
+	o = xreallocarray(NULL, n, sizeof(*o));
+	sorted = xreallocarray(NULL, n, sizeof(*sorted));
 	for (i = 0; i < n; i++)
 		o[i] = (struct order){ recs[i]->id, i };
 	qsort(o, n, sizeof(*o), by_id);
@@ -494,7 +456,7 @@ sort_recs(struct rec **recs, size_t n)
 	memcpy(recs, sorted, w * sizeof(*recs));
 	free(o);
 	free(sorted);
-	return (long)w;
+	return w;
 }
 
 /* Behind all others; ids come in ascending order, each once. */
@@ -516,26 +478,19 @@ append(struct recset *rs, struct rec *r, uint32_t slot)
 	c->slot[c->n++] = slot;
 }
 
-int
+void
 recset_load(struct recset *rs, struct rec **recs, size_t n)
 {
-	size_t full = n / CHUNK + 1, i;
-	long left;
+	size_t i;
 
-	if (reserve_slots(rs, n) == -1 || hash_reserve(&rs->byid, n) == -1 ||
-	    vec_grow(&rs->chunk, &rs->capchunks, full, sizeof(*rs->chunk)) == -1 ||
-	    vec_grow(&rs->spare, &rs->capspare, full, sizeof(*rs->spare)) == -1)
-		return -1;
-	for (; rs->nspare < full; rs->nspare++)
-		if ((rs->spare[rs->nspare] = malloc(sizeof(struct chunk))) == NULL)
-			return -1;
-	if ((left = sort_recs(recs, n)) == -1)
-		return -1;
-	for (i = 0; i < (size_t)left; i++)
+	n = sort_recs(recs, n);
+	reserve_slots(rs, n);
+	hash_reserve(&rs->byid, n);
+	vec_grow(&rs->chunk, &rs->capchunks, n / CHUNK + 1, sizeof(*rs->chunk));
+	for (i = 0; i < n; i++)
 		append(rs, recs[i], (uint32_t)i);
-	rs->nslots = (uint32_t)left;
-	rs->live = (size_t)left;
-	return 0;
+	rs->nslots = (uint32_t)n;
+	rs->live = n;
 }
 
 /* --- snapshots --- */

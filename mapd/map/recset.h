@@ -13,8 +13,7 @@
  * costs nothing, and while it is there records that it may still want to see are kept when they are replaced or
  * removed.  A change costs what it changes.
  *
- * Records are immutable once they are in.  A commit is recset_reserve(), recset_begin(), puts and dels: after a
- * successful reserve nothing can fail.
+ * Records are immutable once they are in.  A commit is recset_begin(), puts and dels.
  */
 struct rec {
 	struct rec	*older;		/* what stood here before, if a snapshot may want it */
@@ -28,7 +27,7 @@ struct rec {
 struct recset;
 #define RECSET_SNAPSHOTS 160
 
-struct recset *recset_new(void);		/* NULL: out of memory */
+struct recset *recset_new(void);
 struct recset *recset_ref(struct recset *rs);
 void	 recset_unref(struct recset *rs);	/* the last one frees all records */
 
@@ -42,18 +41,13 @@ uint32_t recset_slot(const struct recset *rs, int64_t id);	/* HASH_NONE: no such
 struct rec *recset_at(const struct recset *rs, uint32_t slot);	/* newest record of the slot, NULL if dead */
 struct rec *recset_find(const struct recset *rs, int64_t id);
 
-/*
- * Fill a new set.  recs are taken over on success; of one id the last stays.  Slots are 0..recset_count()-1 in
- * order of ids. 0 / -1 (memory; recs are still the caller's).
- */
-int	 recset_load(struct recset *rs, struct rec **recs, size_t n);
+int	 recset_fits(const struct recset *rs, size_t adds);	/* there may be so many more (HASH_MAX in all): to be checked before */
+/* Fill a new set.  recs are taken over; of one id the last stays.  Slots are 0..recset_count()-1 in order of ids. */
+void	 recset_load(struct recset *rs, struct rec **recs, size_t n);
 
-int	 recset_reserve(struct recset *rs, size_t adds, size_t changes);	/* 0 / -1 */
 void	 recset_begin(struct recset *rs);
 uint32_t recset_put(struct recset *rs, struct rec *r);		/* takes r over; its slot */
-/* tomb: a bare record with the id of the one to go; taken over. */
-void	 recset_del(struct recset *rs, struct rec *tomb);
-struct rec *rec_tomb(int64_t id);				/* NULL: out of memory */
+void	 recset_del(struct recset *rs, int64_t id);
 
 /* A snapshot of the present state: returns its version, or 0 if there are too many. */
 uint64_t recset_snap(struct recset *rs);

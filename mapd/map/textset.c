@@ -25,9 +25,7 @@ textset_add(struct textset *ts, const struct dict *d, const uint8_t *s, size_t n
 	if (textset_has(ts, d, s, n))
 		return 0;
 	pb_put(&ts->text, s, n);
-	if (ts->text.oom || vec_grow(&ts->end, &ts->cap, ts->n + 1, sizeof(*ts->end)) == -1 ||
-	    hash_reserve(&ts->hash, ts->n + 1) == -1)
-		return -1;
+	vec_grow(&ts->end, &ts->cap, ts->n + 1, sizeof(*ts->end));
 	ts->end[ts->n] = ts->text.n;
 	hash_insert(&ts->hash, (uint32_t)dict_hash(d, s, n), (uint32_t)ts->n++);
 	return 1;

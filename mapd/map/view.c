@@ -3,15 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
 #include "view.h"
 
 struct view *
 view_new(void)
 {
-	struct view *v = calloc(1, sizeof(*v));
+	struct view *v = xcalloc(1, sizeof(*v));
 
-	if (v != NULL)
-		v->refs = 1;
+	v->refs = 1;
 	return v;
 }
 
@@ -25,11 +25,9 @@ view_ref(struct view *v)
 struct view *
 view_copy(const struct view *old)
 {
-	struct view *v = malloc(sizeof(*v));
+	struct view *v = xmalloc(sizeof(*v));
 	unsigned i;
 
-	if (v == NULL)
-		return NULL;
 	*v = *old;
 	v->refs = 1;
 	for (i = 0; i < NF_COUNT; i++)

@@ -20,69 +20,6 @@ source_name(enum ipc_source s)
 	return (unsigned)s < sizeof(names) / sizeof(names[0]) ? names[s] : "none";
 }
 
-/* --- the users that are spoken of (FLD-07) --- */
-
-static size_t
-idset_place(const struct idset *s, int64_t id)
-{
-	size_t i = (size_t)(((uint64_t)id * 0x9e3779b97f4a7c15u) >> 20) & (s->size - 1);
-
-	while (s->used[i] && s->id[i] != id)
-		i = (i + 1) & (s->size - 1);
-	return i;
-}
-
-static int
-idset_grow(struct idset *s)
-{
-	struct idset bigger = { .size = s->size ? s->size * 2 : 64 };
-	size_t i, at;
-
-	bigger.id = malloc(bigger.size * sizeof(*bigger.id));
-	bigger.used = calloc(bigger.size, 1);
-	if (bigger.id == NULL || bigger.used == NULL) {
-		free(bigger.id);
-		free(bigger.used);
-		return -1;
-	}
-	for (i = 0; i < s->size; i++) {
-		if (!s->used[i])
-			continue;
-		at = idset_place(&bigger, s->id[i]);
-		bigger.id[at] = s->id[i];
-		bigger.used[at] = 1;
-		bigger.n++;
-	}
-	free(s->id);
-	free(s->used);
-	*s = bigger;
-	return 0;
-}
-
-static int
-idset_has(const struct idset *s, int64_t id)
-{
-	return s->n > 0 && s->used[idset_place(s, id)];
-}
-
-static void
-idset_add(struct dump *d, int64_t id)
-{
-	struct idset *s = &d->users;
-	size_t at;
-
-	if (s->n * 2 >= s->size && idset_grow(s) == -1) {
-		d->failed = 1;
-		return;
-	}
-	at = idset_place(s, id);
-	if (s->used[at])
-		return;
-	s->used[at] = 1;
-	s->id[at] = id;
-	s->n++;
-}
-
 /* --- starting and ending --- */
 
 static int
@@ -119,9 +56,7 @@ void
 dump_end(struct dump *d)
 {
 	snapshot_release(&d->snap);
-	free(d->users.id);
-	free(d->users.used);
-	memset(&d->users, 0, sizeof(d->users));
+	profile_refs_free(&d->users);
 }
 
 /* --- members --- */
@@ -139,8 +74,10 @@ put_time(struct pb *out, const char *name, struct wtime t, int none)
 {
 	put_name(out, name);
 	pb_byte(out, '"');
-	if (!none && pb_need(out, TIME_TEXT_MAX) == 0)
+	if (!none) {
+		pb_need(out, TIME_TEXT_MAX);
 		out->n += pack_time_text((char *)out->p + out->n, t);
+	}
 	pb_byte(out, '"');
 }
 
@@ -198,11 +135,8 @@ head(struct dump *d, struct pb *out)
 	put_time(out, "Expiry", expiry, never);
 	pb_byte(out, ',');
 	put_field(out, d->nm, v, NF_Node);
-	if (self != NULL) {
-		idset_add(d, self->user);
-		if (self->state & NODE_SHARED)
-			idset_add(d, node_sharer(self, d->nm->names));
-	}
+	if (self != NULL)
+		profile_refs_add(&d->users, v->peers->set, self, d->nm->names);
 	pb_puts(out, ",\"Peers\":[");
 }
 
@@ -222,13 +156,10 @@ peers(struct dump *d, struct pb *out, size_t about)
 		if (d->any && !d->lines)
 			pb_byte(out, ',');
 		node_print(out, n, p->dict);
-		if (d->lines) {
+		if (d->lines)
 			pb_byte(out, '\n');
-		} else {
-			idset_add(d, n->user);
-			if (n->state & NODE_SHARED)
-				idset_add(d, node_sharer(n, p->dict));
-		}
+		else
+			profile_refs_add(&d->users, p->set, n, p->dict);
 		d->begun = d->any = 1;
 		d->last = n->r.id;
 	}
@@ -314,7 +245,7 @@ profiles(struct dump *d, struct pb *out, size_t about)
 			return 0;
 		d->begun = 1;
 		d->last = pr->r.id;
-		if (!idset_has(&d->users, pr->r.id))
+		if (profile_refs_count(&d->users, d->snap.view->peers->set, pr->r.id) == 0)
 			continue;
 		if (d->any)
 			pb_byte(out, ',');
@@ -342,10 +273,9 @@ health_message(struct pb *out, const struct netmap *nm, const uint8_t *v)
 	crypto_hash_sha256(hash, (const uint8_t *)text, (unsigned long long)n);
 	free(text);
 	pb_puts(out, "\"health-");
-	if (pb_need(out, 2 * sizeof(hash)) == 0) {
-		pack_hex((char *)out->p + out->n, hash, sizeof(hash));
-		out->n += 2 * sizeof(hash);
-	}
+	pb_need(out, 2 * sizeof(hash));
+	pack_hex((char *)out->p + out->n, hash, sizeof(hash));
+	out->n += 2 * sizeof(hash);
 	pb_puts(out, "\":{\"Title\":\"Health warning of the control server\",\"Text\":");
 	(void)pk_print(out, v, nm->names);
 	pb_puts(out, ",\"Severity\":\"medium\"}");
@@ -414,7 +344,7 @@ tail(struct dump *d, struct pb *out)
 int
 dump_more(struct dump *d, struct pb *out, size_t about)
 {
-	while (d->phase != DONE && out->n < about && !out->oom && !d->failed) {
+	while (d->phase != DONE && out->n < about && !d->failed) {
 		switch (d->phase) {
 		case HEAD: head(d, out); break;
 		case PEERS:
@@ -440,6 +370,5 @@ dump_more(struct dump *d, struct pb *out, size_t about)
 		}
 		d->phase++;
 	}
-	d->failed |= out->oom;
 	return d->phase != DONE && !d->failed;
 }

@@ -5,17 +5,12 @@
 
 #include "pack.h"
 #include "netmap.h"
+#include "profile_refs.h"
 
 /*
  * The netmap object (interface.md 5) and the list of peers, written piece by piece from a snapshot: nothing is
  * copied, and the map may change meanwhile.
  */
-struct idset {				/* user ids met so far */
-	int64_t		*id;
-	uint8_t		*used;
-	size_t		 n, size;
-};
-
 struct dump {
 	struct netmap	*nm;
 	struct snapshot	 snap;
@@ -28,7 +23,7 @@ struct dump {
 	int		 begun, any;
 	size_t		 chunk;		/* filter */
 	const uint8_t	*rule;
-	struct idset	 users;
+	struct profile_refs users;	/* of the nodes written */
 };
 
 /* 0, or -1: no netmap (or too many readers).  End with dump_end() in any case. */

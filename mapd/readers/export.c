@@ -170,7 +170,6 @@ export_more(struct exporter *x, struct pb *out, size_t about)
 	if (x->done || x->failed)
 		return 0;
 	more = x->hosts ? hosts_more(x, out, about) : wgconf_more(x, out, about);
-	x->failed |= out->oom;
 	x->done = !more;
 	return more && !x->failed;
 }

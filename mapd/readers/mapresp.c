@@ -240,7 +240,7 @@ tail(struct mapresp *r, struct pb *out)
 int
 mapresp_more(struct mapresp *r, struct pb *out, size_t about)
 {
-	while (r->phase != DONE && out->n < about && !out->oom && !r->failed) {
+	while (r->phase != DONE && out->n < about && !r->failed) {
 		int more = 0;
 
 		switch (r->phase) {
@@ -258,6 +258,5 @@ mapresp_more(struct mapresp *r, struct pb *out, size_t about)
 			return !r->failed;
 		r->phase++;
 	}
-	r->failed |= out->oom;
 	return r->phase != DONE && !r->failed;
 }

@@ -207,7 +207,7 @@ watch_delta(struct netmap *nm, const struct netmap_change *ch)
 		node_print(&b, n, p->dict);
 	}
 	pb_byte(&b, ']');
-	t = b.oom || b.n > QUERY_QUEUE_MAX ? NULL : notice_new((const char *)b.p, b.n, 0);
+	t = b.n > QUERY_QUEUE_MAX ? NULL : notice_new((const char *)b.p, b.n, 0);
 	pb_free(&b);
 	return t;
 }
@@ -218,8 +218,8 @@ head(struct client *c, struct wtime when)
 {
 	pb_printf(&c->out, "{\"v\":1,\"seq\":%llu,\"time\":\"", (unsigned long long)++c->seq);
 	when.nsec = when.nsec / 1000000 * 1000000;
-	if (pb_need(&c->out, TIME_TEXT_MAX) == 0)
-		c->out.n += pack_time_text((char *)c->out.p + c->out.n, when);
+	pb_need(&c->out, TIME_TEXT_MAX);
+	c->out.n += pack_time_text((char *)c->out.p + c->out.n, when);
 	pb_puts(&c->out, "\",");
 }
 
@@ -269,7 +269,7 @@ watch_next(struct client *c)
 			dump_end(&c->dump);
 		return 0;
 	}
-	return c->out.oom ? -1 : 1;
+	return 1;
 }
 
 void

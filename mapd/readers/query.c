@@ -139,7 +139,7 @@ fill(struct client *c)
 			r = watch_next(c);
 		else
 			r = 0;
-		if (r == -1 || c->out.oom)
+		if (r == -1)
 			return -1;
 		if (r == 0)
 			break;
