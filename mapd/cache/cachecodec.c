@@ -204,10 +204,7 @@ write_some(struct cache *c)
 
 	c->text.n = 0;
 	more = mapresp_more(&c->resp, &c->text, WRITE_PIECE);
-	if (c->resp.failed)
-		write_over(c, IPC_CACHE_FAILED, "out of memory");
-	else if (cachewriter_put(c->writer, c->text.p, c->text.n) == -1 ||
-	    (!more && cachewriter_end(c->writer) == -1)) {
+	if (cachewriter_put(c->writer, c->text.p, c->text.n) == -1 || (!more && cachewriter_end(c->writer) == -1)) {
 		result = cachewriter_result(c->writer, &why);
 		write_over(c, result, why);
 	} else if (!more)

@@ -4,13 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dict.h"
 #include "dump.h"
 #include "filter.h"
+#include "mem.h"
 #include "nodeview.h"
 #include "textset.h"
-
-enum { HEAD, PEERS, MIDDLE, FILTER, EFFECTIVE_HEAD, EFFECTIVE, PROFILES_HEAD, PROFILES, TAIL, DONE };
 
 static const char *
 source_name(enum ipc_source s)
@@ -22,40 +20,33 @@ source_name(enum ipc_source s)
 
 /* --- starting and ending --- */
 
-static int
-start(struct dump *d, struct netmap *nm)
-{
-	memset(d, 0, sizeof(*d));
-	d->nm = nm;
-	d->source = nm->source;
-	d->left = UINT64_MAX;
-	d->phase = HEAD;
-	return snapshot_take(nm->cur, &d->snap);
-}
-
 int
 dump_netmap(struct dump *d, struct netmap *nm)
 {
-	return start(d, nm);
+	memset(d, 0, sizeof(*d));
+	d->source = nm->source;
+	d->left = UINT64_MAX;
+	return walk_begin(&d->walk, nm);
 }
 
 int
 dump_peers(struct dump *d, struct netmap *nm, uint64_t limit, int has_after, int64_t after)
 {
-	int r = start(d, nm);
+	int r = dump_netmap(d, nm);
 
 	d->lines = 1;
-	d->phase = PEERS;
 	d->left = limit;
-	d->begun = has_after;
-	d->last = after;
+	if (has_after)
+		walk_peers_after(&d->walk, after);
+	else
+		walk_peers(&d->walk);
 	return r;
 }
 
 void
 dump_end(struct dump *d)
 {
-	snapshot_release(&d->snap);
+	walk_end(&d->walk);
 	profile_refs_free(&d->users);
 }
 
@@ -100,23 +91,11 @@ static const struct {
 #undef F
 };
 
-/* One member of the netmap object, `"DNS":{..}`. */
-static void
-put_field(struct pb *out, const struct netmap *nm, const struct view *v, enum netmap_field f)
-{
-	put_name(out, fields[f].name);
-	if (v->field[f] == NULL)
-		pb_puts(out, fields[f].none);
-	else if (f == NF_Node)
-		node_print(out, view_self(v), nm->names);
-	else
-		(void)pk_print(out, v->field[f]->p, nm->names);
-}
-
+/* What is before the own node. */
 static void
 head(struct dump *d, struct pb *out)
 {
-	const struct view *v = d->snap.view;
+	const struct view *v = d->walk.snap.view;
 	const struct node *self = view_self(v);
 	int never = self == NULL || !(self->state & NODE_EXPIRY) || self->key_expiry == TIME_GO_ZERO;
 	struct wtime expiry = { never ? 0 : self->key_expiry, 0 };
@@ -133,143 +112,132 @@ head(struct dump *d, struct pb *out)
 	put_key(out, "MachineKey", KEY_MACHINE, &v->machine_key);
 	pb_byte(out, ',');
 	put_time(out, "Expiry", expiry, never);
+}
+
+/* The name of a part, with the comma before it. */
+static void
+put_part(struct pb *out, unsigned part)
+{
 	pb_byte(out, ',');
-	put_field(out, d->nm, v, NF_Node);
-	if (self != NULL)
-		profile_refs_add(&d->users, v->peers->set, self, d->nm->names);
-	pb_puts(out, ",\"Peers\":[");
-}
-
-/* The map may have changed since the last call: seek again.  1 = enough for now. */
-static int
-peers(struct dump *d, struct pb *out, size_t about)
-{
-	struct peers *p = d->snap.view->peers;
-	struct recset_iter it = d->begun ? recset_after(p->set, d->last) : recset_first(p->set);
-	const struct node *n;
-
-	for (; d->left > 0; d->left--) {
-		if (out->n >= about)
-			return 1;
-		if ((n = peers_next(p, &it, d->snap.peers_at)) == NULL)
-			return 0;
-		if (d->any && !d->lines)
-			pb_byte(out, ',');
-		node_print(out, n, p->dict);
-		if (d->lines)
-			pb_byte(out, '\n');
-		else
-			profile_refs_add(&d->users, p->set, n, p->dict);
-		d->begun = d->any = 1;
-		d->last = n->r.id;
-	}
-	return 0;
+	put_name(out, part == WALK_PEERS ? "Peers" : fields[part].name);
 }
 
 static void
-middle(struct dump *d, struct pb *out)
+put_node(struct dump *d, struct pb *out, const struct walk_item *it)
 {
-	unsigned f;
+	node_print(out, it->node, it->dict);
+	profile_refs_add(&d->users, d->walk.snap.view->peers->set, it->node, it->dict);
+}
 
-	pb_byte(out, ']');
-	for (f = NF_Node + 1; f < NF_PacketFilter; f++) {
-		pb_byte(out, ',');
-		put_field(out, d->nm, d->snap.view, (enum netmap_field)f);
-	}
-	pb_puts(out, ",\"PacketFilterRules\":[");
+static void
+value(struct dump *d, struct pb *out, const struct walk_item *it)
+{
+	if (it->part == NF_Node)
+		head(d, out);
+	put_part(out, it->part);
+	if (it->node != NULL)
+		put_node(d, out, it);
+	else if (it->value != NULL)
+		(void)pk_print(out, it->value, it->dict);
+	else
+		pb_puts(out, fields[it->part].none);
+}
+
+static int
+is_array(unsigned part)
+{
+	return part == WALK_PEERS || part == NF_PacketFilter;
+}
+
+static void
+begin(struct dump *d, struct pb *out, const struct walk_item *it)
+{
 	d->any = 0;
+	if (d->effective && it->part == NF_PacketFilter)
+		return;
+	put_part(out, it->part);
+	pb_byte(out, is_array(it->part) ? '[' : '{');
 }
 
-/* The chunks one behind the other, in byte order of their names (E.5). */
-static int
-filter(struct dump *d, struct pb *out, size_t about)
-{
-	const struct blobmap *m = d->snap.view->filter;
-	const uint8_t *v;
-
-	for (; m != NULL && d->chunk < m->n; d->chunk++, d->rule = NULL) {
-		const uint8_t *list = m->e[d->chunk].value->p;
-
-		if (*list != PK_ARR)
-			continue;
-		if (d->rule == NULL)
-			d->rule = pk_first(list);
-		while (pk_element(&d->rule, &v)) {
-			if (d->phase == EFFECTIVE) {
-				d->any |= filter_print_rule(out, v, d->nm->names, d->any);
-			} else {
-				if (d->any)
-					pb_byte(out, ',');
-				(void)pk_print(out, v, d->nm->names);
-				d->any = 1;
-			}
-			if (out->n >= about)
-				return 1;
-		}
-	}
-	return 0;
-}
-
-/* Which of them count, and how (FLD-06). */
+/* Between elements, but not before the first. */
 static void
-effective_head(struct dump *d, struct pb *out)
+comma(struct dump *d, struct pb *out)
 {
-	const char *closed = filter_closed(d->snap.view, d->snap.peers_at, d->nm->names);
+	if (d->any)
+		pb_byte(out, ',');
+	d->any = 1;
+}
 
+static void
+element(struct dump *d, struct pb *out, const struct walk_item *it)
+{
+	switch (it->part) {
+	case WALK_PEERS:
+		comma(d, out);
+		put_node(d, out, it);
+		return;
+	case NF_PacketFilter: /* the chunks one behind the other, in byte order of their names (E.5) */
+		if (d->effective) {
+			d->any |= filter_print_rule(out, it->value, it->dict, d->any);
+			return;
+		}
+		comma(d, out);
+		break;
+	case NF_UserProfiles: /* those that are referred to (FLD-07) */
+		if (profile_refs_count(&d->users, d->walk.snap.view->peers->set, it->id) == 0)
+			return;
+		comma(d, out);
+		pb_byte(out, '"');
+		pb_i64(out, it->id);
+		pb_puts(out, "\":");
+		break;
+	default:
+		comma(d, out);
+		pb_quote(out, (const char *)it->name->p, it->name->n);
+		pb_byte(out, ':');
+		break;
+	}
+	(void)pk_print(out, it->value, it->dict);
+}
+
+/* Which of the rules count, and how (FLD-06): they are walked once more. */
+static void
+effective_filter(struct dump *d, struct pb *out)
+{
+	struct walk *w = &d->walk;
+	const char *closed;
+
+	if (d->effective) {
+		pb_puts(out, "]}");
+		return;
+	}
+	closed = filter_closed(w->snap.view, w->snap.peers_at, w->nm->names);
 	pb_puts(out, "],\"EffectiveFilter\":{\"DenyAll\":");
 	pb_puts(out, closed ? "true" : "false");
 	pb_puts(out, ",\"Reason\":\"");
 	pb_puts(out, closed ? closed : "");
 	pb_puts(out, "\",\"Rules\":[");
-	d->any = 0;
-	d->chunk = closed ? SIZE_MAX : 0;
-	d->rule = NULL;
-}
-
-static void
-profiles_head(struct dump *d, struct pb *out)
-{
-	pb_puts(out, "]},\"UserProfiles\":{");
-	d->any = d->begun = 0;
-}
-
-static int
-profiles(struct dump *d, struct pb *out, size_t about)
-{
-	struct recset *rs = d->snap.view->profiles;
-	struct recset_iter it = d->begun ? recset_after(rs, d->last) : recset_first(rs);
-	const struct user_profile *pr;
-
-	while (out->n < about) {
-		if ((pr = (const struct user_profile *)recset_next(rs, &it, d->snap.profiles_at)) == NULL)
-			return 0;
-		d->begun = 1;
-		d->last = pr->r.id;
-		if (profile_refs_count(&d->users, d->snap.view->peers->set, pr->r.id) == 0)
-			continue;
-		if (d->any)
-			pb_byte(out, ',');
-		d->any = 1;
-		pb_byte(out, '"');
-		pb_i64(out, pr->r.id);
-		pb_puts(out, "\":");
-		(void)pk_print(out, pr->data, d->nm->names);
+	if (closed != NULL) {
+		pb_puts(out, "]}");
+		return;
 	}
-	return 1;
+	d->effective = 1;
+	walk_repeat(w, NF_PacketFilter);
 }
 
-/* A health text as a display message: protocol.md E.5, last paragraph.  -1: out of memory. */
-static int
-health_message(struct pb *out, const struct netmap *nm, const uint8_t *v)
+/* A health text as a display message: protocol.md E.5, last paragraph. */
+static void
+health_message(struct pb *out, const uint8_t *v, const struct dict *names)
 {
 	uint8_t hash[crypto_hash_sha256_BYTES];
 	char tmp[PK_TMP], *text;
 	struct pv t;
 	long n;
 
-	if (!pk_text(v, nm->names, tmp, &t) || (text = malloc(t.n + 1)) == NULL)
-		return -1;
-	n = pk_cstr(v, nm->names, text, t.n + 1);
+	if (!pk_text(v, names, tmp, &t))
+		return;
+	text = xmalloc(t.n + 1);
+	n = pk_cstr(v, names, text, t.n + 1);
 	crypto_hash_sha256(hash, (const uint8_t *)text, (unsigned long long)n);
 	free(text);
 	pb_puts(out, "\"health-");
@@ -277,98 +245,70 @@ health_message(struct pb *out, const struct netmap *nm, const uint8_t *v)
 	pack_hex((char *)out->p + out->n, hash, sizeof(hash));
 	out->n += 2 * sizeof(hash);
 	pb_puts(out, "\":{\"Title\":\"Health warning of the control server\",\"Text\":");
-	(void)pk_print(out, v, nm->names);
+	(void)pk_print(out, v, names);
 	pb_puts(out, ",\"Severity\":\"medium\"}");
-	return 0;
 }
 
-/* The stored list in the form of messages, each text once.  -1: out of memory. */
-static int
-health_messages(struct pb *out, const struct netmap *nm, const uint8_t *list)
+/* While there are no DisplayMessages, Health takes their place, each text once (protocol.md E.5). */
+static void
+health_messages(struct dump *d, struct pb *out)
 {
-	struct textset said = { 0 };
+	const struct dict *names = d->walk.nm->names;
+	const struct blob *list = d->walk.snap.view->field[NF_Health];
+	struct textset printed = { 0 };
 	const uint8_t *p, *e;
-	const char *comma = "";
-	int r = 0;
 
-	for (p = pk_first(list); r != -1 && pk_element(&p, &e);) {
-		if (*e == PK_NULL || (r = textset_add(&said, nm->names, e, pv_at(e).n)) != 1)
+	if (d->any || list == NULL || *list->p != PK_ARR)
+		return;
+	for (p = pk_first(list->p); pk_element(&p, &e);) {
+		if (*e == PK_NULL || !textset_add(&printed, names, e, pv_at(e).n))
 			continue;
-		pb_puts(out, comma);
-		comma = ",";
-		r = health_message(out, nm, e);
+		comma(d, out);
+		health_message(out, e, names);
 	}
-	textset_free(&said);
-	return r == -1 ? -1 : 0;
-}
-
-/* DisplayMessages: while there are none, Health takes their place (protocol.md E.5). */
-static void
-messages(struct dump *d, struct pb *out)
-{
-	const struct view *v = d->snap.view;
-	const struct blobmap *m = v->display;
-	const uint8_t *list = v->field[NF_Health] == NULL ? NULL : v->field[NF_Health]->p;
-	size_t i;
-
-	put_name(out, fields[NF_DisplayMessages].name);
-	pb_byte(out, '{');
-	for (i = 0; m != NULL && i < m->n; i++) {
-		if (i > 0)
-			pb_byte(out, ',');
-		pb_quote(out, (const char *)m->e[i].name->p, m->e[i].name->n);
-		pb_byte(out, ':');
-		(void)pk_print(out, m->e[i].value->p, d->nm->names);
-	}
-	if (i == 0 && list != NULL && *list == PK_ARR && health_messages(out, d->nm, list) == -1)
-		d->failed = 1;
-	pb_byte(out, '}');
+	textset_free(&printed);
 }
 
 static void
-tail(struct dump *d, struct pb *out)
+end(struct dump *d, struct pb *out, const struct walk_item *it)
 {
-	unsigned f;
-
-	pb_byte(out, '}');
-	for (f = NF_UserProfiles + 1; f < NF_COUNT; f++) {
-		pb_byte(out, ',');
-		if (f == NF_DisplayMessages)
-			messages(d, out);
-		else
-			put_field(out, d->nm, d->snap.view, (enum netmap_field)f);
+	if (it->part == NF_PacketFilter) {
+		effective_filter(d, out);
+		return;
 	}
-	pb_byte(out, '}');
+	if (it->part == NF_DisplayMessages)
+		health_messages(d, out);
+	pb_byte(out, is_array(it->part) ? ']' : '}');
+}
+
+static void
+object_item(struct dump *d, struct pb *out, const struct walk_item *it)
+{
+	switch (it->kind) {
+	case WALK_VALUE: value(d, out, it); break;
+	case WALK_BEGIN: begin(d, out, it); break;
+	case WALK_CHUNK: break;
+	case WALK_ITEM: element(d, out, it); break;
+	case WALK_END: end(d, out, it); break;
+	}
+	if (walk_done(&d->walk))
+		pb_byte(out, '}');
 }
 
 int
 dump_more(struct dump *d, struct pb *out, size_t about)
 {
-	while (d->phase != DONE && out->n < about && !d->failed) {
-		switch (d->phase) {
-		case HEAD: head(d, out); break;
-		case PEERS:
-			if (peers(d, out, about))
-				return 1;
-			if (d->lines)
-				d->phase = TAIL;
-			break;
-		case MIDDLE: middle(d, out); break;
-		case FILTER:
-		case EFFECTIVE:
-			if (filter(d, out, about))
-				return 1;
-			break;
-		case EFFECTIVE_HEAD: effective_head(d, out); break;
-		case PROFILES_HEAD: profiles_head(d, out); break;
-		case PROFILES:
-			if (profiles(d, out, about))
-				return 1;
-			break;
-		case TAIL: tail(d, out); break;
-		default: break;
+	struct walk_item it;
+
+	walk_resume(&d->walk);
+	while (out->n < about && d->left > 0 && walk_next(&d->walk, &it)) {
+		if (!d->lines) {
+			object_item(d, out, &it);
+		} else if (it.kind == WALK_ITEM) {
+			node_print(out, it.node, it.dict);
+			pb_byte(out, '\n');
+			d->left--;
 		}
-		d->phase++;
 	}
-	return d->phase != DONE && !d->failed;
+	return d->left > 0 && !walk_done(&d->walk);
 }

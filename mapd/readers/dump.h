@@ -4,25 +4,20 @@
 #define DUMP_H
 
 #include "pack.h"
-#include "netmap.h"
 #include "profile_refs.h"
+#include "walk.h"
 
 /*
  * The netmap object (interface.md 5) and the list of peers, written piece by piece from a snapshot: nothing is
  * copied, and the map may change meanwhile.
  */
 struct dump {
-	struct netmap	*nm;
-	struct snapshot	 snap;
+	struct walk	 walk;
 	enum ipc_source	 source;
-	int		 phase;
-	int		 failed;	/* out of memory: the text is not whole */
 	int		 lines;		/* peers: one object per line, nothing around */
 	uint64_t	 left;		/* peers that may still be written */
-	int64_t		 last;		/* id of the last peer written */
-	int		 begun, any;
-	size_t		 chunk;		/* filter */
-	const uint8_t	*rule;
+	int		 any;		/* an element of the list */
+	int		 effective;	/* the filter is walked for EffectiveFilter */
 	struct profile_refs users;	/* of the nodes written */
 };
 

@@ -134,30 +134,24 @@ int
 export_hosts(struct exporter *x, struct netmap *nm)
 {
 	memset(x, 0, sizeof(*x));
-	x->nm = nm;
 	x->hosts = 1;
-	if (snapshot_take(nm->cur, &x->snap) == -1)
+	if (walk_begin(&x->walk, nm) == -1)
 		return -1;
-	tailnet_suffix(nm, x->snap.view, x->suffix);
+	tailnet_suffix(nm, x->walk.snap.view, x->suffix);
 	return 0;
 }
 
 static int
 hosts_more(struct exporter *x, struct pb *out, size_t about)
 {
-	struct peers *p = x->snap.view->peers;
-	struct recset_iter it = x->begun ? recset_after(p->set, x->last) : recset_first(p->set);
-	const struct node *n, *self = view_self(x->snap.view);
+	struct walk_item it;
 
-	if (!x->self_done && self != NULL)
-		host_lines(x, self, x->nm->names, out);
-	x->self_done = 1;
+	walk_resume(&x->walk);
 	while (out->n < about) {
-		if ((n = peers_next(p, &it, x->snap.peers_at)) == NULL)
+		if (!walk_next(&x->walk, &it) || (it.kind == WALK_END && it.part == WALK_PEERS))
 			return 0;
-		host_lines(x, n, p->dict, out);
-		x->begun = 1;
-		x->last = n->r.id;
+		if (it.node != NULL)
+			host_lines(x, it.node, it.dict, out);
 	}
 	return 1;
 }
@@ -167,17 +161,17 @@ export_more(struct exporter *x, struct pb *out, size_t about)
 {
 	int more;
 
-	if (x->done || x->failed)
+	if (x->done)
 		return 0;
 	more = x->hosts ? hosts_more(x, out, about) : wgconf_more(x, out, about);
 	x->done = !more;
-	return more && !x->failed;
+	return more;
 }
 
 void
 export_end(struct exporter *x)
 {
-	snapshot_release(&x->snap);
+	walk_end(&x->walk);
 	free(x->claims);
 	x->claims = NULL;
 }

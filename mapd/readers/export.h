@@ -15,11 +15,8 @@ struct claim {				/* who may have a prefix: the peer with the lowest id, those f
 	int64_t		 owner;
 };
 struct exporter {
-	struct netmap	*nm;
-	struct snapshot	 snap;
-	int		 failed, done;
-	int		 begun;
-	int64_t		 last;
+	struct walk	 walk;
+	int		 done;
 	/* wgconf */
 	int		 accept_routes, has_exit;
 	int64_t		 exit_id;
@@ -27,7 +24,7 @@ struct exporter {
 	struct claim	*claims;
 	size_t		 nclaims, size;
 	/* hosts */
-	int		 hosts, self_done;
+	int		 hosts;
 	char		 suffix[260];	/* of our own tailnet, folded; "" = unknown */
 };
 

@@ -5,6 +5,7 @@
 
 #include "addr.h"
 #include "exportwg.h"
+#include "mem.h"
 #include "nodeview.h"
 #include "text.h"
 #include "textset.h"
@@ -57,8 +58,7 @@ prefix_text(const struct prefix *p, uint8_t text[PREFIX_TEXT])
 	text[17] = (uint8_t)p->bits;
 }
 
-/* 0, or -1: out of memory. */
-static int
+static void
 prefixes_init(struct prefixes *l, const uint8_t *list, const struct dict *d)
 {
 	const uint8_t *p, *v;
@@ -67,20 +67,18 @@ prefixes_init(struct prefixes *l, const uint8_t *list, const struct dict *d)
 
 	memset(l, 0, sizeof(*l));
 	if (list == NULL || *list != PK_ARR)
-		return 0;
+		return;
 	l->list = list;
 	l->d = d;
 	if (pk_count(list) <= FEW)
-		return 0;
+		return;
 	l->is_set = 1;
 	for (p = pk_first(list); pk_element(&p, &v);) {
 		if (!pk_addr(v, d, pf.addr, &pf.family, &pf.bits))
 			continue;
 		prefix_text(&pf, text);
-		if (textset_add(&l->set, d, text, sizeof(text)) == -1)
-			return -1;
+		(void)textset_add(&l->set, d, text, sizeof(text));
 	}
-	return 0;
 }
 
 static int
@@ -146,18 +144,14 @@ place(const struct exporter *x, const struct prefix *p)
 	return i;
 }
 
-static int
+static void
 grow(struct exporter *x)
 {
 	struct claim *old = x->claims;
 	size_t n = x->size, i;
 
 	x->size = n ? n * 2 : 256;
-	if ((x->claims = calloc(x->size, sizeof(*x->claims))) == NULL) {
-		x->claims = old;
-		x->size = n;
-		return -1;
-	}
+	x->claims = xcalloc(x->size, sizeof(*x->claims));
 	for (i = 0; i < n; i++) {
 		struct prefix p = { .family = old[i].family, .bits = old[i].bits };
 
@@ -167,19 +161,18 @@ grow(struct exporter *x)
 		x->claims[place(x, &p)] = old[i];
 	}
 	free(old);
-	return 0;
 }
 
-static int
+static void
 claim(struct exporter *x, const struct node *n, const struct prefix *p, int primary)
 {
 	struct claim *c;
 
-	if (x->nclaims * 3 >= x->size * 2 && grow(x) == -1)
-		return -1;
+	if (x->nclaims * 3 >= x->size * 2)
+		grow(x);
 	c = &x->claims[place(x, p)];
 	if (c->used && c->primary >= primary)
-		return 0; /* the lower id came first */
+		return; /* the lower id came first */
 	x->nclaims += !c->used;
 	*c = (struct claim){ .family = (uint8_t)p->family,
 		.bits = (uint8_t)p->bits,
@@ -187,53 +180,43 @@ claim(struct exporter *x, const struct node *n, const struct prefix *p, int prim
 		.used = 1,
 		.owner = n->r.id };
 	memcpy(c->addr, p->addr, 16);
-	return 0;
 }
 
-/* Prefixes looked at, -1: out of memory. */
-static int
+/* Prefixes looked at. */
+static size_t
 claim_all(struct exporter *x, const struct node *n, const struct dict *d)
 {
 	const uint8_t *routes = node_routes(n), *p, *v;
 	struct prefixes own, primary;
 	struct prefix pf;
-	int r = 0, bad;
+	size_t count = 0;
 
 	if (!usable(n) || routes == NULL || *routes != PK_ARR)
 		return 0;
-	bad = prefixes_init(&own, node_get(n, NM_Addresses), d);
-	bad |= prefixes_init(&primary, node_get(n, NM_PrimaryRoutes), d);
-	for (p = pk_first(routes); !bad && pk_element(&p, &v); r++)
+	prefixes_init(&own, node_get(n, NM_Addresses), d);
+	prefixes_init(&primary, node_get(n, NM_PrimaryRoutes), d);
+	for (p = pk_first(routes); pk_element(&p, &v); count++)
 		if (pk_addr(v, d, pf.addr, &pf.family, &pf.bits) && accepted(x, n, &own, &pf))
-			bad = claim(x, n, &pf, in_list(&primary, &pf));
+			claim(x, n, &pf, in_list(&primary, &pf));
 	textset_free(&own.set);
 	textset_free(&primary.set);
-	return bad ? -1 : r;
+	return count;
 }
 
 /* 1 = not at the end yet. */
 static int
 scan(struct exporter *x)
 {
-	struct peers *p = x->snap.view->peers;
-	struct recset_iter it = x->begun ? recset_after(p->set, x->last) : recset_first(p->set);
-	const struct node *n;
+	struct walk_item it;
 	size_t work;
-	int r;
 
-	if (x->size == 0 && grow(x) == -1)
-		x->failed = 1;
-	for (work = 0; work < SCAN_WORK && !x->failed; work += 1 + (size_t)r) {
-		if ((n = peers_next(p, &it, x->snap.peers_at)) == NULL) {
-			x->begun = 0;
+	for (work = 0; work < SCAN_WORK; work++) {
+		if (!walk_next(&x->walk, &it)) {
+			walk_peers(&x->walk);
 			return 0;
 		}
-		if ((r = claim_all(x, n, p->dict)) == -1) {
-			x->failed = 1;
-			break;
-		}
-		x->begun = 1;
-		x->last = n->r.id;
+		if (it.kind == WALK_ITEM)
+			work += claim_all(x, it.node, it.dict);
 	}
 	return 1;
 }
@@ -283,9 +266,8 @@ allowed_ips(struct exporter *x, const struct node *n, const struct dict *d, stru
 
 	if (p == NULL || *p != PK_ARR)
 		return 0;
-	if (prefixes_init(&own, node_get(n, NM_Addresses), d) == -1)
-		x->failed = 1;
-	for (p = pk_first(p); !x->failed && pk_element(&p, &v);) {
+	prefixes_init(&own, node_get(n, NM_Addresses), d);
+	for (p = pk_first(p); pk_element(&p, &v);) {
 		if (!pk_addr(v, d, pf.addr, &pf.family, &pf.bits) || !accepted(x, n, &own, &pf))
 			continue;
 		c = &x->claims[place(x, &pf)];
@@ -335,25 +317,23 @@ print_peer(struct exporter *x, const struct node *n, const struct dict *d, struc
 int
 wgconf_more(struct exporter *x, struct pb *out, size_t about)
 {
-	struct peers *p = x->snap.view->peers;
-	struct recset_iter it;
-	const struct node *n;
+	struct walk_item it;
 	const uint8_t *routes;
 	size_t work;
 
+	walk_resume(&x->walk);
 	if (!x->scanned) {
 		x->scanned = !scan(x);
 		return 1;
 	}
-	it = x->begun ? recset_after(p->set, x->last) : recset_first(p->set);
 	for (work = 0; out->n < about && work < SCAN_WORK; work++) {
-		if ((n = peers_next(p, &it, x->snap.peers_at)) == NULL)
+		if (!walk_next(&x->walk, &it))
 			return 0;
-		print_peer(x, n, p->dict, out);
-		if ((routes = node_routes(n)) != NULL && *routes == PK_ARR)
+		if (it.kind != WALK_ITEM)
+			continue;
+		print_peer(x, it.node, it.dict, out);
+		if ((routes = node_routes(it.node)) != NULL && *routes == PK_ARR)
 			work += pk_count(routes);
-		x->begun = 1;
-		x->last = n->r.id;
 	}
 	return 1;
 }
@@ -362,7 +342,7 @@ wgconf_more(struct exporter *x, struct pb *out, size_t about)
 static const struct node *
 find_exit(const struct exporter *x, const char *what)
 {
-	struct peers *p = x->snap.view->peers;
+	const struct peers *p = x->walk.snap.view->peers;
 	struct recset_iter it = recset_first(p->set);
 	const struct node *n;
 	char id[IPC_NAME_MAX + 1];
@@ -370,12 +350,12 @@ find_exit(const struct exporter *x, const char *what)
 	int64_t number;
 	size_t len = strlen(what);
 
-	while ((n = peers_next(p, &it, x->snap.peers_at)) != NULL)
+	while ((n = peers_next(p, &it, x->walk.snap.peers_at)) != NULL)
 		if (node_text(n, p->dict, NM_StableID, id, sizeof(id)) == len && memcmp(id, what, len) == 0)
 			return n;
 	if (text_to_i64(what, len, INT64_MIN, INT64_MAX, &number) == 0 || key_parse(KEY_NODE, what, len, &key) == 0)
 		return NULL;
-	return find_peer(x->nm, what);
+	return find_peer(x->walk.nm, what);
 }
 
 int
@@ -384,10 +364,11 @@ export_wgconf(struct exporter *x, struct netmap *nm, const struct wgconf_options
 	const struct node *n;
 
 	memset(x, 0, sizeof(*x));
-	x->nm = nm;
 	x->accept_routes = o->accept_routes;
-	if (snapshot_take(nm->cur, &x->snap) == -1)
+	if (walk_begin(&x->walk, nm) == -1)
 		return -1;
+	walk_peers(&x->walk);
+	grow(x);
 	if (!o->has_interface)
 		pb_puts(out, "[Interface]\n");
 	pb_printf(out, "ListenPort = %u\n", o->listen_port);

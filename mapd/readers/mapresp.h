@@ -4,21 +4,17 @@
 #define MAPRESP_H
 
 #include "pack.h"
-#include "netmap.h"
+#include "walk.h"
 
 /*
  * The netmap as one MapResponse (protocol.md E.5) that ingest.h takes again: what the netmap cache holds.  Written piece by
  * piece from a snapshot, as dump.h does it; what we have added ourselves (marks of expired peers, E.12) is left out.
  */
 struct mapresp {
-	struct netmap	*nm;
-	struct snapshot	 snap;
-	int		 phase;
-	int		 failed;	/* out of memory: the text is not whole */
-	int		 begun, any;
-	int64_t		 last;		/* id of the last peer or profile written */
-	size_t		 chunk;		/* filter */
-	const uint8_t	*rule;
+	struct walk	 walk;
+	int		 any;		/* an element of the list */
+	int		 others;	/* the filter is walked for PacketFilters */
+	int		 open;		/* an array of rules */
 };
 
 /* 0, or -1: no netmap, or one without our own node (or too many readers).  End with mapresp_end() in any case. */

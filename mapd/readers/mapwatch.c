@@ -241,7 +241,7 @@ say_full(struct client *c)
 	c->generation = c->q->generation;
 	head(c, time_wall());
 	pb_printf(&c->out, "\"event\":\"netmap\",\"netmapSeq\":%llu,\"full\":true,\"peers\":%zu,\"netmap\":",
-	    (unsigned long long)c->dump.snap.view->seq, netmap_peers(c->q->nm));
+	    (unsigned long long)c->dump.walk.snap.view->seq, netmap_peers(c->q->nm));
 }
 
 void

@@ -10,7 +10,7 @@
 static const struct view *
 view_read(const struct client *c)
 {
-	return c->work == WORK_DUMP ? c->dump.snap.view : c->work == WORK_EXPORT ? c->exp.snap.view : NULL;
+	return c->work == WORK_DUMP ? c->dump.walk.snap.view : c->work == WORK_EXPORT ? c->exp.walk.snap.view : NULL;
 }
 
 /* The newest generation older than `than` that somebody reads, and its map; NULL if there is none. */

@@ -98,17 +98,12 @@ client_close(struct client *c)
 static int
 work(struct client *c)
 {
-	int more = 0, failed = 0;
+	int more = 0;
 
-	if (c->work == WORK_DUMP) {
+	if (c->work == WORK_DUMP)
 		more = dump_more(&c->dump, &c->out, BATCH);
-		failed = c->dump.failed;
-	} else if (c->work == WORK_EXPORT) {
+	else if (c->work == WORK_EXPORT)
 		more = export_more(&c->exp, &c->out, BATCH);
-		failed = c->exp.failed;
-	}
-	if (failed)
-		return -1;
 	if (more)
 		return 1;
 	if (c->watch)
