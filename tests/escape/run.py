@@ -134,10 +134,12 @@ def static_program():
     out = BUILD / "tests/escape/escape-musl"
     sources = [ROOT / f"tests/escape/{n}.c" for n in ("escape", "ops")]
     sources += sorted((ROOT / "common/base").glob("sandbox*.c"))
-    sources += [ROOT / n for n in ("common/base/log.c", "common/base/text.c", "common/base/buf.c", "common/child/calls.c",
-                                   "authd/authd_sandbox.c", "mapd/mapd_sandbox.c", "resolver/resolver_sandbox.c", "ipc/spawn.c")]
-    includes = [f"-I{ROOT / d}" for d in ("common/base", "common/json", "common/wire", "common/child", "ipc", "authd",
-                                          "mapd", "resolver", "tests/escape")]
+    sources += [ROOT / n for n in ("common/base/log.c", "common/base/text.c", "common/base/buf.c", "common/base/mem.c",
+                                   "common/base/childfd.c", "common/base/spawn.c", "common/child/calls.c",
+                                   "authd/authd_sandbox.c", "mapd/mapd_sandbox.c", "resolver/resolver_sandbox.c")]
+    rooms = subprocess.run(["make", "-s", "print-rooms"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    folders = sorted({d for line in rooms.splitlines() for d in line.replace(":", " ").split()})
+    includes = [f"-I{ROOT / d}" for d in (*folders, "tests/escape")]
     # The kernel's headers; musl's own come first.  libbsd's queue.h has no libc in it.
     machine = os.uname().machine
     foreign = ["-idirafter", "/usr/include", "-idirafter", f"/usr/include/{machine}-linux-gnu"]
