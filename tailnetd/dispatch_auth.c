@@ -135,7 +135,8 @@ dispatch_send_register(struct child *c)
 		if (parent_auth_key(p, a->u.reg.authkey, key, sizeof(key), &len, err, sizeof(err)) == -1) {
 			struct login_event e = { .type = LE_REG, .id = a->id };
 
-			e.u.reg.outcome = IPC_REG_REFUSED; /* by ourselves: the message says what to do */
+			e.u.reg.outcome = IPC_REG_REFUSED;
+			e.u.reg.key_file = a->u.reg.authkey == AUTHKEY_CONFIGURED;
 			e.u.reg.err = err;
 			e.u.reg.url = "";
 			e.u.reg.user = (struct login_user){ 0, "", "", "" };

@@ -265,7 +265,7 @@ login_init(struct login *c, const struct login_config *cfg, const struct profile
 	c->cfg = *cfg;
 	c->profile = *p;
 	c->have_node = have_node;
-	c->have_candidate = c->candidate_open = c->candidate_saved = c->from_disk = have_candidate;
+	c->candidate = have_candidate ? CANDIDATE_EARLIER : CANDIDATE_NONE;
 	c->profile.candidate = have_candidate;
 	c->paused = p->paused || cfg->start_paused;
 	c->authorized = 1;

@@ -61,6 +61,7 @@ struct login_event {
 			enum ipc_reg_outcome outcome;
 			uint32_t	 retry_after_ms;
 			int		 suspect;
+			int		 key_file;	/* refused by ourselves: the auth-key-file cannot be used */
 			struct login_user user;
 			const char	*url, *err;
 		} reg;
@@ -131,6 +132,19 @@ struct login_goal {
 	char		 url[IPC_URL_MAX + 1];	/* to be visited; "" = none */
 };
 
+/*
+ * The candidate key T.  One that exists is tried again until the server has answered: nobody knows whether it was accepted.
+ * From WRITING on it is part of the state file (profile.candidate), but for a commit.
+ */
+enum candidate {
+	CANDIDATE_NONE,
+	CANDIDATE_MEMORY,	/* known to this process only: a login by URL, or one without an auth key */
+	CANDIDATE_WRITING,	/* to be used with an auth key: the save that must come first is not done */
+	CANDIDATE_WRITTEN,	/* on disk: may be sent with an auth key */
+	CANDIDATE_EARLIER,	/* on disk since an earlier life of the daemon */
+	CANDIDATE_COUNT
+};
+
 enum login_op { OP_NONE, OP_KEY, OP_KEY_CHECK, OP_WRITE_AHEAD, OP_REGISTER, OP_COMMIT, OP_CLEAR };
 enum login_map { MAP_NONE, MAP_PREPARED, MAP_STREAM, MAP_STOPPING };
 
@@ -144,7 +158,8 @@ struct login {
 	struct wtime	 now;
 	uint32_t	 last_id;
 
-	int		 have_node, have_candidate;
+	int		 have_node;
+	enum candidate	 candidate;
 	int		 paused;
 	int		 logged_in;		/* the server took the current key in this life of the daemon */
 	int		 tried;			/* not LS_NEW any more */
@@ -163,11 +178,7 @@ struct login {
 	struct backoff	 expiry_backoff;	/* of logins by expiry that follow one another */
 	uint64_t	 calm_ms;		/* the last login was done, or expiry began one; 0 = none */
 	uint64_t	 asked_ms;		/* the last register went out */
-	int		 candidate_open;	/* nobody knows whether the server took the candidate: try it again */
-	int		 candidate_saved;	/* p.candidate has reached the disk */
 	struct wtime	 uncommitted_expiry;	/* for a commit that can't be saved */
-	int		 uncommitted_candidate;
-	int		 from_disk;		/* the candidate is of an earlier life */
 	int		 logout_told;
 	char		 logout_err[IPC_ERR_MAX + 100];
 

@@ -77,7 +77,7 @@ login_advise_way(struct login *c, enum login_src s)
 		{ "HTTP ", "the server's own log may say why" },
 		{ "wrong server key", "see `tailnetctl server-key`" },
 		{ "malformed answer", "check that control-url is that of a control server" },
-		{ "response refused", "tell those who run the server" },
+		{ "response refused", "inform the administrator of the server" },
 		{ "proxy", "check proxy" },
 		{ "", "`tailnetctl doctor` shows how far it gets" },
 	};

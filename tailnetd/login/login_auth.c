@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
 #include <string.h>
 
 #include "login_act.h"
@@ -23,18 +24,46 @@ put_text(char *dst, size_t size, const char *s)
 
 /* --- keys --- */
 
+/* What happens to the candidate (enum candidate of login.h).  Empty places cannot happen. */
+enum candidate_step { MADE, WRITE, SAVED, NOT_TAKEN, GONE, STEP_COUNT };
+
+static void
+step_candidate(struct login *c, enum candidate_step s)
+{
+	static const signed char next[CANDIDATE_COUNT][STEP_COUNT] = {
+#define NEVER (-1)
+		/* MADE: generated; WRITE: its save is asked for; SAVED; NOT_TAKEN: the server answered with a URL;
+		 * GONE: wiped, or it is the current key now */
+		[CANDIDATE_NONE] = { CANDIDATE_MEMORY, NEVER, NEVER, CANDIDATE_NONE, CANDIDATE_NONE },
+		[CANDIDATE_MEMORY] = { NEVER, CANDIDATE_WRITING, NEVER, CANDIDATE_MEMORY, CANDIDATE_NONE },
+		[CANDIDATE_WRITING] = { NEVER, CANDIDATE_WRITING, CANDIDATE_WRITTEN, CANDIDATE_MEMORY, CANDIDATE_NONE },
+		[CANDIDATE_WRITTEN] = { NEVER, NEVER, NEVER, CANDIDATE_MEMORY, CANDIDATE_NONE },
+		[CANDIDATE_EARLIER] = { NEVER, NEVER, NEVER, CANDIDATE_MEMORY, CANDIDATE_NONE },
+	};
+
+	if (next[c->candidate][s] == NEVER)
+		abort(); /* no event leads there */
+	c->candidate = (enum candidate)next[c->candidate][s];
+	c->profile.candidate = c->candidate >= CANDIDATE_WRITING;
+}
+
+void
+auth_forget_candidate(struct login *c)
+{
+	step_candidate(c, GONE);
+}
+
 void
 auth_drop_candidate(struct login *c)
 {
-	c->candidate_open = c->candidate_saved = c->from_disk = 0;
-	c->goal.candidate = 0;
-	if (c->have_candidate)
+	int in_file = c->profile.candidate;
+
+	if (c->candidate != CANDIDATE_NONE)
 		login_act(c, LA_DROP_CANDIDATE, IPC_ID_NONE);
-	c->have_candidate = 0;
-	if (c->profile.candidate) {
-		c->profile.candidate = 0;
+	step_candidate(c, GONE);
+	c->goal.candidate = 0;
+	if (in_file)
 		login_save(c, SAVE_PLAIN);
-	}
 }
 
 void
@@ -108,7 +137,7 @@ send_register(struct login *c, enum ipc_reg_op op)
 static int
 must_regen(const struct login *c)
 {
-	return !c->have_node || c->expired || c->goal.interactive || c->goal.regen || c->candidate_open;
+	return !c->have_node || c->expired || c->goal.interactive || c->goal.regen || c->candidate != CANDIDATE_NONE;
 }
 
 /* REG-05: when the auth key goes along. */
@@ -123,15 +152,6 @@ which_authkey(const struct login *c)
 }
 
 static void
-new_candidate(struct login *c)
-{
-	login_act(c, LA_GENERATE, IPC_ID_NONE);
-	c->have_candidate = 1;
-	c->candidate_open = c->candidate_saved = c->from_disk = 0;
-	c->profile.candidate = 0;
-}
-
-static void
 begin_login(struct login *c)
 {
 	if (c->goal.url[0] != '\0') {
@@ -140,10 +160,12 @@ begin_login(struct login *c)
 	}
 	c->op_authkey = which_authkey(c);
 	c->goal.candidate = must_regen(c);
-	if (c->goal.candidate && !(c->have_candidate && c->candidate_open))
-		new_candidate(c);
-	if (c->goal.candidate && c->op_authkey != AUTHKEY_NONE && !c->candidate_saved) {
-		c->profile.candidate = 1;
+	if (c->goal.candidate && c->candidate == CANDIDATE_NONE) {
+		login_act(c, LA_GENERATE, IPC_ID_NONE);
+		step_candidate(c, MADE);
+	}
+	if (c->goal.candidate && c->op_authkey != AUTHKEY_NONE && c->candidate < CANDIDATE_WRITTEN) {
+		step_candidate(c, WRITE);
 		c->op = OP_WRITE_AHEAD;
 		c->op_id = login_save(c, SAVE_PLAIN);
 		return;
@@ -181,8 +203,6 @@ auth_stop(struct login *c)
 {
 	if (c->op == OP_KEY || c->op == OP_KEY_CHECK || c->op == OP_REGISTER)
 		login_act(c, LA_AUTH_CANCEL, c->op_id);
-	if ((c->op == OP_REGISTER || c->op == OP_WRITE_AHEAD || c->op == OP_COMMIT) && c->goal.candidate)
-		c->candidate_open = 1; /* should this goal go on */
 	c->op = OP_NONE;
 	c->op_id = IPC_ID_NONE;
 	c->auth_wait = 0;
@@ -201,7 +221,7 @@ auth_new_goal_after(struct login *c, const struct login_goal *g, unsigned ms)
 	int keep;
 
 	auth_stop(c);
-	keep = g->kind == GOAL_LOGIN && c->profile.candidate && c->candidate_open && !g->interactive;
+	keep = g->kind == GOAL_LOGIN && c->profile.candidate && !g->interactive;
 	if (!keep)
 		auth_drop_candidate(c);
 	if (c->goal.with_key && !g->with_key)
@@ -262,7 +282,6 @@ login_done(struct login *c)
 	c->logged_in = 1;
 	c->calm_ms = c->now_ms;
 	c->expired = c->self_expired = 0;
-	c->candidate_open = 0;
 	login_clear_err(c, SRC_AUTH);
 	login_act(c, LA_LOGIN_FINISHED, IPC_ID_NONE);
 	auth_end_goal(c);
@@ -276,7 +295,6 @@ static void
 commit(struct login *c)
 {
 	c->uncommitted_expiry = c->profile.node_key_expiry;
-	c->uncommitted_candidate = c->profile.candidate;
 	c->profile.node_key_expiry = TIME_NONE; /* the next map tells */
 	c->profile.candidate = 0;
 	c->op = OP_COMMIT;
@@ -287,7 +305,7 @@ static void
 uncommit(struct login *c)
 {
 	c->profile.node_key_expiry = c->uncommitted_expiry;
-	c->profile.candidate = c->uncommitted_candidate;
+	c->profile.candidate = c->candidate >= CANDIDATE_WRITING;
 }
 
 static void
@@ -325,19 +343,18 @@ ask_again(struct login *c)
 static void
 visit(struct login *c, const char *url)
 {
-	int first = c->goal.url[0] == '\0', same = strcmp(c->goal.url, url) == 0;
+	int first = c->goal.url[0] == '\0', same = strcmp(c->goal.url, url) == 0, in_file = c->profile.candidate;
 
 	login_clear_err(c, SRC_AUTH);
-	if (c->from_disk && c->have_node) { /* the server never took it: the current key is still the right one */
+	if (c->candidate == CANDIDATE_EARLIER &&
+	    c->have_node) { /* the server never took it: the current key is still the right one */
 		auth_drop_candidate(c);
 		auth_go(c);
 		return;
 	}
-	if (c->profile.candidate) { /* not taken with the auth key: from here on it is a login by URL */
-		c->profile.candidate = c->candidate_saved = 0;
+	step_candidate(c, NOT_TAKEN);
+	if (in_file) /* the auth key was not enough: from here on it is a login by URL */
 		login_save(c, SAVE_PLAIN);
-	}
-	c->candidate_open = c->from_disk = 0;
 	if (!same) {
 		strlcpy(c->goal.url, url, sizeof(c->goal.url));
 		login_act(c, LA_BROWSE, IPC_ID_NONE);
@@ -359,7 +376,7 @@ key_expired(struct login *c)
 	c->goal.url[0] = '\0';
 	c->goal.regen = 1;
 	if (fresh) {
-		login_set_err(c, SRC_AUTH, "the server calls a fresh node key expired");
+		login_set_err(c, SRC_AUTH, "the server reports a new node key as expired");
 		login_advise(c, SRC_AUTH, "its clock or its key expiry is wrong");
 		back_off(c);
 	} else if (followup) {
@@ -381,7 +398,6 @@ login_answer(struct login *c, const struct login_event *e)
 	case IPC_REG_URL: visit(c, e->u.reg.url); return;
 	case IPC_REG_KEY_EXPIRED: key_expired(c); return;
 	case IPC_REG_RATE_LIMITED:
-		c->candidate_open = c->goal.candidate;
 		login_set_err(c, SRC_AUTH, e->u.reg.err);
 		wait_ms(c, ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms);
 		return;
@@ -391,18 +407,18 @@ login_answer(struct login *c, const struct login_event *e)
 		break;
 	case IPC_REG_HTTP:
 	case IPC_REG_BAD_ANSWER:
-	case IPC_REG_TRANSPORT: c->candidate_open = c->goal.candidate; break;
+	case IPC_REG_TRANSPORT: break;
 	}
 	login_set_err(c, SRC_AUTH, e->u.reg.err);
 	if (e->u.reg.outcome != IPC_REG_REFUSED)
 		login_advise_way(c, SRC_AUTH);
-	else if (strncmp(e->u.reg.err, "auth-key-file ", 14) == 0) /* by ourselves: nothing was sent */
+	else if (e->u.reg.key_file)
 		login_advise(c, SRC_AUTH, "see auth-key-file in tailnetd.conf(5)");
 	else if (c->op_authkey != AUTHKEY_NONE)
 		login_advise(c, SRC_AUTH, "try another auth key: `tailnetctl login --auth-key-file FILE`");
 	else
 		login_advise(c, SRC_AUTH,
-		    "ask those who run the server, or log in anew: `tailnetctl login interactive`");
+		    "ask the administrator of the server, or log in again: `tailnetctl login interactive`");
 	back_off(c);
 }
 
@@ -414,7 +430,7 @@ login_start(struct login *c)
 	if (c->logged_in || c->goal.kind != GOAL_NONE || !c->profile.want_running || c->cfg.manual ||
 	    (c->expired && c->cfg.expiry_wait))
 		return;
-	if (c->have_node || c->have_candidate || c->cfg.have_auth_key)
+	if (c->have_node || c->candidate != CANDIDATE_NONE || c->cfg.have_auth_key)
 		auth_new_goal(c, &g);
 }
 
@@ -496,8 +512,6 @@ auth_on_gone(struct login *c)
 {
 	if (c->op != OP_KEY && c->op != OP_KEY_CHECK && c->op != OP_REGISTER)
 		return;
-	if (c->op == OP_REGISTER)
-		c->candidate_open = c->goal.candidate;
 	c->op = OP_NONE;
 	auth_go(c);
 }
@@ -508,7 +522,7 @@ static void
 committed(struct login *c)
 {
 	c->have_node = 1;
-	c->have_candidate = c->candidate_saved = 0;
+	step_candidate(c, GONE);
 	login_done(c);
 }
 
@@ -536,7 +550,7 @@ auth_on_saved(struct login *c, uint32_t id, int ok, const char *err)
 	}
 	c->op = OP_NONE;
 	if (op == OP_WRITE_AHEAD) {
-		c->candidate_saved = 1;
+		step_candidate(c, SAVED);
 		send_register(c, IPC_REG_LOGIN);
 	} else {
 		committed(c);

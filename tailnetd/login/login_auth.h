@@ -12,7 +12,8 @@ void	 auth_go(struct login *c);			/* do what the goal wants, unless it is being 
 void	 auth_stop(struct login *c);			/* cancel what runs and what waits */
 void	 auth_new_goal(struct login *c, const struct login_goal *g);
 void	 auth_new_goal_after(struct login *c, const struct login_goal *g, unsigned ms);
-void	 auth_drop_candidate(struct login *c);
+void	 auth_drop_candidate(struct login *c);	/* wipes it, also from the file */
+void	 auth_forget_candidate(struct login *c);	/* a SAVE_CLEAR wipes it */
 void	 auth_login(struct login *c, const struct login_goal *g);
 void	 auth_end_goal(struct login *c);
 void	 auth_on_key(struct login *c, const struct login_event *e);

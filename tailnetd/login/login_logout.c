@@ -19,7 +19,8 @@ auth_erase(struct login *c)
 	login_disarm(c, LT_LOGOUT);
 	c->profile.want_running = 0;
 	profile_forget_login(&c->profile);
-	c->have_node = c->have_candidate = c->candidate_saved = 0;
+	auth_forget_candidate(c);
+	c->have_node = 0;
 	c->op = OP_CLEAR;
 	c->op_id = login_save(c, SAVE_CLEAR);
 }

@@ -260,7 +260,7 @@ def test_connect_and_drop_cycles(server, daemon):
     ("auth-key-file", "No such file", "; see auth-key-file in tailnetd.conf(5)"),
     ("http", "HTTP 404", "; check that control-url"), ("no-key", "not a key", "; check that control-url"),
     ("noise", "wrong server key", "; see `tailnetctl server-key`"),
-    ("map", "map response refused", "; tell those who run the server")])
+    ("map", "map response refused", "; inform the administrator of the server")])
 def test_what_to_do(server, tls_server, make_daemon, what, wrong, to_do):
     """The message says it in its one line, in the status and in the log."""
     d = make_daemon(tls_server.tls_url if what == "certificate" else server, start=False,

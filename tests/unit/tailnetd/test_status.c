@@ -250,7 +250,7 @@ error_and_source(void **state)
 	parent_event(&s->p, &e);
 	o = status_of(s);
 	MEMBER(o, "err",
-	    "\"no such key; ask those who run the server, or log in anew: `tailnetctl login interactive`\"");
+	    "\"no such key; ask the administrator of the server, or log in again: `tailnetctl login interactive`\"");
 	MEMBER(o, "errSource", "\"auth\"");
 	json_object_put(o);
 	ps_ask(s, "pause");

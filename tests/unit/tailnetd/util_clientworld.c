@@ -156,7 +156,7 @@ check_keys(struct world *w)
 	MUST(w, s->disk.old == 0 || w->accepted[s->disk.old]);
 	MUST(w, s->mem.node == s->disk.node || s->mem.node == 0);
 	MUST(w, s->c.have_node == (s->mem.node != 0));
-	MUST(w, s->c.have_candidate == (s->mem.cand != 0));
+	MUST(w, (s->c.candidate != CANDIDATE_NONE) == (s->mem.cand != 0));
 	MUST(w, !s->c.logged_in || s->c.have_node);
 	/* A rotation keeps the key before it, and is told; nothing else changes the key. */
 	if (s->disk.node != 0 && s->disk.node != w->disk_node) {
