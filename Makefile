@@ -336,6 +336,11 @@ BUILT = $(wildcard build build-* $(BUILD))
 give-back:
 	@[ "$$(id -u)" != 0 ] || [ -z "$(BUILT)" ] || chown -hR --reference=Makefile $(BUILT)
 
+# From common/lists/commands.h; make lint compares.
+completions:
+	@contrib/completions/generate bash >contrib/completions/tailnetctl.bash
+	@contrib/completions/generate zsh >contrib/completions/_tailnetctl
+
 demo: deps-check
 	@$(MAKE) --no-print-directory demo-run; rc=$$?; $(MAKE) --no-print-directory give-back; exit $$rc
 demo-run: all

@@ -9,7 +9,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "ctl.h"
+#include "authkey.h"
 
 /* security.md D14. */
 static int

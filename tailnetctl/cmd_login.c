@@ -6,10 +6,18 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "ctl.h"
+#include "authkey.h"
 #include "cmd_login.h"
+#include "ctl.h"
+#include "events.h"
+#include "jget.h"
+#include "out.h"
+#include "qr.h"
+#include "scan.h"
+#include "sock.h"
 #include "text.h"
 #include "timefmt.h"
+#include "words.h"
 
 #define NO_WAIT_MS 30000 /* --no-wait: how long to look for a URL */
 #define SILENCE_MS 3000  /* without an event for so long: ask whether the login was over before we looked */

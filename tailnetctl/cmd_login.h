@@ -5,9 +5,13 @@
 
 #include <stdint.h>
 
-#include "ctl.h"
+#include "json.h"
 
-/* The pure parts of `tailnetctl login`. */
+struct ctl;
+
+int	 cmd_login(struct ctl *c, int argc, char **argv);
+
+/* The pure parts of it. */
 struct login_args {
 	const char	*key_file;
 	int		 interactive, ephemeral, no_wait, qr;

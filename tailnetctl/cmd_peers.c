@@ -3,7 +3,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cmd_peers.h"
 #include "ctl.h"
+#include "jget.h"
+#include "out.h"
+#include "scan.h"
+#include "sock.h"
+#include "when.h"
 
 #define ROUTES_SHOWN   12
 #define ADDRESSES_SEEN 64
@@ -231,7 +237,7 @@ int
 cmd_peer(struct ctl *c, int argc, char **argv)
 {
 	if (argc != 1)
-		return ctl_usage(c, "peer");
+		return ctl_usage(c);
 	return ctl_simple(c, "peer", argc, argv, show_node);
 }
 
@@ -386,7 +392,7 @@ cmd_netmap(struct ctl *c, int argc, char **argv)
 
 	(void)argv;
 	if (argc != 0)
-		return ctl_usage(c, "netmap");
+		return ctl_usage(c);
 	if ((rc = ctl_ask_words(c, &s, "netmap", 0, NULL)) != CTL_OK)
 		return rc;
 	rc = c->json || c->quiet ? ctl_relay(c, &s) : netmap_print(c, &s);

@@ -4,78 +4,60 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd_simple.h"
 #include "ctl.h"
+#include "jget.h"
+#include "out.h"
+#include "scan.h"
+#include "sock.h"
+#include "when.h"
+#include "words.h"
 
 /* The small commands. */
 
-static int
-no_args(struct ctl *c, const char *verb, int argc)
+#define MAX_WORDS 8
+
+/* The words of a command's list, without values and explanations, into text; how many. */
+static size_t
+list_of(const char *list, char *text, size_t size, const char *words[MAX_WORDS])
 {
-	return argc != 0 ? ctl_usage(c, verb) : ctl_simple(c, verb, 0, NULL, ctl_show_ok);
+	char *w, *save = NULL;
+	size_t n = 0;
+
+	strlcpy(text, list, size);
+	for (w = strtok_r(text, ",", &save); w != NULL && n < MAX_WORDS; w = strtok_r(NULL, ",", &save)) {
+		w[strcspn(w, ">:")] = '\0';
+		words[n++] = w;
+	}
+	return n;
 }
 
 int
-cmd_pause(struct ctl *c, int argc, char **argv)
+cmd_ok(struct ctl *c, int argc, char **argv)
 {
-	(void)argv;
-	return no_args(c, "pause", argc);
-}
+	const char *words[MAX_WORDS];
+	char err[200] = "", text[200], *full[MAX_WORDS];
+	size_t n = list_of(c->cmd->words, text, sizeof(text), words);
+	int i, w;
 
-int
-cmd_unpause(struct ctl *c, int argc, char **argv)
-{
-	(void)argv;
-	return no_args(c, "unpause", argc);
-}
-
-int
-cmd_reconnect(struct ctl *c, int argc, char **argv)
-{
-	(void)argv;
-	return no_args(c, "reconnect", argc);
-}
-
-int
-cmd_shutdown(struct ctl *c, int argc, char **argv)
-{
-	(void)argv;
-	return no_args(c, "shutdown", argc);
-}
-
-/* One optional or required word out of a list, sent in full. */
-static int
-one_word(struct ctl *c, const char *verb, int argc, char **argv, const char *const *words, size_t n)
-{
-	char err[200] = "", full[32], *args[] = { full };
-	int i;
-
-	if (argc == 0)
-		return ctl_simple(c, verb, 0, NULL, ctl_show_ok);
-	if (argc != 1)
-		return ctl_usage(c, verb);
-	if ((i = word_match(argv[0], words, n, sizeof(words[0]), "argument", err, sizeof(err))) < 0)
-		return ctl_fail(c, CTL_USAGE, "%s", err);
-	strlcpy(full, words[i], sizeof(full));
-	return ctl_simple(c, verb, 1, args, ctl_show_ok);
+	if (argc < c->cmd->min || argc > c->cmd->max || argc > MAX_WORDS)
+		return ctl_usage(c);
+	for (i = 0; i < argc; i++) {
+		if ((w = word_match(argv[i], words, n, sizeof(words[0]), "argument", err, sizeof(err))) < 0)
+			return ctl_fail(c, CTL_USAGE, "%s", err);
+		full[i] = text + (words[w] - text);
+	}
+	return ctl_simple(c, c->cmd->name, argc, full, ctl_show_ok);
 }
 
 int
 cmd_logout(struct ctl *c, int argc, char **argv)
 {
-	static const char *const words[] = { "force" };
-	int rc = one_word(c, "logout", argc, argv, words, 1);
+	int rc = cmd_ok(c, argc, argv);
 
 	if (rc == CTL_ERROR && argc == 0 && !c->json)
-		ctl_note(c, "`tailnetctl logout force` forgets the login here even if the server cannot be told");
+		ctl_note(c, "`tailnetctl logout force` deletes the login here even if the server cannot be reached");
 	return rc;
-}
-
-int
-cmd_log(struct ctl *c, int argc, char **argv)
-{
-	static const char *const words[] = { "error", "warn", "info", "debug" };
-
-	return argc != 1 ? ctl_usage(c, "log") : one_word(c, "log", argc, argv, words, 4);
 }
 
 static int
@@ -111,7 +93,7 @@ show_processes(struct ctl *c, struct json_object *list)
 int
 cmd_processes(struct ctl *c, int argc, char **argv)
 {
-	return argc != 0 ? ctl_usage(c, "processes") : ctl_simple(c, "processes", argc, argv, show_processes);
+	return argc != 0 ? ctl_usage(c) : ctl_simple(c, "processes", argc, argv, show_processes);
 }
 
 static int
@@ -140,7 +122,7 @@ cmd_server_key(struct ctl *c, int argc, char **argv)
 	if (argc == 0)
 		return ctl_simple(c, "server-key", 0, NULL, show_server_key);
 	if (argc != 2)
-		return ctl_usage(c, "server-key");
+		return ctl_usage(c);
 	if (word_match(argv[0], words, 1, sizeof(words[0]), "argument", err, sizeof(err)) < 0)
 		return ctl_fail(c, CTL_USAGE, "%s", err);
 	args[1] = argv[1];
@@ -211,11 +193,11 @@ cmd_set(struct ctl *c, int argc, char **argv)
 	int i, rc;
 
 	if (argc == 0)
-		return ctl_usage(c, "set");
+		return ctl_usage(c);
 	if ((i = word_match(argv[0], words, 4, sizeof(words[0]), "setting", err, sizeof(err))) < 0)
 		return ctl_fail(c, CTL_USAGE, "%s", err);
 	if (argc == 1 && i != 2)
-		return ctl_usage(c, "set");
+		return ctl_usage(c);
 	buf_init(&line, CTL_SET_MAX);
 	if ((rc = set_line(c, &line, words[i], argc - 1, argv + 1)) == CTL_OK &&
 	    (rc = ctl_ask(c, &s, (char *)buf_ptr(&line), buf_len(&line))) == CTL_OK) {
@@ -303,7 +285,7 @@ cmd_doctor(struct ctl *c, int argc, char **argv)
 
 	(void)argv;
 	if (argc != 0)
-		return ctl_usage(c, "doctor");
+		return ctl_usage(c);
 	if ((rc = ctl_ask_words(c, &s, "doctor", 0, NULL)) != CTL_OK)
 		return rc;
 	rc = doctor_lines(c, &s);

@@ -3,7 +3,14 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cmd_peers.h"
+#include "cmd_status.h"
 #include "ctl.h"
+#include "jget.h"
+#include "out.h"
+#include "scan.h"
+#include "sock.h"
+#include "when.h"
 
 /* Nobody has to do anything: a login with the node key that is there waits for the server, or for unpause (after a restart). */
 static int
@@ -201,7 +208,7 @@ cmd_status(struct ctl *c, int argc, char **argv)
 	int rc, check = argc == 1 && strcmp(argv[0], "--check") == 0;
 
 	if (argc > 1 || (argc == 1 && !check))
-		return ctl_usage(c, "status");
+		return ctl_usage(c);
 	buf_init(&raw, SCAN_VALUE_MAX);
 	rc = fetch_status(c, &raw, &st);
 	if (c->json && !c->quiet && buf_len(&raw) > 0)

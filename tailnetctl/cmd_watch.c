@@ -6,9 +6,17 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd_status.h"
+#include "cmd_watch.h"
 #include "ctl.h"
+#include "events.h"
+#include "jget.h"
+#include "out.h"
+#include "scan.h"
+#include "sock.h"
 #include "text.h"
 #include "timefmt.h"
+#include "words.h"
 
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS   2000
@@ -236,7 +244,7 @@ cmd_watch(struct ctl *c, int argc, char **argv)
 	int rc;
 
 	if (argc > 1)
-		return ctl_usage(c, "watch");
+		return ctl_usage(c);
 	if (argc == 1) {
 		if (word_match(argv[0], words, 1, sizeof(words[0]), "argument", err, sizeof(err)) != 0)
 			return ctl_fail(c, CTL_USAGE, "%s", err);
@@ -312,11 +320,11 @@ cmd_wait(struct ctl *c, int argc, char **argv)
 				return ctl_fail(c, CTL_USAGE, "%s", err);
 		} else if (strcmp(argv[0], "--timeout") != 0 ||
 		    text_to_i64(argv[1], strlen(argv[1]), 1, 10000000, &timeout) == -1) {
-			return ctl_usage(c, "wait");
+			return ctl_usage(c);
 		}
 	}
 	if (argc != 0)
-		return ctl_usage(c, "wait");
+		return ctl_usage(c);
 	if ((rc = ctl_ask_words(c, &s, "watch", 0, NULL)) != CTL_OK)
 		return rc;
 	s.timeout_ms = -1;

@@ -8,33 +8,23 @@
 #include <unistd.h>
 
 #include "build.h"
+#include "cmd_login.h"
+#include "cmd_peers.h"
+#include "cmd_simple.h"
+#include "cmd_status.h"
+#include "cmd_watch.h"
+#include "commands.h"
 #include "ctl.h"
+#include "out.h"
+#include "texts.h"
 #include "timefmt.h"
+#include "words.h"
 
-const struct command ctl_commands[] = {
-	{ "status", "[--check]", "how it stands; --check: the exit code says it", cmd_status },
-	{ "netmap", "", "the whole network map", cmd_netmap },
-	{ "peers", "[limit=N] [after=ID]", "all peers", cmd_peers },
-	{ "peer", "NAME|IP|KEY|ID", "one peer", cmd_peer },
-	{ "watch", "[netmap]", "events as they happen", cmd_watch },
-	{ "wgconf", "[private]", "configuration for wg setconf", cmd_wgconf },
-	{ "hosts", "", "lines for /etc/hosts", cmd_hosts },
-	{ "metrics", "[-o FILE]", "OpenMetrics text", cmd_metrics },
-	{ "processes", "", "our processes and their sandboxes", cmd_processes },
-	{ "login", "[interactive] [ephemeral] [--auth-key-file FILE|-] [--no-wait] [--timeout SECONDS] [--qr]",
-	    "log in", cmd_login },
-	{ "logout", "[force]", "log out; force: even if the server cannot be told", cmd_logout },
-	{ "pause", "", "stop all network activity", cmd_pause },
-	{ "unpause", "", "go on", cmd_unpause },
-	{ "reconnect", "", "drop connections and dial again", cmd_reconnect },
-	{ "set", "hostinfo|netinfo JSON|-, endpoints auto|[IP:PORT[/TYPE]...], disco-key KEY", "what we report",
-	    cmd_set },
-	{ "server-key", "[accept KEY]", "the pinned server key", cmd_server_key },
-	{ "log", "error|warn|info|debug", "the daemon's log level", cmd_log },
-	{ "shutdown", "", "end the daemon", cmd_shutdown },
-	{ "wait", "[--for authenticated|synchronized|url] [--timeout SECONDS]", "until it is so", cmd_wait },
-	{ "doctor", "", "try each step to the server", cmd_doctor },
-};
+#define C(id, name, class, min, max, tail, usage, run, args, help, words) { name, run, args, help, words, min, max },
+#define T(name, run, args, help, words)                                   { name, run, args, help, words, 0, 0 },
+const struct command ctl_commands[] = { COMMANDS(C, T) };
+#undef C
+#undef T
 const size_t ctl_ncommands = sizeof(ctl_commands) / sizeof(ctl_commands[0]);
 
 static void __attribute__((format(printf, 1, 0))) complain(const char *fmt, va_list ap)
@@ -84,18 +74,13 @@ usage(FILE *f)
 	      "commands (any unambiguous beginning will do):\n",
 	    f);
 	for (i = 0; i < ctl_ncommands; i++)
-		fprintf(f, "  %-11s %s\n", ctl_commands[i].name, ctl_commands[i].what);
+		fprintf(f, "  %-11s %s\n", ctl_commands[i].name, ctl_commands[i].help);
 }
 
 int
-ctl_usage(const struct ctl *c, const char *name)
+ctl_usage(const struct ctl *c)
 {
-	size_t i;
-
-	for (i = 0; i < ctl_ncommands; i++)
-		if (strcmp(ctl_commands[i].name, name) == 0)
-			return ctl_fail(c, CTL_USAGE, "usage: tailnetctl %s %s", name, ctl_commands[i].args);
-	return CTL_USAGE;
+	return ctl_fail(c, CTL_USAGE, "usage: tailnetctl %s %s", c->cmd->name, c->cmd->args);
 }
 
 static int
@@ -106,7 +91,8 @@ run_command(struct ctl *c, int argc, char **argv)
 
 	if (i < 0)
 		return ctl_fail(c, CTL_USAGE, "%s", err);
-	return ctl_commands[i].run(c, argc - 1, argv + 1);
+	c->cmd = &ctl_commands[i];
+	return c->cmd->run(c, argc - 1, argv + 1);
 }
 
 static int

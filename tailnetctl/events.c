@@ -2,7 +2,11 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <string.h>
 
+#include "buf.h"
 #include "ctl.h"
+#include "events.h"
+#include "jget.h"
+#include "scan.h"
 
 /* The bulk of `watch netmap` is skipped as it comes: nobody here needs it, and it may be a hundred megabytes. */
 static int

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <string.h>
 
-#include "ctl.h"
+#include "jget.h"
 
 const char *
 jstr(struct json_object *o, const char *name)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "out.h"
 #include "text.h"
 
 #define LABEL_WIDTH 13

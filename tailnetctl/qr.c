@@ -3,7 +3,7 @@
 #include <qrencode.h>
 #include <stdio.h>
 
-#include "ctl.h"
+#include "qr.h"
 
 #define QUIET_ZONE 2 /* modules around the code; the standard asks for four, readers are content with two */
 

@@ -6,7 +6,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "ctl.h"
+#include "errcode.h"
+#include "jget.h"
+#include "out.h"
+#include "scan.h"
+#include "sock.h"
+#include "words.h"
 
 #define SNIFF 8192 /* as much of the last line of a relayed answer is looked at for an error object */
 
@@ -82,18 +89,14 @@ ctl_ask_words(const struct ctl *c, struct source *s, const char *verb, int argc,
 int
 ctl_error_code(const char *code)
 {
-	static const struct {
-		const char *code;
-		int exit;
-	} codes[] = { { "usage", CTL_USAGE }, { "unknown-command", CTL_USAGE }, { "denied", CTL_DENIED },
-		{ "not-logged-in", CTL_LOGIN }, { "not-synced", CTL_SYNC }, { "no-netmap", CTL_SYNC },
-		{ "timeout", CTL_TIMEOUT } };
-	size_t i;
+	static const int exits[ERR_COUNT + 1] = {
+#define E(id, text, exit) [ERR_##id] = CTL_##exit,
+		ERROR_CODES(E)
+#undef E
+		    [ERR_COUNT] = CTL_ERROR /* of a later daemon */
+	};
 
-	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		if (strcmp(codes[i].code, code) == 0)
-			return codes[i].exit;
-	return CTL_ERROR;
+	return exits[errcode_parse(code)];
 }
 
 int

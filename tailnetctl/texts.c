@@ -7,6 +7,11 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "out.h"
+#include "scan.h"
+#include "sock.h"
+#include "texts.h"
+#include "words.h"
 
 /* The commands whose answer is text: wgconf, hosts, metrics. */
 #define LINE_KEPT 16384
@@ -118,7 +123,7 @@ cmd_wgconf(struct ctl *c, int argc, char **argv)
 	char *args[] = { private }, err[100];
 
 	if (argc > 1)
-		return ctl_usage(c, "wgconf");
+		return ctl_usage(c);
 	if (argc == 1 && word_match(argv[0], words, 1, sizeof(words[0]), "argument", err, sizeof(err)) != 0)
 		return ctl_fail(c, CTL_USAGE, "%s", err);
 	return text_command(c, "wgconf", argc, args, 0);
@@ -128,7 +133,7 @@ int
 cmd_hosts(struct ctl *c, int argc, char **argv)
 {
 	if (argc != 0)
-		return ctl_usage(c, "hosts");
+		return ctl_usage(c);
 	return text_command(c, "hosts", argc, argv, 1);
 }
 
@@ -172,7 +177,7 @@ cmd_metrics(struct ctl *c, int argc, char **argv)
 	if (argc == 0)
 		return text_command(c, "metrics", 0, NULL, 0);
 	if (argc != 2 || strcmp(argv[0], "-o") != 0)
-		return ctl_usage(c, "metrics");
+		return ctl_usage(c);
 	if ((rc = ctl_ask_words(c, &s, "metrics", 0, NULL)) != CTL_OK)
 		return rc;
 	rc = metrics_to(c, &s, argv[1]);

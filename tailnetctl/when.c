@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl.h"
+#include "when.h"
 
 /* Each unit serves up to twice the next one: 119 s, 2 min .. 119 min, 2 h .. 47 h, 2 d .. */
 char *

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "buf.h"
+#include "words.h"
 
 static const char *
 word_at(const void *words, size_t stride, size_t i)

@@ -221,21 +221,9 @@ derive_health(struct parent *p)
 {
 	const struct login *c = &p->login;
 
-	if (!key_is_zero(&c->offered))
-		(void)health_tell(&p->health, HEALTH_SERVER_KEY_CHANGED,
-		    "the server offers another key than the pinned one; check it, then run `tailnetctl server-key "
-		    "accept`");
-	else
-		(void)health_clear(&p->health, HEALTH_SERVER_KEY_CHANGED);
-	if (c->expired)
-		(void)health_tell(&p->health, HEALTH_KEY_EXPIRED, "the node key has expired; log in again");
-	else
-		(void)health_clear(&p->health, HEALTH_KEY_EXPIRED);
-	if (c->logged_in && c->synced && !c->authorized && !c->expired)
-		(void)health_tell(&p->health, HEALTH_NOT_APPROVED,
-		    "this machine needs approval by an administrator of the tailnet");
-	else
-		(void)health_clear(&p->health, HEALTH_NOT_APPROVED);
+	(void)health_set(&p->health, HEALTH_SERVER_KEY_CHANGED, !key_is_zero(&c->offered));
+	(void)health_set(&p->health, HEALTH_KEY_EXPIRED, c->expired);
+	(void)health_set(&p->health, HEALTH_NOT_APPROVED, c->logged_in && c->synced && !c->authorized && !c->expired);
 }
 
 static void

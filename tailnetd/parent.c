@@ -151,8 +151,7 @@ open_state(struct parent *p)
 		log_info("this machine is new to %s: machine key %s made", p->cfg.control_url,
 		    key_short(KEY_MACHINE, keyring_public(p->keys, SLOT_MACHINE), key));
 	if (r == STATE_RECOVERED)
-		(void)health_raise(&p->health, HEALTH_STATE_RECOVERED,
-		    "the state file was damaged; its previous version is in use");
+		(void)health_raise(&p->health, HEALTH_STATE_RECOVERED, NULL);
 	return EXIT_OK;
 }
 
@@ -211,9 +210,7 @@ parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s)
 	}
 	p->tick_boot = boot_ms;
 	supervise_look(p->sup);
-	if (wall_s < BUILD_SECOND
-		? health_tell(&p->health, HEALTH_CLOCK_WRONG, "the clock is earlier than this program's release")
-		: health_clear(&p->health, HEALTH_CLOCK_WRONG))
+	if (health_set(&p->health, HEALTH_CLOCK_WRONG, wall_s < BUILD_SECOND))
 		status_changed(p->control);
 }
 
@@ -367,7 +364,7 @@ enter_sandbox(struct parent *p)
 		return -1;
 	p->layers = (unsigned)layers;
 	if (p->cfg.best_effort)
-		(void)health_tell(&p->health, HEALTH_SANDBOX_DEGRADED,
+		(void)health_log(&p->health, HEALTH_SANDBOX_DEGRADED,
 		    p->root ? "sandbox best-effort: a layer that is missing is not fatal"
 			    : "sandbox best-effort without root: no separate users and no chroot");
 	return 0;

@@ -159,7 +159,7 @@ cclient_ok(struct cclient *cc)
 }
 
 void
-cclient_error(struct cclient *cc, const char *code, const char *fmt, ...)
+cclient_error(struct cclient *cc, enum errcode code, const char *fmt, ...)
 {
 	char text[512];
 	struct jw w;
@@ -172,7 +172,7 @@ cclient_error(struct cclient *cc, const char *code, const char *fmt, ...)
 	jw_obj(&w);
 	jw_key(&w, "error");
 	jw_obj(&w);
-	jw_kstr(&w, "code", code);
+	jw_kstr(&w, "code", errcode_text(code));
 	jw_kstr(&w, "message", text);
 	jw_obj_end(&w);
 	jw_obj_end(&w);
@@ -205,7 +205,7 @@ deadline_over(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (cc->phase == CC_READING)
-		cclient_error(cc, "timeout", "no complete command within %d seconds", FIRST_LINE_S);
+		cclient_error(cc, ERR_TIMEOUT, "no complete command within %d seconds", FIRST_LINE_S);
 	else if ((cc->phase == CC_WATCHING || cc->phase == CC_WAITING) && !hung_up(cc))
 		set_deadline(cc, HALF_S);
 	else
@@ -228,7 +228,7 @@ take_line(struct cclient *cc, int eof)
 	}
 	if (nl == NULL || (size_t)(nl - line) >= max) {
 		cc->excess = n - max + 1;
-		cclient_error(cc, "too-large", "a command has at most %zu bytes", max);
+		cclient_error(cc, ERR_TOO_LARGE, "a command has at most %zu bytes", max);
 		return;
 	}
 	evtimer_del(cc->deadline);
@@ -289,7 +289,7 @@ readable(evutil_socket_t fd, short what, void *arg)
 	sodium_memzero(text, sizeof(text));
 	if (rv == -1) {
 		cc->excess = 1;
-		cclient_error(cc, "too-large", "the command is too long");
+		cclient_error(cc, ERR_TOO_LARGE, "the command is too long");
 	} else
 		take_line(cc, n <= 0);
 }

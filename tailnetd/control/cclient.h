@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "errcode.h"
 #include "ipc.h"
 
 /*
@@ -47,7 +48,7 @@ struct cclient {
 void	 cclient_new(struct control *c, int fd, uid_t uid, gid_t gid, enum ipc_query_class class);
 
 /* Answers.  Each ends the client's turn. */
-void	 cclient_error(struct cclient *cc, const char *code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void	 cclient_error(struct cclient *cc, enum errcode code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void	 cclient_ok(struct cclient *cc);
 void	 cclient_finish(struct cclient *cc);		/* write what is in out, then close */
 void	 cclient_flush(struct cclient *cc);		/* write what can be written; watchers */

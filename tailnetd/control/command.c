@@ -1,73 +1,60 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cclient.h"
 #include "command.h"
 #include "command_query.h"
-#include "command_set.h"
 #include "control.h"
 #include "control_int.h"
 #include "doctor.h"
 #include "eventwatch.h"
 #include "log.h"
-#include "metrics.h"
+#include "openmetrics.h"
 #include "status.h"
 #include "text.h"
 
-/* The verbs of interface.md 3 as data: name, who may, how many arguments, handler. */
-
-#define MAX_ARGS 80
-
-struct verb {
-	const char *name;
-	enum ipc_query_class who;
-	int min, max; /* arguments */
-	const char *usage;
-	void (*run)(struct cclient *cc, char **args, int n);
-	int raw; /* the handler takes the rest of the line as one argument */
-};
+/* Running a command (interface.md 3), and those that the parent answers by itself. */
 
 /* Class W, and the rate of everybody in it but root. */
 static int
 may_write(struct cclient *cc, const char *what)
 {
 	if (cc->class == IPC_CLASS_R) {
-		cclient_error(cc, "denied", "%s is for root and the control-operator", what);
+		cclient_error(cc, ERR_DENIED, "%s is for root and the control-operator", what);
 		return 0;
 	}
 	if (cc->class != IPC_CLASS_ROOT && !control_w_rate(cc->ctl)) {
-		cclient_error(cc, "busy", "too many commands; wait a second");
+		cclient_error(cc, ERR_BUSY, "too many commands; wait a second");
 		return 0;
 	}
 	return 1;
 }
 
-static void
-usage(struct cclient *cc, const struct verb *v)
+void
+command_usage(struct cclient *cc, enum command_id id)
 {
-	cclient_error(cc, "usage", "usage: %s", v->usage);
+	const char *args = command_table[id].usage;
+
+	cclient_error(cc, ERR_USAGE, "usage: %s%s%s", command_table[id].name, *args != '\0' ? " " : "", args);
 }
 
 /* --- R --- */
 
-static void
-run_status(struct cclient *cc, char **args, int n)
+void
+command_status(struct cclient *cc, struct command_line *cl)
 {
-	(void)args;
-	(void)n;
+	(void)cl;
 	status_json(&cc->ctl->ops, STATUS_WHOLE, &cc->out);
 	buf_putc(&cc->out, '\n');
 	cclient_finish(cc);
 }
 
-static void
-run_processes(struct cclient *cc, char **args, int n)
+void
+command_processes(struct cclient *cc, struct command_line *cl)
 {
-	(void)args;
-	(void)n;
+	(void)cl;
 	processes_json(&cc->ctl->ops, &cc->out);
 	buf_putc(&cc->out, '\n');
 	cclient_finish(cc);
@@ -80,14 +67,13 @@ command_metrics_now(struct cclient *cc)
 	cclient_finish(cc);
 }
 
-static void
-run_metrics(struct cclient *cc, char **args, int n)
+void
+command_metrics(struct cclient *cc, struct command_line *cl)
 {
 	struct ipc *mapd = command_mapd(cc);
 	struct ipc_empty none = { 0 };
 
-	(void)args;
-	(void)n;
+	(void)cl;
 	if (mapd == NULL) {
 		command_metrics_now(cc);
 		return;
@@ -99,18 +85,18 @@ run_metrics(struct cclient *cc, char **args, int n)
 		ipc_send(mapd, IPC_COUNTERS_REQ, IPC_ID_NONE, &none, sizeof(none), -1);
 }
 
-static void
-run_watch(struct cclient *cc, char **args, int n)
+void
+command_watch(struct cclient *cc, struct command_line *cl)
 {
-	if (n == 1 && strcmp(args[0], "netmap") != 0) {
-		cclient_error(cc, "usage", "usage: watch [netmap]");
+	if (cl->n == 1 && strcmp(cl->args[0], "netmap") != 0) {
+		command_usage(cc, COMMAND_watch);
 		return;
 	}
-	if (n == 1 && command_mapd(cc) != NULL) {
+	if (cl->n == 1 && command_mapd(cc) != NULL) {
 		command_watch_netmap(cc);
 		return;
 	}
-	cc->wants_netmap = n;
+	cc->wants_netmap = cl->n;
 	cc->phase = CC_WATCHING;
 	cclient_listen(cc);
 	watchers_add(cc->ctl->watchers, cc);
@@ -129,11 +115,11 @@ take_auth_key(struct cclient *cc, char *value)
 		if ((unsigned char)value[i] <= ' ' || (unsigned char)value[i] >= 0x7f)
 			break;
 	if (len == 0 || len > IPC_AUTHKEY_MAX || i < len) {
-		cclient_error(cc, "invalid", "the auth key is empty, too long or has odd characters");
+		cclient_error(cc, ERR_INVALID, "the auth key is empty, too long or has odd characters");
 		return -1;
 	}
 	if (o->auth_key(o->arg, value, len) == -1) {
-		cclient_error(cc, "internal", "no locked memory");
+		cclient_error(cc, ERR_INTERNAL, "no locked memory");
 		return -1;
 	}
 	return 0;
@@ -141,34 +127,34 @@ take_auth_key(struct cclient *cc, char *value)
 
 /* The words of `login`; *key is the auth key's place in the line, or NULL. */
 static int
-login_words(char **args, int n, struct login_event *e, char **key)
+login_words(const struct command_line *cl, struct login_event *e, char **key)
 {
 	int i;
 
 	*key = NULL;
-	for (i = 0; i < n; i++) {
-		if (strcmp(args[i], "interactive") == 0)
+	for (i = 0; i < cl->n; i++) {
+		if (strcmp(cl->args[i], "interactive") == 0)
 			e->u.login.interactive = 1;
-		else if (strcmp(args[i], "ephemeral") == 0)
+		else if (strcmp(cl->args[i], "ephemeral") == 0)
 			e->u.login.ephemeral = 1;
-		else if (strncmp(args[i], "auth-key=", 9) == 0 && *key == NULL)
-			*key = args[i] + 9;
+		else if (strncmp(cl->args[i], "auth-key=", 9) == 0 && *key == NULL)
+			*key = cl->args[i] + 9;
 		else
 			return -1;
 	}
 	return 0;
 }
 
-static void
-run_login(struct cclient *cc, char **args, int n)
+void
+command_login(struct cclient *cc, struct command_line *cl)
 {
 	const struct control_ops *o = &cc->ctl->ops;
 	struct login_event e = { .type = LE_LOGIN };
 	char *key;
 
 	/* All of it is looked at first: what is not done must not take the key of a login under way. */
-	if (login_words(args, n, &e, &key) == -1) {
-		cclient_error(cc, "usage", "usage: login [interactive] [ephemeral] [auth-key=KEY]");
+	if (login_words(cl, &e, &key) == -1) {
+		command_usage(cc, COMMAND_login);
 		return;
 	}
 	if (key == NULL)
@@ -181,17 +167,17 @@ run_login(struct cclient *cc, char **args, int n)
 	cclient_finish(cc);
 }
 
-static void
-run_logout(struct cclient *cc, char **args, int n)
+void
+command_logout(struct cclient *cc, struct command_line *cl)
 {
 	const struct control_ops *o = &cc->ctl->ops;
 	struct login_event e = { .type = LE_LOGOUT };
 
-	if (n == 1 && strcmp(args[0], "force") != 0) {
-		cclient_error(cc, "usage", "usage: logout [force]");
+	if (cl->n == 1 && strcmp(cl->args[0], "force") != 0) {
+		command_usage(cc, COMMAND_logout);
 		return;
 	}
-	e.u.logout.force = n == 1;
+	e.u.logout.force = cl->n == 1;
 	cc->phase = CC_WAITING;
 	cc->wants_logout = 1;
 	cclient_listen(cc);
@@ -208,67 +194,61 @@ simple(struct cclient *cc, enum login_ev type)
 	cclient_ok(cc);
 }
 
-static void
-run_pause(struct cclient *cc, char **args, int n)
+void
+command_pause(struct cclient *cc, struct command_line *cl)
 {
-	(void)args;
-	(void)n;
+	(void)cl;
 	simple(cc, LE_PAUSE);
 }
 
-static void
-run_unpause(struct cclient *cc, char **args, int n)
+void
+command_unpause(struct cclient *cc, struct command_line *cl)
 {
-	(void)args;
-	(void)n;
+	(void)cl;
 	simple(cc, LE_UNPAUSE);
 }
 
-static void
-run_reconnect(struct cclient *cc, char **args, int n)
+void
+command_reconnect(struct cclient *cc, struct command_line *cl)
 {
-	(void)args;
-	(void)n;
+	(void)cl;
 	simple(cc, LE_RECONNECT);
 }
 
-static void
-run_log(struct cclient *cc, char **args, int n)
+void
+command_log(struct cclient *cc, struct command_line *cl)
 {
 	enum log_level level;
 
-	(void)n;
-	if (log_level_parse(args[0], &level) == -1) {
-		cclient_error(cc, "invalid", "a level is error, warn, info or debug");
+	if (log_level_parse(cl->args[0], &level) == -1) {
+		cclient_error(cc, ERR_INVALID, "a level is error, warn, info or debug");
 		return;
 	}
 	cc->ctl->ops.log_level(cc->ctl->ops.arg, level);
 	cclient_ok(cc);
 }
 
-static void
-run_shutdown(struct cclient *cc, char **args, int n)
+void
+command_shutdown(struct cclient *cc, struct command_line *cl)
 {
 	const struct control_ops *o = &cc->ctl->ops; /* cc may be gone when its answer is written */
 
-	(void)args;
-	(void)n;
+	(void)cl;
 	cclient_ok(cc);
 	log_info("shutdown by command");
 	o->shutdown(o->arg);
 }
 
-static void
-run_doctor(struct cclient *cc, char **args, int n)
+void
+command_doctor(struct cclient *cc, struct command_line *cl)
 {
 	struct control *c = cc->ctl;
 
-	(void)args;
-	(void)n;
+	(void)cl;
 	if (c->ops.login->paused)
-		cclient_error(cc, "invalid", "paused: nothing goes to the network before `unpause`");
+		cclient_error(cc, ERR_INVALID, "paused: nothing goes to the network before `unpause`");
 	else if (doctor_busy(c->doctor))
-		cclient_error(cc, "busy", "the doctor is with somebody else");
+		cclient_error(cc, ERR_BUSY, "the doctor is with somebody else");
 	else
 		doctor_start(c->doctor, cc);
 }
@@ -297,32 +277,32 @@ server_key_json(const struct login *login, struct buf *out)
 	buf_putc(out, '\n');
 }
 
-static void
-run_server_key(struct cclient *cc, char **args, int n)
+void
+command_server_key(struct cclient *cc, struct command_line *cl)
 {
 	const struct control_ops *o = &cc->ctl->ops;
 	struct login_event e = { .type = LE_ACCEPT_KEY };
 	enum pin_source source;
 	char key[KEY_SHORT_MAX];
 
-	if (n == 0) {
+	if (cl->n == 0) {
 		server_key_json(o->login, &cc->out);
 		cclient_finish(cc);
 		return;
 	}
-	if (n != 2 || strcmp(args[0], "accept") != 0) {
-		cclient_error(cc, "usage", "usage: server-key [accept mkey:HEX]");
+	if (cl->n != 2 || strcmp(cl->args[0], "accept") != 0) {
+		command_usage(cc, COMMAND_server_key);
 		return;
 	}
 	if (!may_write(cc, "server-key accept"))
 		return;
 	(void)login_pin(o->login, &source);
 	if (source == PIN_CONFIG) {
-		cclient_error(cc, "invalid", "the configuration pins the key; change `server-key` there");
+		cclient_error(cc, ERR_INVALID, "the configuration pins the key; change `server-key` there");
 		return;
 	}
-	if (key_parse(KEY_MACHINE, args[1], strlen(args[1]), &e.u.accept) == -1 || key_is_zero(&e.u.accept)) {
-		cclient_error(cc, "invalid", "expected mkey: and 64 hex digits");
+	if (key_parse(KEY_MACHINE, cl->args[1], strlen(cl->args[1]), &e.u.accept) == -1 || key_is_zero(&e.u.accept)) {
+		cclient_error(cc, ERR_INVALID, "expected mkey: and 64 hex digits");
 		return;
 	}
 	log_warnx("server key %s accepted by uid %u", key_short(KEY_MACHINE, &e.u.accept, key), (unsigned)cc->uid);
@@ -330,29 +310,7 @@ run_server_key(struct cclient *cc, char **args, int n)
 	cclient_ok(cc);
 }
 
-/* --- the table --- */
-
-static const struct verb verbs[] = {
-	{ "status", IPC_CLASS_R, 0, 0, "status", run_status, 0 },
-	{ "netmap", IPC_CLASS_R, 0, 0, "netmap", command_netmap, 0 },
-	{ "peers", IPC_CLASS_R, 0, 2, "peers [limit=N] [after=ID]", command_peers, 0 },
-	{ "peer", IPC_CLASS_R, 1, 1, "peer NAME|IP|KEY|ID", command_peer, 0 },
-	{ "watch", IPC_CLASS_R, 0, 1, "watch [netmap]", run_watch, 0 },
-	{ "wgconf", IPC_CLASS_R, 0, 1, "wgconf [private]", command_wgconf, 0 },
-	{ "hosts", IPC_CLASS_R, 0, 0, "hosts", command_hosts, 0 },
-	{ "metrics", IPC_CLASS_R, 0, 0, "metrics", run_metrics, 0 },
-	{ "processes", IPC_CLASS_R, 0, 0, "processes", run_processes, 0 },
-	{ "server-key", IPC_CLASS_R, 0, 2, "server-key [accept mkey:HEX]", run_server_key, 0 },
-	{ "login", IPC_CLASS_W, 0, 3, "login [interactive] [ephemeral] [auth-key=KEY]", run_login, 0 },
-	{ "logout", IPC_CLASS_W, 0, 1, "logout [force]", run_logout, 0 },
-	{ "pause", IPC_CLASS_W, 0, 0, "pause", run_pause, 0 },
-	{ "unpause", IPC_CLASS_W, 0, 0, "unpause", run_unpause, 0 },
-	{ "reconnect", IPC_CLASS_W, 0, 0, "reconnect", run_reconnect, 0 },
-	{ "doctor", IPC_CLASS_W, 0, 0, "doctor", run_doctor, 0 },
-	{ "set", IPC_CLASS_W, 1, 1, "set hostinfo|netinfo|endpoints|disco-key VALUE", command_set, 1 },
-	{ "log", IPC_CLASS_W, 1, 1, "log error|warn|info|debug", run_log, 0 },
-	{ "shutdown", IPC_CLASS_W, 0, 0, "shutdown", run_shutdown, 0 },
-};
+/* --- all of them --- */
 
 int
 command_is_set(const char *line, size_t n)
@@ -362,87 +320,37 @@ command_is_set(const char *line, size_t n)
 	return n >= 4 && memcmp(line, "set", 3) == 0 && (line[3] == ' ' || line[3] == '\t');
 }
 
-static const struct verb *
-find_verb(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	return NULL;
-}
-
-static int
-split(char *s, char **args)
-{
-	int n = 0;
-
-	for (;;) {
-		while (*s == ' ' || *s == '\t')
-			s++;
-		if (*s == '\0')
-			return n;
-		if (n == MAX_ARGS)
-			return -1;
-		args[n++] = s;
-		while (*s != '\0' && *s != ' ' && *s != '\t')
-			s++;
-		if (*s != '\0')
-			*s++ = '\0';
-	}
-}
-
-static int
-line_clean(const char *line, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
-			return 0;
-	return utf8_valid(line, n);
-}
-
 void
 command_run(struct cclient *cc, char *line, size_t n)
 {
-	char *args[MAX_ARGS], *rest;
-	const struct verb *v;
+	static void (*const handlers[COMMAND_COUNT])(struct cclient *, struct command_line *) = {
+#define C(id, name, class, min, max, tail, usage, run, args, help, words) [COMMAND_##id] = command_##id,
+#define T(name, run, args, help, words)
+		COMMANDS(C, T)
+#undef C
+#undef T
+	};
+	const struct control_ops *o = &cc->ctl->ops;
+	struct command_line cl;
 	char safe[40];
-	int count;
 
-	if (!line_clean(line, n)) {
-		cclient_error(cc, "invalid", "a command is one line of UTF-8 text");
+	if (command_line_read(&cl, line, n) == -1) {
+		cclient_error(cc, ERR_INVALID, "a command is one line of UTF-8 text");
 		return;
 	}
-	while (*line == ' ' || *line == '\t')
-		line++;
-	for (rest = line; *rest != '\0' && *rest != ' ' && *rest != '\t'; rest++)
-		;
-	if (*rest != '\0')
-		*rest++ = '\0';
-	if ((v = find_verb(line)) == NULL) {
-		text_sanitize(line, strlen(line), safe, sizeof(safe));
-		cclient_error(cc, "unknown-command", "unknown command \"%s\"", safe);
+	if (cl.id == COMMAND_COUNT) {
+		text_sanitize(cl.name, strlen(cl.name), safe, sizeof(safe));
+		cclient_error(cc, ERR_UNKNOWN_COMMAND, "unknown command \"%s\"", safe);
 		return;
 	}
-	if (cc->ctl->ops.stopping(cc->ctl->ops.arg)) {
-		cclient_error(cc, "shutting-down", "the daemon is ending");
+	if (o->stopping(o->arg)) {
+		cclient_error(cc, ERR_SHUTTING_DOWN, "the daemon is ending");
 		return;
 	}
-	if (v->who != IPC_CLASS_R && !may_write(cc, v->name))
+	if (command_table[cl.id].class != IPC_CLASS_R && !may_write(cc, cl.name))
 		return;
-	if (v->raw) {
-		while (*rest == ' ' || *rest == '\t')
-			rest++;
-		args[0] = rest;
-		count = *rest != '\0';
-	} else
-		count = split(rest, args);
-	if (count < v->min || count > v->max) {
-		usage(cc, v);
-		return;
-	}
-	v->run(cc, args, count);
+	if (!command_line_fits(&cl))
+		command_usage(cc, cl.id);
+	else
+		handlers[cl.id](cc, &cl);
 }

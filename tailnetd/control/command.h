@@ -5,10 +5,24 @@
 
 #include <stddef.h>
 
+#include "command_line.h"
+
 struct cclient;
+
+/*
+ * Handlers, in command.c, command_query.c and command_set.c; as many arguments as the list allows.  Each answers the client,
+ * now or later; it may be gone afterwards.
+ */
+#define C(id, name, class, min, max, tail, usage, run, args, help, words) \
+	void	 command_##id(struct cclient *cc, struct command_line *cl);
+#define T(name, run, args, help, words)
+COMMANDS(C, T)
+#undef C
+#undef T
 
 void	 command_run(struct cclient *cc, char *line, size_t n);	/* n bytes, no newline, terminated */
 int	 command_is_set(const char *line, size_t n);		/* may grow to CONTROL_LINE_SET */
+void	 command_usage(struct cclient *cc, enum command_id id);	/* answers with the error "usage" */
 void	 command_metrics_now(struct cclient *cc);
 
 #endif

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cclient.h"
+#include "command.h"
 #include "command_query.h"
 #include "control_int.h"
 #include "hostreport.h"
@@ -38,12 +39,12 @@ mapd_takes(struct cclient *cc, enum ipc_query_verb verb)
 	const struct ipc *mapd = command_mapd(cc);
 
 	if (mapd == NULL || (o->netmap->source == IPC_SRC_NONE && verb != IPC_Q_WATCH_NETMAP)) {
-		cclient_error(cc, "no-netmap",
+		cclient_error(cc, ERR_NO_NETMAP,
 		    login_logged_in(o->login) ? "there is no netmap yet" : "there is no netmap: not logged in");
 		return 0;
 	}
 	if (channel_full(cc, mapd)) {
-		cclient_error(cc, "busy", "too many readers wait; try again");
+		cclient_error(cc, ERR_BUSY, "too many readers wait; try again");
 		return 0;
 	}
 	return 1;
@@ -84,48 +85,29 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 	ipc_send(mapd, IPC_QUERY, last_id, &q, ipc_head_len(IPC_QUERY) + q.data_len, cclient_release(cc));
 }
 
-static void
-join(char *out, size_t size, char **args, int n)
-{
-	int i;
-
-	*out = '\0';
-	for (i = 0; i < n; i++) {
-		if (i > 0)
-			strlcat(out, " ", size);
-		strlcat(out, args[i], size);
-	}
-}
-
 void
-command_netmap(struct cclient *cc, char **args, int n)
+command_netmap(struct cclient *cc, struct command_line *cl)
 {
-	(void)args;
-	(void)n;
+	(void)cl;
 	hand_over(cc, IPC_Q_NETMAP, "", 0);
 }
 
 void
-command_peers(struct cclient *cc, char **args, int n)
+command_peers(struct cclient *cc, struct command_line *cl)
 {
-	char text[CONTROL_LINE];
-
-	join(text, sizeof(text), args, n);
-	hand_over(cc, IPC_Q_PEERS, text, 0);
+	hand_over(cc, IPC_Q_PEERS, cl->args[0], 0);
 }
 
 void
-command_peer(struct cclient *cc, char **args, int n)
+command_peer(struct cclient *cc, struct command_line *cl)
 {
-	(void)n;
-	hand_over(cc, IPC_Q_PEER, args[0], 0);
+	hand_over(cc, IPC_Q_PEER, cl->args[0], 0);
 }
 
 void
-command_hosts(struct cclient *cc, char **args, int n)
+command_hosts(struct cclient *cc, struct command_line *cl)
 {
-	(void)args;
-	(void)n;
+	(void)cl;
 	hand_over(cc, IPC_Q_HOSTS, "", 0);
 }
 
@@ -136,22 +118,23 @@ command_watch_netmap(struct cclient *cc)
 }
 
 void
-command_wgconf(struct cclient *cc, char **args, int n)
+command_wgconf(struct cclient *cc, struct command_line *cl)
 {
 	static const char interface[] = "[Interface]\n";
 	const struct control_ops *o = &cc->ctl->ops;
 	int private;
 
-	if (n == 1 && strcmp(args[0], "private") != 0) {
-		cclient_error(cc, "usage", "usage: wgconf [private]");
+	if (cl->n == 1 && !cl->private) {
+		command_usage(cc, COMMAND_wgconf);
 		return;
 	}
-	if (n == 1 && cc->class != IPC_CLASS_ROOT) {
-		cclient_error(cc, "denied", "the private key is for root only");
+	if (cl->private && cc->class != IPC_CLASS_ROOT) {
+		cclient_error(cc, ERR_DENIED, "the private key is for root only");
 		return;
 	}
 	/* Left out when the netmap is that of another key of ours, as in the middle of a rotation: its peers expect that one (protocol.md K.2). */
-	private = n == 1 && o->netmap->have_self && key_equal(&o->netmap->self.key, keyring_public(o->keys, SLOT_NODE));
+	private =
+	    cl->private && o->netmap->have_self && key_equal(&o->netmap->self.key, keyring_public(o->keys, SLOT_NODE));
 	if (private) {
 		if (!mapd_takes(cc, IPC_Q_WGCONF))
 			return; /* before the key is out: nothing but the rest may follow it */

@@ -8,11 +8,6 @@ struct cclient;
 struct ipc;
 
 struct ipc *command_mapd(const struct cclient *cc);	/* mapd's channel; NULL unless it is ready */
-void	 command_netmap(struct cclient *cc, char **args, int n);
-void	 command_peers(struct cclient *cc, char **args, int n);
-void	 command_peer(struct cclient *cc, char **args, int n);
-void	 command_hosts(struct cclient *cc, char **args, int n);
-void	 command_wgconf(struct cclient *cc, char **args, int n);
 void	 command_watch_netmap(struct cclient *cc);	/* mapd counts on from cc->seq; cc is gone */
 
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cclient.h"
-#include "command_set.h"
+#include "command.h"
 #include "control_int.h"
 #include "hostreport.h"
 #include "netaddr.h"
@@ -27,7 +27,7 @@ set_json(struct cclient *cc, int netinfo, const char *text)
 	int changed;
 
 	if (hostreport_set_json(cc->ctl->ops.report, netinfo, text, strlen(text), &changed, err, sizeof(err)) == -1)
-		cclient_error(cc, "invalid", "%s", err);
+		cclient_error(cc, ERR_INVALID, "%s", err);
 	else
 		answer_changed(cc, changed);
 }
@@ -38,7 +38,7 @@ set_disco(struct cclient *cc, const char *text)
 	struct pubkey key;
 
 	if (key_parse(KEY_DISCO, text, strlen(text), &key) == -1)
-		cclient_error(cc, "invalid", "expected discokey: and 64 hex digits");
+		cclient_error(cc, ERR_INVALID, "expected discokey: and 64 hex digits");
 	else
 		answer_changed(cc, hostreport_set_disco(cc->ctl->ops.report, &key));
 }
@@ -58,16 +58,16 @@ set_endpoints(struct cclient *cc, char *text)
 	}
 	for (word = strtok_r(text, " \t", &save); word != NULL; word = strtok_r(NULL, " \t", &save)) {
 		if (n == IPC_MAX_ENDPOINTS) {
-			cclient_error(cc, "too-large", "at most %d endpoints", IPC_MAX_ENDPOINTS);
+			cclient_error(cc, ERR_TOO_LARGE, "at most %d endpoints", IPC_MAX_ENDPOINTS);
 			return;
 		}
 		if (netaddr_endpoint_parse(word, 1, &ep[n]) == -1) {
-			cclient_error(cc, "invalid",
+			cclient_error(cc, ERR_INVALID,
 			    "\"%.60s\" is not ip:port[/local|stun|portmapped|stun4localport|explicit]", word);
 			return;
 		}
 		if ((no = netaddr_endpoint_refused(&ep[n], 1)) != NULL) {
-			cclient_error(cc, "invalid", "\"%.60s\" is nothing that peers could reach: %s", word, no);
+			cclient_error(cc, ERR_INVALID, "\"%.60s\" is nothing that peers could reach: %s", word, no);
 			return;
 		}
 		n++;
@@ -76,11 +76,10 @@ set_endpoints(struct cclient *cc, char *text)
 }
 
 void
-command_set(struct cclient *cc, char **args, int n)
+command_set(struct cclient *cc, struct command_line *cl)
 {
-	char *what = args[0], *rest;
+	char *what = cl->args[0], *rest;
 
-	(void)n;
 	for (rest = what; *rest != '\0' && *rest != ' ' && *rest != '\t'; rest++)
 		;
 	if (*rest != '\0')
@@ -90,15 +89,11 @@ command_set(struct cclient *cc, char **args, int n)
 	if (strcmp(what, "endpoints") == 0)
 		set_endpoints(cc, rest); /* none given: an empty list */
 	else if (*rest == '\0')
-		cclient_error(cc, "usage",
-		    "usage: set hostinfo JSON | netinfo JSON | endpoints auto | endpoints [ip:port[/TYPE]...] | "
-		    "disco-key KEY");
+		command_usage(cc, COMMAND_set);
 	else if (strcmp(what, "hostinfo") == 0 || strcmp(what, "netinfo") == 0)
 		set_json(cc, what[0] == 'n', rest);
 	else if (strcmp(what, "disco-key") == 0)
 		set_disco(cc, rest);
 	else
-		cclient_error(cc, "usage",
-		    "usage: set hostinfo JSON | netinfo JSON | endpoints auto | endpoints [ip:port[/TYPE]...] | "
-		    "disco-key KEY");
+		command_usage(cc, COMMAND_set);
 }

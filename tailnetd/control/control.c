@@ -152,7 +152,7 @@ control_logout_done(struct control *c, const char *err)
 		if (err == NULL)
 			cclient_ok(cc);
 		else
-			cclient_error(cc, "internal", "%s", err);
+			cclient_error(cc, ERR_INTERNAL, "%s", err);
 	}
 }
 
@@ -166,7 +166,7 @@ control_shutting_down(struct control *c)
 		if (!cc->wants_logout)
 			continue;
 		cc->wants_logout = 0;
-		cclient_error(cc, "shutting-down", "the daemon ends before the logout is done");
+		cclient_error(cc, ERR_SHUTTING_DOWN, "the daemon ends before the logout is done");
 	}
 }
 

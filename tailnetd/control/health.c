@@ -7,21 +7,14 @@
 #include "log.h"
 #include "timefmt.h"
 
-#define TOLD_MS 60000
+#define LOG_MS 60000
 
 static const struct {
-	const char *name, *severity;
+	const char *name, *severity, *sentence;
 } codes[HEALTH_COUNT] = {
-	[HEALTH_SERVER_KEY_CHANGED] = { "server-key-changed", "high" },
-	[HEALTH_STATE_NOT_SAVED] = { "state-not-saved", "high" },
-	[HEALTH_STATE_RECOVERED] = { "state-recovered", "medium" },
-	[HEALTH_CHILD_CRASH] = { "child-crash", "high" },
-	[HEALTH_SANDBOX_DEGRADED] = { "sandbox-degraded", "medium" },
-	[HEALTH_CLOCK_WRONG] = { "clock-wrong", "medium" },
-	[HEALTH_KEY_EXPIRED] = { "node-key-expired", "high" },
-	[HEALTH_SERVER_LIMIT] = { "server-limit", "medium" },
-	[HEALTH_NOT_APPROVED] = { "machine-not-approved", "medium" },
-	[HEALTH_OUT_OF_MEMORY] = { "out-of-memory", "high" },
+#define H(id, code, severity, sentence) [HEALTH_##id] = { code, severity, sentence },
+	HEALTH_CODES(H)
+#undef H
 };
 
 const char *
@@ -39,6 +32,8 @@ health_severity(enum health_code c)
 int
 health_raise(struct health *h, enum health_code c, const char *text)
 {
+	if (text == NULL)
+		text = codes[c].sentence;
 	if (h->h[c].on && strncmp(h->h[c].text, text, sizeof(h->h[c].text) - 1) == 0)
 		return 0;
 	h->h[c].on = 1;
@@ -46,17 +41,17 @@ health_raise(struct health *h, enum health_code c, const char *text)
 	return 1;
 }
 
-/* A server can have it come and go as fast as it likes: the log hears of it once a minute. */
+/* The server can toggle it at any rate: log it at most once a minute. */
 int
-health_tell(struct health *h, enum health_code c, const char *text)
+health_log(struct health *h, enum health_code c, const char *text)
 {
 	uint64_t now = time_mono_ms();
 
 	if (!health_raise(h, c, text))
 		return 0;
-	if (h->h[c].told_ms == 0 || now - h->h[c].told_ms >= TOLD_MS) {
-		h->h[c].told_ms = now;
-		log_warnx("%s: %s", health_name(c), text);
+	if (h->h[c].logged_ms == 0 || now - h->h[c].logged_ms >= LOG_MS) {
+		h->h[c].logged_ms = now;
+		log_warnx("%s: %s", health_name(c), h->h[c].text);
 	}
 	return 1;
 }
@@ -69,4 +64,10 @@ health_clear(struct health *h, enum health_code c)
 	h->h[c].on = 0;
 	h->h[c].text[0] = '\0';
 	return was;
+}
+
+int
+health_set(struct health *h, enum health_code c, int on)
+{
+	return on ? health_log(h, c, NULL) : health_clear(h, c);
 }

@@ -27,10 +27,12 @@ def bash(*words, cwd=None):
 
 
 def usage():
-    """{command: words of its arguments}, from the table that tailnetctl goes by."""
-    with open(os.path.join(ROOT, "tailnetctl", "ctl.c")) as f:
-        rows = re.findall(r'\{ "([a-z-]+)", "([^"]*)",', f.read())
-    return {name: set(re.findall(r"(?<![\w-])(?:--?)?[a-z][a-z-]*=?", args)) for name, args in rows}
+    """{command: words of its arguments}, from the list that tailnetctl is made from."""
+    with open(os.path.join(ROOT, "common", "lists", "commands.h")) as f:
+        text = f.read().split("#define COMMANDS(", 1)[1].replace("\\\n", "")
+    rows = re.findall(r'\b[CT]\(((?:[^()"]|"[^"]*")*)\)', text)
+    rows = [re.findall(r'"([^"]*)"', re.sub(r'"\s+"', "", row)) for row in rows]
+    return {row[0]: set(re.findall(r"(?<![\w-])(?:--?)?[a-z][a-z-]*=?", row[-3])) for row in rows}
 
 
 def test_table(programs):

@@ -3,7 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd_peers.h"
+#include "cmd_status.h"
+#include "cmd_watch.h"
 #include "ctl.h"
+#include "jget.h"
+#include "out.h"
+#include "scan.h"
+#include "sock.h"
+#include "texts.h"
 #include "text.h"
 
 /*

@@ -10,7 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "authkey.h"
 #include "ctl.h"
+#include "scan.h"
+#include "texts.h"
+#include "words.h"
 #include "unit.h"
 
 /* Whole commands against a forked daemon of paste: it knows requests and their answers by heart. */
@@ -160,6 +164,7 @@ run(const char *line, int json)
 		argv[argc++] = w;
 	i = word_match(argv[0], ctl_commands, ctl_ncommands, sizeof(ctl_commands[0]), "command", err, sizeof(err));
 	assert_true(i >= 0);
+	fx.c.cmd = &ctl_commands[i];
 	rc = ctl_commands[i].run(&fx.c, argc - 1, argv + 1);
 	fclose(fx.c.out);
 	return rc;

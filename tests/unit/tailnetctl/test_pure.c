@@ -4,8 +4,16 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl.h"
+#include "authkey.h"
 #include "cmd_login.h"
+#include "cmd_peers.h"
+#include "cmd_status.h"
+#include "ctl.h"
+#include "out.h"
+#include "scan.h"
+#include "sock.h"
+#include "when.h"
+#include "words.h"
 #include "timefmt.h"
 #include "unit.h"
 

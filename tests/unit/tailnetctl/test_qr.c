@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl.h"
+#include "qr.h"
 #include "unit.h"
 
 /* What is printed is read back, module by module, and compared with the code itself. */

@@ -6,7 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd_peers.h"
+#include "cmd_watch.h"
 #include "ctl.h"
+#include "events.h"
+#include "jget.h"
+#include "scan.h"
+#include "sock.h"
+#include "texts.h"
 #include "timefmt.h"
 #include "unit.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef METRICS_H
-#define METRICS_H
+#ifndef OPENMETRICS_H
+#define OPENMETRICS_H
 
 struct buf;
 struct control_ops;
