@@ -124,8 +124,8 @@ SEE_authd = base json ipc wire child loop
 SEE_decode = base json ipc wire child
 SEE_map = base json ipc wire child decode ingest loop
 SEE_ingest = base json ipc wire child decode map loop
-SEE_readers = base json ipc wire child decode map ingest loop
-SEE_mapcache = base json ipc wire child decode map ingest readers mapd loop
+SEE_readers = base ipc decode map loop
+SEE_mapcache = base ipc wire decode map ingest loop
 SEE_mapd = base json ipc wire child loop $(ROOMS_mapd)
 SEE_resolver = base
 SEE_tailnetctl = base json
@@ -146,8 +146,8 @@ AR_keys = $(AR_tailnetd)
 AR_conf = $(AR_tailnetd)
 AR_authd = authd child wire ipc json base
 AR_mapd = mapd $(ROOMS_mapd) child wire ipc json base
-AR_readers = $(AR_mapd)
-AR_mapcache = $(AR_mapd)
+AR_readers = readers map decode ipc base
+AR_mapcache = mapcache ingest map decode wire ipc json base
 AR_ingest = ingest $(AR_map)
 AR_map = map decode ipc base
 AR_decode = decode base
@@ -220,7 +220,9 @@ endef
 $(foreach l,$(LIBS_ALL),$(eval $(call room,$(l))))
 $(BUILD)/common/base/build.o: $(BUILD)/build_id.h
 
-archives = -Wl,--start-group $(AR_$(1):%=$(BUILD)/lib/%.a) -Wl,--end-group
+# The order proves that arrows only go downwards; tailnetd is not there yet.
+archives = $(if $(filter tailnetd,$(1)),-Wl$(comma)--start-group) $(AR_$(1):%=$(BUILD)/lib/%.a) $(if $(filter tailnetd,$(1)),-Wl$(comma)--end-group)
+comma = ,
 
 define program
 $$(BUILD)/bin/$(1): $$(BUILD)/$$(DIR_$(1))/main.o $$(AR_$(1):%=$$(BUILD)/lib/%.a)

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "c2n.h"
 #include "keytext.h"
-#include "ping.h"
 #include "text.h"
 
 #define HEAD_MAX  8192

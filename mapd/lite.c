@@ -8,6 +8,7 @@
 
 #include "lite.h"
 #include "log.h"
+#include "mapbody.h"
 #include "maprequest.h"
 #include "register.h"
 #include "report.h"
@@ -30,37 +31,6 @@ struct lite {
 	struct buf error;           /* beginning of an error answer */
 	struct buf sent, delivered; /* bodies: in flight, and the last the server has taken */
 };
-
-void
-map_path(const struct mapd *m, char out[MAP_PATH_MAX])
-{
-	snprintf(out, MAP_PATH_MAX, "%s/machine/map", child_wire_config(m->c)->prefix);
-}
-
-int
-map_body(const struct mapd *m, int lite, struct buf *out)
-{
-	struct map_endpoint ep[IPC_MAX_ENDPOINTS];
-	struct map_request r = {
-		.capver = child_wire_config(m->c)->capver,
-		.lite = lite,
-		.node_key = m->node_key,
-		.disco_key = m->params.disco_key,
-		.endpoints = ep,
-		.nendpoints = m->params.n,
-		.ip_forwarding_broken = m->params.ip_forwarding_broken != 0,
-	};
-	uint32_t i;
-
-	for (i = 0; i < m->params.n; i++) {
-		const struct ipc_endpoint *e = &m->params.ep[i];
-
-		ep[i] = (struct map_endpoint){ .port = e->port, .family = e->family, .type = e->type };
-		memcpy(ep[i].addr, e->addr, sizeof(ep[i].addr));
-	}
-	r.hostinfo = child_hostinfo(m->c, &r.hostinfo_len);
-	return maprequest_build(out, &r);
-}
 
 static void
 arm(struct event *ev, unsigned ms)
@@ -186,7 +156,7 @@ send_body(struct lite *l)
 
 	if (s == NULL)
 		return -1;
-	map_path(l->m, path);
+	mapbody_path(l->m, path);
 	spec.path = path;
 	spec.body = buf_ptr(&l->sent);
 	spec.body_len = buf_len(&l->sent);
@@ -210,7 +180,7 @@ send_if_due(struct lite *l)
 		return;
 	l->generation = l->m->params.generation;
 	buf_reset(&l->sent);
-	if (map_body(l->m, 1, &l->sent) == -1) {
+	if (mapbody_build(l->m, 1, &l->sent) == -1) {
 		l->status = 0;
 		failed(l, "update: the request is larger than the server takes");
 		return;

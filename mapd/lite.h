@@ -17,10 +17,4 @@ void	 lite_stop(struct lite *l);		/* no stream: cancel, remember what is due */
 /* MAP_PARAMS or HOSTINFO are new; force: send it also when the server has it already. */
 void	 lite_changed(struct lite *l, int force);
 
-/* Both kinds of map request have the same body but for one member.  0 / -1. */
-int	 map_body(const struct mapd *m, int lite, struct buf *out);
-/* "<prefix>/machine/map" */
-#define MAP_PATH_MAX 320
-void	 map_path(const struct mapd *m, char out[MAP_PATH_MAX]);
-
 #endif

@@ -272,7 +272,7 @@ on_map_stop(void *ctx, const struct ipc_msg *msg)
 	if (m->want != WANT_NOTHING)
 		mapd_stream_closed(m, 0, 0, "");
 	if (s->drop_netmap) {
-		cache_break_off(m->cache);
+		cache_cancel(m->cache);
 		drop_netmap(m);
 	}
 	return 0;
@@ -285,7 +285,7 @@ on_cache_load(void *ctx, const struct ipc_msg *msg)
 {
 	struct mapd *m = ctx;
 
-	return cache_load(m->cache, msg->id, msg->payload, msg->fd);
+	return cache_load(m->cache, msg->id, msg->payload, msg->fd, child_config(m->c)->max_map_decoded);
 }
 
 static int
@@ -303,7 +303,7 @@ on_cache_forget(void *ctx, const struct ipc_msg *msg)
 	struct mapd *m = ctx;
 
 	(void)msg;
-	cache_break_off(m->cache);
+	cache_cancel(m->cache);
 	if (netmap_source(m->netmap) == IPC_SRC_CACHED)
 		drop_netmap(m);
 	return 0;
@@ -433,20 +433,28 @@ stop(void *ctx)
 	free(m);
 }
 
+static void
+cache_restored(void *arg, const struct netmap_change *ch)
+{
+	mapd_changed(arg, ch);
+}
+
 static void *
 start(struct child *c)
 {
+	struct cache_context cache = { .base = child_base(c), .ipc = child_ipc(c), .changed = cache_restored };
 	struct mapd *m;
 
 	if ((m = calloc(1, sizeof(*m))) == NULL)
 		return NULL;
 	m->c = c;
 	m->base = child_base(c);
+	cache.arg = m;
 	buf_init(&m->event_text, EVENT_MAX);
-	if ((m->netmap = netmap_new()) != NULL && (m->query = query_new(m->base, m->netmap)) != NULL &&
+	if ((m->netmap = cache.netmap = netmap_new()) != NULL && (m->query = query_new(m->base, m->netmap)) != NULL &&
 	    (m->report = report_new(m)) != NULL && (m->stream = mapstream_new(m)) != NULL &&
-	    (m->lite = lite_new(m)) != NULL && (m->pings = pings_new(m)) != NULL && (m->cache = cache_new(m)) != NULL &&
-	    (m->expiry = evtimer_new(m->base, expiry_due, m)) != NULL)
+	    (m->lite = lite_new(m)) != NULL && (m->pings = pings_new(m)) != NULL &&
+	    (m->cache = cache_new(&cache)) != NULL && (m->expiry = evtimer_new(m->base, expiry_due, m)) != NULL)
 		return m;
 	stop(m);
 	return NULL;

@@ -8,8 +8,8 @@
 
 #include "bucket.h"
 #include "ingest.h"
-#include "lite.h"
 #include "log.h"
+#include "mapbody.h"
 #include "mapframe.h"
 #include "maprequest.h"
 #include "mapstream.h"
@@ -489,9 +489,9 @@ send_request(struct mapstream *s)
 	char path[MAP_PATH_MAX];
 	struct buf body;
 
-	map_path(s->m, path);
+	mapbody_path(s->m, path);
 	buf_init(&body, MAP_REQUEST_MAX);
-	if (map_body(s->m, 0, &body) == 0) {
+	if (mapbody_build(s->m, 0, &body) == 0) {
 		spec.path = path;
 		spec.body = buf_ptr(&body);
 		spec.body_len = buf_len(&body);

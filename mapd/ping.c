@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "c2n.h"
 #include "log.h"
 #include "ping.h"
 #include "text.h"

@@ -28,11 +28,4 @@ struct ping_url {			/* parts of an absolute http or https URL */
 };
 int	 ping_url_parse(const char *url, struct ping_url *u);	/* 0 / -1 */
 
-/*
- * The complete HTTP/1.1 answer to a c2n request: /echo gives the body back, everything else is 400 (PING-04).  0; -1: not an
- * HTTP/1.x request, nothing is to be answered.
- */
-#define C2N_MAX_BODY	(64u * 1024)
-int	 c2n_answer(const uint8_t *request, size_t n, struct buf *out);
-
 #endif

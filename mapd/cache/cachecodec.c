@@ -5,42 +5,35 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "cachecodec.h"
 #include "cacheio.h"
+#include "ingest.h"
 #include "mapresp.h"
+#include "mem.h"
 #include "text.h"
+#include "timer.h"
 
 #define READ_PIECE  (32u << 10) /* compressed, of a turn */
 #define WRITE_PIECE (64u << 10) /* text, of a turn: less than a millisecond */
 
 struct cache {
-	struct mapd *m;
-	struct event *turn;
+	struct cache_context ctx;
+	struct timer turn;
 
 	uint32_t load_id; /* IPC_ID_NONE: nothing is being read */
 	int load_fd;
 	struct netmap_origin origin;
 	struct ingest *ingest;
 	struct cachereader *reader;
-	uint64_t taken; /* bytes */
+	uint64_t have; /* bytes read */
 
 	uint32_t write_id;
 	struct cachewriter *writer;
 	struct mapresp resp;
 	struct pb text;
 	uint64_t seq;   /* of what is being written */
-	unsigned fulls; /* whole maps that came meanwhile */
+	unsigned fulls; /* whole maps received meanwhile */
 };
-
-static void
-again(struct cache *c)
-{
-	struct timeval now = { 0, 0 };
-
-	evtimer_add(c->turn, &now);
-}
 
 static void
 answer(struct cache *c, enum ipc_type type, uint32_t id, struct ipc_cache_done *d, const char *why)
@@ -49,7 +42,7 @@ answer(struct cache *c, enum ipc_type type, uint32_t id, struct ipc_cache_done *
 
 	text_sanitize(why, strlen(why), safe, sizeof(safe));
 	IPC_SET(d, err, safe, strlen(safe));
-	ipc_send(child_ipc(c->m->c), type, id, d, sizeof(*d), -1);
+	ipc_send(c->ctx.ipc, type, id, d, sizeof(*d), -1);
 }
 
 /* --- reading --- */
@@ -62,7 +55,7 @@ load_over(struct cache *c, enum ipc_cache_result result, const char *why)
 
 	memset(&d, 0, sizeof(d));
 	d.result = (uint32_t)result;
-	d.size = c->taken;
+	d.size = c->have;
 	d.received = c->origin.received.sec;
 	c->load_id = IPC_ID_NONE;
 	close(c->load_fd);
@@ -74,7 +67,7 @@ load_over(struct cache *c, enum ipc_cache_result result, const char *why)
 }
 
 int
-cache_load(struct cache *c, uint32_t id, const struct ipc_cache_load *m, int fd)
+cache_load(struct cache *c, uint32_t id, const struct ipc_cache_load *m, int fd, uint64_t max_decoded)
 {
 	struct cache_owner who;
 
@@ -82,21 +75,21 @@ cache_load(struct cache *c, uint32_t id, const struct ipc_cache_load *m, int fd)
 		close(fd);
 		return -1;
 	}
-	netmap_seq_base(c->m->netmap, m->seq_base);
+	netmap_seq_base(c->ctx.netmap, m->seq_base);
 	memcpy(who.profile, m->profile, sizeof(who.profile));
 	who.node_key = c->origin.node_key = m->node_key;
 	who.machine_key = c->origin.machine_key = m->machine_key;
 	c->origin.received = TIME_NONE;
 	c->load_id = id;
 	c->load_fd = fd;
-	c->taken = 0;
-	if (netmap_source(c->m->netmap) != IPC_SRC_NONE)
+	c->have = 0;
+	if (netmap_source(c->ctx.netmap) != IPC_SRC_NONE) {
 		load_over(c, IPC_CACHE_NOTHING, "there is a network map already");
-	else if ((c->ingest = ingest_new(c->m->netmap)) == NULL ||
-	    (c->reader = cachereader_new(c->ingest, &who, m->size, child_config(c->m->c)->max_map_decoded)) == NULL)
-		load_over(c, IPC_CACHE_FAILED, "out of memory");
-	else
-		again(c);
+		return 0;
+	}
+	c->ingest = ingest_new(c->ctx.netmap);
+	c->reader = cachereader_new(c->ingest, &who, m->size, max_decoded);
+	timer_set_ms(&c->turn, 0);
 	return 0;
 }
 
@@ -112,7 +105,7 @@ loaded(struct cache *c)
 		return;
 	}
 	load_over(c, IPC_CACHE_OK, "");
-	mapd_changed(c->m, &ch);
+	c->ctx.changed(c->ctx.arg, &ch);
 }
 
 static void
@@ -129,10 +122,10 @@ read_some(struct cache *c)
 		return;
 	}
 	if (n == 0) {
-		load_over(c, IPC_CACHE_BAD, "damaged: shorter than it was");
+		load_over(c, IPC_CACHE_BAD, "damaged: shorter than when it was opened");
 		return;
 	}
-	c->taken += (uint64_t)n;
+	c->have += (uint64_t)n;
 	switch (cachereader_feed(c->reader, piece, (size_t)n)) {
 	case 0: break;
 	case 1: loaded(c); break;
@@ -167,7 +160,7 @@ write_over(struct cache *c, enum ipc_cache_result result, const char *why)
 int
 cache_write(struct cache *c, uint32_t id, const struct ipc_cache_write *m, int fd)
 {
-	struct netmap *nm = c->m->netmap;
+	struct netmap *nm = c->ctx.netmap;
 	enum ipc_source source = netmap_source(nm);
 	struct cache_owner who;
 
@@ -188,10 +181,8 @@ cache_write(struct cache *c, uint32_t id, const struct ipc_cache_write *m, int f
 	memcpy(who.profile, m->profile, sizeof(who.profile));
 	who.node_key = nm->cur->node_key;
 	who.machine_key = nm->cur->machine_key;
-	if ((c->writer = cachewriter_new(fd, &who, nm->cur->received, IPC_CACHE_MAX)) == NULL)
-		write_over(c, IPC_CACHE_FAILED, "out of memory");
-	else
-		again(c);
+	c->writer = cachewriter_new(fd, &who, nm->cur->received, IPC_CACHE_MAX);
+	timer_set_ms(&c->turn, 0);
 	return 0;
 }
 
@@ -214,51 +205,46 @@ write_some(struct cache *c)
 /* --- both --- */
 
 static void
-turn(int fd, short what, void *arg)
+turn(void *arg)
 {
 	struct cache *c = arg;
 
-	(void)fd;
-	(void)what;
 	if (c->load_id != IPC_ID_NONE)
 		read_some(c);
 	if (c->write_id != IPC_ID_NONE)
 		write_some(c);
 	if (c->load_id != IPC_ID_NONE || c->write_id != IPC_ID_NONE)
-		again(c);
+		timer_set_ms(&c->turn, 0);
 }
 
 void
-cache_break_off(struct cache *c)
+cache_cancel(struct cache *c)
 {
 	if (c->load_id != IPC_ID_NONE)
-		load_over(c, IPC_CACHE_NOTHING, "broken off");
+		load_over(c, IPC_CACHE_NOTHING, "cancelled");
 	if (c->write_id != IPC_ID_NONE)
-		write_over(c, IPC_CACHE_NOTHING, "broken off");
+		write_over(c, IPC_CACHE_NOTHING, "cancelled");
 }
 
 void
 cache_changed(struct cache *c, const struct netmap_change *ch)
 {
 	if (c->load_id != IPC_ID_NONE)
-		load_over(c, IPC_CACHE_NOTHING, "the server was faster");
+		load_over(c, IPC_CACHE_NOTHING, "the server's map arrived first");
 	/* As for the readers: only one map older than the present one is kept. */
 	if (c->write_id != IPC_ID_NONE && ch->full && ++c->fulls > 1)
-		write_over(c, IPC_CACHE_FAILED, "one network map after the other comes: none is kept");
+		write_over(c, IPC_CACHE_FAILED, "the network map changes too often to be written");
 }
 
 struct cache *
-cache_new(struct mapd *m)
+cache_new(const struct cache_context *ctx)
 {
-	struct cache *c;
+	struct cache *c = xcalloc(1, sizeof(*c));
 
-	if ((c = calloc(1, sizeof(*c))) == NULL)
-		return NULL;
-	c->m = m;
-	if ((c->turn = evtimer_new(m->base, turn, c)) != NULL)
-		return c;
-	free(c);
-	return NULL;
+	c->ctx = *ctx;
+	if (timer_init(&c->turn, ctx->base, turn, c) == -1)
+		mem_exhausted();
+	return c;
 }
 
 void
@@ -274,6 +260,6 @@ cache_free(struct cache *c)
 	if (c->write_id != IPC_ID_NONE)
 		mapresp_end(&c->resp);
 	pb_free(&c->text);
-	event_free(c->turn);
+	timer_free(&c->turn);
 	free(c);
 }

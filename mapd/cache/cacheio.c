@@ -11,6 +11,7 @@
 
 #include "cacheio.h"
 #include "mapframe.h"
+#include "mem.h"
 
 #define LEVEL     3 /* of zstd: a tenth of the text, at some 200 MB/s */
 #define OUT_CHUNK 65536
@@ -43,15 +44,15 @@ get_le(const uint8_t *p, unsigned n)
 	return v;
 }
 
-/* Room for a structure with a hash in it, which libsodium wants on a boundary that calloc(3) does not promise.  NULL: out of memory. */
+/* A zeroed structure with a hash in it, which libsodium wants on a boundary that calloc(3) does not promise. */
 static void *
 zeroed(size_t size)
 {
 	void *p = aligned_alloc(_Alignof(crypto_generichash_state), size);
 
-	if (p != NULL)
-		memset(p, 0, size);
-	return p;
+	if (p == NULL)
+		mem_exhausted();
+	return memset(p, 0, size);
 }
 
 /* --- writing --- */
@@ -100,14 +101,9 @@ cachewriter_new(int fd, const struct cache_owner *who, struct wtime received, ui
 	struct cachewriter *w = zeroed(sizeof(*w));
 	uint8_t head[CACHE_HEAD] = { 0 };
 
-	if (w == NULL || (w->z = ZSTD_createCCtx()) == NULL ||
-	    ZSTD_isError(ZSTD_CCtx_setParameter(w->z, ZSTD_c_compressionLevel, LEVEL))) {
-		close(fd);
-		if (w != NULL)
-			ZSTD_freeCCtx(w->z);
-		free(w);
-		return NULL;
-	}
+	if ((w->z = ZSTD_createCCtx()) == NULL ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(w->z, ZSTD_c_compressionLevel, LEVEL)))
+		mem_exhausted();
 	w->fd = fd;
 	w->max = max;
 	w->result = IPC_CACHE_OK;
@@ -192,11 +188,11 @@ cachewriter_result(const struct cachewriter *w, const char **why)
 struct cachereader {
 	struct ingest *ingest;
 	struct cache_owner who;
-	uint64_t size, off; /* of the file; taken so far */
+	uint64_t size, off; /* of the file; read so far */
 	struct mapframe *frame;
 	crypto_generichash_state sum;
 	struct wtime received;
-	uint8_t part[CACHE_HEAD]; /* head or tail, as far as it is there */
+	uint8_t part[CACHE_HEAD]; /* the bytes received of head or tail */
 	size_t have;
 	int whole; /* the message is staged */
 	enum ipc_cache_result result;
@@ -251,10 +247,8 @@ cachereader_new(struct ingest *g, const struct cache_owner *who, uint64_t size, 
 	struct mapframe_config limits = { .max_wire = IPC_CACHE_MAX, .max_decoded = max_decoded, .zstd = 1 };
 	struct cachereader *r = zeroed(sizeof(*r));
 
-	if (r == NULL || (r->frame = mapframe_new(&limits, &ops, r)) == NULL) {
-		free(r);
-		return NULL;
-	}
+	if ((r->frame = mapframe_new(&limits, &ops, r)) == NULL)
+		mem_exhausted();
 	r->ingest = g;
 	r->who = *who;
 	r->size = size;
@@ -284,7 +278,7 @@ check_head(struct cachereader *r)
 		return refuse(r, IPC_CACHE_BAD, "not a netmap cache", "");
 	if (get_le(h + AT_FORMAT, 4) != CACHE_FORMAT) {
 		snprintf(text, sizeof(text), "format %u", (unsigned)get_le(h + AT_FORMAT, 4));
-		return refuse(r, IPC_CACHE_BAD, "of a version that is not understood: ", text);
+		return refuse(r, IPC_CACHE_BAD, "unsupported version: ", text);
 	}
 	r->received = (struct wtime){ (int64_t)get_le(h + AT_SEC, 8), (int32_t)get_le(h + AT_NSEC, 4) };
 	if (get_le(h + AT_HEAD_LEN, 4) != CACHE_HEAD || r->received.nsec < 0 || r->received.nsec > 999999999)
@@ -298,7 +292,7 @@ check_head(struct cachereader *r)
 	return mapframe_feed_one(r->frame, len, sizeof(len), &used) == -1 ? damaged(r, mapframe_error(r->frame)) : 0;
 }
 
-/* The text is not looked at by anybody before this. */
+/* The staged message is applied only after this. */
 static int
 check_tail(struct cachereader *r)
 {
@@ -311,7 +305,7 @@ check_tail(struct cachereader *r)
 	return r->whole ? 1 : damaged(r, "there is no network map in it");
 }
 
-/* Head or tail: *used of n bytes were taken; 1 = r->part has all `want` bytes. */
+/* Head or tail: *used of n bytes were used; 1 = r->part has all `want` bytes. */
 static int
 gather(struct cachereader *r, size_t want, const uint8_t *p, size_t n, size_t *used)
 {
@@ -339,7 +333,7 @@ body(struct cachereader *r, const uint8_t *p, size_t n)
 	return 0;
 }
 
-/* The part that begins at r->off: *used of n bytes were taken. */
+/* The part that begins at r->off: *used of n bytes were used. */
 static int
 feed_part(struct cachereader *r, const uint8_t *p, size_t n, size_t *used)
 {
@@ -371,7 +365,7 @@ cachereader_feed(struct cachereader *r, const uint8_t *p, size_t n)
 		return damaged(r, "too short");
 	while (n > 0) {
 		if (r->off >= r->size)
-			return damaged(r, "longer than it was");
+			return damaged(r, "longer than when it was opened");
 		if ((rv = feed_part(r, p, n, &used)) == -1)
 			return -1;
 		r->off += used;

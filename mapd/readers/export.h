@@ -28,22 +28,8 @@ struct exporter {
 	char		 suffix[260];	/* of our own tailnet, folded; "" = unknown */
 };
 
-struct wgconf_options {
-	int		 accept_routes;
-	unsigned	 listen_port;
-	int		 has_interface;		/* "[Interface]" stands there already */
-	const char	*exit_node;		/* "" = none: name, address or StableID */
-};
-
-int	 export_wgconf(struct exporter *x, struct netmap *nm, const struct wgconf_options *o, struct pb *out);	/* 0, -1: no netmap */
 int	 export_hosts(struct exporter *x, struct netmap *nm);
 int	 export_more(struct exporter *x, struct pb *out, size_t about);	/* as dump_more() */
 void	 export_end(struct exporter *x);
-
-/* A name as DNS has it (letters, digits, '-', '_' in labels of 1..63, at least one label, at most 253 bytes; not localhost).  Folded to lower case,
- * without the trailing dot, into out (260 bytes).  Length, 0 = not such a name. */
-size_t	 dns_name(const char *s, size_t n, char out[260]);
-/* The peer that a control client means: NAME, address, node key or ID; NULL = none. */
-const struct node *find_peer(const struct netmap *nm, const char *what);
 
 #endif

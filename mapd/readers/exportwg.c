@@ -7,6 +7,7 @@
 #include "exportwg.h"
 #include "mem.h"
 #include "nodeview.h"
+#include "peername.h"
 #include "text.h"
 #include "textset.h"
 
@@ -315,7 +316,7 @@ print_peer(struct exporter *x, const struct node *n, const struct dict *d, struc
 }
 
 int
-wgconf_more(struct exporter *x, struct pb *out, size_t about)
+exportwg_more(struct exporter *x, struct pb *out, size_t about)
 {
 	struct walk_item it;
 	const uint8_t *routes;

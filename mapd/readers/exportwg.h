@@ -5,7 +5,15 @@
 
 #include "export.h"
 
+struct wgconf_options {
+	int		 accept_routes;
+	unsigned	 listen_port;
+	int		 has_interface;		/* the "[Interface]" line was written already */
+	const char	*exit_node;		/* "" = none: name, address or StableID */
+};
+
+int	 export_wgconf(struct exporter *x, struct netmap *nm, const struct wgconf_options *o, struct pb *out);	/* 0, -1: no netmap */
 /* 1 = there is more (it may have been a piece of the scan that wrote nothing). */
-int	 wgconf_more(struct exporter *x, struct pb *out, size_t about);
+int	 exportwg_more(struct exporter *x, struct pb *out, size_t about);
 
 #endif

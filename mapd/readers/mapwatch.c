@@ -3,20 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reader.h"
-
-/*
- * `watch netmap` (interface.md 6).  A watcher that falls behind loses netmap and delta events, hears how many, and
- * gets the whole map, also when it was to get one for another reason; what the parent says (status, browse, child) it never loses.
- */
+#include "mapwatch.h"
+#include "mem.h"
+#include "nodeview.h"
 
 struct notice *
 notice_new(const char *text, size_t n, int keep)
 {
-	struct notice *t = malloc(sizeof(*t) + n);
+	struct notice *t = xmalloc(sizeof(*t) + n);
 
-	if (t == NULL)
-		return NULL;
 	t->refs = 1;
 	t->keep = keep;
 	t->when = time_wall();
@@ -33,26 +28,26 @@ notice_unref(struct notice *t)
 }
 
 static void
-remove_queued(struct client *c, struct queued *e)
+remove_queued(struct reader *r, struct queued *e)
 {
-	TAILQ_REMOVE(&c->queue, e, link);
-	c->queued_bytes -= e->what->n;
+	TAILQ_REMOVE(&r->queue, e, link);
+	r->queued_bytes -= e->what->n;
 	if (e->what->keep)
-		c->kept_bytes -= e->what->n;
+		r->kept_bytes -= e->what->n;
 	notice_unref(e->what);
 	free(e);
 }
 
-/* Everything that may be lost goes. */
+/* Remove all events that may be lost; returns their number. */
 static uint64_t
-forget_deltas(struct client *c)
+forget_deltas(struct reader *r)
 {
 	struct queued *e, *next;
 	uint64_t n = 0;
 
-	TAILQ_FOREACH_SAFE(e, &c->queue, link, next) {
+	TAILQ_FOREACH_SAFE(e, &r->queue, link, next) {
 		if (!e->what->keep) {
-			remove_queued(c, e);
+			remove_queued(r, e);
 			n++;
 		}
 	}
@@ -60,84 +55,85 @@ forget_deltas(struct client *c)
 }
 
 static void
-lag(struct client *c, uint64_t more)
+lag(struct reader *r, uint64_t more)
 {
-	c->dropped += forget_deltas(c) + more;
-	c->is_lagged = 1;
-	c->want_full = 1;
+	r->dropped += forget_deltas(r) + more;
+	r->is_lagged = 1;
+	r->want_full = 1;
 }
 
-static int
-enqueue(struct client *c, struct notice *t)
+static void
+enqueue(struct reader *r, struct notice *t)
 {
-	struct queued *e = malloc(sizeof(*e));
+	struct queued *e = xmalloc(sizeof(*e));
 
-	if (e == NULL)
-		return -1;
 	e->what = t;
 	t->refs++;
-	c->queued_bytes += t->n;
+	r->queued_bytes += t->n;
 	if (t->keep)
-		c->kept_bytes += t->n;
-	TAILQ_INSERT_TAIL(&c->queue, e, link);
-	return 0;
+		r->kept_bytes += t->n;
+	TAILQ_INSERT_TAIL(&r->queue, e, link);
 }
 
 static size_t
-pending(const struct client *c)
+pending(const struct reader *r)
 {
-	return c->out.n - c->off + c->queued_bytes;
+	return r->out.n - r->off + r->queued_bytes;
 }
 
 void
-watch_begin(struct client *c, uint64_t events)
+watch_begin(struct reader *r, uint64_t events)
 {
-	TAILQ_INIT(&c->queue);
-	c->watch = 1;
-	c->seq = events;
-	c->begun = c->want_full = events > 0; /* else with the first status */
+	TAILQ_INIT(&r->queue);
+	r->watch = 1;
+	r->seq = events;
+	r->begun = r->want_full = events > 0; /* else with the first status */
 }
 
 void
-watch_notice(struct client *c, struct notice *t)
+watch_notice(struct reader *r, struct notice *t)
 {
-	if (!c->begun) {
-		c->begun = 1;
-		c->want_full = 1; /* the map comes behind the first status */
+	if (!r->begun) {
+		r->begun = 1;
+		r->want_full = 1; /* the map follows the first status */
 	}
-	if (pending(c) + t->n > QUERY_QUEUE_MAX)
-		lag(c, 0);
-	if (c->kept_bytes + t->n > QUERY_QUEUE_MAX || enqueue(c, t) == -1)
-		client_close(c); /* it reads nothing at all: what must not be lost can't be kept for ever */
-	else
-		(void)client_push(c);
+	if (pending(r) + t->n > QUERY_QUEUE_MAX)
+		lag(r, 0);
+	if (r->kept_bytes + t->n > QUERY_QUEUE_MAX) {
+		reader_close(r); /* it reads nothing at all: what must not be lost cannot be kept without a limit */
+		return;
+	}
+	enqueue(r, t);
+	(void)reader_push(r);
 }
 
 void
-watch_change(struct client *c, const struct netmap_change *ch, struct notice *delta)
+watch_change(struct reader *r, const struct netmap_change *ch, struct notice *delta)
 {
-	if (!c->begun)
+	if (!r->begun)
 		return;
-	if (c->want_full) {
-		/* the map still to be sent has it, in the place of an event of its own if it is not the first */
-		c->dropped += (uint64_t)c->was_full;
-		c->is_lagged |= c->was_full;
+	if (r->want_full) {
+		/* the map that will be sent contains the change; if it is not the first map, an event was dropped */
+		r->dropped += (uint64_t)r->was_full;
+		r->is_lagged |= r->was_full;
 	} else if (delta == NULL) {
 		if (!ch->full)
-			lag(c, 1);
-		c->want_full = 1;
-	} else if (pending(c) + delta->n > QUERY_QUEUE_MAX || enqueue(c, delta) == -1)
-		lag(c, 1);
-	(void)client_push(c);
+			lag(r, 1);
+		r->want_full = 1;
+	} else if (pending(r) + delta->n > QUERY_QUEUE_MAX)
+		lag(r, 1);
+	else
+		enqueue(r, delta);
+	(void)reader_push(r);
 }
 
 void
-watch_dropped(struct client *c)
+watch_dropped(struct reader *r)
 {
-	c->dropped += forget_deltas(c);
-	c->is_lagged = c->dropped > 0;
-	c->want_full = c->begun;
-	c->was_full = 0;
+	r->dropped += forget_deltas(r);
+	r->is_lagged = r->dropped > 0;
+	r->want_full = r->begun;
+	r->was_full = 0;
 }
 
 /* --- the texts --- */
@@ -214,67 +210,67 @@ watch_delta(struct netmap *nm, const struct netmap_change *ch)
 
 /* {"v":1,"seq":N,"time":"..", */
 static void
-head(struct client *c, struct wtime when)
+head(struct reader *r, struct wtime when)
 {
-	pb_printf(&c->out, "{\"v\":1,\"seq\":%llu,\"time\":\"", (unsigned long long)++c->seq);
+	pb_printf(&r->out, "{\"v\":1,\"seq\":%llu,\"time\":\"", (unsigned long long)++r->seq);
 	when.nsec = when.nsec / 1000000 * 1000000;
-	pb_need(&c->out, TIME_TEXT_MAX);
-	c->out.n += pack_time_text((char *)c->out.p + c->out.n, when);
-	pb_puts(&c->out, "\",");
+	pb_need(&r->out, TIME_TEXT_MAX);
+	r->out.n += pack_time_text((char *)r->out.p + r->out.n, when);
+	pb_puts(&r->out, "\",");
 }
 
 static void
-say_lagged(struct client *c)
+say_lagged(struct reader *r)
 {
-	head(c, time_wall());
-	pb_printf(&c->out, "\"event\":\"lagged\",\"dropped\":%llu}\n", (unsigned long long)c->dropped);
-	c->dropped = 0;
-	c->is_lagged = 0;
+	head(r, time_wall());
+	pb_printf(&r->out, "\"event\":\"lagged\",\"dropped\":%llu}\n", (unsigned long long)r->dropped);
+	r->dropped = 0;
+	r->is_lagged = 0;
 }
 
 static void
-say_full(struct client *c)
+say_full(struct reader *r)
 {
-	c->want_full = 0;
-	c->was_full = 1;
-	c->work = WORK_DUMP;
-	c->generation = c->q->generation;
-	head(c, time_wall());
-	pb_printf(&c->out, "\"event\":\"netmap\",\"netmapSeq\":%llu,\"full\":true,\"peers\":%zu,\"netmap\":",
-	    (unsigned long long)c->dump.walk.snap.view->seq, netmap_peers(c->q->nm));
+	r->want_full = 0;
+	r->was_full = 1;
+	r->work = WORK_DUMP;
+	r->generation = r->q->generation;
+	head(r, time_wall());
+	pb_printf(&r->out, "\"event\":\"netmap\",\"netmapSeq\":%llu,\"full\":true,\"peers\":%zu,\"netmap\":",
+	    (unsigned long long)r->dump.walk.snap.view->seq, netmap_peers(r->q->nm));
 }
 
 void
-watch_full_done(struct client *c)
+watch_full_done(struct reader *r)
 {
-	pb_puts(&c->out, "}\n");
+	pb_puts(&r->out, "}\n");
 }
 
 int
-watch_next(struct client *c)
+watch_next(struct reader *r)
 {
-	struct queued *e = TAILQ_FIRST(&c->queue);
+	struct queued *e = TAILQ_FIRST(&r->queue);
 
 	if (e != NULL) {
-		head(c, e->what->when);
-		pb_put(&c->out, e->what->text, e->what->n);
-		pb_puts(&c->out, "}\n");
-		remove_queued(c, e);
-	} else if (c->want_full && dump_netmap(&c->dump, c->q->nm) == 0) {
-		if (c->is_lagged)
-			say_lagged(c);
-		say_full(c);
+		head(r, e->what->when);
+		pb_put(&r->out, e->what->text, e->what->n);
+		pb_puts(&r->out, "}\n");
+		remove_queued(r, e);
+	} else if (r->want_full && dump_netmap(&r->dump, r->q->nm) == 0) {
+		if (r->is_lagged)
+			say_lagged(r);
+		say_full(r);
 	} else {
-		if (c->want_full)
-			dump_end(&c->dump);
+		if (r->want_full)
+			dump_end(&r->dump);
 		return 0;
 	}
 	return 1;
 }
 
 void
-watch_free(struct client *c)
+watch_free(struct reader *r)
 {
-	while (!TAILQ_EMPTY(&c->queue))
-		remove_queued(c, TAILQ_FIRST(&c->queue));
+	while (!TAILQ_EMPTY(&r->queue))
+		remove_queued(r, TAILQ_FIRST(&r->queue));
 }

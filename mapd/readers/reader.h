@@ -7,31 +7,22 @@
 
 #include "dump.h"
 #include "export.h"
-#include "nodeview.h"
 #include "query.h"
+#include "timer.h"
 
-/* The inside of query.h: query.c has the clients and their descriptors, mapwatch.c what a watcher is told. */
+/*
+ * One control client that the parent handed over: its descriptor, the answer that it is sent and, for a watcher, the queue of events
+ * (mapwatch.h).  The inside of query.h.
+ */
+struct early;
 struct event;
-struct event_base;
-
-/* An event as all watchers get it: what stands between the time and the closing brace.  Shared between queues. */
-struct notice {
-	unsigned	 refs;
-	int		 keep;		/* must not be lost (status and what else the parent says) */
-	struct wtime	 when;
-	size_t		 n;
-	char		 text[];
-};
-struct notice *notice_new(const char *text, size_t n, int keep);	/* NULL: out of memory */
-void	 notice_unref(struct notice *t);
-
-struct queued { TAILQ_ENTRY(queued) link; struct notice *what; };
+struct queued;
 TAILQ_HEAD(queue, queued);
 
-enum client_work { WORK_NONE, WORK_DUMP, WORK_EXPORT };
+enum reader_work { WORK_NONE, WORK_DUMP, WORK_EXPORT };
 
-struct client {
-	TAILQ_ENTRY(client) link;
+struct reader {
+	TAILQ_ENTRY(reader) link;
 	struct query	*q;
 	int		 fd;
 	uint32_t	 id, uid;
@@ -40,54 +31,53 @@ struct client {
 	struct pb	 out;			/* from off on still to be written */
 	size_t		 off;
 	uint8_t		 last;			/* byte written, 0 = none yet */
-	enum client_work work;
+	enum reader_work work;
 	struct dump	 dump;
 	struct exporter	 exp;
 	uint64_t	 generation;		/* of query.generation when the work began */
-	uint64_t	 progress_ms;		/* when the client last took a byte, or had nothing to take */
+	uint64_t	 progress_ms;		/* when the client last read a byte, or everything was written */
 	int		 half_closed;
 	/* watchers */
 	struct queue	 queue;
 	size_t		 queued_bytes, kept_bytes;
-	int		 begun;			/* the first status is in the queue or out */
-	int		 want_full;		/* the whole map is to be sent next */
-	int		 was_full;		/* one was sent before: from then on each change is owed an event */
+	int		 begun;			/* the first status is in the queue or written */
+	int		 want_full;		/* the whole map must be sent next */
+	int		 was_full;		/* one was sent before: each later change must be reported */
 	int		 is_lagged;
 	uint64_t	 seq, dropped;
 };
-TAILQ_HEAD(clients, client);
-
-struct early { TAILQ_ENTRY(early) link; uint32_t id; struct notice *what; };
+TAILQ_HEAD(readers, reader);
 TAILQ_HEAD(earlies, early);
 
 struct query {
 	struct event_base *base;
 	struct netmap	*nm;
-	struct clients	 clients;
+	struct readers	 readers;
 	unsigned	 n;
-	struct event	*tick;
+	struct timer	 tick;
 	uint64_t	 generation;		/* whole maps seen */
 	size_t		 old_maps;		/* QUERY_OLD_MAPS */
-	struct earlies	 early;			/* events for clients that have yet to come */
+	struct earlies	 early;			/* events for watchers that were not handed over yet */
 	unsigned	 nearly;
 };
 
-/* Write what can be written; may free c.  0 = c is still there. */
-int	 client_push(struct client *c);
-void	 client_close(struct client *c);
-
-/* oldmaps.c: generations from this one on are kept for their readers: the last one, and older ones that fit into old_maps. */
-uint64_t query_oldest_kept(const struct query *q);
-
-/* mapwatch.c */
-void	 watch_begin(struct client *c, uint64_t events);	/* that it has heard from the parent */
-void	 watch_notice(struct client *c, struct notice *t);		/* takes a reference of its own */
-void	 watch_change(struct client *c, const struct netmap_change *ch, struct notice *delta);	/* delta NULL: the whole map is new */
-struct notice *watch_delta(struct netmap *nm, const struct netmap_change *ch);	/* NULL: out of memory */
-void	 watch_dropped(struct client *c);
-/* Put the next thing to say into c->out.  1 = something was put, 0 = nothing to say, -1 = out of memory. */
-int	 watch_next(struct client *c);
-void	 watch_full_done(struct client *c);
-void	 watch_free(struct client *c);
+/* Into q's list.  NULL: fd cannot be used; it is the caller's still.  Else it is closed by reader_close(). */
+struct reader *reader_new(struct query *q, uint32_t id, uint32_t uid, int fd);
+void	 reader_close(struct reader *r);
+/* Write what can be written; may free r.  0 = r still exists. */
+int	 reader_push(struct reader *r);
+/* Append an error object (interface.md 4). */
+void	 reader_error(struct reader *r, const char *code, const char *text);
+/*
+ * The answer cannot be finished.  What was sent may end at a line end: the last line says that it is incomplete (for `wg setconf` it is
+ * a line that is refused).  May free r.
+ */
+void	 reader_abort(struct reader *r, const char *code, const char *text);
+/* Close r if it does not read, or hung up.  May free r. */
+void	 reader_check(struct reader *r, uint64_t now_ms);
+/* The map that is being read; NULL: none. */
+const struct view *reader_view(const struct reader *r);
+/* Unread input would turn the end of our answer into a reset: discard it, but not endlessly. */
+void	 reader_drain(int fd);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "c2n.h"
 #include "ping.h"
 
 /*

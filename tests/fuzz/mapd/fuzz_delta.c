@@ -6,7 +6,7 @@
 
 #include "dump.h"
 #include "expiry.h"
-#include "export.h"
+#include "exportwg.h"
 #include "ingest.h"
 #include "json.h"
 #include "mapresp.h"

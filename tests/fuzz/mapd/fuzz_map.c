@@ -8,7 +8,7 @@
 #include <json-c/json.h>
 
 #include "dump.h"
-#include "export.h"
+#include "exportwg.h"
 #include "ingest.h"
 #include "names.h"
 #include "expiry.h"

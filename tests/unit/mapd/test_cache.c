@@ -382,7 +382,7 @@ somebody_elses(void **state)
 	assert_int_equal(load_as(b, &who, p, n, n, n, text), IPC_CACHE_FOREIGN);
 	p[16] = 2;
 	assert_int_equal(load(b, p, n, n, text), IPC_CACHE_BAD);
-	assert_string_equal(text, "of a version that is not understood: format 2");
+	assert_string_equal(text, "unsupported version: format 2");
 	p[0] = 'T';
 	assert_int_equal(load(b, p, n, n, text), IPC_CACHE_BAD);
 	assert_string_equal(text, "not a netmap cache");

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export.h"
+#include "exportwg.h"
+#include "peername.h"
 #include "unit.h"
 #include "util_map.h"
 

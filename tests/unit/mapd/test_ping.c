@@ -5,6 +5,7 @@
 
 #include "unit.h"
 
+#include "c2n.h"
 #include "ping.h"
 
 static char *

@@ -199,7 +199,7 @@ test_slow_watcher(void **state)
 	    statuses = 0;
 	size_t most = 0;
 	char *s, *p, text[700];
-	struct client *c;
+	struct reader *c;
 	uint64_t dropped;
 
 	(void)state;
@@ -215,7 +215,7 @@ test_slow_watcher(void **state)
 		change(f, text);
 		if (i % 100 == 0)
 			query_event(f->q, IPC_ID_NONE, "\"event\":\"status\",\"x\":1", 22);
-		TAILQ_FOREACH(c, &f->q->clients, link)
+		TAILQ_FOREACH(c, &f->q->readers, link)
 			if (c->queued_bytes + c->out.n > most)
 				most = c->queued_bytes + c->out.n;
 		s = take(f, good, 1u << 20, &ended);
@@ -257,11 +257,11 @@ test_slow_watcher_without_notices(void **state)
 	int fd = ask(f, 1, IPC_Q_WATCH_NETMAP, ""), ended, i;
 	char *s, *p, text[700];
 	size_t most = 0;
-	struct client *c;
+	struct reader *c;
 
 	(void)state;
 	query_event(f->q, 1, "\"event\":\"status\"", 16);
-	c = TAILQ_FIRST(&f->q->clients);
+	c = TAILQ_FIRST(&f->q->readers);
 	for (i = 0; i < 10000; i++) {
 		snprintf(text, sizeof(text), "{'PeersChangedPatch':[{'NodeID':2,'CapMap':{'filler':['%0500d']}}]}", i);
 		change(f, text);

@@ -111,7 +111,7 @@ test_stuck_readers(void **state)
 {
 	struct fixture *f = fixture(NULL);
 	struct pb b = { 0 };
-	struct client *c;
+	struct reader *c;
 	int two;
 
 	(void)state;
@@ -121,13 +121,13 @@ test_stuck_readers(void **state)
 	turn(f);
 	renew(f, &b);
 	assert_int_equal(query_clients(f->q), 1);
-	c = TAILQ_FIRST(&f->q->clients);
+	c = TAILQ_FIRST(&f->q->readers);
 	c->progress_ms -= (QUERY_STALL_SECONDS - 1) * 1000;
-	event_active(f->q->tick, EV_TIMEOUT, 1);
+	timer_soon(&f->q->tick);
 	turn(f);
 	assert_int_equal(query_clients(f->q), 1);
 	c->progress_ms -= 2000;
-	event_active(f->q->tick, EV_TIMEOUT, 1);
+	timer_soon(&f->q->tick);
 	turn(f);
 	assert_int_equal(query_clients(f->q), 0);
 	close(two);

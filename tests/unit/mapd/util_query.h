@@ -3,7 +3,7 @@
 #ifndef UTIL_QUERY_H
 #define UTIL_QUERY_H
 
-#include "reader.h"
+#include "mapwatch.h"
 #include "unit.h"
 #include "util_map.h"
 
