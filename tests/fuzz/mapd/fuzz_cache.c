@@ -78,7 +78,7 @@ write_again(struct netmap *nm)
 		(void)cachewriter_put(w, text.p, text.n);
 	} while (more);
 	(void)cachewriter_end(w);
-	if (cachewriter_result(w, &why) == IPC_CACHE_OK && !resp.failed) {
+	if (cachewriter_result(w, &why) == IPC_CACHE_OK) {
 		n = pread(fd, copy, sizeof(copy), 0);
 		check(n > 0 && (uint64_t)n == cachewriter_size(w));
 		back = read_cache(copy, (size_t)n, 997);
