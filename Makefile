@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
 #
-# `make help` lists the targets.  CC, CFLAGS, CPPFLAGS, LDFLAGS, DESTDIR, PREFIX and the *DIR variables are yours to set;
-# CFLAGS come last, so that -Wno-error there is for those who build with a compiler newer than this.
+# `make help` lists the targets.  CC, CFLAGS, CPPFLAGS, LDFLAGS, DESTDIR, PREFIX and the *DIR variables may be set;
+# CFLAGS are last, so that -Wno-error there works with compilers newer than those the project is tested with.
 
 OS         := $(shell uname -s)
 PREFIX     ?= /usr/local
@@ -34,8 +34,8 @@ JOBS       ?= $(shell nproc 2>/dev/null || echo 2)
 CLANG      ?= clang
 CLANG_FORMAT ?= clang-format
 PKG_CONFIG ?= pkg-config
-# SANITIZE=address,undefined builds with sanitizers; SANDBOX_TRACE=1 names a refused system call instead of dying of it;
-# FAULTS=1 and ESCAPE=1 are test builds (see tests/).
+# SANITIZE=address,undefined builds with sanitizers; SANDBOX_TRACE=1 reports a refused system call instead of ending the
+# process; FAULTS=1 and ESCAPE=1 are test builds (see tests/).
 SANITIZE   ?=
 SANDBOX_TRACE ?=
 ESCAPE     ?=
@@ -50,7 +50,7 @@ DEPS_TEST  = libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-n
 # ---- flags -------------------------------------------------------------------------------------------------------------
 MACHINE  := $(shell $(CC) -dumpmachine 2>/dev/null)
 IS_CLANG := $(shell $(CC) --version 2>/dev/null | grep -c clang)
-# Needs optimisation, and is left to those who say it themselves (dpkg-buildflags does).
+# Needs optimisation; not set if the flags already contain it (those of dpkg-buildflags do).
 FORTIFY  := $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),$(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,\
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(if $(filter 0,$(IS_CLANG)),3,2)))
 WARN   = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wformat=2 -Werror
@@ -185,7 +185,7 @@ PROGRAMS = tailnetd authd mapd resolver tailnetctl
 # ---- rules -------------------------------------------------------------------------------------------------------------
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 
-# Said before the compiler complains of a header.
+# Checked before the compiler complains about a missing header.
 PKGS = libevent_core json-c libsodium libssl libcrypto libnghttp2 libzstd libqrencode libbsd-overlay
 tools-check:
 ifeq ($(OS),Linux)
@@ -262,10 +262,10 @@ FUZZ_SRC := $(wildcard tests/fuzz/*/fuzz_*.c)
 FUZZ_BUILD = $(if $(COVERAGE),build-fuzzcov,build-fuzz)
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(FUZZ_BUILD)/%)
 FUZZ_SECONDS ?= 10
-# COVERAGE=1: what is reached is counted, nothing is sanitized.
+# COVERAGE=1: counts which lines are reached; without sanitizers.
 FUZZ_FLAGS = $(if $(COVERAGE),-fsanitize=fuzzer -fprofile-instr-generate -fcoverage-mapping,\
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined)
-# The parent of the unit tests is the one of the fuzz targets.
+# The fuzz targets use the same simulated parent as the unit tests.
 FUZZ_UTIL_tailnetd := tests/unit/tailnetd/util_parentsim.c
 define fuzz
 FUZZ_UTIL_$(1) += $$(wildcard tests/fuzz/$(1)/util_*.c)
@@ -285,19 +285,19 @@ $(FUZZ_BUILD)/build_id.h: $(SOURCES)
 fuzz-build: $(FUZZ_BIN)
 fuzz: fuzz-build
 	@tests/run-fuzz $(FUZZ_SECONDS) $(FUZZ_BIN)
-# How much of the files they aim at the targets reach with their seeds; fails under what security.md 5.7 wants.
+# The share of each file that its targets reach with their seeds; fails if it is less than security.md 5.7 requires.
 fuzz-coverage:
 	@$(MAKE) --no-print-directory -j$(JOBS) COVERAGE=1 fuzz-coverage-build
 	@tests/fuzz-coverage build-fuzzcov
 fuzz-coverage-build: $(filter-out %/fuzz_session %/fuzz_fetch %/fuzz_cache %/fuzz_c2n %/fuzz_json,$(FUZZ_BIN))
 
 # ---- the rest of the tests ----------------------------------------------------------------------------------------------
-# They wait more than they work.
+# End-to-end tests mostly wait: more of them run at once than there are processors.
 E2E_JOBS ?= $(shell n=$$((5 * $(JOBS))); [ $$n -lt 40 ] && echo $$n || echo 40)
 e2e: all
 	@PYTHON=$(PYTHON) tests/run-e2e $(abspath $(BUILD)) $(E2E_JOBS) $(E2E)
 
-# What is missing is installed first, then a new make looks for the libraries.
+# Missing packages are installed first, then a new make searches the libraries.
 check: deps-check users-check
 	@$(MAKE) --no-print-directory check-all; rc=$$?; $(MAKE) --no-print-directory give-back; exit $$rc
 check-all:
@@ -333,7 +333,7 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(AR_mapd:%=$(BUILD)/lib/%.a)
 bench: all $(BENCH_BIN)
 	@TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B tests/bench/run.py $(BENCH)
 
-# What root has built for somebody else (sudo make demo) is theirs: their next make may write there.
+# What root has built in another user's tree (sudo make demo) is given to that user, whose next make must write there.
 BUILT = $(wildcard build build-* $(BUILD))
 give-back:
 	@[ "$$(id -u)" != 0 ] || [ -z "$(BUILT)" ] || chown -hR --reference=Makefile $(BUILT)
@@ -375,7 +375,7 @@ house:
 words:
 	$(call need,$(PYTHON))
 	@$(PYTHON) -B tests/words $(WORDS)
-# Every document, section, rule and row that is cited anywhere is there; -v lists them.
+# Every document, section, rule and row that is cited anywhere exists; -v lists them.
 CITES ?=
 cites:
 	$(call need,$(PYTHON))
