@@ -4,23 +4,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "cachecodec.h"
 #include "expiry.h"
 #include "lite.h"
 #include "log.h"
 #include "mapd.h"
 #include "mapstream.h"
+#include "mem.h"
 #include "ping.h"
 #include "report.h"
 #include "timefmt.h"
 #include "tls.h"
 
-#define EVENT_MAX (512u * 1024)
-#define EXPIRY_RECHECK \
-	30            /* s: timers stay short whatever the expiry says (EXP-07), and the clock may be set (ERR-06) */
-#define CLOCK_NEAR 60 /* s */
+#define EVENT_MAX      (512u * 1024)
+#define EXPIRY_RECHECK 30 /* s: timers stay short whatever the expiry is (EXP-07), and the clock may be set (ERR-06) */
+#define CLOCK_NEAR     60 /* s */
 
 /* --- the session --- */
 
@@ -28,9 +26,9 @@
 static void
 report_connected(struct mapd *m)
 {
-	if (m->told_connected)
+	if (m->connected_reported)
 		return;
-	m->told_connected = 1;
+	m->connected_reported = 1;
 	mapd_stream_report(m, IPC_STREAM_CONNECTED, 0, 0, "");
 }
 
@@ -43,7 +41,7 @@ session_up(void *arg)
 		report_connected(m);
 }
 
-/* The stream, if there is one, has heard of it already; what was prepared has only us. */
+/* The stream, if there is one, was notified already; a prepared connection has only us. */
 static void
 session_down(void *arg, const char *why, int suspect)
 {
@@ -56,15 +54,15 @@ session_down(void *arg, const char *why, int suspect)
 		mapstream_session_down(m->stream, why, suspect);
 }
 
-/* Made if there is none; connecting is up to the first request.  NULL: out of memory. */
+/* Made if there is none; the first request connects it. */
 static struct session *
 some_session(struct mapd *m)
 {
-	if (m->session != NULL)
-		return m->session;
-	if ((m->session = child_session(m->c, session_up, session_down, m)) == NULL)
-		return NULL;
-	memset(&m->session_key, 0, sizeof(m->session_key));
+	if (m->session == NULL) {
+		if ((m->session = child_session(m->c, session_up, session_down, m)) == NULL)
+			mem_exhausted();
+		memset(&m->session_key, 0, sizeof(m->session_key));
+	}
 	return m->session;
 }
 
@@ -98,7 +96,7 @@ mapd_dial_plan(struct mapd *m, const struct ipc_dial_plan *plan)
 	report_dial_plan(m->report);
 }
 
-/* --- what the parent hears --- */
+/* --- reports to the parent --- */
 
 void
 mapd_stream_report(struct mapd *m, enum ipc_stream_what what, int http_status, int suspect, const char *err)
@@ -123,7 +121,7 @@ mapd_stream_closed(struct mapd *m, int http_status, int suspect, const char *why
 		report_source(m->report);
 	}
 	m->want = WANT_NOTHING;
-	m->told_connected = 0;
+	m->connected_reported = 0;
 	mapd_stream_report(m, IPC_STREAM_CLOSED, http_status, suspect, why);
 	ipc_set_state(child_ipc(m->c), IPC_S_IDLE);
 }
@@ -135,7 +133,7 @@ clock_off(void)
 }
 
 void
-mapd_clock_told(struct mapd *m)
+mapd_clock_received(struct mapd *m)
 {
 	m->clock_off = clock_off();
 }
@@ -151,24 +149,23 @@ mapd_clock_check(struct mapd *m)
 	m->clock_off += by;
 }
 
-/* An earlier time is never put off: with a change every second the timer would not fire at all. */
+/* An earlier time is never postponed: with a change every second the timer would not fire at all. */
 static void
 arm_expiry(struct mapd *m)
 {
 	struct wtime now = time_wall();
 	int64_t at = netmap_next_expiry(m->netmap, now), wait;
-	struct timeval tv = { 0, 0 };
-	uint64_t ms;
+	uint64_t ms, in;
 
 	if (at == INT64_MAX)
-		return; /* one that is armed finds nothing to do */
+		return; /* a timer that is set finds nothing to do */
 	wait = at > now.sec ? at - now.sec : 1;
-	tv.tv_sec = (time_t)(wait < EXPIRY_RECHECK ? wait : EXPIRY_RECHECK);
-	ms = time_mono_ms() + (uint64_t)tv.tv_sec * 1000;
+	in = 1000 * (uint64_t)(wait < EXPIRY_RECHECK ? wait : EXPIRY_RECHECK);
+	ms = time_mono_ms() + in;
 	if (m->expiry_ms != 0 && m->expiry_ms <= ms)
 		return;
 	m->expiry_ms = ms;
-	evtimer_add(m->expiry, &tv);
+	timer_set_ms(&m->expiry, in);
 }
 
 void
@@ -197,14 +194,12 @@ drop_netmap(struct mapd *m)
 }
 
 static void
-expiry_due(int fd, short what, void *arg)
+expiry_due(void *arg)
 {
 	struct mapd *m = arg;
 	struct netmap_change ch;
 	struct wtime now = time_wall();
 
-	(void)fd;
-	(void)what;
 	m->expiry_ms = 0;
 	mapd_clock_check(m);
 	if (netmap_expiry_due(m->netmap, now) && netmap_expire(m->netmap, now, &ch) == 1)
@@ -215,7 +210,7 @@ expiry_due(int fd, short what, void *arg)
 
 /* --- MAP_START, MAP_STOP --- */
 
-/* A connection that another node key was used on is gone before the new key shows up (ROT-04). */
+/* A connection that another node key was used on is closed before the new key is used (ROT-04). */
 static void
 forget_other_key(struct mapd *m, const struct pubkey *key)
 {
@@ -236,25 +231,21 @@ on_map_start(void *ctx, const struct ipc_msg *msg)
 	forget_other_key(m, &s->node_key);
 	netmap_seq_base(m->netmap, s->seq_base);
 	if (m->id != msg->id)
-		m->told_connected = 0;
+		m->connected_reported = 0;
 	m->id = msg->id;
 	m->node_key = s->node_key;
 	m->machine_key = s->machine_key;
 	m->want = s->prepare_only ? WANT_CONNECTION : WANT_STREAM;
 	ipc_set_state(child_ipc(m->c), IPC_S_BUSY);
-	if (some_session(m) == NULL) {
-		mapd_stream_closed(m, 0, 0, "out of memory");
-		return 0;
-	}
-	if (session_is_up(m->session))
+	if (session_is_up(some_session(m)))
 		report_connected(m);
 	else
 		session_connect(m->session);
 	if (s->prepare_only)
 		return 0;
-	m->have_plan = 0; /* what the parent holds may be another one: told once per stream, also that there is none */
+	m->have_plan = 0; /* the parent may have another one: sent once per stream, also when there is none */
 	netmap_session_begin(m->netmap, &m->node_key, &m->machine_key);
-	/* The update goes first: a server that allows one stream at a time would never get it behind the poll. */
+	/* The update is sent first: a server that allows one stream at a time would never accept it after the poll. */
 	lite_stream_started(m->lite);
 	mapstream_start(m->stream);
 	return 0;
@@ -293,7 +284,7 @@ on_cache_write(void *ctx, const struct ipc_msg *msg)
 {
 	struct mapd *m = ctx;
 
-	report_flush(m->report); /* the parent knows what it will be told is in the file */
+	report_flush(m->report); /* the parent knows every change that CACHE_WRITTEN will report */
 	return cache_write(m->cache, msg->id, msg->payload, msg->fd);
 }
 
@@ -352,7 +343,7 @@ on_ca(void *ctx)
 	pings_ca_came(m->pings);
 }
 
-/* A connection of the old way would be tried again and again.  One that is in use is stopped by the parent. */
+/* A connection of the old kind would be tried again and again.  One that is in use is stopped by the parent. */
 static void
 on_rewired(void *ctx)
 {
@@ -381,7 +372,7 @@ on_query(void *ctx, const struct ipc_msg *msg)
 		close(msg->fd);
 		return -1;
 	}
-	/* What a reader has seen the parent knows, too: Seq never repeats, even if this process dies the next moment. */
+	/* The parent knows what a reader has seen: Seq never repeats, even if this process ends the next moment. */
 	report_flush(m->report);
 	query_handle(m->query, msg->id, msg->payload, msg->fd);
 	return 0;
@@ -411,15 +402,14 @@ on_counters_req(void *ctx, const struct ipc_msg *msg)
 	return 0;
 }
 
-/* --- life --- */
+/* --- start and end --- */
 
 static void
 stop(void *ctx)
 {
 	struct mapd *m = ctx;
 
-	if (m->stream != NULL && m->lite != NULL && m->pings != NULL)
-		mapd_drop_session(m);
+	mapd_drop_session(m);
 	cache_free(m->cache);
 	query_free(m->query);
 	mapstream_free(m->stream);
@@ -427,8 +417,7 @@ stop(void *ctx)
 	pings_free(m->pings);
 	report_free(m->report);
 	netmap_free(m->netmap);
-	if (m->expiry != NULL)
-		event_free(m->expiry);
+	timer_free(&m->expiry);
 	buf_free(&m->event_text);
 	free(m);
 }
@@ -442,22 +431,25 @@ cache_restored(void *arg, const struct netmap_change *ch)
 static void *
 start(struct child *c)
 {
-	struct cache_context cache = { .base = child_base(c), .ipc = child_ipc(c), .changed = cache_restored };
-	struct mapd *m;
+	struct mapd *m = xcalloc(1, sizeof(*m));
+	struct cache_context cache = { .base = child_base(c),
+		.ipc = child_ipc(c),
+		.changed = cache_restored,
+		.arg = m };
 
-	if ((m = calloc(1, sizeof(*m))) == NULL)
-		return NULL;
 	m->c = c;
-	m->base = child_base(c);
-	cache.arg = m;
+	m->base = cache.base;
 	buf_init(&m->event_text, EVENT_MAX);
-	if ((m->netmap = cache.netmap = netmap_new()) != NULL && (m->query = query_new(m->base, m->netmap)) != NULL &&
-	    (m->report = report_new(m)) != NULL && (m->stream = mapstream_new(m)) != NULL &&
-	    (m->lite = lite_new(m)) != NULL && (m->pings = pings_new(m)) != NULL &&
-	    (m->cache = cache_new(&cache)) != NULL && (m->expiry = evtimer_new(m->base, expiry_due, m)) != NULL)
-		return m;
-	stop(m);
-	return NULL;
+	m->netmap = cache.netmap = netmap_new();
+	m->query = query_new(m->base, m->netmap);
+	m->report = report_new(m);
+	m->stream = mapstream_new(m);
+	m->lite = lite_new(m);
+	m->pings = pings_new(m);
+	m->cache = cache_new(&cache);
+	if (timer_init(&m->expiry, m->base, expiry_due, m) == -1)
+		mem_exhausted();
+	return m;
 }
 
 const struct child_role mapd_role = {

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "bucket.h"
 #include "ingest.h"
 #include "log.h"
@@ -13,58 +11,52 @@
 #include "mapframe.h"
 #include "maprequest.h"
 #include "mapstream.h"
+#include "mem.h"
 #include "ping.h"
 #include "register.h"
 #include "report.h"
 #include "text.h"
 #include "timefmt.h"
+#include "timer.h"
 
 #define ERROR_BODY_MS  5000
 #define ERROR_BODY_MAX 1024
-#define PENDING_MAX    (16u << 20) /* more than the windows let through while the stream is paused */
+#define PENDING_MAX    (16u << 20) /* more than the HTTP/2 windows permit while the stream is paused */
 #define URLS_SEEN      16
-#define URLS_RATE      2 /* a second that are shown, and so many at once */
+#define URLS_RATE      2 /* URLs a second; URLS_SEEN at once */
 #define WISH_MS        1000
-#define PROGRESS_MS    10000 /* security.md D15: a frame that has begun brings so many bytes ... */
-#define PROGRESS_BYTES 1024  /* ... in any such span, or its end */
+#define PROGRESS_MS    10000 /* security.md D15: of a frame that has begun, at least ... */
+#define PROGRESS_BYTES 1024  /* ... bytes must arrive in each such span, or its end */
 
 struct mapstream {
 	struct mapd *m;
 	struct request *request;
 	struct ingest *ingest;
 	struct mapframe *frame;
-	struct event *watchdog, *sleep, *settle, *progress;
-	struct buf pending;  /* came during a sleep */
+	struct timer watchdog, sleep, settle, progress;
+	struct buf pending;  /* received during a sleep */
 	struct buf error;    /* beginning of an error answer */
 	uint64_t wire, mark; /* bytes of the answer's body fed so far; when progress was last looked at */
 	int status;          /* 0: no response head yet */
 	int live;            /* a message with Node was applied */
 	int sleeping;
-	int ended; /* the request is over, err and suspect say how; CLOSED follows when the sleep is over */
+	int ended; /* the request has ended, err and suspect say how; CLOSED follows after the sleep */
 	int suspect;
 	char err[IPC_ERR_MAX + 1];
-	char *urls[URLS_SEEN]; /* shown in this stream (FLD-17), the oldest is forgotten */
+	char *urls[URLS_SEEN]; /* opened in this stream (FLD-17), the oldest is forgotten */
 	unsigned nurls;
-	int told_dropped; /* in this stream */
+	int dropped_reported; /* in this stream */
 	struct bucket url_rate;
-	uint64_t wish_ms; /* when it was last told; 0 = never */
+	uint64_t wish_ms; /* when EXIT_WISH was last sent; 0 = never */
 };
 
-static void
-arm(struct event *ev, uint32_t ms)
-{
-	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
-
-	evtimer_add(ev, &tv);
-}
-
-/* KA-03: only the start of a request and the end of a complete message come here. */
+/* KA-03: called only at the start of a request and at the end of a complete message. */
 static void
 arm_watchdog(struct mapstream *s)
 {
-	/* Processing may have taken long; the loop's own idea of now is from before it. */
+	/* The loop's cached time is from before the processing, which may have been slow. */
 	event_base_update_cache_time(s->m->base);
-	arm(s->watchdog, child_config(s->m->c)->watchdog_ms);
+	timer_set_ms(&s->watchdog, child_config(s->m->c)->watchdog_ms);
 }
 
 static void
@@ -75,10 +67,10 @@ reset(struct mapstream *s)
 	if (s->request != NULL)
 		request_cancel(s->request);
 	s->request = NULL;
-	evtimer_del(s->watchdog);
-	evtimer_del(s->sleep);
-	evtimer_del(s->settle);
-	evtimer_del(s->progress);
+	timer_stop(&s->watchdog);
+	timer_stop(&s->sleep);
+	timer_stop(&s->settle);
+	timer_stop(&s->progress);
 	ingest_free(s->ingest);
 	s->ingest = NULL;
 	mapframe_free(s->frame);
@@ -90,20 +82,20 @@ reset(struct mapstream *s)
 		s->urls[i] = NULL;
 	}
 	s->nurls = 0;
-	s->status = s->live = s->told_dropped = s->sleeping = s->ended = s->suspect = 0;
+	s->status = s->live = s->dropped_reported = s->sleeping = s->ended = s->suspect = 0;
 	s->err[0] = '\0';
 }
 
-/* The request is gone.  One turn later, so that mapstream_session_down() can say what it knows. */
+/* The request has ended.  Settle one turn later: mapstream_session_down() may know the reason. */
 static void
 end_soon(struct mapstream *s)
 {
 	s->request = NULL;
 	s->ended = 1;
-	evtimer_del(s->watchdog);
-	evtimer_del(s->progress);
+	timer_stop(&s->watchdog);
+	timer_stop(&s->progress);
 	if (!s->sleeping)
-		arm(s->settle, 0);
+		timer_set_ms(&s->settle, 0);
 }
 
 static void
@@ -129,7 +121,7 @@ refuse(struct mapstream *s, const char *what, const char *why)
 
 /* A limit of security.md D15 was passed. */
 static void
-tell_limit(struct mapstream *s, const char *text)
+report_limit(struct mapstream *s, const char *text)
 {
 	struct ipc_limit msg;
 
@@ -143,7 +135,7 @@ refuse_message(struct mapstream *s)
 {
 	refuse(s, "map response refused", ingest_error(s->ingest));
 	if (ingest_over_limit(s->ingest))
-		tell_limit(s, s->err);
+		report_limit(s, s->err);
 }
 
 /* --- what a message asks for beside the netmap --- */
@@ -163,7 +155,7 @@ static void
 remember(struct mapstream *s, const char *url)
 {
 	free(s->urls[s->nurls % URLS_SEEN]);
-	s->urls[s->nurls++ % URLS_SEEN] = strdup(url);
+	s->urls[s->nurls++ % URLS_SEEN] = xstrdup(url);
 }
 
 static void
@@ -174,11 +166,11 @@ browse(struct mapstream *s, const char *url)
 	if (url[0] == '\0' || seen(s, url))
 		return;
 	if (!wire_url_ok(url, strlen(url), child_wire_config(s->m->c)->https)) {
-		log_warnx("the server wants a URL shown that is not https: dropped"); /* INT-05 */
+		log_warnx("the server asked to open a URL that is not https: ignored"); /* INT-05 */
 		return;
 	}
 	if (!bucket_take(&s->url_rate, time_mono_ms())) {
-		log_warnx("the server wants many URLs shown: one more dropped");
+		log_warnx("the server asks to open too many URLs: one more dropped");
 		return;
 	}
 	remember(s, url);
@@ -196,7 +188,7 @@ act_on_side(struct mapstream *s, const struct directives *side)
 	if (side->browse != NULL)
 		browse(s, side->browse);
 	if (side->has_control_time && !time_is_none(side->control_time)) {
-		mapd_clock_told(s->m);
+		mapd_clock_received(s->m);
 		report_control_time(s->m->report, side->control_time.sec);
 	}
 	if (side->dial_plan != NULL)
@@ -257,11 +249,11 @@ apply(struct mapstream *s)
 		s->live = 1;
 		mapd_stream_report(s->m, IPC_STREAM_LIVE, 200, 0, "");
 	}
-	if (dropped && !s->told_dropped) {
-		s->told_dropped = 1;
-		tell_limit(s,
+	if (dropped && !s->dropped_reported) {
+		s->dropped_reported = 1;
+		report_limit(s,
 		    "the server sent more of one thing (addresses or endpoints of a node, DNS routes, a capability) "
-		    "than is kept: the rest is left out");
+		    "than the limit: the rest was dropped");
 	}
 	if (!s->ended)
 		arm_watchdog(s);
@@ -275,16 +267,16 @@ go_to_sleep(struct mapstream *s, uint32_t ms)
 	s->sleeping = 1;
 	if (s->request != NULL)
 		request_pause(s->request, 1);
-	arm(s->sleep, ms);
+	timer_set_ms(&s->sleep, ms);
 }
 
-/* A whole message is there.  -1: the stream is over. */
+/* A whole message was received.  -1: the stream has ended. */
 static int
 message(struct mapstream *s)
 {
 	const struct directives *side;
 
-	evtimer_del(s->watchdog); /* KA-06 */
+	timer_stop(&s->watchdog); /* KA-06 */
 	if (ingest_end(s->ingest) == -1) {
 		refuse_message(s);
 		return -1;
@@ -309,25 +301,23 @@ static void
 watch_progress(struct mapstream *s)
 {
 	s->mark = s->wire;
-	arm(s->progress, PROGRESS_MS);
+	timer_set_ms(&s->progress, PROGRESS_MS);
 }
 
 static void
-progress_due(int fd, short what, void *arg)
+progress_due(void *arg)
 {
 	struct mapstream *s = arg;
 
-	(void)fd;
-	(void)what;
 	if (s->wire - s->mark >= PROGRESS_BYTES) {
 		watch_progress(s);
 		return;
 	}
-	refuse(s, "map stream", "a map frame does not come forward");
-	tell_limit(s, s->err);
+	refuse(s, "map stream", "a map frame makes no progress");
+	report_limit(s, s->err);
 }
 
-/* Takes bytes of the answer's body until they are used up or a sleep begins; returns how many.  -1: the stream is over. */
+/* Uses bytes of the answer's body until all are used or a sleep begins; returns their number.  -1: the stream has ended. */
 static ssize_t
 feed(struct mapstream *s, const uint8_t *p, size_t n)
 {
@@ -338,29 +328,27 @@ feed(struct mapstream *s, const uint8_t *p, size_t n)
 		if ((rv = mapframe_feed_one(s->frame, p + done, n - done, &used)) == -1) {
 			refuse(s, "map stream", mapframe_error(s->frame));
 			if (mapframe_over_limit(s->frame) || ingest_over_limit(s->ingest))
-				tell_limit(s, s->err);
+				report_limit(s, s->err);
 			return -1;
 		}
 		done += used;
 		s->wire += used;
 		if (rv == 1)
-			evtimer_del(s->progress);
+			timer_stop(&s->progress);
 		if (rv == 1 && message(s) == -1)
 			return -1;
 	}
-	if (mapframe_inside(s->frame) && !evtimer_pending(s->progress, NULL))
+	if (mapframe_inside(s->frame) && !timer_pending(&s->progress))
 		watch_progress(s);
 	return (ssize_t)done;
 }
 
 static void
-woke_up(int fd, short what, void *arg)
+woke_up(void *arg)
 {
 	struct mapstream *s = arg;
 	ssize_t used;
 
-	(void)fd;
-	(void)what;
 	s->sleeping = 0;
 	if (apply(s) == -1)
 		return;
@@ -370,10 +358,10 @@ woke_up(int fd, short what, void *arg)
 		return;
 	buf_consume(&s->pending, (size_t)used);
 	if (s->ended && !s->sleeping)
-		arm(s->settle, 0);
+		timer_set_ms(&s->settle, 0);
 }
 
-/* --- the request's life --- */
+/* --- the request from start to end --- */
 
 static void
 on_head(void *arg, int status)
@@ -384,7 +372,7 @@ on_head(void *arg, int status)
 	if (status == 200)
 		mapd_stream_report(s->m, IPC_STREAM_OPEN, status, 0, "");
 	else
-		arm(s->watchdog, ERROR_BODY_MS);
+		timer_set_ms(&s->watchdog, ERROR_BODY_MS);
 }
 
 static int
@@ -411,7 +399,7 @@ on_data(void *arg, const uint8_t *p, size_t n)
 	if (!s->sleeping && (used = feed(s, p, n)) == -1)
 		return -1;
 	if ((size_t)used < n && buf_put(&s->pending, p + used, n - (size_t)used) == -1) {
-		refuse(s, "map stream", "the server sends on and on during the pause it asked for");
+		refuse(s, "map stream", "the server keeps sending during the pause it requested");
 		return -1;
 	}
 	return 0;
@@ -429,7 +417,7 @@ on_done(void *arg, enum request_err err, const char *why)
 	else if (s->status == 0)
 		set_error(s, "map request", why != NULL ? why : "no answer");
 	if (err == REQ_LIMIT)
-		tell_limit(s, s->err);
+		report_limit(s, s->err);
 	end_soon(s);
 }
 
@@ -444,14 +432,12 @@ mapstream_session_down(struct mapstream *s, const char *why, int suspect)
 }
 
 static void
-settle(int fd, short what, void *arg)
+settle(void *arg)
 {
 	struct mapstream *s = arg;
 	char text[REGISTER_MAX_ERRTEXT + 100], code[64], err[IPC_ERR_MAX + 1];
 	int status = s->status, suspect = s->suspect;
 
-	(void)fd;
-	(void)what;
 	if (status != 0 && status != 200) {
 		wire_error_text(buf_ptr(&s->error), buf_len(&s->error), text, sizeof(text));
 		snprintf(code, sizeof(code), "initial fetch failed %d", status); /* ERR-02 */
@@ -463,16 +449,16 @@ settle(int fd, short what, void *arg)
 	mapd_stream_closed(s->m, status, suspect, err);
 }
 
-/* KA-02.  A connection that has been silent for so long is dead for lite updates too. */
+/* KA-02.  A connection that was silent for that time is unusable for lite updates too. */
 static void
-watchdog_fired(int fd, short what, void *arg)
+watchdog_fired(void *arg)
 {
 	struct mapstream *s = arg;
 	char err[100];
 	uint32_t ms = child_config(s->m->c)->watchdog_ms;
 
-	if (s->status != 0 && s->status != 200) { /* the error's text does not end */
-		settle(fd, what, arg);
+	if (s->status != 0 && s->status != 200) { /* the text of the error is not complete in time */
+		settle(arg);
 		return;
 	}
 	snprintf(err, sizeof(err), "no complete message from the server for %u.%u s", (unsigned)(ms / 1000),
@@ -541,12 +527,14 @@ mapstream_start(struct mapstream *s)
 	reset(s);
 	arm_watchdog(s); /* covers connecting, the request and the answer's head */
 	s->ingest = ingest_new(s->m->netmap);
-	s->frame = mapframe_new(&limits, &ops, s);
+	if ((s->frame = mapframe_new(&limits, &ops, s)) == NULL)
+		mem_exhausted();
 	/* Each message has its own budget (MAP-09): a small one does not make the map smaller than it is by default. */
-	if (s->ingest != NULL && cfg->max_map_decoded > ingest_limits(s->ingest)->max_bytes)
+	if (cfg->max_map_decoded > ingest_limits(s->ingest)->max_bytes)
 		ingest_limits(s->ingest)->max_bytes = cfg->max_map_decoded;
-	if (s->ingest == NULL || s->frame == NULL || send_request(s) == -1)
-		refuse(s, "map request", "out of memory, or larger than the server takes");
+	if (send_request(s) == -1)
+		refuse(s, "map request",
+		    "larger than the server accepts, or its path has characters that are not allowed");
 }
 
 void
@@ -560,38 +548,26 @@ mapstream_stop(struct mapstream *s)
 struct mapstream *
 mapstream_new(struct mapd *m)
 {
-	struct mapstream *s;
+	struct mapstream *s = xcalloc(1, sizeof(*s));
 
-	if ((s = calloc(1, sizeof(*s))) == NULL)
-		return NULL;
 	s->m = m;
 	bucket_init(&s->url_rate, URLS_RATE, URLS_SEEN, time_mono_ms());
 	buf_init(&s->pending, PENDING_MAX);
 	buf_init(&s->error, ERROR_BODY_MAX);
-	s->watchdog = evtimer_new(m->base, watchdog_fired, s);
-	s->sleep = evtimer_new(m->base, woke_up, s);
-	s->settle = evtimer_new(m->base, settle, s);
-	s->progress = evtimer_new(m->base, progress_due, s);
-	if (s->watchdog != NULL && s->sleep != NULL && s->settle != NULL && s->progress != NULL)
-		return s;
-	mapstream_free(s);
-	return NULL;
+	if (timer_init(&s->watchdog, m->base, watchdog_fired, s) == -1 ||
+	    timer_init(&s->sleep, m->base, woke_up, s) == -1 || timer_init(&s->settle, m->base, settle, s) == -1 ||
+	    timer_init(&s->progress, m->base, progress_due, s) == -1)
+		mem_exhausted();
+	return s;
 }
 
 void
 mapstream_free(struct mapstream *s)
 {
-	if (s == NULL)
-		return;
-	if (s->watchdog != NULL && s->sleep != NULL && s->settle != NULL && s->progress != NULL)
-		reset(s);
-	if (s->watchdog != NULL)
-		event_free(s->watchdog);
-	if (s->sleep != NULL)
-		event_free(s->sleep);
-	if (s->settle != NULL)
-		event_free(s->settle);
-	if (s->progress != NULL)
-		event_free(s->progress);
+	reset(s);
+	timer_free(&s->watchdog);
+	timer_free(&s->sleep);
+	timer_free(&s->settle);
+	timer_free(&s->progress);
 	free(s);
 }

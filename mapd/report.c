@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
+#include "mem.h"
 #include "report.h"
 #include "timefmt.h"
+#include "timer.h"
 
 #define FLUSH_MS     1
 #define COUNTERS_MS  1000
@@ -14,26 +14,29 @@
 #define SELDOM_MS    1000 /* CONTROL_TIME, DIAL_PLAN */
 #define CLOCK_NEAR   60   /* s: a clock that is right (protocol.md E.12) */
 #define CLOCK_SAME   1
-#define QUEUE_ENOUGH (64u * 1024) /* while the parent has so much to read, changes are gathered */
+#define QUEUE_ENOUGH (64u * 1024) /* while the parent has that much to read, changes are gathered */
 
 struct report {
 	struct mapd *m;
-	struct event *flush, *count, *later;
+	struct timer flush, count, later;
 	uint64_t flushed_us, counted_ms;
-	int pending;       /* DELTAS has something to say */
+	int pending;       /* DELTAS must be sent */
 	uint64_t last_seq; /* of the last record in deltas */
 	struct ipc_deltas deltas;
 	struct ipc_self self; /* as last sent */
 	int have_self;
 	struct ipc_counters counters;
-	int self_due, time_due, plan_due;   /* there is news */
-	uint64_t self_ms, time_ms, plan_ms; /* last told; 0 = never */
+	int self_due, time_due, plan_due;   /* changed since it was sent */
+	uint64_t self_ms, time_ms, plan_ms; /* last sent; 0 = never */
 	int64_t control_sec;                /* newest */
-	int64_t clock_told;                 /* how far off the clock is, as the parent knows it ... */
+	int64_t clock_sent;                 /* how far off the clock is, as last sent ... */
 	uint32_t clock_id;                  /* ... in this map session */
 };
 
-/* Our own node as a cache has it is only shown: the map session has no part in it, and the same from the server is news again. */
+/*
+ * Our own node from a cache is only displayed: it does not belong to the map session, and the same node from the server is sent
+ * again.
+ */
 static void
 send_self(struct report *r)
 {
@@ -67,7 +70,7 @@ send_time(struct report *r)
 
 	r->time_due = 0;
 	r->time_ms = time_mono_ms();
-	r->clock_told = clock_off(r->control_sec);
+	r->clock_sent = clock_off(r->control_sec);
 	r->clock_id = r->m->id;
 	ipc_send(child_ipc(r->m->c), IPC_CONTROL_TIME, r->m->id, &m, sizeof(m), -1);
 }
@@ -80,11 +83,10 @@ send_plan(struct report *r)
 	ipc_send(child_ipc(r->m->c), IPC_DIAL_PLAN, r->m->id, &r->m->plan, sizeof(r->m->plan), -1);
 }
 
-/* The time before the node whose expiry is judged by it. */
+/* The time before the node: the parent judges the expiry by it. */
 static void
-tell(struct report *r, int all)
+send_due(struct report *r, int all)
 {
-	struct timeval tv = { 0, SELF_MS * 1000 };
 	uint64_t now = time_mono_ms();
 
 	if (r->time_due && (all || r->time_ms == 0 || now - r->time_ms >= SELDOM_MS))
@@ -94,38 +96,36 @@ tell(struct report *r, int all)
 	if (r->plan_due && (all || r->plan_ms == 0 || now - r->plan_ms >= SELDOM_MS))
 		send_plan(r);
 	if (r->time_due || r->self_due || r->plan_due)
-		evtimer_add(r->later, &tv);
+		timer_set_ms(&r->later, SELF_MS);
 }
 
 static void
-later_due(int fd, short what, void *arg)
+later_due(void *arg)
 {
-	(void)fd;
-	(void)what;
-	tell(arg, 0);
+	send_due(arg, 0);
 }
 
 void
 report_control_time(struct report *r, int64_t sec)
 {
-	int64_t change = clock_off(sec) - r->clock_told;
+	int64_t change = clock_off(sec) - r->clock_sent;
 
 	r->time_due = r->clock_id != r->m->id || change < -CLOCK_SAME || change > CLOCK_SAME;
 	r->control_sec = sec;
-	tell(r, 0);
+	send_due(r, 0);
 }
 
 void
 report_dial_plan(struct report *r)
 {
 	r->plan_due = 1;
-	tell(r, 0);
+	send_due(r, 0);
 }
 
 void
 report_all(struct report *r)
 {
-	tell(r, 1);
+	send_due(r, 1);
 	report_flush(r);
 }
 
@@ -135,7 +135,7 @@ report_flush(struct report *r)
 	const struct netmap *nm = r->m->netmap;
 	struct ipc_deltas *d = &r->deltas;
 
-	evtimer_del(r->flush);
+	timer_stop(&r->flush);
 	if (!r->pending)
 		return;
 	/* add_record() may flush when the netmap is one message ahead of the records. */
@@ -156,31 +156,23 @@ may_flush(const struct report *r)
 }
 
 static void
-flush_due(int fd, short what, void *arg)
+flush_due(void *arg)
 {
 	struct report *r = arg;
-	struct timeval tv = { 0, FLUSH_MS * 1000 };
 
-	(void)fd;
-	(void)what;
 	if (may_flush(r))
 		report_flush(r);
 	else
-		evtimer_add(r->flush, &tv);
+		timer_set_ms(&r->flush, FLUSH_MS);
 }
 
 /* At the end of this turn of the loop, or 1 ms after the last time. */
 static void
 flush_soon(struct report *r)
 {
-	struct timeval tv = { 0, 0 };
-
 	r->pending = 1;
-	if (evtimer_pending(r->flush, NULL))
-		return;
-	if (!may_flush(r))
-		tv.tv_usec = FLUSH_MS * 1000;
-	evtimer_add(r->flush, &tv);
+	if (!timer_pending(&r->flush))
+		timer_set_ms(&r->flush, may_flush(r) ? 0 : FLUSH_MS);
 }
 
 static void
@@ -191,7 +183,7 @@ put(struct ipc_deltas *d, const void *p, size_t n)
 	d->data_len = (uint16_t)(d->data_len + n);
 }
 
-/* What happened is too much to be told in ids: the records gathered so far and this one become "all is new". */
+/* Too many changes to list their ids: the records gathered so far and this one become one of the whole map. */
 static void
 collapse(struct ipc_deltas *d, struct ipc_delta_rec *rec)
 {
@@ -239,7 +231,7 @@ report_change(struct report *r, const struct netmap_change *ch)
 {
 	if (ch->self_changed || ch->full) {
 		r->self_due = 1;
-		tell(r, 0);
+		send_due(r, 0);
 	}
 	add_record(r, ch);
 	flush_soon(r);
@@ -267,62 +259,43 @@ report_counters(struct report *r)
 void
 report_counters_now(struct report *r, uint32_t id)
 {
-	evtimer_del(r->count);
+	timer_stop(&r->count);
 	r->counted_ms = time_mono_ms();
 	ipc_send(child_ipc(r->m->c), IPC_COUNTERS, id, &r->counters, sizeof(r->counters), -1);
 }
 
 static void
-count_due(int fd, short what, void *arg)
+count_due(void *arg)
 {
-	(void)fd;
-	(void)what;
 	report_counters_now(arg, IPC_ID_NONE);
 }
 
 void
 report_counted(struct report *r)
 {
-	uint64_t ago = time_mono_ms() - r->counted_ms, wait;
-	struct timeval tv = { 0, 0 };
+	uint64_t ago = time_mono_ms() - r->counted_ms;
 
-	if (evtimer_pending(r->count, NULL))
-		return;
-	if (r->counted_ms != 0 && ago < COUNTERS_MS) {
-		wait = COUNTERS_MS - ago;
-		tv.tv_sec = (time_t)(wait / 1000);
-		tv.tv_usec = (suseconds_t)(wait % 1000) * 1000;
-	}
-	evtimer_add(r->count, &tv);
+	if (!timer_pending(&r->count))
+		timer_set_ms(&r->count, r->counted_ms != 0 && ago < COUNTERS_MS ? COUNTERS_MS - ago : 0);
 }
 
 struct report *
 report_new(struct mapd *m)
 {
-	struct report *r;
+	struct report *r = xcalloc(1, sizeof(*r));
 
-	if ((r = calloc(1, sizeof(*r))) == NULL)
-		return NULL;
 	r->m = m;
-	r->flush = evtimer_new(m->base, flush_due, r);
-	r->count = evtimer_new(m->base, count_due, r);
-	r->later = evtimer_new(m->base, later_due, r);
-	if (r->flush != NULL && r->count != NULL && r->later != NULL)
-		return r;
-	report_free(r);
-	return NULL;
+	if (timer_init(&r->flush, m->base, flush_due, r) == -1 || timer_init(&r->count, m->base, count_due, r) == -1 ||
+	    timer_init(&r->later, m->base, later_due, r) == -1)
+		mem_exhausted();
+	return r;
 }
 
 void
 report_free(struct report *r)
 {
-	if (r == NULL)
-		return;
-	if (r->flush != NULL)
-		event_free(r->flush);
-	if (r->count != NULL)
-		event_free(r->count);
-	if (r->later != NULL)
-		event_free(r->later);
+	timer_free(&r->flush);
+	timer_free(&r->count);
+	timer_free(&r->later);
 	free(r);
 }
