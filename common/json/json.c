@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "mem.h"
 #include "text.h"
 
 static char
@@ -189,6 +190,20 @@ print_array(struct buf *b, struct json_object *o)
 	buf_putc(b, ']');
 }
 
+/* json-c makes the text in memory of its own. */
+static void
+print_number(struct buf *b, struct json_object *o)
+{
+	const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
+
+	if (text != NULL)
+		buf_puts(b, text);
+	else {
+		(void)mem_failed();
+		b->failed = 1;
+	}
+}
+
 /* As deep as the object: bounded by the limits it was parsed with. */
 static void
 print_value(struct buf *b, struct json_object *o)
@@ -200,7 +215,7 @@ print_value(struct buf *b, struct json_object *o)
 	case json_type_boolean: buf_puts(b, json_object_get_boolean(o) ? "true" : "false"); break;
 	case json_type_null: buf_puts(b, "null"); break;
 	case json_type_int:
-	case json_type_double: buf_puts(b, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN)); break;
+	case json_type_double: print_number(b, o); break;
 	}
 }
 

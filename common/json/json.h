@@ -23,7 +23,8 @@ extern const struct json_limits json_limits_default;	/* 1 MiB, 32, 65536, 1 MiB 
 
 /*
  * Whole text n bytes (no NUL needed; s may be NULL with n 0).  New reference, or NULL with a one-line reason in err.  The text
- * `null` is a success without an object: NULL with an empty err.  lim NULL: the default limits.
+ * `null` is a success without an object: NULL with an empty err.  lim NULL: the default limits.  errno after a failure: ENOMEM, or
+ * EINVAL when the text is at fault.
  */
 struct json_object *json_parse(const char *s, size_t n, const struct json_limits *lim, char *err, size_t errsize);
 

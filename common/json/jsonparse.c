@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "mem.h"
 #include "text.h"
 
 #define NUMBER_MAX 1024 /* characters of one number */
@@ -33,6 +34,16 @@ fail(struct parser *p, const char *why)
 		p->where = p->s;
 	}
 	return -1;
+}
+
+static const char out_of_memory[] = "out of memory";
+
+/* A child ends here (mem.h). */
+static int
+no_memory(struct parser *p)
+{
+	(void)mem_failed();
+	return fail(p, out_of_memory);
 }
 
 static void
@@ -184,7 +195,7 @@ parse_string(struct parser *p, const char **str, size_t *n)
 		if ((size_t)(p->s - from) + run > p->lim->max_string)
 			return fail(p, "string too long");
 		if (put_mended(p, p->s, run) == -1)
-			return fail(p, "out of memory");
+			return no_memory(p);
 		p->s += run;
 		if (p->s == p->end)
 			return fail(p, "unfinished string");
@@ -193,7 +204,7 @@ parse_string(struct parser *p, const char **str, size_t *n)
 		if (*p->s++ == '"')
 			break;
 		if (unescape(p) == -1)
-			return fail(p, "out of memory");
+			return no_memory(p);
 	}
 	*str = buf_len(&p->text) ? (const char *)buf_ptr(&p->text) : "";
 	*n = buf_len(&p->text);
@@ -264,7 +275,7 @@ parse_number(struct parser *p, struct json_object **out)
 	else
 		*out = json_object_new_double_s(strtod(text, NULL), text);
 	if (*out == NULL)
-		return fail(p, "out of memory");
+		return no_memory(p);
 	p->s += n;
 	return 0;
 }
@@ -285,12 +296,12 @@ parse_member(struct parser *p, struct json_object *o)
 	if (memchr(s, '\0', n) != NULL)
 		return fail(p, "NUL in a member name");
 	if ((key = strndup(s, n)) == NULL)
-		return fail(p, "out of memory");
+		return no_memory(p);
 	if (!next_is(p, ':'))
 		r = fail(p, "':' expected");
 	else if ((r = parse_value(p, &v)) == 0 && json_object_object_add(o, key, v) != 0) {
 		json_object_put(v);
-		r = fail(p, "out of memory");
+		r = no_memory(p);
 	}
 	free(key);
 	return r;
@@ -306,7 +317,7 @@ parse_element(struct parser *p, struct json_object *a)
 	if (json_object_array_add(a, v) == 0)
 		return 0;
 	json_object_put(v);
-	return fail(p, "out of memory");
+	return no_memory(p);
 }
 
 /* p->s is behind the opening bracket. */
@@ -315,7 +326,7 @@ parse_compound(struct parser *p, struct json_object *into, char close,
     int (*item)(struct parser *, struct json_object *))
 {
 	if (into == NULL)
-		return fail(p, "out of memory");
+		return no_memory(p);
 	if (++p->depth > p->lim->max_depth)
 		return fail(p, "nested too deeply");
 	if (!next_is(p, close)) {
@@ -349,7 +360,7 @@ parse_boolean(struct parser *p, struct json_object **out)
 	if (parse_word(p, yes ? "true" : "false") == -1)
 		return -1;
 	if ((*out = json_object_new_boolean(yes)) == NULL)
-		return fail(p, "out of memory");
+		return no_memory(p);
 	return 0;
 }
 
@@ -363,7 +374,7 @@ parse_text(struct parser *p, struct json_object **out)
 	if (parse_string(p, &s, &n) == -1)
 		return -1;
 	if (n > INT_MAX || (*out = json_object_new_string_len(s, (int)n)) == NULL)
-		return fail(p, "out of memory");
+		return no_memory(p);
 	return 0;
 }
 
@@ -421,7 +432,10 @@ json_parse(const char *s, size_t n, const struct json_limits *lim, char *err, si
 		}
 	}
 	buf_free(&p.text);
-	if (p.why != NULL)
+	if (p.why == out_of_memory)
+		snprintf(err, errsize, "%s", p.why);
+	else if (p.why != NULL)
 		snprintf(err, errsize, "bad JSON at byte %zu: %s", (size_t)(p.where - p.start), p.why);
+	errno = p.why == out_of_memory ? ENOMEM : EINVAL;
 	return o;
 }

@@ -136,12 +136,32 @@ cclient_flush(struct cclient *cc)
 		write_out(cc);
 }
 
+static void
+put_error(struct buf *out, enum errcode code, const char *message)
+{
+	struct jw w;
+
+	jw_init(&w, out);
+	jw_obj(&w);
+	jw_key(&w, "error");
+	jw_obj(&w);
+	jw_kstr(&w, "code", errcode_text(code));
+	jw_kstr(&w, "message", message);
+	jw_obj_end(&w);
+	jw_obj_end(&w);
+	buf_putc(out, '\n');
+}
+
 void
 cclient_finish(struct cclient *cc)
 {
 	cc->phase = CC_WRITING;
 	event_del(cc->rd);
 	set_deadline(cc, WRITE_S);
+	if (cc->out.failed) { /* nothing of it is out yet */
+		buf_reset(&cc->out);
+		put_error(&cc->out, ERR_INTERNAL, "no memory for the answer");
+	}
 	cclient_flush(cc);
 }
 
@@ -162,21 +182,12 @@ void
 cclient_error(struct cclient *cc, enum errcode code, const char *fmt, ...)
 {
 	char text[512];
-	struct jw w;
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	jw_init(&w, &cc->out);
-	jw_obj(&w);
-	jw_key(&w, "error");
-	jw_obj(&w);
-	jw_kstr(&w, "code", errcode_text(code));
-	jw_kstr(&w, "message", text);
-	jw_obj_end(&w);
-	jw_obj_end(&w);
-	buf_putc(&cc->out, '\n');
+	put_error(&cc->out, code, text);
 	cclient_finish(cc);
 }
 
@@ -267,7 +278,7 @@ readable(evutil_socket_t fd, short what, void *arg)
 	struct cclient *cc = arg;
 	uint8_t text[READ_MAX];
 	ssize_t n;
-	int rv;
+	int rv, err;
 
 	(void)what;
 	n = peerfd_recv(fd, text, sizeof(text));
@@ -286,10 +297,14 @@ readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	rv = n > 0 ? take_bytes(&cc->in, text, (size_t)n) : 0;
+	err = errno;
 	sodium_memzero(text, sizeof(text));
 	if (rv == -1) {
 		cc->excess = 1;
-		cclient_error(cc, ERR_TOO_LARGE, "the command is too long");
+		if (err == ENOMEM)
+			cclient_error(cc, ERR_INTERNAL, "out of memory");
+		else
+			cclient_error(cc, ERR_TOO_LARGE, "the command is too long");
 	} else
 		take_line(cc, n <= 0);
 }

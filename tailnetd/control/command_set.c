@@ -5,6 +5,7 @@
 #include "cclient.h"
 #include "command.h"
 #include "control_int.h"
+#include "hostinfo.h"
 #include "hostreport.h"
 #include "netaddr.h"
 
@@ -14,8 +15,10 @@
 static void
 answer_changed(struct cclient *cc, int changed)
 {
-	if (changed)
-		changed = hostreport_refresh(cc->ctl->ops.report);
+	if (changed && (changed = hostreport_refresh(cc->ctl->ops.report)) == -1) {
+		cclient_error(cc, ERR_INTERNAL, "cannot build Hostinfo: out of room or memory");
+		return;
+	}
 	buf_printf(&cc->out, "{\"ok\":true,\"changed\":%s}\n", changed ? "true" : "false");
 	cclient_finish(cc);
 }
@@ -24,9 +27,12 @@ static void
 set_json(struct cclient *cc, int netinfo, const char *text)
 {
 	char err[300];
-	int changed;
+	int changed, rv;
 
-	if (hostreport_set_json(cc->ctl->ops.report, netinfo, text, strlen(text), &changed, err, sizeof(err)) == -1)
+	rv = hostreport_set_json(cc->ctl->ops.report, netinfo, text, strlen(text), &changed, err, sizeof(err));
+	if (rv == HOSTINFO_NO_MEMORY)
+		cclient_error(cc, ERR_INTERNAL, "%s", err);
+	else if (rv == -1)
 		cclient_error(cc, ERR_INVALID, "%s", err);
 	else
 		answer_changed(cc, changed);

@@ -213,7 +213,7 @@ merge(struct json_object *into, struct json_object *from, const struct field *fi
 			return -1;
 		if (put_member(into, name, v) == -1) {
 			snprintf(err, errsize, "out of memory");
-			return -1;
+			return HOSTINFO_NO_MEMORY;
 		}
 	}
 	return 0;
@@ -227,7 +227,7 @@ copy_members(struct json_object *o)
 	char none[8];
 	static const struct field no_fields[] = { { NULL, K_STR } };
 
-	if (copy != NULL && o != NULL && merge(copy, o, no_fields, none, sizeof(none)) == -1) {
+	if (copy != NULL && o != NULL && merge(copy, o, no_fields, none, sizeof(none)) != 0) {
 		json_object_put(copy);
 		return NULL;
 	}
@@ -268,6 +268,7 @@ hostinfo_set(struct hostinfo_set *s, int netinfo, const char *text, size_t n, in
 {
 	struct json_object **slot = netinfo ? &s->netinfo : &s->hostinfo, *given, *merged = NULL;
 	char why[160];
+	int rv;
 
 	*changed = 0;
 	if (n > HOSTINFO_TEXT_MAX) {
@@ -278,15 +279,19 @@ hostinfo_set(struct hostinfo_set *s, int netinfo, const char *text, size_t n, in
 	    !json_object_is_type(given, json_type_object)) {
 		snprintf(err, errsize, "expected a JSON object%s%s", given == NULL && why[0] != '\0' ? ": " : "",
 		    given == NULL ? why : "");
+		rv = given == NULL && why[0] != '\0' && errno == ENOMEM ? HOSTINFO_NO_MEMORY : -1;
 		json_object_put(given);
-		return -1;
+		return rv;
 	}
-	if ((merged = copy_members(*slot)) == NULL)
+	if ((merged = copy_members(*slot)) == NULL) {
 		snprintf(err, errsize, "out of memory");
-	if (merged == NULL || merge(merged, given, netinfo ? netinfo_fields : hostinfo_fields, err, errsize) == -1) {
+		rv = HOSTINFO_NO_MEMORY;
+	} else
+		rv = merge(merged, given, netinfo ? netinfo_fields : hostinfo_fields, err, errsize);
+	if (rv != 0) {
 		json_object_put(merged);
 		json_object_put(given);
-		return -1;
+		return rv;
 	}
 	*changed = differs(*slot, merged, netinfo);
 	json_object_put(given);

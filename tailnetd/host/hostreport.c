@@ -21,6 +21,7 @@ struct hostreport {
 	struct endpoints_watch *watch;
 	struct hostinfo_set set;
 	struct buf hostinfo; /* as last built */
+	int stale;           /* it could not be built since */
 	struct pubkey disco_key;
 	int endpoints_set; /* `set endpoints` replaces the configured list */
 	struct ipc_endpoint ep[IPC_MAX_ENDPOINTS];
@@ -82,12 +83,14 @@ rebuild_hostinfo(struct hostreport *h)
 	buf_init(&b, HOSTINFO_MAX);
 	if (hostinfo_build(h->cfg, h->st, &h->set, &b) == -1) {
 		buf_free(&b);
-		log_errorx("cannot build Hostinfo: out of room");
-		return 0;
+		log_errorx("cannot build Hostinfo: out of room or memory");
+		h->stale = 1;
+		return -1;
 	}
 	changed = buf_len(&b) != buf_len(&h->hostinfo) || memcmp(buf_ptr(&b), buf_ptr(&h->hostinfo), buf_len(&b)) != 0;
 	buf_free(&h->hostinfo);
 	h->hostinfo = b;
+	h->stale = 0;
 	return changed;
 }
 
@@ -103,14 +106,14 @@ hostreport_refresh(struct hostreport *h)
 	m.ip_forwarding_broken = (uint32_t)hostinfo_forwarding_broken(h->cfg, &h->set);
 	collect_endpoints(h, &m);
 	host = rebuild_hostinfo(h);
-	if (!host && memcmp(&m, &h->params, sizeof(m)) == 0)
-		return 0;
+	if (host != 1 && memcmp(&m, &h->params, sizeof(m)) == 0)
+		return host;
 	m.generation++;
 	h->params = m;
-	if (host)
+	if (host == 1)
 		h->ops->new_hostinfo(h->arg);
 	h->ops->new_params(h->arg);
-	return 1;
+	return host == -1 ? -1 : 1;
 }
 
 /* Addresses, which only `endpoints auto` reports, or forwarding, which is reported whatever the endpoints are. */
@@ -169,13 +172,16 @@ int
 hostreport_set_json(struct hostreport *h, int netinfo, const char *text, size_t n, int *changed, char *err,
     size_t errsize)
 {
-	return hostinfo_set(&h->set, netinfo, text, n, changed, err, errsize);
+	int rv = hostinfo_set(&h->set, netinfo, text, n, changed, err, errsize);
+
+	*changed |= h->stale;
+	return rv;
 }
 
 int
 hostreport_set_disco(struct hostreport *h, const struct pubkey *key)
 {
-	int changed = !key_equal(key, &h->disco_key);
+	int changed = !key_equal(key, &h->disco_key) || h->stale;
 
 	h->disco_key = *key;
 	return changed;
@@ -184,7 +190,7 @@ hostreport_set_disco(struct hostreport *h, const struct pubkey *key)
 int
 hostreport_set_endpoints(struct hostreport *h, const struct ipc_endpoint ep[IPC_MAX_ENDPOINTS], unsigned n)
 {
-	int changed = !h->endpoints_set || n != h->nep || memcmp(ep, h->ep, sizeof(h->ep)) != 0;
+	int changed = !h->endpoints_set || n != h->nep || memcmp(ep, h->ep, sizeof(h->ep)) != 0 || h->stale;
 
 	h->endpoints_set = 1;
 	h->nep = n;
@@ -195,7 +201,7 @@ hostreport_set_endpoints(struct hostreport *h, const struct ipc_endpoint ep[IPC_
 int
 hostreport_unset_endpoints(struct hostreport *h)
 {
-	int changed = h->endpoints_set;
+	int changed = h->endpoints_set || h->stale;
 
 	h->endpoints_set = 0;
 	h->nep = 0;

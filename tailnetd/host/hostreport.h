@@ -32,12 +32,12 @@ struct hostreport *hostreport_new(struct event_base *base, const struct config *
 	    const struct hostreport_ops *ops, void *arg);
 void	 hostreport_free(struct hostreport *h);		/* NULL is fine */
 
-/* Collects again.  1: something is new, and the owner has heard of it; 0: nothing, or Hostinfo could not be built (logged). */
+/* Collects again.  1: something is new, and the owner has heard of it; 0: nothing is; -1: Hostinfo could not be built (logged). */
 int	 hostreport_refresh(struct hostreport *h);
 
 /*
- * `set`: replaces what is collected or configured; hostreport_refresh() makes it known.  Each returns 1 when it is another value than
- * before.  The first is hostinfo_set() (hostinfo.h): 0 or -1 as there, with *changed.
+ * `set`: replaces what is collected or configured; hostreport_refresh() makes it known.  Each returns 1 when there is news: another value
+ * than before, or one that could not be made known.  The first is hostinfo_set() (hostinfo.h): its results, with *changed.
  */
 int	 hostreport_set_json(struct hostreport *h, int netinfo, const char *text, size_t n, int *changed, char *err, size_t errsize);
 int	 hostreport_set_disco(struct hostreport *h, const struct pubkey *key);

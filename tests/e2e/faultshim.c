@@ -14,6 +14,10 @@
  * FAULTSHIM_ARM=/some/file: calls count only while that file exists, so that a test can let the daemon start first.
  * Each rule that strikes is reported on standard error.  Children have an empty environment: the shim is in the parent
  * only.
+ *
+ * FAULTSHIM_MEMORY=/some/file of two 64-bit numbers, which the test and the shim share: while the first is not 0, the
+ * second counts allocations (malloc, calloc, realloc, also those of libraries), and the one whose number is the first
+ * fails.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -22,7 +26,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -62,6 +68,7 @@ static unsigned nrules;
 static long counts[C_COUNT];
 static char dir[PATH_MAX];
 static const char *arm;
+static struct { uint64_t fail_at, count; } *memory;
 
 static void
 say(const char *text)
@@ -111,12 +118,28 @@ parse_rule(const char *spec)
 	nrules++;
 }
 
+static void
+share_memory(const char *name)
+{
+	void *p;
+	int fd;
+
+	if (name == NULL)
+		return;
+	if ((fd = (int)syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CLOEXEC, 0)) == -1 ||
+	    (p = mmap(NULL, sizeof(*memory), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)) == MAP_FAILED)
+		wrong(name);
+	close(fd);
+	memory = p;
+}
+
 __attribute__((constructor)) static void
 shim_start(void)
 {
 	const char *d = getenv("FAULTSHIM_DIR"), *spec = getenv("FAULTSHIM");
 	char copy[1024], *p, *one;
 
+	share_memory(getenv("FAULTSHIM_MEMORY"));
 	arm = getenv("FAULTSHIM_ARM");
 	if (d == NULL || spec == NULL)
 		return;
@@ -276,4 +299,35 @@ openat(int fd, const char *name, int flags, ...)
 	rv = (int)syscall(SYS_openat, fd, name, flags, mode);
 	killed_after(a);
 	return rv;
+}
+
+/* --- memory --- */
+
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+
+static int
+no_memory(void)
+{
+	if (memory == NULL || memory->fail_at == 0 || ++memory->count != memory->fail_at)
+		return 0;
+	errno = ENOMEM;
+	return 1;
+}
+
+void *
+malloc(size_t n)
+{
+	return no_memory() ? NULL : __libc_malloc(n);
+}
+
+void *
+calloc(size_t n, size_t size)
+{
+	return no_memory() ? NULL : __libc_calloc(n, size);
+}
+
+void *
+realloc(void *p, size_t n)
+{
+	return no_memory() ? NULL : __libc_realloc(p, n);
 }

@@ -3,24 +3,14 @@
 """The state directory goes wrong under the real daemon (PERS-03, PERS-06; security.md 5.5): faultshim.c in the
 parent."""
 import os
-import subprocess
 
 import pytest
-from harness import AUTH_KEY, BIN, SLOW, CtlError, compiled, stays, until
+from harness import AUTH_KEY, SLOW, CtlError, stays, until
 
 pytestmark = pytest.mark.usefixtures("programs")
 # The first call of a save that fails, and all after it.
 BROKEN = {"openat": "openat:1+:EMFILE", "write": "write:1+:ENOSPC", "short": "write:1:short,write:2+:ENOSPC",
           "fsync": "fsync:1+:EIO", "linkat": "linkat:1+:EROFS", "renameat": "renameat:1+:EROFS"}
-
-
-@pytest.fixture(scope="session")
-def shim(tmp_path_factory):
-    text = subprocess.run([os.path.join(BIN, "tailnetd"), "-V"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True)
-    if "sanitize=" in text.stdout:
-        pytest.skip("the sanitizer wants to be the first library")
-    return compiled(str(tmp_path_factory.mktemp("shim") / "faultshim.so"), "-shared", "-fPIC", "faultshim.c", "-ldl")
 
 
 class Faults:
