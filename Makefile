@@ -75,7 +75,8 @@ ALLFLAGS = $(STD) $(WARN) $(HARDEN) $(COMPATFLAGS) $(DEFS) $(CPPFLAGS) $(CFLAGS)
 
 # ---- rooms: what each may include (the arrows of docs/design.md) and link -----------------------------------------------
 # tailnetd and mapd are halls with rooms of their own; a hall's own files tie its rooms together and see all of them.
-ROOMS_tailnetd = control login dial host statecache keys conf profile
+# In the order of their arrows, which is that of the linker: a room refers to those behind it only.
+ROOMS_tailnetd = control login statecache keys profile conf host dial
 ROOMS_mapd = readers mapcache ingest map decode
 # Rooms of headers only: `lists` (X-macro lists, seen by everybody) and `loop` (timers, for those who link libevent).
 HEADER_ROOMS = lists loop
@@ -115,7 +116,7 @@ SEE_conf = base ipc dial host
 SEE_profile = base
 SEE_keys = base ipc profile
 SEE_login = base ipc loop profile
-SEE_dial = base ipc conf loop
+SEE_dial = base ipc loop conf
 SEE_host = base json ipc loop dial profile keys conf
 SEE_statecache = base ipc loop profile keys conf
 SEE_control = base json ipc loop login dial host statecache keys conf profile
@@ -172,6 +173,9 @@ SYS_tailnetctl = $(call pkg,libs,libqrencode) $(SYS_json)
 # One line a room: its folder, and the folders it may include from.  tests/arrows, tests/aarch64 and tests/openbsd read it.
 print-rooms:
 	@$(foreach l,$(HEADER_ROOMS) $(LIBS_ALL),echo '$(DIR_$(l)): $(DIR_lists)$(foreach s,$(SEE_$(l)), $(DIR_$(s)))';)
+# One line an archive: its name and its room.
+print-libs:
+	@$(foreach l,$(LIBS_ALL),echo '$(l): $(DIR_$(l))';)
 
 print-parent-archives:
 	@echo $(ROOMS_tailnetd) tailnetd
@@ -211,7 +215,7 @@ INC_$(1) := -I$$(DIR_$(1)) -I$$(DIR_lists) $$(foreach s,$$(SEE_$(1)),-I$$(DIR_$$
 $$(BUILD)/$$(DIR_$(1))/%.o: $$(DIR_$(1))/%.c $$(BUILD)/.flags
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  CC $$<")
-	$$(Q)$$(CC) $$(ALLFLAGS) $$(PATHDEFS) $$(INC_$(1)) $$(if $$(filter base,$(1)),-I$$(BUILD)) -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(CC) $$(ALLFLAGS) $$(PATHDEFS) -DROOM_$(1) $$(INC_$(1)) $$(if $$(filter base,$(1)),-I$$(BUILD)) -MMD -MP -c -o $$@ $$<
 $$(BUILD)/lib/$(1).a: $$(OBJ_$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
@@ -220,9 +224,8 @@ endef
 $(foreach l,$(LIBS_ALL),$(eval $(call room,$(l))))
 $(BUILD)/common/base/build.o: $(BUILD)/build_id.h
 
-# The order proves that arrows only go downwards; tailnetd is not there yet.
-archives = $(if $(filter tailnetd,$(1)),-Wl$(comma)--start-group) $(AR_$(1):%=$(BUILD)/lib/%.a) $(if $(filter tailnetd,$(1)),-Wl$(comma)--end-group)
-comma = ,
+# No groups: the order of the archives proves that arrows only go downwards.
+archives = $(AR_$(1):%=$(BUILD)/lib/%.a)
 
 define program
 $$(BUILD)/bin/$(1): $$(BUILD)/$$(DIR_$(1))/main.o $$(AR_$(1):%=$$(BUILD)/lib/%.a)
@@ -241,7 +244,7 @@ UTIL_$(1) := $$(patsubst %.c,$$(BUILD)/%.o,$$(wildcard tests/unit/$(1)/util_*.c)
 $$(BUILD)/tests/unit/$(1)/%.o: tests/unit/$(1)/%.c $$(BUILD)/.flags
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  CC $$<")
-	$$(Q)$$(CC) $$(ALLFLAGS) $$(PATHDEFS) -Itests/unit -Itests/unit/util -Itests/unit/$(1) $$(INC_$(1)) -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(CC) $$(ALLFLAGS) $$(PATHDEFS) -DUNIT_TEST -Itests/unit -Itests/unit/util -Itests/unit/$(1) $$(INC_$(1)) -MMD -MP -c -o $$@ $$<
 $$(BUILD)/tests/unit/$(1)/util.a: $$(UTIL_$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
@@ -436,7 +439,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all print-rooms print-parent-archives tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan \
+.PHONY: all print-rooms print-libs print-parent-archives tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan \
 	fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows house words rows cites lint format deps \
 	deps-check install install-users users-check clean help FORCE
 .DELETE_ON_ERROR:

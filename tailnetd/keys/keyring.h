@@ -3,6 +3,10 @@
 #ifndef KEYRING_H
 #define KEYRING_H
 
+#if !defined(ROOM_keys) && !defined(UNIT_TEST) && !defined(FUZZING)
+#error "keyring.h is for tailnetd/keys only: private keys are touched nowhere else (security.md D1)"
+#endif
+
 #include "keys.h"
 
 /* What this room alone may do with the bytes of private keys: keys.c, noise.c, statetext.c.  No other room includes it. */

@@ -68,7 +68,9 @@ static unsigned nrules;
 static long counts[C_COUNT];
 static char dir[PATH_MAX];
 static const char *arm;
-static struct { uint64_t fail_at, count; } *memory;
+static struct {
+	uint64_t fail_at, count;
+} * memory;
 
 static void
 say(const char *text)
