@@ -257,13 +257,13 @@ struct ipc_self {				/* sent when anything in it changed */
 struct ipc_delta_rec { uint64_t seq; uint32_t full; uint32_t fields; uint32_t nchanged; uint32_t nremoved; };
 #define IPC_DELTA_IDS	1500		/* a message that touches more peers is told as full=1 */
 enum netmap_field {
-#define F(member, shown, type, none, kind) NF_##member,
+#define F(member, name, type, none, kind) NF_##member,
 	NETMAP_FIELDS(F)
 #undef F
 	NF_COUNT
 };
 enum ipc_field {		/* bits of fields */
-#define F(member, shown, type, none, kind) IPC_F_##member = 1 << NF_##member,
+#define F(member, name, type, none, kind) IPC_F_##member = 1 << NF_##member,
 	NETMAP_FIELDS(F)
 #undef F
 };

@@ -8,14 +8,14 @@
  * it: the names and types that mapd knows in a MapResponse, the bits of struct ipc_delta_rec.fields, the names in
  * "fields" of both watchers' events, the netmap object and the netmap cache.
  *
- *	F(member, shown, type, none, kind)
+ *	F(member, name, type, none, kind)
  *
  *	member	its name in a MapResponse (protocol.md E.5); gives NM_member, NF_member and IPC_F_member
- *	shown	its name in the netmap object and in the list "fields" of a delta event
+ *	name	its name in the netmap object and in the list "fields" of a delta event
  *	type	TY_type of mapd/decode/schema.h; for a list that is read element by element the type of an element
  *	none	what is written when the netmap has no such member
- *	kind	VALUE: one value that the next one replaces.  KEPT: the same, but its empty value means unchanged (FLD-08).
- *		OWN: has rules of its own
+ *	kind	VALUE: one value that the next one replaces.  KEPT: the same, but its empty value means unchanged
+ *		(FLD-08).  OWN: has rules of its own
  */
 #define NETMAP_FIELDS(F) \
 	F(Node, "SelfNode", NODE, "null", OWN) \

@@ -47,7 +47,7 @@ put_node(struct pb *out, const struct node *n, const struct dict *d)
 }
 
 static const char *const members[] = {
-#define F(member, shown, type, none, kind) #member,
+#define F(member, name, type, none, kind) #member,
 	NETMAP_FIELDS(F)
 #undef F
 	    [WALK_PEERS] = "Peers",

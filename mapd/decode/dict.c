@@ -10,7 +10,7 @@
 
 #define TABLE_SIZE (PK_DICT_MAX * 2) /* power of two: at most half full */
 #define SEEN_SIZE  4096              /* power of two */
-#define DOMAINS    32                /* taken in at first sight */
+#define DOMAINS    32                /* learnt when they are first seen */
 #define TEXT_MAX   96                /* longer strings are rarely repeated and cost more to look at */
 
 struct dict {
@@ -19,14 +19,14 @@ struct dict {
 	uint64_t seed;
 	uint16_t table[TABLE_SIZE]; /* hash -> index */
 	uint32_t off[PK_DICT_MAX + 1];
-	uint32_t seen[SEEN_SIZE]; /* hashes of strings that came by once */
+	uint32_t seen[SEEN_SIZE]; /* hashes of strings seen once */
 	struct pb text;
 };
 
 static const char *const static_names[] = { NULL,
-#define N(x)                               #x,
-#define T(x, text)                         text,
-#define F(member, shown, type, none, kind) #member,
+#define N(x)                              #x,
+#define T(x, text)                        text,
+#define F(member, name, type, none, kind) #member,
 	NAMES(N, T) NETMAP_FIELDS(F)
 #undef N
 #undef T

@@ -8,8 +8,8 @@
 
 /*
  * Strings kept once: the names of protocol.md E and F (always the same index, see names.h) and, while a big list
- * is read, texts that turn up again (versions, tags, capabilities).  Only ever grows, up to its limit; dies with
- * the peers that use it.
+ * is read, repeated texts (versions, tags, capabilities).  It only grows, up to its limit, and is freed with the
+ * peers that use it.
  */
 struct dict;
 
@@ -19,9 +19,9 @@ void	 dict_free(struct dict *d);			/* NULL is fine */
 uint64_t dict_hash(const struct dict *d, const uint8_t *s, size_t n);
 /* Index of a text in its escaped form, 0 = not there. */
 unsigned dict_find(const struct dict *d, const uint8_t *s, size_t n);
-/* The same; a text seen twice not long ago is taken in. */
+/* The same; a text that was seen recently is added. */
 unsigned dict_learn(struct dict *d, const uint8_t *s, size_t n);
-/* The same for a domain: the first few are taken in at first sight, so that the first peer is packed like those after it. */
+/* The same for a domain: the first few are added at once, so that the first peer is packed like the others. */
 unsigned dict_learn_domain(struct dict *d, const uint8_t *s, size_t n);
 const uint8_t *dict_text(const struct dict *d, unsigned idx, size_t *n);
 size_t	 dict_bytes(const struct dict *d);

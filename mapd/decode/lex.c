@@ -10,7 +10,7 @@
 
 /* Strings, numbers and literals. */
 
-/* The window ends here: more text may make it right, unless the byte is a NUL that stands in the text. */
+/* The window ends here: more text may make it right, unless the byte is a NUL within the text. */
 enum parse_result
 parse_ended(struct parser *ps, const char *why)
 {
@@ -40,7 +40,7 @@ plain_run(const uint8_t *s)
 #endif
 }
 
-/* p stands behind the opening quote; afterwards behind the closing one.  plain: nothing to unescape. */
+/* p is behind the opening quote; afterwards behind the closing one.  plain: nothing to unescape. */
 static inline enum parse_result
 raw_string(struct parser *ps, const uint8_t **s, size_t *n, int *plain)
 {

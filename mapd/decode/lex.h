@@ -7,7 +7,7 @@
 
 /* The inside of parse.h: values without members. */
 
-/* The window ends here: more text may make it right, unless the byte is a NUL that stands in the text. */
+/* The window ends here: more text may make it right, unless the byte is a NUL within the text. */
 enum parse_result parse_ended(struct parser *ps, const char *why);
 const char *kind_error(enum schema_kind k);		/* "not a node key" */
 

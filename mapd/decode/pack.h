@@ -33,7 +33,7 @@ enum pack_tag {
 	PK_EP4,			/* 4 bytes, port */
 	PK_EP6,			/* 16 bytes, port */
 	PK_HEX,			/* length (1 byte, at most 60), bytes: an even number of lower-case hex digits */
-	PK_FQDN,		/* length (1 byte, at most 30), bytes, 2 bytes: index of the dictionary string that follows them */
+	PK_FQDN,		/* length (1 byte, at most 30), bytes, 2 bytes: index of a dictionary string */
 	PK_DICT0,		/* 16 tags: index of a dictionary string, high bits in the tag, 1 byte more */
 	PK_SHORT = 0x40,	/* 0x40..0x9f: a string of 0..95 bytes */
 	PK_SMALL = 0xa0		/* 0xa0..0xff: a number of 0..95 */
@@ -113,7 +113,8 @@ const uint8_t *pk_get(const uint8_t *obj, unsigned name);	/* NULL: not there */
 int	 pk_i64(const uint8_t *p, const struct dict *d, int64_t *v);
 int	 pk_f64(const uint8_t *p, double *v);
 int	 pk_time(const uint8_t *p, const struct dict *d, struct wtime *t);
-int	 pk_addr(const uint8_t *p, const struct dict *d, uint8_t addr[16], unsigned *family, unsigned *bits);	/* prefix or address */
+/* Prefix or address. */
+int	 pk_addr(const uint8_t *p, const struct dict *d, uint8_t addr[16], unsigned *family, unsigned *bits);
 /*
  * Escaped text of a string value (without quotes), from memory or, for binary forms, from tmp (PK_TMP bytes).  0
  * if not a string.

@@ -79,7 +79,7 @@ by_hash(const void *a, const void *b)
 	return x->index < y->index ? -1 : 1;
 }
 
-#define FEW 12 /* so many are compared one by one */
+#define FEW 12 /* up to this number names are compared in pairs */
 
 static int
 mark_few(struct parser *ps, size_t from, size_t n)
@@ -193,7 +193,7 @@ colon(struct parser *ps, struct parse_member *m)
 	return PARSE_OK;
 }
 
-/* Peers are much alike: the name that stood here in the last one most likely stands here again.  Its index, or 0. */
+/* Peers are similar: the name at this position in the previous peer is probably next.  Its index, or 0. */
 static inline unsigned
 guessed_name(struct parser *ps, const struct schema_type *jt, unsigned guess)
 {

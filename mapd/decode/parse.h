@@ -11,9 +11,9 @@
 #include "schema.h"
 
 /*
- * JSON text into packed form, checked against the schema on the way: one pass, no tree.  Pulls from a window of
- * text whose end may be in the middle of a value: then the answer is PARSE_MORE, nothing has happened, and the
- * caller comes again with more text.
+ * JSON text into packed form, checked against the schema in the same pass; there is no tree.  Pulls from a window of
+ * text whose end may be in the middle of a value: then the answer is PARSE_MORE, nothing has changed, and the
+ * caller tries again with more text.
  */
 #define PARSE_PAD	32		/* bytes behind the window that must be readable; the first must be 0 */
 #define PARSE_DEPTH	32		/* security.md D15 */
@@ -46,7 +46,7 @@ struct parser {
 	struct pb	 scratch;
 	const char	*why;
 	char		 path[120];
-	uint16_t	 guess[PK_DICT_MAX + TY_COUNT];	/* the name that came last behind each name, or first in an object of a type */
+	uint16_t	 guess[PK_DICT_MAX + TY_COUNT];	/* the last name behind each name, or first one of each type */
 };
 
 void	 parser_init(struct parser *ps, struct dict *d);
@@ -90,7 +90,7 @@ int	 scalar_pack(struct pb *out, enum schema_kind kind, const uint8_t *s, size_t
 /* An even number of 32..120 lower-case hex digits as PK_HEX.  1 = done. */
 int	 scalar_hex(struct pb *out, const uint8_t *s, size_t n);
 /*
- * recode.c: unescape what stands between quotes and escape it our way (protocol.md A.3: bad UTF-8
+ * recode.c: unescape the text between quotes and escape it our way (protocol.md A.3: bad UTF-8
  * becomes U+FFFD).
  */
 int	 recode_string(struct pb *out, const uint8_t *s, size_t n);	/* 0, or -1: bad escape */

@@ -52,7 +52,7 @@ put_rune(struct pb *out, unsigned r)
 	pb_put(out, b, n);
 }
 
-/* A character as it stands in JSON text. */
+/* A character, escaped for JSON text. */
 static void
 put_escaped(struct pb *out, unsigned r)
 {

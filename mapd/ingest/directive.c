@@ -25,8 +25,8 @@ directive_clear(struct directive_store *s)
 }
 
 /*
- * A copy for C code.  1: *out is "" since there is a NUL or other control character in it, or it is longer than max; 0: it is
- * the text, "" for none.
+ * A copy for C code.  1: *out is "" since there is a NUL or other control character in it, or it is longer than
+ * max; 0: it is the text, "" for none.
  */
 static int
 read_text(char **out, const uint8_t *v, const struct dict *d, size_t max)
@@ -85,7 +85,7 @@ read_ping(struct directive_store *s, const uint8_t *v, const struct dict *d)
 	types = read_text(&s->types, pk_get(v, NM_Types), d, URL_MAX);
 	(void)read_text(&s->ip, pk_get(v, NM_IP), d, URL_MAX);
 	read_payload(s, pk_get(v, NM_Payload), d);
-	s->ping.url = types == 0 ? s->url : ""; /* of a kind we cannot even read (PING-06) */
+	s->ping.url = types == 0 ? s->url : ""; /* of a kind that we cannot read (PING-06) */
 	s->ping.types = s->types;
 	s->ping.ip = s->ip;
 	s->ping.url_is_noise = is_true(pk_get(v, NM_URLIsNoise));
@@ -186,7 +186,7 @@ directive_member(struct directive_store *s, unsigned name, const uint8_t *v, con
 	case NM_Debug: read_debug(s, v, d); return 1;
 	case NM_ControlTime:
 		s->pub.has_control_time = pk_time(v, d, &s->pub.control_time) && !time_is_none(s->pub.control_time);
-		return 0; /* shown in the map as well */
+		return 0; /* a field of the netmap as well */
 	default: return 0;
 	}
 }

@@ -7,7 +7,8 @@
 #include "msgs.h"
 #include "timefmt.h"
 
-struct ping_request {				/* PingRequest, E.10; texts are terminated, strings with a NUL are refused as none */
+/* PingRequest, E.10; texts are terminated, a string with a NUL counts as none. */
+struct ping_request {
 	const char	*url;			/* "" = ignore */
 	const char	*types;			/* "", "c2n", "disco,TSMP" */
 	const char	*ip;
@@ -19,9 +20,9 @@ struct ping_request {				/* PingRequest, E.10; texts are terminated, strings wit
 /* Members that are not part of the netmap.  Lives until ingest_apply(), ingest_discard() or ingest_begin(). */
 struct directives {
 	int			 keepalive;
-	int			 has_node;	/* the first message that is not a keep-alive must (MAP-03): ingest_apply() checks */
+	int			 has_node;	/* required in the first message that is no keep-alive (MAP-03) */
 	const struct ping_request *ping;		/* NULL: none */
-	const char		*browse;	/* PopBrowserURL, printable and terminated; NULL: none.  Once per URL: the caller's business */
+	const char		*browse;	/* PopBrowserURL, printable and terminated; NULL: none.  May repeat */
 	int			 has_control_time;
 	struct wtime		 control_time;
 	const struct ipc_dial_plan *dial_plan;	/* NULL: absent; n = 0: use DNS (E.11) */

@@ -42,7 +42,7 @@ struct ingest {
 
 #define DEPTH_MEMBER 1
 #define DEPTH_ELEM   2
-#define LEARN_FROM   64 /* PeersChanged of a message this long is a bulk load: worth a dictionary */
+#define LEARN_FROM   64 /* elements of PeersChanged; from then on it is a bulk load that uses the dictionary */
 
 struct ingest *
 ingest_new(struct netmap *nm)
@@ -153,7 +153,7 @@ limit(struct ingest *g, const char *why)
 /* --- the walk --- */
 
 /*
- * More text is needed for what begins at off: come back when there is twice as much, so that a long value costs no
+ * More text is needed for what begins at off: try again when there is twice as much, so that a long value costs no
  * more than twice.
  */
 static int
@@ -312,7 +312,7 @@ step(struct ingest *g, uint8_t c)
 		return 0;
 	default: break;
 	}
-	return refuse(g, g->where == AT_END ? "text behind the message" : "not a JSON object");
+	return refuse(g, g->where == AT_END ? "data after the end of the message" : "not a JSON object");
 }
 
 static int
@@ -358,7 +358,7 @@ append(struct ingest *g, const void *p, size_t n)
 	memset(g->win + g->len, 0, PARSE_PAD);
 }
 
-#define PIECE (256u << 10) /* longer pieces are taken in parts: the window stays small */
+#define PIECE (256u << 10) /* longer pieces are split: the window stays small */
 
 int
 ingest_data(struct ingest *g, const void *data, size_t n)

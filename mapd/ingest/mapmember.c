@@ -39,7 +39,7 @@ drop_blob(struct blob **b)
 	*b = NULL;
 }
 
-/* A member came twice: the last wins, also when it is null. */
+/* A member is repeated: the last counts, also when it is null. */
 static void
 forget_member(struct members *m)
 {
@@ -192,7 +192,7 @@ static const struct {
 	unsigned name;
 	enum field_kind kind;
 } fields[NF_COUNT] = {
-#define F(member, shown, type, none, kind) { NM_##member, kind },
+#define F(member, name, type, none, kind) { NM_##member, kind },
 	NETMAP_FIELDS(F)
 #undef F
 };

@@ -7,14 +7,14 @@
 #include "directive.h"
 #include "parse.h"
 
-/* What the members of a message mean: ingest.c finds them, here each is added to what the message has brought so far. */
+/* What the members of a message mean: ingest.c finds them, here each is added to the update. */
 struct members {
 	struct netmap		*nm;
 	struct parser		 ps;		/* ps.out: the value, or the element of a list */
 	unsigned		 name;		/* NM_ of the member, NM_NONE = unknown */
 	size_t			 index;		/* of the list element */
 	size_t			 max_peers;	/* elements of one list */
-	struct pb		 rules;		/* PacketFilter, as far as it is there */
+	struct pb		 rules;		/* PacketFilter, the elements read so far */
 	struct directive_store	 directives;
 	struct update		 update;
 };

@@ -52,8 +52,8 @@ update_clear(struct update *u)
 }
 
 /*
- * One message onto the netmap.  Everything that may be refused is checked first, on a new view and on pending peers; then
- * the new state is put in place (FLD-16: whole or not at all).
+ * One message onto the netmap.  Everything that may be refused is checked first, on a new view and on pending
+ * peers; then the new state is put in place (FLD-16: whole or not at all).
  */
 struct apply {
 	struct netmap *nm;
@@ -63,14 +63,14 @@ struct apply {
 	uint32_t fields;
 	int first, full;
 	int64_t delta;         /* the new clock delta */
-	struct rec **profiles; /* those that are new or other than before */
+	struct rec **profiles; /* those that are new or changed */
 	size_t nprofiles, new_profiles;
 	const char *why; /* of a refusal */
 };
 
 #define CLOCK_SLACK 60 /* seconds; protocol.md E.12 */
 
-/* The field's own value in the view becomes b (a reference of the caller's that is taken over). */
+/* The field's own value in the view becomes b; the caller's reference passes to the view. */
 static void
 set_field(struct apply *a, enum netmap_field f, struct blob *b)
 {
@@ -148,7 +148,7 @@ prepare_profiles(struct apply *a)
 		a->profiles = xreallocarray(NULL, l->len, sizeof(*a->profiles));
 	for (i = 0; i < l->len; i++) {
 		old = recset_find(a->v->profiles, l->r[i]->id);
-		/* Once one differs, an equal one may be a second word about the same id: the last wins. */
+		/* Once one differs, an equal one may be a second one of the same id: the last counts. */
 		if (a->nprofiles == 0 && same_rec(old, l->r[i]))
 			continue;
 		a->profiles[a->nprofiles++] = l->r[i];
@@ -189,7 +189,7 @@ mark_all(struct reclist *l, int64_t now)
 			((struct node *)l->r[i])->state |= NODE_EXPIRED_BY_CLOCK;
 }
 
-/* A list that fills an empty set goes in at once; the nodes are taken. */
+/* All of a list into an empty set, which owns the nodes then. */
 static int
 load(struct apply *a, struct reclist *l, int64_t now)
 {
@@ -237,16 +237,16 @@ clock_delta(const struct apply *a, struct wtime now)
 	int64_t delta;
 
 	if (nm->origin != NULL)
-		return nm->clock_delta; /* that was the time when it came */
+		return nm->clock_delta; /* that was the time when it was received */
 	if (a->u->field[NF_ControlTime] == NULL || !pk_time(a->u->field[NF_ControlTime]->p, nm->names, &t))
-		return a->first && !a->u->keepalive && !nm->clock_said ? 0 : nm->clock_delta; /* MAP-06 */
-	nm->clock_said = 1;
+		return a->first && !a->u->keepalive && !nm->clock_known ? 0 : nm->clock_delta; /* MAP-06 */
+	nm->clock_known = 1;
 	delta = t.sec - now.sec;
 	return delta > CLOCK_SLACK || delta < -CLOCK_SLACK ? delta : 0;
 }
 
 static void
-tell_ids(struct netmap *nm, const struct delta *d, struct netmap_change *ch)
+list_ids(struct netmap *nm, const struct delta *d, struct netmap_change *ch)
 {
 	size_t i, r = d->n - d->removals, w = 0;
 
@@ -263,8 +263,8 @@ tell_ids(struct netmap *nm, const struct delta *d, struct netmap_change *ch)
 }
 
 /*
- * Records and values of the map as it will be, without the indexes.  What readers still look at is not counted: a slow one must
- * not cost us the stream.
+ * Records and values of the map as it will be, without the indexes.  What only readers still hold is not counted:
+ * a slow one must not end the stream.
  */
 static size_t
 size_after(const struct apply *a)
@@ -286,12 +286,12 @@ size_after(const struct apply *a)
 	return n > gone ? n - gone : 0;
 }
 
-/* Members that were not sent and yet are written differently now: a reader asks for what a delta names (interface.md 6). */
+/* Members that were not sent but whose output changes: a reader asks for what a delta names (interface.md 6). */
 static void
 add_implied_fields(struct apply *a)
 {
 	if ((a->fields & IPC_F_Health) && (a->v->display == NULL || a->v->display->n == 0))
-		a->fields |= IPC_F_DisplayMessages; /* FLD-10: the texts are there, too */
+		a->fields |= IPC_F_DisplayMessages; /* FLD-10: it has the texts, too */
 	if (a->full || (a->fields & IPC_F_UserProfiles) || (a->d.n == 0 && !(a->fields & IPC_F_Node)))
 		return;
 	if (profile_refs_change(a->nm->cur, a->v, &a->d, a->nm->names))
@@ -317,7 +317,7 @@ prepare(struct apply *a, struct wtime now)
 	if ((r = prepare_peers(a, now)) != 0)
 		return r;
 	if (size_after(a) > a->u->max_bytes)
-		return over_limit(a, "the map is larger than is kept");
+		return over_limit(a, "the map exceeds the memory limit");
 	add_implied_fields(a);
 	netmap_reserve_ids(nm, a->d.n);
 	return 0;
@@ -331,7 +331,7 @@ commit(struct apply *a, struct wtime now, struct netmap_change *ch)
 	if (a->full)
 		ch->full = 1;
 	else
-		tell_ids(nm, &a->d, ch);
+		list_ids(nm, &a->d, ch);
 	commit_profiles(a);
 	delta_commit(&a->d);
 	nm->rescan |= a->delta != nm->clock_delta && !a->full;
@@ -344,8 +344,8 @@ commit(struct apply *a, struct wtime now, struct netmap_change *ch)
 	nm->fresh = nm->origin != NULL; /* a cached map is replaced by the first message of a stream */
 	nm->source = nm->origin != NULL ? IPC_SRC_CACHED : IPC_SRC_LIVE;
 	ch->seq = nm->seq;
-	ch->fields = a->fields | nm->untold;
-	nm->untold = 0;
+	ch->fields = a->fields | nm->unreported;
+	nm->unreported = 0;
 	ch->self_changed = ch->full || (a->fields & (IPC_F_Node | IPC_F_UserProfiles)) != 0;
 }
 
@@ -362,7 +362,7 @@ apply_free(struct apply *a)
 }
 
 /*
- * E.4 step 2 happened in the stream; what a keep-alive brings to the map is the clock and the client version
+ * E.4 step 2 happened in the stream; of a keep-alive the clock and the client version belong to the map
  * (KA-05), without an event (KA-01): the next change names them.
  */
 static void
@@ -380,7 +380,7 @@ apply_keepalive(struct apply *a, struct wtime now)
 	    blob_ref(a->u->field[NF_ControlTime] ? a->u->field[NF_ControlTime] : a->v->field[NF_ControlTime]));
 	set_field(a, NF_ClientVersion,
 	    blob_ref(a->u->field[NF_ClientVersion] ? a->u->field[NF_ClientVersion] : a->v->field[NF_ClientVersion]));
-	nm->untold |= a->fields;
+	nm->unreported |= a->fields;
 	view_unref(nm->cur);
 	nm->cur = a->v;
 	a->v = NULL;
@@ -392,7 +392,7 @@ apply_message(struct apply *a, struct wtime now, struct netmap_change *ch)
 	int r;
 
 	if (a->u->target != NULL && (a->first || a->u->target != a->nm->cur->peers)) {
-		a->why = "the stream ended meanwhile";
+		a->why = "the stream ended before the message was applied";
 		return -1;
 	}
 	if (a->u->keepalive) {

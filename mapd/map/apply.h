@@ -21,7 +21,7 @@ struct update {
 	struct blob	*base_rules;		/* PacketFilter */
 	struct blob	*chunks, *display;	/* PacketFilters, DisplayMessages: packed objects */
 	struct peers	*peers_new;		/* the set that Peers and a first message fill */
-	struct peers	*target;		/* the set whose dictionary changed and patches were packed with, NULL: peers_new or none */
+	struct peers	*target;		/* whose dictionary changed and patches use; NULL: peers_new or none */
 	struct reclist	 peers, changed, patches;	/* struct node */
 	struct reclist	 profiles;		/* struct user_profile */
 	int64_t		*removed;
@@ -32,7 +32,11 @@ struct update {
 void	 update_clear(struct update *u);
 
 #define NETMAP_OVER_LIMIT (-2)
-/* 1 changed, 0 not, -1 refused with a reason, NETMAP_OVER_LIMIT because of a limit (security.md D15).  Empties u in every case. */
-int	 netmap_apply(struct netmap *nm, struct update *u, struct wtime now, struct netmap_change *ch, const char **why);
+/*
+ * 1 changed, 0 not, -1 refused with a reason, NETMAP_OVER_LIMIT because of a limit (security.md D15).  Empties u in
+ * every case.
+ */
+int	 netmap_apply(struct netmap *nm, struct update *u, struct wtime now, struct netmap_change *ch,
+	    const char **why);
 
 #endif

@@ -29,12 +29,12 @@ struct delta {
 	size_t		 addrs;		/* peers_indexed() of all new nodes */
 };
 
-/* Nodes of u->changed are taken. */
+/* Owns the nodes of u->changed afterwards. */
 void	 delta_collect(struct delta *d, struct peers *peers, struct update *u, struct wtime now);
-void	 delta_set(struct delta *d, struct node *n);	/* one more new node (taken) */
+void	 delta_set(struct delta *d, struct node *n);	/* one more new node, owned afterwards */
 /* Mark every new node as expired or not, drop what changes nothing, sort and count. */
 void	 delta_ready(struct delta *d, int64_t now);	/* now: corrected */
-int	 delta_fits(const struct delta *d);		/* the indexes of the peers have room for it: to be checked before the commit */
+int	 delta_fits(const struct delta *d);	/* the indexes of the peers have room: check before the commit */
 void	 delta_commit(struct delta *d);
 void	 delta_free(struct delta *d);
 

@@ -23,7 +23,7 @@ put_member(struct pb *b, unsigned name, const uint8_t *v)
 	pb_put(b, v, pv_at(v).n);
 }
 
-/* All members but those named a, b and c, as they stand. */
+/* All members but those named a, b and c, unchanged. */
 static void
 put_others(struct pb *out, const uint8_t *obj, unsigned a, unsigned b, unsigned c)
 {

@@ -77,8 +77,8 @@ commit(struct netmap *nm, struct delta *d, struct netmap_change *ch)
 	nm->cur = v;
 	ch->changed = nm->ids;
 	ch->nchanged = d->n;
-	ch->fields = nm->untold;
-	nm->untold = 0;
+	ch->fields = nm->unreported;
+	nm->unreported = 0;
 }
 
 int

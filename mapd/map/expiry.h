@@ -17,6 +17,7 @@ int64_t	 netmap_next_expiry(const struct netmap *nm, struct wtime now);
 int	 netmap_expiry_due(const struct netmap *nm, struct wtime now);	/* netmap_expire() has something to look at */
 int	 netmap_expire(struct netmap *nm, struct wtime now, struct netmap_change *ch);
 
-int	 node_key_expired(const struct node *n, int64_t now);	/* should be marked NODE_EXPIRED_BY_CLOCK; now is corrected */
+/* Should be marked NODE_EXPIRED_BY_CLOCK; now is corrected. */
+int	 node_key_expired(const struct node *n, int64_t now);
 
 #endif

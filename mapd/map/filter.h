@@ -13,7 +13,7 @@
 /* Why nothing at all is allowed, whatever the rules say; NULL = the rules count.  peers_at: version of the peers. */
 const char *filter_closed(const struct view *v, uint64_t peers_at, const struct dict *d);
 /*
- * The part of a rule that has an effect, as a FilterRule with IPProto spelt out.  0 = nothing of it has, and
+ * The part of a rule that has an effect, as a FilterRule with IPProto spelt out.  0 = no part has one, and
  * nothing was written.
  */
 int	 filter_print_rule(struct pb *out, const uint8_t *rule, const struct dict *d, int comma);

@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 /*
- * Open hash table of numbers (slots of a recset) with their hashes.  What a number stands for is the caller's
- * business: walk with hash_next() and compare.  Removal leaves no gaps behind.
+ * Open hash table of numbers (slots of a recset) with their hashes.  The caller knows what a
+ * number means: walk with hash_next() and compare.  Removal leaves no gaps behind.
  */
-struct hash_entry {			/* 24 bits each, with six bytes for both: a tailnet has four of them for each peer */
+struct hash_entry {			/* 24 bits each, six bytes for both: there are four for each peer */
 	uint16_t	w[3];		/* slot + 1 (0 = free), hash */
 };
 struct hash {
@@ -30,12 +30,12 @@ hash_bits(const struct hash_entry *e)
 	return (uint32_t)e->w[1] >> 8 | (uint32_t)e->w[2] << 8;
 }
 
-#define HASH_MAX	(HASH_BITS / 2)	/* entries; whoever lets a server choose their number checks it before */
+#define HASH_MAX	(HASH_BITS / 2)	/* entries; a caller checks a number that a server chooses before */
 
 void	 hash_free(struct hash *h);
 void	 hash_reserve(struct hash *h, size_t n);	/* room for n entries in all, at most HASH_MAX */
 void	 hash_insert(struct hash *h, uint32_t hash, uint32_t slot);
-int	 hash_remove(struct hash *h, uint32_t hash, uint32_t slot);	/* 1 = was there */
+int	 hash_remove(struct hash *h, uint32_t hash, uint32_t slot);	/* 1 = removed, 0 = there was none */
 /* Slots with this hash: *i starts at hash; HASH_NONE ends. */
 static inline uint32_t
 hash_next(const struct hash *h, uint32_t *i, uint32_t hash)

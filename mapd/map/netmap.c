@@ -49,7 +49,7 @@ netmap_session_begin(struct netmap *nm, const struct pubkey *node_key, const str
 	nm->in_session = 1;
 	nm->node_key = *node_key;
 	nm->machine_key = *machine_key;
-	nm->clock_said = 0;
+	nm->clock_known = 0;
 	if (nm->source == IPC_SRC_LIVE)
 		nm->source = IPC_SRC_STALE;
 }
@@ -71,7 +71,7 @@ netmap_drop(struct netmap *nm)
 	nm->source = IPC_SRC_NONE;
 	nm->fresh = 1;
 	nm->clock_delta = 0;
-	nm->clock_said = 0;
+	nm->clock_known = 0;
 	nm->rescan = 0;
 	netmap_trim();
 }
@@ -132,8 +132,8 @@ netmap_trim(void)
 #define COPY_TEXT(out, field, s, n) ((out)->field##_len = copy_text((out)->field, sizeof((out)->field), (s), (n)))
 
 /*
- * Cut at the array's end, never within a character.  Controls are written out, as authd does in what a register brings: the parent
- * takes none (IPC_OK), and a server that sends some must not get us killed (FLD-15).
+ * Cut at the array's end, never within a character.  Control characters are escaped, as authd does it: the parent
+ * accepts none (IPC_OK), and a server that sends some must not get this process killed (FLD-15).
  */
 static uint16_t
 copy_text(char *dst, size_t cap, const char *s, size_t n)

@@ -31,7 +31,7 @@ struct netmap_change {
 	int		 self_changed;	/* netmap_self() may give something new (also set when full) */
 };
 
-/* A map that is put back from a cache (ingest_restore()): whose it was, and when it came. */
+/* A map that is put back from a cache (ingest_restore()): its keys, and when it was received. */
 struct netmap_origin { struct pubkey node_key, machine_key; struct wtime received; };
 
 struct netmap {
@@ -43,10 +43,10 @@ struct netmap {
 	int		 in_session;
 	struct pubkey	 node_key, machine_key;	/* of the session */
 	int64_t		 clock_delta;
-	int		 clock_said;		/* by this stream; before that it is what the one before said */
+	int		 clock_known;		/* from this stream; else clock_delta is that of the one before */
 	const struct netmap_origin *origin;	/* a cached map is being put back; else NULL */
-	int		 rescan;		/* marks must be looked at again */
-	uint32_t	 untold;		/* fields that keep-alives changed since the last change that was told */
+	int		 rescan;		/* the marks of all peers must be checked again */
+	uint32_t	 unreported;		/* fields that keep-alives changed since the last netmap_change */
 	int64_t		*ids;			/* of the last netmap_change */
 	size_t		 capids;
 };
@@ -54,7 +54,7 @@ struct netmap {
 struct netmap *netmap_new(void);
 void	 netmap_free(struct netmap *nm);
 
-/* MAP_START.seq_base: Seq goes on from here, if it is not further already (interface.md 5: never repeats). */
+/* MAP_START.seq_base: Seq continues from here, if it is not larger already (interface.md 5: it never repeats). */
 void	 netmap_seq_base(struct netmap *nm, uint64_t base);
 
 void	 netmap_session_begin(struct netmap *nm, const struct pubkey *node_key, const struct pubkey *machine_key);
@@ -70,7 +70,7 @@ int	 netmap_self(const struct netmap *nm, struct ipc_self *out);
 
 /* ControlTime - local clock in seconds, 0 if not off by more than a minute (protocol.md E.12, EXP-06). */
 int64_t	 netmap_clock_delta(const struct netmap *nm);
-void	 netmap_clock_set(struct netmap *nm);	/* the local clock was set: the difference is not known any more (ERR-06) */
+void	 netmap_clock_set(struct netmap *nm);	/* the local clock was set: the difference is unknown (ERR-06) */
 void	 netmap_reserve_ids(struct netmap *nm, size_t n);	/* room for the id lists of a change */
 void	 netmap_trim(void);			/* give freed memory back to the system */
 

@@ -65,7 +65,7 @@ set_state(struct node *n, enum node_state bit, int on)
 
 /* Times: into the field, and 1 if the text must be kept as well. */
 static int
-take_expiry(struct node *n, const uint8_t *v, const struct dict *d)
+read_expiry(struct node *n, const uint8_t *v, const struct dict *d)
 {
 	struct wtime t = TIME_NONE;
 
@@ -77,7 +77,7 @@ take_expiry(struct node *n, const uint8_t *v, const struct dict *d)
 }
 
 static int
-take_seen(struct node *n, const uint8_t *v, const struct dict *d)
+read_seen(struct node *n, const uint8_t *v, const struct dict *d)
 {
 	struct wtime t = TIME_NONE;
 
@@ -109,7 +109,7 @@ online_state(struct node *n, const uint8_t *v)
 
 /* One known member of a Node: 1 = it stays in data. */
 static int
-take_member(struct draft *dr, unsigned name, const uint8_t *v, const struct dict *d)
+read_member(struct draft *dr, unsigned name, const uint8_t *v, const struct dict *d)
 {
 	struct node *n = &dr->head;
 
@@ -120,8 +120,8 @@ take_member(struct draft *dr, unsigned name, const uint8_t *v, const struct dict
 	case NM_User: (void)pk_i64(v, d, &n->user); return 0;
 	case NM_Key: memcpy(n->key, v + 1, KEY_LEN); return 0;
 	case NM_HomeDERP: (void)pk_i64(v, d, &n->home_derp); return 0;
-	case NM_KeyExpiry: return take_expiry(n, v, d);
-	case NM_LastSeen: return take_seen(n, v, d);
+	case NM_KeyExpiry: return read_expiry(n, v, d);
+	case NM_LastSeen: return read_seen(n, v, d);
 	case NM_Online: return online_state(n, v);
 	case NM_Expired: set_state(n, NODE_EXPIRED, *v == PK_TRUE); return 0;
 	case NM_DERP: dr->legacy_derp = legacy_derp(v, d); return 0;
@@ -199,7 +199,7 @@ node_make(struct parser *ps, int self)
 	for (i = 0; i < ps->ntop; i++) {
 		const struct parse_member *m = &ps->top[i];
 
-		if (m->name < NM_COUNT && m->name != 0 && !take_member(&dr, m->name, base + m->value, ps->dict))
+		if (m->name < NM_COUNT && m->name != 0 && !read_member(&dr, m->name, base + m->value, ps->dict))
 			continue;
 		if (m->name == NM_AllowedIPs)
 			continue; /* below */
@@ -298,12 +298,12 @@ merge_member(struct merge *m, unsigned name, const uint8_t *at, const uint8_t *v
 		break;
 	case NM_KeyExpiry:
 		m->drop |= (uint64_t)1 << NM_KeyExpiry;
-		if (take_expiry(n, v, NULL))
+		if (read_expiry(n, v, NULL))
 			merge_put(m, name, at, end);
 		break;
 	case NM_LastSeen:
 		m->drop |= (uint64_t)1 << NM_LastSeen;
-		if (take_seen(n, v, NULL))
+		if (read_seen(n, v, NULL))
 			merge_put(m, name, at, end);
 		break;
 	default: break;

@@ -34,10 +34,10 @@ static inline size_t node_data_len(const struct node *n) { return n->r.size - NO
 enum node_state {
 	NODE_ONLINE_KNOWN = 1 << 0, NODE_ONLINE = 1 << 1,
 	NODE_EXPIRY = 1 << 2,		/* KeyExpiry was sent */
-	NODE_EXPIRY_TEXT = 1 << 3,	/* and stands in data too, in a form that the field can't hold */
+	NODE_EXPIRY_TEXT = 1 << 3,	/* and is in data too, in a form that the field cannot hold */
 	NODE_SEEN = 1 << 4, NODE_SEEN_TEXT = 1 << 5,
 	NODE_EXPIRED = 1 << 6,		/* the server says so */
-	NODE_EXPIRED_BY_CLOCK = 1 << 7,		/* we say so, by the clock (E.12) */
+	NODE_EXPIRED_BY_CLOCK = 1 << 7,		/* by the clock (E.12) */
 	NODE_ROUTES_OWN = 1 << 8,	/* AllowedIPs are Addresses */
 	NODE_UNSIGNED = 1 << 9, NODE_WG_ONLY = 1 << 10, NODE_DISCO = 1 << 11, NODE_SHARED = 1 << 12 /* has a Sharer */
 };

@@ -10,7 +10,7 @@
 #include "peers.h"
 
 #define NAME_MAX_LEN  256 /* longer names are cut: DNS has none */
-#define ADDRS_INDEXED 16  /* of one peer; a tailnet gives it two. What comes behind is found by looking at all */
+#define ADDRS_INDEXED 16  /* of one peer; a tailnet gives it two. Others are found by a search */
 
 struct peers *
 peers_new(void)

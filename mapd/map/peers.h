@@ -12,7 +12,7 @@
 /*
  * The peers of one map stream: a recset of nodes, their dictionary, and the ways to find one.  A hostile server
  * may give many peers the same key, address or name, or one peer many addresses: the first is indexed, the others are
- * counted and found by looking at all.
+ * counted and found by a search.
  */
 struct peers {
 	unsigned	 refs;
@@ -22,7 +22,7 @@ struct peers {
 	size_t		 duplicates_key, duplicates_addr, duplicates_name;
 	struct profile_refs profile_refs;	/* users that they refer to */
 	size_t		 online;
-	size_t		 marked;		/* bear our mark (E.12) */
+	size_t		 marked;		/* NODE_EXPIRED_BY_CLOCK */
 	int		 had_unsigned;		/* there is or was a peer with UnsignedPeerAPIOnly */
 	int64_t		 next_expiry;		/* no living peer that is not marked expires before; INT64_MAX = none */
 	int		 stale_expiry;		/* next_expiry may be too early */
@@ -33,12 +33,12 @@ struct peers *peers_ref(struct peers *p);
 void	 peers_unref(struct peers *p);
 size_t	 peers_bytes(const struct peers *p);
 
-/* There may be so many more nodes with so many addresses (peers_indexed() of each): to be checked before they are put or loaded. */
+/* There is room for more nodes with this number of addresses (peers_indexed() of each): check before put or load. */
 int	 peers_fit(const struct peers *p, size_t nodes, size_t addrs);
 size_t	 peers_indexed(const struct node *n);		/* its addresses that are indexed */
 
 /* As in recset.h. */
-void	 peers_load(struct peers *p, struct rec **nodes, size_t n);	/* takes the array, too: the indexes need its room */
+void	 peers_load(struct peers *p, struct rec **nodes, size_t n);	/* frees the array */
 void	 peers_put(struct peers *p, struct node *n);
 void	 peers_del(struct peers *p, int64_t id);
 

@@ -35,7 +35,7 @@ place(const struct profile_refs *u, const struct recset *set, int64_t id)
 	return &u->e[i & (u->size - 1)];
 }
 
-/* Room for one more: at most four fifths are taken. */
+/* Room for one more: at most four fifths are in use. */
 static void
 grow(struct profile_refs *u, const struct recset *set)
 {

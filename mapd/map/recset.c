@@ -341,7 +341,7 @@ free_slot(struct recset *rs, uint32_t slot)
 	rs->freeslot[rs->nfree++] = slot;
 }
 
-/* r takes the place of old; what no snapshot can see goes at once. */
+/* Replace old by r; free at once what no snapshot refers to. */
 static void
 supersede(struct recset *rs, uint32_t slot, struct rec *old, struct rec *r)
 {
@@ -394,7 +394,7 @@ recset_put(struct recset *rs, struct rec *r)
 	return s;
 }
 
-/* What a snapshot may still want stays behind a dead record. */
+/* A dead record keeps what a snapshot may still refer to. */
 void
 recset_del(struct recset *rs, int64_t id)
 {
@@ -459,7 +459,7 @@ sort_recs(struct rec **recs, size_t n)
 	return w;
 }
 
-/* Behind all others; ids come in ascending order, each once. */
+/* Behind all others: ids must be ascending, each once. */
 static void
 append(struct recset *rs, struct rec *r, uint32_t slot)
 {

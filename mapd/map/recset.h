@@ -10,19 +10,19 @@
 
 /*
  * Records by id: ordered, found in constant time, and readable as they were: a reader takes a snapshot, which
- * costs nothing, and while it is there records that it may still want to see are kept when they are replaced or
+ * costs nothing; until it is released, records that it may still need are kept when they are replaced or
  * removed.  A change costs what it changes.
  *
  * Records are immutable once they are in.  A commit is recset_begin(), puts and dels.
  */
 struct rec {
-	struct rec	*older;		/* what stood here before, if a snapshot may want it */
-	uint64_t	 born;		/* version of the set that brought it */
+	struct rec	*older;		/* the record before, if a snapshot may need it */
+	uint64_t	 born;		/* version of the set in which it was added */
 	int64_t		 id;
 	uint32_t	 size;		/* of the whole allocation */
 	uint32_t	 flags;
 };
-#define REC_DEAD	1u		/* the id is gone since born */
+#define REC_DEAD	1u		/* the id was removed in that version */
 
 struct recset;
 #define RECSET_SNAPSHOTS 160
@@ -41,12 +41,12 @@ uint32_t recset_slot(const struct recset *rs, int64_t id);	/* HASH_NONE: no such
 struct rec *recset_at(const struct recset *rs, uint32_t slot);	/* newest record of the slot, NULL if dead */
 struct rec *recset_find(const struct recset *rs, int64_t id);
 
-int	 recset_fits(const struct recset *rs, size_t adds);	/* there may be so many more (HASH_MAX in all): to be checked before */
-/* Fill a new set.  recs are taken over; of one id the last stays.  Slots are 0..recset_count()-1 in order of ids. */
+int	 recset_fits(const struct recset *rs, size_t adds);	/* room for more (HASH_MAX in all): check before */
+/* Fill a new set, which owns recs then; of one id the last stays.  Slots are 0..recset_count()-1 in order of ids. */
 void	 recset_load(struct recset *rs, struct rec **recs, size_t n);
 
 void	 recset_begin(struct recset *rs);
-uint32_t recset_put(struct recset *rs, struct rec *r);		/* takes r over; its slot */
+uint32_t recset_put(struct recset *rs, struct rec *r);		/* owns r then; its slot */
 void	 recset_del(struct recset *rs, int64_t id);
 
 /* A snapshot of the present state: returns its version, or 0 if there are too many. */

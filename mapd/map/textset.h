@@ -16,7 +16,7 @@ struct textset {
 };
 /* Begin with a zeroed set. d: for its seed; always the same one. */
 int	 textset_has(const struct textset *ts, const struct dict *d, const uint8_t *s, size_t n);
-/* 1 = new, and in it now (copied), 0 = was there. */
+/* 1 = added (copied), 0 = it was in the set already. */
 int	 textset_add(struct textset *ts, const struct dict *d, const uint8_t *s, size_t n);
 void	 textset_free(struct textset *ts);
 

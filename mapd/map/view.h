@@ -12,8 +12,8 @@
 #include "timefmt.h"
 
 /*
- * The netmap at one moment.  Everything in a view is immutable once it is published but the peers and the profiles, which change in
- * place and keep what a snapshot can see.  Views and what they hold are counted.
+ * The netmap at one moment.  Everything in a view is immutable once it is published but the peers and the profiles,
+ * which change in place and keep what a snapshot can see.  Views and what they hold are counted.
  */
 struct user_profile {			/* in view.profiles; r.id = UserID */
 	struct rec	 r;
@@ -47,7 +47,7 @@ struct snapshot {
 	struct view	*view;
 	uint64_t	 peers_at, profiles_at;	/* versions of view->peers->set and view->profiles */
 };
-int	 snapshot_take(struct view *v, struct snapshot *s);	/* 0, -1 = there is no map (v is NULL) or too many readers */
+int	 snapshot_take(struct view *v, struct snapshot *s);	/* 0, -1: v is NULL, or too many readers */
 void	 snapshot_release(struct snapshot *s);			/* also of one never taken (zeroed) */
 
 #endif

@@ -7,14 +7,15 @@
 #include "view.h"
 
 /*
- * The netmap item by item from a snapshot, in the order of the netmap object (interface.md 5): the own node, the peers, then the fields
- * of netmap_fields.h.  All that write the netmap do it with this, in pieces of any size; the map may change between two pieces.
+ * The netmap item by item from a snapshot, in the order of the netmap object (interface.md 5): the own node, the
+ * peers, then the fields of netmap_fields.h.  Everything that writes the netmap uses it, in pieces of any size; the map
+ * may change between two pieces.
  */
 #define WALK_PEERS	NF_COUNT	/* as a part */
 
 enum walk_kind {
-	WALK_VALUE,			/* a part that is one value: value, or node for NF_Node; NULL when there is none */
-	WALK_BEGIN,			/* of a part that is a list: WALK_PEERS, PacketFilter, UserProfiles, DisplayMessages */
+	WALK_VALUE,			/* a part of one value: value, or node for NF_Node; NULL: none */
+	WALK_BEGIN,			/* of a list: WALK_PEERS, PacketFilter, UserProfiles, DisplayMessages */
 	WALK_CHUNK,			/* of PacketFilter: the rules that follow are those of the chunk called name */
 	WALK_ITEM,			/* one of the list */
 	WALK_END
@@ -47,13 +48,13 @@ struct walk {
 /* 0, or -1: no netmap, or too many readers.  End with walk_end() in any case. */
 int	 walk_begin(struct walk *w, struct netmap *nm);
 void	 walk_end(struct walk *w);
-/* Go on with the peers, and end with them: from the first one, or with those behind an id. */
+/* Continue with the peers, and end with them: from the first one, or those behind an id. */
 void	 walk_peers(struct walk *w);
 void	 walk_peers_after(struct walk *w, int64_t id);
 void	 walk_resume(struct walk *w);		/* first thing in each piece: the map may have changed */
 int	 walk_next(struct walk *w, struct walk_item *it);	/* 1, or 0: that was all */
 int	 walk_done(const struct walk *w);	/* the next one will be 0 */
 void	 walk_skip_chunk(struct walk *w);	/* after WALK_CHUNK: without its rules */
-void	 walk_repeat(struct walk *w, enum netmap_field f);	/* go on with this part, also when it has been walked already */
+void	 walk_repeat(struct walk *w, enum netmap_field f);	/* continue with a part that was walked already */
 
 #endif

@@ -86,7 +86,7 @@ put_key(struct pb *out, const char *name, enum key_kind kind, const struct pubke
 static const struct {
 	const char *name, *none;
 } fields[NF_COUNT] = {
-#define F(member, shown, type, none, kind) { shown, none },
+#define F(member, name, type, none, kind) { name, none },
 	NETMAP_FIELDS(F)
 #undef F
 };

@@ -158,7 +158,7 @@ static void
 field_names(struct pb *b, uint32_t fields)
 {
 	static const char *const names[NF_COUNT] = {
-#define F(member, shown, type, none, kind) shown,
+#define F(member, name, type, none, kind) name,
 		NETMAP_FIELDS(F)
 #undef F
 	};

@@ -247,7 +247,7 @@ static void
 put_fields(struct buf *b, uint32_t fields)
 {
 	static const char *const names[NF_COUNT] = {
-#define F(member, shown, type, none, kind) shown,
+#define F(member, name, type, none, kind) name,
 		NETMAP_FIELDS(F)
 #undef F
 	};

@@ -425,7 +425,7 @@ def test_66_messages_that_add_up(server, watched):
         until(lambda: not m.open or m.stream.size < MIB, 60 * SLOW)
         i += 1
     assert 30 < i < 60
-    watched.error("larger than is kept")
+    watched.error("exceeds the memory limit")
     watched.limit()
     server.map(after=m)
     watched.recovers(memory=700 * MIB)

@@ -55,9 +55,9 @@ same(struct json_object *a, struct json_object *b)
 }
 
 static const char *const known[] = {
-#define N(x)                               #x,
-#define T(x, text)                         text,
-#define F(member, shown, type, none, kind) #member,
+#define N(x)                              #x,
+#define T(x, text)                        text,
+#define F(member, name, type, none, kind) #member,
 	NAMES(N, T) NETMAP_FIELDS(F)
 #undef N
 #undef T

@@ -412,7 +412,7 @@ test_the_map_as_a_whole(void **state)
 		mt_ok(m, "{" NODE_SELF "}");
 		n = grow(m, t[i].before, t[i].after, t[i].tail, 1000);
 		assert_in_range(n, ROOM / 12000, ROOM / 7000);
-		assert_string_equal(ingest_error(m->g), "the map is larger than is kept");
+		assert_string_equal(ingest_error(m->g), "the map exceeds the memory limit");
 		assert_true(ingest_over_limit(m->g));
 		/* The same entries again are no more than before, also while a reader keeps what they replace. */
 		assert_int_equal(snapshot_take(m->nm->cur, &s), 0);
