@@ -31,7 +31,7 @@ op_deadline(struct authd *a, unsigned ms)
 }
 
 void
-op_end(struct authd *a, enum ipc_type type, const void *result, size_t len)
+op_end(struct authd *a, enum ipc_type type, void *result, size_t len)
 {
 	uint32_t id = a->id;
 
@@ -70,8 +70,8 @@ op_begin(struct authd *a, enum op_kind kind, uint32_t id)
 	ipc_set_state(child_ipc(a->c), IPC_S_BUSY);
 }
 
-static int
-on_cancel(void *ctx, const struct ipc_msg *m)
+int
+authd_on_cancel(void *ctx, const struct ipc_msg *m)
 {
 	struct authd *a = ctx;
 
@@ -136,8 +136,8 @@ const struct child_role authd_role = {
 	.ca = on_ca,
 	.step = on_step,
 	.on = {
-		[IPC_KEY_FETCH] = key_on_fetch,
-		[IPC_REGISTER] = reg_on_register,
-		[IPC_CANCEL] = on_cancel,
+#define X(name, handler, ...) [IPC_##name] = authd_on_##handler,
+		IPC_TO_AUTHD(X)
+#undef X
 	},
 };

@@ -73,7 +73,7 @@ start_fetch(struct authd *a)
 }
 
 int
-key_on_fetch(void *ctx, const struct ipc_msg *m)
+authd_on_key_fetch(void *ctx, const struct ipc_msg *m)
 {
 	struct authd *a = ctx;
 

@@ -42,14 +42,17 @@ struct authd {
 	char		 err[IPC_ERR_MAX + 1];
 };
 
+/* Handlers of authd's own messages: key.c, reg.c, authd.c */
+#define X(name, handler, ...) int authd_on_##handler(void *ctx, const struct ipc_msg *m);
+IPC_TO_AUTHD(X)
+#undef X
+
 /* key.c */
-int	 key_on_fetch(void *ctx, const struct ipc_msg *m);
 void	 key_ca_came(struct authd *a);
 void	 key_deadline(struct authd *a);
 void	 key_abandon(struct authd *a);		/* without a result */
 
 /* reg.c */
-int	 reg_on_register(void *ctx, const struct ipc_msg *m);
 void	 reg_deadline(struct authd *a);
 void	 reg_greeted(struct authd *a);		/* HTTP/2 works: all that a PROBE wants to know */
 void	 reg_settle(int fd, short what, void *arg);
@@ -59,6 +62,6 @@ void	 reg_abandon(struct authd *a);		/* closes the connection, without a result 
 void	 op_begin(struct authd *a, enum op_kind kind, uint32_t id);	/* pushes a running operation aside */
 void	 op_deadline(struct authd *a, unsigned ms);
 /* The operation is over: its result goes out, then the channel is idle. */
-void	 op_end(struct authd *a, enum ipc_type type, const void *result, size_t len);
+void	 op_end(struct authd *a, enum ipc_type type, void *result, size_t len);
 
 #endif

@@ -179,7 +179,6 @@ finish(struct authd *a)
 	}
 	reg_abandon(a);
 	op_end(a, IPC_REG_RESULT, &r, sizeof(r));
-	explicit_bzero(&r, sizeof(r)); /* a login URL */
 }
 
 void
@@ -300,16 +299,13 @@ reg_greeted(struct authd *a)
 }
 
 int
-reg_on_register(void *ctx, const struct ipc_msg *m)
+authd_on_register(void *ctx, const struct ipc_msg *m)
 {
 	struct authd *a = ctx;
-	int ok = request_ok(m->payload);
 
-	if (ok) {
-		op_begin(a, OP_REGISTER, m->id);
-		begin(a, m->payload);
-	}
-	explicit_bzero((void *)(uintptr_t)m->payload,
-	    m->len); /* the auth key is in the session's queue now, and only there */
-	return ok ? 0 : -1;
+	if (!request_ok(m->payload))
+		return -1;
+	op_begin(a, OP_REGISTER, m->id);
+	begin(a, m->payload);
+	return 0;
 }

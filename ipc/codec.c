@@ -19,13 +19,17 @@ enum { START = IPC_S_START, IDLE = IPC_S_IDLE, BUSY = IPC_S_BUSY };
 	.head = offsetof(t, data), .max = offsetof(t, data) + sizeof(((t *)0)->data), .size = sizeof(t), \
 	.len_off = offsetof(t, data_len)
 
+enum { PLAIN, SECRET };
+
 static const struct ipc_row rows[IPC_NTYPES] = {
-#define X(n, d, r, f, s, t, st) [IPC_##n] = { .name = #n, .dir = d, .roles = r, .fd = f, SIZE_##s(t), .states = st },
+#define X(n, h, d, r, f, s, t, sec, st) \
+	[IPC_##n] = { .name = #n, .dir = d, .roles = r, .fd = f, SIZE_##s(t), .secret = sec, .states = st },
 	IPC_MESSAGES(X)
 #undef X
 };
 
-#define X(n, d, r, f, s, t, st) _Static_assert(sizeof(t) + 16 <= IPC_MAX_MSG, #n " is longer than a message may be");
+#define X(n, h, d, r, f, s, t, ...) \
+	_Static_assert(sizeof(t) + 16 <= IPC_MAX_MSG, #n " is longer than a message may be");
 IPC_MESSAGES(X)
 #undef X
 
@@ -47,7 +51,9 @@ ipc_row_tail(const struct ipc_row *r, const void *payload)
 int
 ipc_type_secret(unsigned type)
 {
-	return type == IPC_HS_KEYS || type == IPC_REGISTER || type == IPC_CONFIG;
+	const struct ipc_row *r = ipc_row(type);
+
+	return r != NULL && r->secret;
 }
 
 const char *

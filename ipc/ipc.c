@@ -155,7 +155,6 @@ static void
 deliver(struct ipc *c, const struct ipc_row *r, const struct hdr *h, const uint8_t *payload)
 {
 	struct ipc_msg m = { .type = (enum ipc_type)h->type, .id = h->id, .payload = c->cur, .len = h->len, .fd = -1 };
-	int secret = ipc_type_secret(h->type);
 
 	if (!c->have_generation) {
 		c->generation = h->generation;
@@ -171,7 +170,7 @@ deliver(struct ipc *c, const struct ipc_row *r, const struct hdr *h, const uint8
 	if (c->h.on[m.type](c->arg, &m) == -1 && !c->freed)
 		over(c, 1, "%s: bad contents", r->name);
 	c->dispatching--;
-	if (secret)
+	if (r->secret)
 		explicit_bzero(c->cur, h->len);
 }
 
@@ -450,17 +449,18 @@ may_queue(struct ipc *c)
 }
 
 int
-ipc_send(struct ipc *c, enum ipc_type type, uint32_t id, const void *payload, size_t len, int fd)
+ipc_send(struct ipc *c, enum ipc_type type, uint32_t id, void *payload, size_t len, int fd)
 {
+	int rv = -1;
+
 	must_be_permitted(c, type, payload, len, fd);
-	if (!may_queue(c)) {
-		if (fd != -1)
-			close(fd);
-		return -1;
-	}
-	if (enqueue(c, type, id, payload, len, fd) == -1)
-		return -1;
-	return put_out(c);
+	if (may_queue(c))
+		rv = enqueue(c, type, id, payload, len, fd);
+	else if (fd != -1)
+		close(fd);
+	if (ipc_type_secret((unsigned)type))
+		explicit_bzero(payload, len);
+	return rv == 0 ? put_out(c) : -1;
 }
 
 int

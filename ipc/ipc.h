@@ -20,7 +20,8 @@ struct ipc;
 enum ipc_side { IPC_PARENT_SIDE, IPC_CHILD_SIDE };
 enum ipc_state { IPC_S_START = 1, IPC_S_IDLE = 2, IPC_S_BUSY = 4 };
 
-/* A checked message.  payload is aligned, its size obeys the row; for TAIL types tail bytes were checked against data_len.
+/* A checked message.  payload is aligned, its size obeys the row; for TAIL types tail bytes were checked against data_len; a secret
+ * one is wiped when the handler returns.
  * fd >= 0 belongs to the handler, which must close it or take it over. */
 struct ipc_msg {
 	enum ipc_type	 type;
@@ -52,10 +53,11 @@ void	 ipc_set_state(struct ipc *c, enum ipc_state s);
 
 /*
  * Queue a message and write what can be written.  len is the payload's length (for TAIL: head + tail).  fd >= 0 is sent and
- * closed here in every case (only on the parent's side).  0, or -1 when the channel is over or the queue limit is
- * reached (closed() follows).  Sending what the list does not permit is our own bug: abort().
+ * closed here in every case (only on the parent's side).  A payload that the list calls secret is wiped here in every case.  0, or
+ * -1 when the channel is over or the queue limit is reached (closed() follows).  Sending what the list does not permit is our own
+ * bug: abort().
  */
-int	 ipc_send(struct ipc *c, enum ipc_type type, uint32_t id, const void *payload, size_t len, int fd);
+int	 ipc_send(struct ipc *c, enum ipc_type type, uint32_t id, void *payload, size_t len, int fd);
 /* Bytes that wait because the other end does not read: a sender with a choice gathers instead of sending (DELTAS). */
 size_t	 ipc_queued(const struct ipc *c);
 /* A text of any length up to 1 MiB as ipc_chunk messages of one type. */

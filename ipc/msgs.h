@@ -11,13 +11,18 @@
 
 /*
  * THE list: every message that crosses a channel between the parent and a child (security.md D7).  One row gives the enum
- * value, the name in logs, the direction, the payload struct, the size rule, whether a descriptor travels with it, which
- * child it is for, and the channel states in which it may arrive.  ipc.c enforces all of that before a handler runs.
+ * value and the name in logs, the handler, the direction, which child it is for, whether a descriptor travels with it, the size rule,
+ * the payload struct, whether that holds secrets, and the channel states in which it may arrive.  ipc.c enforces all of that before
+ * a handler runs.  A new message is its struct and its row here, its handler at one end and its sender at the other.
  *
- *   direction  P2C parent to child, C2P child to parent
- *   size       EXACT: sizeof(struct); TAIL: a fixed head followed by 0..n bytes of tail (n = the struct's `data` array)
+ *   handler    what an end that may receive it must define, or it does not link.  The tables are made from the list: common/child has
+ *              child_on_HANDLER for IPC_TO_CHILD, authd and mapd have authd_on_ and mapd_on_HANDLER, the parent has dispatch_HANDLER
+ *              and, for the authd of a doctor run, parent_doctor_HANDLER
+ *   d          P2C parent to child, C2P child to parent
+ *   r          A authd, M mapd, AM both
  *   fd         NOFD / FD (must have one) / OPTFD.  Only P2C: the child-to-parent direction never carries descriptors
- *   role       A authd, M mapd, AM both
+ *   size       EXACT: sizeof(struct); TAIL: a fixed head followed by 0..n bytes of tail (n = the struct's `data` array)
+ *   secret     SECRET: both ends wipe each buffer that held it, the sender's payload too
  *   states     START before READY was sent; IDLE; BUSY (authd: an operation runs; mapd: a stream is wanted)
  *
  * Integers are in host order: both ends are the same build on the same machine (build id in HELLO and READY).
@@ -105,7 +110,7 @@ struct ipc_register {				/* id names the operation; the answer carries it */
 	uint32_t	ephemeral;
 	struct pubkey	node_key, old_node_key;	/* old may be zero */
 	IPC_TEXT(followup, IPC_URL_MAX);
-	IPC_TEXT(auth_key, IPC_AUTHKEY_MAX);	/* secret: wiped by both ends as soon as it is encrypted */
+	IPC_TEXT(auth_key, IPC_AUTHKEY_MAX);	/* often empty */
 };
 
 struct ipc_map_start {				/* id names the map session; all STREAM, SELF, DELTAS... of it carry it */
@@ -207,7 +212,7 @@ enum ipc_reg_outcome {
 	IPC_REG_BAD_ANSWER,	/* not JSON, too large, asks for something this client can't do */
 	IPC_REG_TRANSPORT	/* could not reach the server or lost it */
 };
-struct ipc_reg_result {
+struct ipc_reg_result {				/* secret: the URL is a way in */
 	uint32_t	outcome;
 	uint32_t	http_status;
 	uint32_t	retry_after_ms;
@@ -307,59 +312,79 @@ struct ipc_exit_wish { int32_t code; };
 struct ipc_plan_entry { struct ipc_addr ip; uint32_t has_ip; uint32_t ace; uint32_t delay_ms, timeout_ms; };
 struct ipc_dial_plan { uint32_t n; struct ipc_plan_entry e[IPC_MAX_PLAN]; };
 
-/*	name		dir  role fd     size   struct			states (of the receiving end's channel)	*/
-#define IPC_MESSAGES(X) \
-	X(HELLO,	P2C, AM, NOFD,  EXACT, struct ipc_hello,	START)			\
-	X(CONFIG,	P2C, AM, NOFD,  EXACT, struct ipc_config,	START|IDLE|BUSY)	\
-	X(CA,		P2C, AM, FD,    EXACT, struct ipc_empty,	START|IDLE|BUSY)	\
-	X(HOSTINFO,	P2C, AM, NOFD,  TAIL,  struct ipc_chunk,	IDLE|BUSY)		\
-	X(LOG_LEVEL,	P2C, AM, NOFD,  EXACT, struct ipc_log_level,	IDLE|BUSY)		\
-	X(STOP,		P2C, AM, NOFD,  EXACT, struct ipc_empty,	START|IDLE|BUSY)	\
-	X(PING,		P2C, AM, NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
-	X(DIALLED,	P2C, AM, OPTFD, EXACT, struct ipc_dialled,	IDLE|BUSY)		\
-	X(HS_INIT,	P2C, AM, NOFD,  EXACT, struct ipc_hs_init,	IDLE|BUSY)		\
-	X(HS_KEYS,	P2C, AM, NOFD,  EXACT, struct ipc_hs_keys,	IDLE|BUSY)		\
-	X(HS_FAIL,	P2C, AM, NOFD,  EXACT, struct ipc_hs_fail,	IDLE|BUSY)		\
-	X(DIAL_TIMES,	P2C, AM, NOFD,  EXACT, struct ipc_dial_times,	IDLE|BUSY)		\
-	X(KEY_FETCH,	P2C, A,  NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
-	X(REGISTER,	P2C, A,  NOFD,  EXACT, struct ipc_register,	IDLE|BUSY)		\
-	X(CANCEL,	P2C, A,  NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
-	X(MAP_START,	P2C, M,  NOFD,  EXACT, struct ipc_map_start,	IDLE|BUSY)		\
-	X(MAP_STOP,	P2C, M,  NOFD,  EXACT, struct ipc_map_stop,	IDLE|BUSY)		\
-	X(MAP_PARAMS,	P2C, M,  NOFD,  EXACT, struct ipc_map_params,	IDLE|BUSY)		\
-	X(QUERY,	P2C, M,  FD,    TAIL,  struct ipc_query,	IDLE|BUSY)		\
-	X(EVENT,	P2C, M,  NOFD,  TAIL,  struct ipc_chunk,	IDLE|BUSY)		\
-	X(COUNTERS_REQ,	P2C, M,  NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
-	X(CACHE_LOAD,	P2C, M,  FD,    EXACT, struct ipc_cache_load,	IDLE|BUSY)		\
-	X(CACHE_WRITE,	P2C, M,  FD,    EXACT, struct ipc_cache_write,	IDLE|BUSY)		\
-	X(CACHE_FORGET,	P2C, M,  NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
-	X(READY,	C2P, AM, NOFD,  EXACT, struct ipc_ready,	START)			\
-	X(LOG,		C2P, AM, NOFD,  TAIL,  struct ipc_log,		START|IDLE|BUSY)	\
-	X(PONG,		C2P, AM, NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
-	X(NEED_CA,	C2P, AM, NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
-	X(DIAL,		C2P, AM, NOFD,  EXACT, struct ipc_dial,		IDLE|BUSY)		\
-	X(DIAL_CANCEL,	C2P, AM, NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
-	X(HS_BEGIN,	C2P, AM, NOFD,  EXACT, struct ipc_empty,	IDLE|BUSY)		\
-	X(HS_FINISH,	C2P, AM, NOFD,  EXACT, struct ipc_hs_finish,	IDLE|BUSY)		\
-	X(STEP,		C2P, A,  NOFD,  EXACT, struct ipc_step,		BUSY)			\
-	X(KEY_RESULT,	C2P, A,  NOFD,  EXACT, struct ipc_key_result,	BUSY)			\
-	X(REG_RESULT,	C2P, A,  NOFD,  EXACT, struct ipc_reg_result,	BUSY)			\
-	X(STREAM,	C2P, M,  NOFD,  EXACT, struct ipc_stream,	IDLE|BUSY)		\
-	X(SELF,		C2P, M,  NOFD,  EXACT, struct ipc_self,		IDLE|BUSY)		\
-	X(DELTAS,	C2P, M,  NOFD,  TAIL,  struct ipc_deltas,	IDLE|BUSY)		\
-	X(COUNTERS,	C2P, M,  NOFD,  EXACT, struct ipc_counters,	IDLE|BUSY)		\
-	X(LITE,		C2P, M,  NOFD,  EXACT, struct ipc_lite,		IDLE|BUSY)		\
-	X(LIMIT,	C2P, M,  NOFD,  EXACT, struct ipc_limit,	IDLE|BUSY)		\
-	X(CONTROL_TIME,	C2P, M,  NOFD,  EXACT, struct ipc_control_time,	IDLE|BUSY)		\
-	X(BROWSE,	C2P, M,  NOFD,  EXACT, struct ipc_browse,	IDLE|BUSY)		\
-	X(EXIT_WISH,	C2P, M,  NOFD,  EXACT, struct ipc_exit_wish,	IDLE|BUSY)		\
-	X(DIAL_PLAN,	C2P, M,  NOFD,  EXACT, struct ipc_dial_plan,	IDLE|BUSY)		\
-	X(CACHE_LOADED,	C2P, M,  NOFD,  EXACT, struct ipc_cache_done,	IDLE|BUSY)		\
-	X(CACHE_WRITTEN, C2P, M, NOFD,  EXACT, struct ipc_cache_done,	IDLE|BUSY)
+/*
+ * One list for each direction and receiver or sender.  d and r are passed through: the direction and the role of the list.
+ *	name		handler		    fd     size   struct		   secret   states (of the receiving end's channel)
+ */
+#define IPC_TO_CHILD_(X, d, r) \
+	X(HELLO,         hello,         d, r, NOFD,  EXACT, struct ipc_hello,       PLAIN,  START) \
+	X(CONFIG,        config,        d, r, NOFD,  EXACT, struct ipc_config,      SECRET, START|IDLE|BUSY) \
+	X(CA,            ca,            d, r, FD,    EXACT, struct ipc_empty,       PLAIN,  START|IDLE|BUSY) \
+	X(HOSTINFO,      hostinfo,      d, r, NOFD,  TAIL,  struct ipc_chunk,       PLAIN,  IDLE|BUSY) \
+	X(LOG_LEVEL,     log_level,     d, r, NOFD,  EXACT, struct ipc_log_level,   PLAIN,  IDLE|BUSY) \
+	X(STOP,          stop,          d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  START|IDLE|BUSY) \
+	X(PING,          ping,          d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY) \
+	X(DIALLED,       dialled,       d, r, OPTFD, EXACT, struct ipc_dialled,     PLAIN,  IDLE|BUSY) \
+	X(HS_INIT,       hs_init,       d, r, NOFD,  EXACT, struct ipc_hs_init,     PLAIN,  IDLE|BUSY) \
+	X(HS_KEYS,       hs_keys,       d, r, NOFD,  EXACT, struct ipc_hs_keys,     SECRET, IDLE|BUSY) \
+	X(HS_FAIL,       hs_fail,       d, r, NOFD,  EXACT, struct ipc_hs_fail,     PLAIN,  IDLE|BUSY) \
+	X(DIAL_TIMES,    dial_times,    d, r, NOFD,  EXACT, struct ipc_dial_times,  PLAIN,  IDLE|BUSY)
+#define IPC_TO_AUTHD_(X, d, r) \
+	X(KEY_FETCH,     key_fetch,     d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY) \
+	X(REGISTER,      register,      d, r, NOFD,  EXACT, struct ipc_register,    SECRET, IDLE|BUSY) \
+	X(CANCEL,        cancel,        d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY)
+#define IPC_TO_MAPD_(X, d, r) \
+	X(MAP_START,     map_start,     d, r, NOFD,  EXACT, struct ipc_map_start,   PLAIN,  IDLE|BUSY) \
+	X(MAP_STOP,      map_stop,      d, r, NOFD,  EXACT, struct ipc_map_stop,    PLAIN,  IDLE|BUSY) \
+	X(MAP_PARAMS,    map_params,    d, r, NOFD,  EXACT, struct ipc_map_params,  PLAIN,  IDLE|BUSY) \
+	X(QUERY,         query,         d, r, FD,    TAIL,  struct ipc_query,       PLAIN,  IDLE|BUSY) \
+	X(EVENT,         event,         d, r, NOFD,  TAIL,  struct ipc_chunk,       PLAIN,  IDLE|BUSY) \
+	X(COUNTERS_REQ,  counters_req,  d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY) \
+	X(CACHE_LOAD,    cache_load,    d, r, FD,    EXACT, struct ipc_cache_load,  PLAIN,  IDLE|BUSY) \
+	X(CACHE_WRITE,   cache_write,   d, r, FD,    EXACT, struct ipc_cache_write, PLAIN,  IDLE|BUSY) \
+	X(CACHE_FORGET,  cache_forget,  d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY)
+#define IPC_FROM_CHILD_(X, d, r) \
+	X(READY,         ready,         d, r, NOFD,  EXACT, struct ipc_ready,       PLAIN,  START) \
+	X(LOG,           log,           d, r, NOFD,  TAIL,  struct ipc_log,         PLAIN,  START|IDLE|BUSY) \
+	X(PONG,          pong,          d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY) \
+	X(NEED_CA,       need_ca,       d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY) \
+	X(DIAL,          dial,          d, r, NOFD,  EXACT, struct ipc_dial,        PLAIN,  IDLE|BUSY) \
+	X(DIAL_CANCEL,   dial_cancel,   d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY) \
+	X(HS_BEGIN,      hs_begin,      d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY) \
+	X(HS_FINISH,     hs_finish,     d, r, NOFD,  EXACT, struct ipc_hs_finish,   PLAIN,  IDLE|BUSY)
+#define IPC_FROM_DOCTOR_(X, d, r) \
+	X(STEP,          step,          d, r, NOFD,  EXACT, struct ipc_step,        PLAIN,  BUSY)
+#define IPC_FROM_AUTHD_(X, d, r) \
+	X(KEY_RESULT,    key_result,    d, r, NOFD,  EXACT, struct ipc_key_result,  PLAIN,  BUSY) \
+	X(REG_RESULT,    reg_result,    d, r, NOFD,  EXACT, struct ipc_reg_result,  SECRET, BUSY)
+#define IPC_FROM_MAPD_(X, d, r) \
+	X(STREAM,        stream,        d, r, NOFD,  EXACT, struct ipc_stream,      PLAIN,  IDLE|BUSY) \
+	X(SELF,          self,          d, r, NOFD,  EXACT, struct ipc_self,        PLAIN,  IDLE|BUSY) \
+	X(DELTAS,        deltas,        d, r, NOFD,  TAIL,  struct ipc_deltas,      PLAIN,  IDLE|BUSY) \
+	X(COUNTERS,      counters,      d, r, NOFD,  EXACT, struct ipc_counters,    PLAIN,  IDLE|BUSY) \
+	X(LITE,          lite,          d, r, NOFD,  EXACT, struct ipc_lite,        PLAIN,  IDLE|BUSY) \
+	X(LIMIT,         limit,         d, r, NOFD,  EXACT, struct ipc_limit,       PLAIN,  IDLE|BUSY) \
+	X(CONTROL_TIME,  control_time,  d, r, NOFD,  EXACT, struct ipc_control_time, PLAIN,  IDLE|BUSY) \
+	X(BROWSE,        browse,        d, r, NOFD,  EXACT, struct ipc_browse,      PLAIN,  IDLE|BUSY) \
+	X(EXIT_WISH,     exit_wish,     d, r, NOFD,  EXACT, struct ipc_exit_wish,   PLAIN,  IDLE|BUSY) \
+	X(DIAL_PLAN,     dial_plan,     d, r, NOFD,  EXACT, struct ipc_dial_plan,   PLAIN,  IDLE|BUSY) \
+	X(CACHE_LOADED,  cache_loaded,  d, r, NOFD,  EXACT, struct ipc_cache_done,  PLAIN,  IDLE|BUSY) \
+	X(CACHE_WRITTEN, cache_written, d, r, NOFD,  EXACT, struct ipc_cache_done,  PLAIN,  IDLE|BUSY)
+
+#define IPC_TO_CHILD(X)	IPC_TO_CHILD_(X, P2C, AM)
+#define IPC_TO_AUTHD(X)	IPC_TO_AUTHD_(X, P2C, A)
+#define IPC_TO_MAPD(X)	IPC_TO_MAPD_(X, P2C, M)
+#define IPC_FROM_CHILD(X)	IPC_FROM_CHILD_(X, C2P, AM)
+#define IPC_FROM_DOCTOR(X)	IPC_FROM_DOCTOR_(X, C2P, A)	/* an authd that makes a doctor run: besides IPC_FROM_AUTHD */
+#define IPC_FROM_AUTHD(X)	IPC_FROM_AUTHD_(X, C2P, A)
+#define IPC_FROM_MAPD(X)	IPC_FROM_MAPD_(X, C2P, M)
+#define IPC_MESSAGES(X)	\
+	IPC_TO_CHILD(X) IPC_TO_AUTHD(X) IPC_TO_MAPD(X) IPC_FROM_CHILD(X) IPC_FROM_DOCTOR(X) IPC_FROM_AUTHD(X) \
+	IPC_FROM_MAPD(X)
 
 enum ipc_type {
 	IPC_NONE = 0,
-#define X(name, dir, role, fd, size, type, states) IPC_##name,
+#define X(name, ...) IPC_##name,
 	IPC_MESSAGES(X)
 #undef X
 	IPC_NTYPES

@@ -20,6 +20,7 @@ struct ipc_row {
 	size_t		 max;		/* longest payload; == head for EXACT */
 	size_t		 size;		/* of the struct */
 	size_t		 len_off;	/* TAIL: where data_len lies */
+	int		 secret;
 	unsigned	 states;
 };
 

@@ -219,7 +219,7 @@ forget_other_key(struct mapd *m, const struct pubkey *key)
 }
 
 static int
-on_map_start(void *ctx, const struct ipc_msg *msg)
+mapd_on_map_start(void *ctx, const struct ipc_msg *msg)
 {
 	const struct ipc_map_start *s = msg->payload;
 	struct mapd *m = ctx;
@@ -252,7 +252,7 @@ on_map_start(void *ctx, const struct ipc_msg *msg)
 }
 
 static int
-on_map_stop(void *ctx, const struct ipc_msg *msg)
+mapd_on_map_stop(void *ctx, const struct ipc_msg *msg)
 {
 	const struct ipc_map_stop *s = msg->payload;
 	struct mapd *m = ctx;
@@ -272,7 +272,7 @@ on_map_stop(void *ctx, const struct ipc_msg *msg)
 /* --- the cache --- */
 
 static int
-on_cache_load(void *ctx, const struct ipc_msg *msg)
+mapd_on_cache_load(void *ctx, const struct ipc_msg *msg)
 {
 	struct mapd *m = ctx;
 
@@ -280,7 +280,7 @@ on_cache_load(void *ctx, const struct ipc_msg *msg)
 }
 
 static int
-on_cache_write(void *ctx, const struct ipc_msg *msg)
+mapd_on_cache_write(void *ctx, const struct ipc_msg *msg)
 {
 	struct mapd *m = ctx;
 
@@ -289,7 +289,7 @@ on_cache_write(void *ctx, const struct ipc_msg *msg)
 }
 
 static int
-on_cache_forget(void *ctx, const struct ipc_msg *msg)
+mapd_on_cache_forget(void *ctx, const struct ipc_msg *msg)
 {
 	struct mapd *m = ctx;
 
@@ -316,7 +316,7 @@ params_ok(const struct ipc_map_params *p)
 }
 
 static int
-on_map_params(void *ctx, const struct ipc_msg *msg)
+mapd_on_map_params(void *ctx, const struct ipc_msg *msg)
 {
 	struct mapd *m = ctx;
 
@@ -364,7 +364,7 @@ query_ok(const struct ipc_query *q)
 }
 
 static int
-on_query(void *ctx, const struct ipc_msg *msg)
+mapd_on_query(void *ctx, const struct ipc_msg *msg)
 {
 	struct mapd *m = ctx;
 
@@ -379,7 +379,7 @@ on_query(void *ctx, const struct ipc_msg *msg)
 }
 
 static int
-on_event(void *ctx, const struct ipc_msg *msg)
+mapd_on_event(void *ctx, const struct ipc_msg *msg)
 {
 	struct mapd *m = ctx;
 	int rv;
@@ -394,7 +394,7 @@ on_event(void *ctx, const struct ipc_msg *msg)
 }
 
 static int
-on_counters_req(void *ctx, const struct ipc_msg *msg)
+mapd_on_counters_req(void *ctx, const struct ipc_msg *msg)
 {
 	struct mapd *m = ctx;
 
@@ -463,14 +463,8 @@ const struct child_role mapd_role = {
 	.hostinfo = on_hostinfo,
 	.ca = on_ca,
 	.on = {
-		[IPC_MAP_START] = on_map_start,
-		[IPC_MAP_STOP] = on_map_stop,
-		[IPC_MAP_PARAMS] = on_map_params,
-		[IPC_QUERY] = on_query,
-		[IPC_EVENT] = on_event,
-		[IPC_COUNTERS_REQ] = on_counters_req,
-		[IPC_CACHE_LOAD] = on_cache_load,
-		[IPC_CACHE_WRITE] = on_cache_write,
-		[IPC_CACHE_FORGET] = on_cache_forget,
+#define X(name, handler, ...) [IPC_##name] = mapd_on_##handler,
+		IPC_TO_MAPD(X)
+#undef X
 	},
 };

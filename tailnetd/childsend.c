@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "childsend.h"
 #include "configrecord.h"
 #include "hostreport.h"
@@ -40,7 +38,6 @@ childsend_config(struct child *c)
 	config_record(&c->p->cfg, &m);
 	m.report_steps = (uint32_t)c->kind->report_steps;
 	ipc_send(c->ipc, IPC_CONFIG, IPC_ID_NONE, &m, sizeof(m), -1);
-	sodium_memzero(&m, sizeof(m));
 }
 
 int
@@ -79,10 +76,10 @@ send_hostinfo(struct child *c)
 static void
 send_params(struct child *c)
 {
-	const struct ipc_map_params *m = hostreport_params(c->p->report);
+	struct ipc_map_params m = *hostreport_params(c->p->report);
 
 	if (c->role == IPC_MAPD && child_listens(c))
-		ipc_send(c->ipc, IPC_MAP_PARAMS, IPC_ID_NONE, m, sizeof(*m), -1);
+		ipc_send(c->ipc, IPC_MAP_PARAMS, IPC_ID_NONE, &m, sizeof(m), -1);
 }
 
 static void

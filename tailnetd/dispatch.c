@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <event2/event.h>
-#include <sodium.h>
 
 #include "cachestore.h"
 #include "childsend.h"
@@ -102,8 +101,8 @@ begin_dial(struct child *c, struct child_dial *x)
 	answer_dial(c, id, -1, err, why);
 }
 
-static int
-on_dial(void *arg, const struct ipc_msg *m)
+int
+dispatch_dial(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_dial *d = m->payload;
 	struct child *c = arg;
@@ -201,8 +200,8 @@ begin_handshake(struct child *c, struct handshake *h, uint64_t now)
 	ipc_send(c->ipc, IPC_HS_INIT, id, &init, sizeof(init), -1);
 }
 
-static int
-on_hs_begin(void *arg, const struct ipc_msg *m)
+int
+dispatch_hs_begin(void *arg, const struct ipc_msg *m)
 {
 	struct child *c = arg;
 	struct handshake *h;
@@ -218,8 +217,8 @@ on_hs_begin(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
-static int
-on_hs_finish(void *arg, const struct ipc_msg *m)
+int
+dispatch_hs_finish(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_hs_finish *f = m->payload;
 	struct child *c = arg;
@@ -237,7 +236,6 @@ on_hs_finish(void *arg, const struct ipc_msg *m)
 		refuse_handshake(c, m->id, (enum ipc_hs_reason)rv);
 	else
 		ipc_send(c->ipc, IPC_HS_KEYS, m->id, &keys, sizeof(keys), -1);
-	sodium_memzero(&keys, sizeof(keys));
 	return 0;
 }
 
@@ -313,8 +311,8 @@ dispatch_turn(void *arg)
 	take_turns(arg);
 }
 
-static int
-on_dial_cancel(void *arg, const struct ipc_msg *m)
+int
+dispatch_dial_cancel(void *arg, const struct ipc_msg *m)
 {
 	struct child *c = arg;
 	struct child_dial *x;
@@ -346,8 +344,8 @@ dispatch_forget(struct child *c)
 
 /* --- READY, LOG, CA, PONG --- */
 
-static int
-on_ready(void *arg, const struct ipc_msg *m)
+int
+dispatch_ready(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_ready *r = m->payload;
 	struct child *c = arg;
@@ -393,8 +391,8 @@ dispatch_may_log(struct child *c)
 	return 1;
 }
 
-static int
-on_log(void *arg, const struct ipc_msg *m)
+int
+dispatch_log(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_log *l = m->payload;
 	struct child *c = arg;
@@ -409,8 +407,8 @@ on_log(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
-static int
-on_need_ca(void *arg, const struct ipc_msg *m)
+int
+dispatch_need_ca(void *arg, const struct ipc_msg *m)
 {
 	struct child *c = arg;
 
@@ -421,8 +419,8 @@ on_need_ca(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
-static int
-on_pong(void *arg, const struct ipc_msg *m)
+int
+dispatch_pong(void *arg, const struct ipc_msg *m)
 {
 	struct child *c = arg;
 
@@ -471,27 +469,14 @@ dispatch_ready_work(struct child *c)
 	}
 }
 
-#define COMMON_HANDLERS \
-	[IPC_READY] = on_ready, [IPC_LOG] = on_log, [IPC_PONG] = on_pong, [IPC_NEED_CA] = on_need_ca, \
-	[IPC_DIAL] = on_dial, [IPC_DIAL_CANCEL] = on_dial_cancel, [IPC_HS_BEGIN] = on_hs_begin, \
-	[IPC_HS_FINISH] = on_hs_finish
+#define BY_DISPATCH(name, handler, ...) .on[IPC_##name] = dispatch_##handler,
+#define BY_DOCTOR(name, handler, ...)   .on[IPC_##name] = parent_doctor_##handler,
 
-const struct ipc_handlers authd_handlers = {
-	.on = { COMMON_HANDLERS, [IPC_KEY_RESULT] = dispatch_key_result, [IPC_REG_RESULT] = dispatch_reg_result },
-	.closed = on_closed,
-};
+const struct ipc_handlers authd_handlers = { .closed = on_closed,
+	IPC_FROM_CHILD(BY_DISPATCH) IPC_FROM_AUTHD(BY_DISPATCH) };
 
-const struct ipc_handlers doctor_handlers = {
-	.on = { COMMON_HANDLERS, [IPC_STEP] = parent_doctor_step, [IPC_KEY_RESULT] = parent_doctor_key_result,
-	    [IPC_REG_RESULT] = parent_doctor_reg_result },
-	.closed = on_closed,
-};
+const struct ipc_handlers doctor_handlers = { .closed = on_closed,
+	IPC_FROM_CHILD(BY_DISPATCH) IPC_FROM_DOCTOR(BY_DOCTOR) IPC_FROM_AUTHD(BY_DOCTOR) };
 
-const struct ipc_handlers mapd_handlers = {
-	.on = { COMMON_HANDLERS, [IPC_STREAM] = dispatch_stream, [IPC_SELF] = dispatch_self,
-	    [IPC_DELTAS] = dispatch_deltas, [IPC_COUNTERS] = dispatch_counters, [IPC_LITE] = dispatch_lite,
-	    [IPC_LIMIT] = dispatch_limit, [IPC_CONTROL_TIME] = dispatch_control_time, [IPC_BROWSE] = dispatch_browse,
-	    [IPC_EXIT_WISH] = dispatch_exit_wish, [IPC_DIAL_PLAN] = dispatch_dial_plan,
-	    [IPC_CACHE_LOADED] = dispatch_cache_loaded, [IPC_CACHE_WRITTEN] = dispatch_cache_written },
-	.closed = on_closed,
-};
+const struct ipc_handlers mapd_handlers = { .closed = on_closed,
+	IPC_FROM_CHILD(BY_DISPATCH) IPC_FROM_MAPD(BY_DISPATCH) };

@@ -14,21 +14,11 @@ int	 dispatch_key_result_ok(const struct ipc_key_result *r);
 int	 dispatch_reg_result_ok(const struct ipc_reg_result *r);
 int	 dispatch_url_ok(const struct parent *p, const char *url);	/* a URL for people */
 
-/* Handlers (ipc.h): arg is the struct child; 0, or -1 = a violation. */
-int	 dispatch_key_result(void *arg, const struct ipc_msg *m);
-int	 dispatch_reg_result(void *arg, const struct ipc_msg *m);
-int	 dispatch_stream(void *arg, const struct ipc_msg *m);
-int	 dispatch_self(void *arg, const struct ipc_msg *m);
-int	 dispatch_deltas(void *arg, const struct ipc_msg *m);
-int	 dispatch_counters(void *arg, const struct ipc_msg *m);
-int	 dispatch_lite(void *arg, const struct ipc_msg *m);
-int	 dispatch_limit(void *arg, const struct ipc_msg *m);
 int	 dispatch_may_log(struct child *c);		/* a line that this child causes; it has 50 a second (D12) */
-int	 dispatch_control_time(void *arg, const struct ipc_msg *m);
-int	 dispatch_browse(void *arg, const struct ipc_msg *m);
-int	 dispatch_exit_wish(void *arg, const struct ipc_msg *m);
-int	 dispatch_dial_plan(void *arg, const struct ipc_msg *m);
-int	 dispatch_cache_loaded(void *arg, const struct ipc_msg *m);
-int	 dispatch_cache_written(void *arg, const struct ipc_msg *m);
+
+/* Handlers of what the children say (msgs.h): arg is the struct child; 0, or -1 = a violation.  The doctor's authd has its own. */
+#define X(name, handler, ...) int dispatch_##handler(void *arg, const struct ipc_msg *m);
+IPC_FROM_CHILD(X) IPC_FROM_AUTHD(X) IPC_FROM_MAPD(X)
+#undef X
 
 #endif

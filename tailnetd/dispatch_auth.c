@@ -149,6 +149,5 @@ dispatch_send_register(struct child *c)
 	c->owed++;
 	ipc_set_state(c->ipc, IPC_S_BUSY);
 	ipc_send(c->ipc, IPC_REGISTER, a->id, &m, sizeof(m), -1);
-	sodium_memzero(&m, sizeof(m));
 	sodium_memzero(key, sizeof(key));
 }

@@ -175,7 +175,7 @@ dialled_text(const struct ipc_dialled *m, char *text, size_t size)
 }
 
 int
-bridge_dialled(void *child, const struct ipc_msg *m)
+child_on_dialled(void *child, const struct ipc_msg *m)
 {
 	const struct ipc_dialled *d = m->payload;
 	char text[IPC_ERR_MAX + 1];
@@ -204,7 +204,7 @@ bridge_dialled(void *child, const struct ipc_msg *m)
 }
 
 int
-bridge_hs_init(void *child, const struct ipc_msg *m)
+child_on_hs_init(void *child, const struct ipc_msg *m)
 {
 	const struct ipc_hs_init *i = m->payload;
 	struct ask *a = ask_by_id(child, ASK_HANDSHAKE, m->id);
@@ -215,7 +215,7 @@ bridge_hs_init(void *child, const struct ipc_msg *m)
 }
 
 int
-bridge_hs_keys(void *child, const struct ipc_msg *m)
+child_on_hs_keys(void *child, const struct ipc_msg *m)
 {
 	const struct ipc_hs_keys *k = m->payload;
 	struct ask *a = ask_by_id(child, ASK_HANDSHAKE, m->id);
@@ -228,7 +228,6 @@ bridge_hs_keys(void *child, const struct ipc_msg *m)
 		ask_free(a);
 		session_hs_keys(s, wire_id, k->tx, k->rx);
 	}
-	explicit_bzero((void *)(uintptr_t)m->payload, m->len); /* transport keys: the session has its copy */
 	return 0;
 }
 
@@ -246,7 +245,7 @@ hs_reason(uint32_t reason)
 }
 
 int
-bridge_hs_fail(void *child, const struct ipc_msg *m)
+child_on_hs_fail(void *child, const struct ipc_msg *m)
 {
 	const char *reason = hs_reason(((const struct ipc_hs_fail *)m->payload)->reason);
 	struct ask *a = ask_by_id(child, ASK_HANDSHAKE, m->id);

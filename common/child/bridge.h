@@ -47,10 +47,9 @@ void	 child_step(struct child *c, enum wire_step what, enum wire_dial kind);	/* 
 void	 bridges_init(struct bridges *bs);
 void	 bridges_free(struct bridges *bs);	/* closes every session and fetch */
 
-/* The parent's answers: ipc handlers for DIALLED, HS_INIT, HS_KEYS, HS_FAIL. */
-int	 bridge_dialled(void *child, const struct ipc_msg *m);
-int	 bridge_hs_init(void *child, const struct ipc_msg *m);
-int	 bridge_hs_keys(void *child, const struct ipc_msg *m);
-int	 bridge_hs_fail(void *child, const struct ipc_msg *m);
+/* The handlers of what every child receives: child.c and, for the parent's answers to what was asked here, bridge.c. */
+#define X(name, handler, ...) int child_on_##handler(void *child, const struct ipc_msg *m);
+IPC_TO_CHILD(X)
+#undef X
 
 #endif

@@ -89,8 +89,8 @@ log_over_channel(void *arg, enum log_level level, const char *text)
 
 /* --- start: HELLO, CONFIG, sandbox, READY (security.md 4, start order) --- */
 
-static int
-on_hello(void *arg, const struct ipc_msg *m)
+int
+child_on_hello(void *arg, const struct ipc_msg *m)
 {
 	struct child *c = arg;
 	const struct ipc_hello *h = m->payload;
@@ -160,8 +160,8 @@ take_config(struct child *c, const struct ipc_config *m)
 	c->wire.capver = m->capver;
 }
 
-static int
-on_config(void *arg, const struct ipc_msg *m)
+int
+child_on_config(void *arg, const struct ipc_msg *m)
 {
 	struct child *c = arg;
 	struct wire_config was = c->wire;
@@ -186,8 +186,8 @@ on_config(void *arg, const struct ipc_msg *m)
 
 /* --- what every child does with the rest --- */
 
-static int
-on_ca(void *arg, const struct ipc_msg *m)
+int
+child_on_ca(void *arg, const struct ipc_msg *m)
 {
 	struct child *c = arg;
 	struct trust *t;
@@ -212,8 +212,8 @@ looks_like_object(const struct buf *b)
 	return n >= 2 && p[0] == '{' && p[n - 1] == '}';
 }
 
-static int
-on_hostinfo(void *arg, const struct ipc_msg *m)
+int
+child_on_hostinfo(void *arg, const struct ipc_msg *m)
 {
 	struct child *c = arg;
 	struct buf old;
@@ -233,8 +233,8 @@ on_hostinfo(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
-static int
-on_log_level(void *arg, const struct ipc_msg *m)
+int
+child_on_log_level(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_log_level *l = m->payload;
 
@@ -245,8 +245,8 @@ on_log_level(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
-static int
-on_ping(void *arg, const struct ipc_msg *m)
+int
+child_on_ping(void *arg, const struct ipc_msg *m)
 {
 	struct child *c = arg;
 	struct ipc_empty none = { 0 };
@@ -255,8 +255,8 @@ on_ping(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
-static int
-on_dial_times(void *arg, const struct ipc_msg *m)
+int
+child_on_dial_times(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_dial_times *t = m->payload;
 	struct child *c = arg;
@@ -271,8 +271,8 @@ on_dial_times(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
-static int
-on_stop(void *arg, const struct ipc_msg *m)
+int
+child_on_stop(void *arg, const struct ipc_msg *m)
 {
 	(void)m;
 	leave(arg, EXIT_OK);
@@ -298,23 +298,17 @@ on_closed(void *arg, int violation, const char *why)
 static void
 fill_handlers(const struct child_role *role, struct ipc_handlers *h)
 {
+	static const struct ipc_handlers own = {
+#define X(name, handler, ...) .on[IPC_##name] = child_on_##handler,
+		IPC_TO_CHILD(X)
+#undef X
+	};
 	unsigned t;
 
-	memset(h, 0, sizeof(*h));
+	*h = own;
 	for (t = 0; t < IPC_NTYPES; t++)
-		h->on[t] = role->on[t] != NULL ? on_room : NULL;
-	h->on[IPC_HELLO] = on_hello;
-	h->on[IPC_CONFIG] = on_config;
-	h->on[IPC_CA] = on_ca;
-	h->on[IPC_HOSTINFO] = on_hostinfo;
-	h->on[IPC_LOG_LEVEL] = on_log_level;
-	h->on[IPC_DIAL_TIMES] = on_dial_times;
-	h->on[IPC_STOP] = on_stop;
-	h->on[IPC_PING] = on_ping;
-	h->on[IPC_DIALLED] = bridge_dialled;
-	h->on[IPC_HS_INIT] = bridge_hs_init;
-	h->on[IPC_HS_KEYS] = bridge_hs_keys;
-	h->on[IPC_HS_FAIL] = bridge_hs_fail;
+		if (role->on[t] != NULL)
+			h->on[t] = on_room;
 	h->closed = on_closed;
 }
 

@@ -169,7 +169,7 @@ begin_key(struct doctor *d)
 }
 
 static void
-ask(struct doctor *d, enum ipc_type type, const void *m, size_t len)
+ask(struct doctor *d, enum ipc_type type, void *m, size_t len)
 {
 	d->o->doctor_ask(d->o->arg, type, ++d->last_id, m, len);
 }

@@ -70,7 +70,7 @@ static const struct spec specs[IPC_NTYPES] = {
 	ROW(HS_FINISH, C2P, AM, NOFD, EXACT(struct ipc_hs_finish), IDLE | BUSY, PLAIN),
 	ROW(STEP, C2P, A, NOFD, EXACT(struct ipc_step), BUSY, PLAIN),
 	ROW(KEY_RESULT, C2P, A, NOFD, EXACT(struct ipc_key_result), BUSY, PLAIN),
-	ROW(REG_RESULT, C2P, A, NOFD, EXACT(struct ipc_reg_result), BUSY, PLAIN),
+	ROW(REG_RESULT, C2P, A, NOFD, EXACT(struct ipc_reg_result), BUSY, SECRET),
 	ROW(STREAM, C2P, M, NOFD, EXACT(struct ipc_stream), IDLE | BUSY, PLAIN),
 	ROW(SELF, C2P, M, NOFD, EXACT(struct ipc_self), IDLE | BUSY, PLAIN),
 	ROW(DELTAS, C2P, M, NOFD, TAIL(struct ipc_deltas), IDLE | BUSY, PLAIN),
@@ -506,7 +506,7 @@ test_message_without_handler(void **state)
 }
 
 static void
-must_abort(enum ipc_side side, enum ipc_role role, enum ipc_type type, const void *payload, size_t len, int fd)
+must_abort(enum ipc_side side, enum ipc_role role, enum ipc_type type, void *payload, size_t len, int fd)
 {
 	struct rig r = { 0 };
 	int status;
