@@ -5,6 +5,7 @@
 #include "buf.h"
 #include "row.h"
 #include "text.h"
+#include "utf8.h"
 
 /* The words of the list in msgs.h. */
 enum { A = 1 << IPC_AUTHD, M = 1 << IPC_MAPD, AM = A | M };
@@ -77,9 +78,7 @@ ipc_text_put(char *dst, size_t cap, const char *s, size_t n)
 {
 	if (cap > UINT16_MAX)
 		cap = UINT16_MAX;
-	if (n > cap)
-		for (n = cap; n > 0 && ((unsigned char)s[n] & 0xc0) == 0x80; n--)
-			; /* never half a character */
+	n = utf8_cut(s, n, cap);
 	if (n > 0)
 		memcpy(dst, s, n);
 	return (uint16_t)n;
@@ -88,19 +87,7 @@ ipc_text_put(char *dst, size_t cap, const char *s, size_t n)
 int
 ipc_text_ok(const char *s, uint16_t len, size_t cap)
 {
-	size_t i;
-
-	if (len > cap || !utf8_valid(s, len))
-		return 0;
-	for (i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (c < 0x20 || c == 0x7f)
-			return 0;
-		if (c == 0xc2 && i + 1 < len && (unsigned char)s[i + 1] < 0xa0) /* U+0080..U+009F */
-			return 0;
-	}
-	return 1;
+	return len <= cap && text_is_plain(s, len);
 }
 
 void

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "c2n.h"
+#include "hex.h"
 #include "keytext.h"
 #include "text.h"
 

@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "backoff.h"
 #include "lite.h"
 #include "log.h"
 #include "mapbody.h"
@@ -15,8 +16,6 @@
 
 #define LITE_ANSWER_MAX (4u << 20) /* read and thrown away: only the status counts (LITE-06) */
 #define LITE_ERROR_MAX  1024
-#define BACKOFF_STEP_MS 10
-#define BACKOFF_CAP_MS  30000
 
 struct lite {
 	struct mapd *m;
@@ -25,7 +24,7 @@ struct lite {
 	int due;             /* something is to be sent */
 	int force;           /* also when it is what the server has already */
 	uint32_t generation; /* of the request in flight */
-	unsigned errors;
+	struct backoff backoff;
 	int status;
 	size_t answer;              /* bytes of a good answer so far */
 	struct buf error;           /* beginning of an error answer */
@@ -38,17 +37,6 @@ arm(struct event *ev, unsigned ms)
 	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
 	evtimer_add(ev, &tv);
-}
-
-/* protocol.md H.1: n squared times 10 ms, capped before the random factor of 0.5 to 1.5. */
-static unsigned
-backoff_ms(unsigned n)
-{
-	unsigned ms = n >= 55 ? BACKOFF_CAP_MS : n * n * BACKOFF_STEP_MS;
-
-	if (ms > BACKOFF_CAP_MS)
-		ms = BACKOFF_CAP_MS;
-	return ms / 2 + arc4random_uniform(ms + 1);
 }
 
 static void
@@ -73,7 +61,7 @@ succeeded(struct lite *l)
 
 	l->delivered = l->sent;
 	l->sent = old;
-	l->errors = 0;
+	backoff_reset(&l->backoff);
 	report_counters(l->m->report)->lite_ok++;
 	report_counted(l->m->report);
 	tell_parent(l, 1, "");
@@ -85,12 +73,11 @@ static void
 failed(struct lite *l, const char *why)
 {
 	l->due = l->force = 1;
-	l->errors++;
 	report_counters(l->m->report)->lite_failed++;
 	report_counted(l->m->report);
 	log_debug("lite update: %s", why);
 	tell_parent(l, 0, why);
-	arm(l->retry, backoff_ms(l->errors));
+	arm(l->retry, backoff_next(&l->backoff, arc4random()));
 }
 
 /* The request is over and gone.  why: NULL = the answer is complete as far as it matters. */

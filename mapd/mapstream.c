@@ -18,6 +18,7 @@
 #include "text.h"
 #include "timefmt.h"
 #include "timer.h"
+#include "url.h"
 
 #define ERROR_BODY_MS  5000
 #define ERROR_BODY_MAX 1024
@@ -165,7 +166,7 @@ browse(struct mapstream *s, const char *url)
 
 	if (url[0] == '\0' || seen(s, url))
 		return;
-	if (!wire_url_ok(url, strlen(url), child_wire_config(s->m->c)->https)) {
+	if (!url_may_be_shown(url, strlen(url), child_wire_config(s->m->c)->https)) {
 		log_warnx("the server asked to open a URL that is not https: ignored"); /* INT-05 */
 		return;
 	}

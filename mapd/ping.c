@@ -14,6 +14,7 @@
 #include "log.h"
 #include "ping.h"
 #include "text.h"
+#include "url.h"
 
 #define PINGS_MAX       4     /* at once: each may take a stream of the session */
 #define HEAD_MS         15000 /* protocol.md E.10 */
@@ -38,77 +39,15 @@ struct pings {
 	char last_url[IPC_URL_MAX];
 };
 
-/* --- URL --- */
-
-static int
-parse_port(const char *s, unsigned *port)
-{
-	int64_t v;
-
-	if (text_to_i64(s, strlen(s), 1, UINT16_MAX, &v) == -1)
-		return -1;
-	*port = (unsigned)v;
-	return 0;
-}
-
-/* "h", "h:80", "[::1]:80" */
-static int
-parse_authority(struct ping_url *u)
-{
-	char *s = u->host, *colon, *p;
-
-	strlcpy(u->host, u->authority, sizeof(u->host));
-	if (*s == '[') {
-		if ((p = strchr(s, ']')) == NULL || (p[1] != '\0' && p[1] != ':'))
-			return -1;
-		colon = p[1] == ':' ? p + 1 : NULL;
-		if (colon != NULL && parse_port(colon + 1, &u->port) == -1)
-			return -1;
-		*p = '\0';
-		memmove(s, s + 1, strlen(s));
-	} else if ((colon = strchr(s, ':')) != NULL) {
-		if (parse_port(colon + 1, &u->port) == -1)
-			return -1;
-		*colon = '\0';
-	}
-	for (p = s; *p != '\0'; p++)
-		*p = (char)tolower((unsigned char)*p);
-	return *s == '\0' ? -1 : 0;
-}
-
-int
-ping_url_parse(const char *url, struct ping_url *u)
-{
-	const char *rest, *end;
-	size_t n;
-
-	memset(u, 0, sizeof(*u));
-	for (rest = url; *rest != '\0'; rest++)
-		if (*rest <= ' ' || *rest >= 0x7f)
-			return -1;
-	u->https = strncasecmp(url, "https://", 8) == 0;
-	if (!u->https && strncasecmp(url, "http://", 7) != 0)
-		return -1;
-	u->port = u->https ? 443 : 80;
-	rest = url + (u->https ? 8 : 7);
-	n = strcspn(rest, "/?#");
-	if (n == 0 || n >= sizeof(u->authority) || memchr(rest, '@', n) != NULL)
-		return -1;
-	memcpy(u->authority, rest, n);
-	end = rest + n;
-	n = strcspn(end, "#");
-	if (snprintf(u->path, sizeof(u->path), "%s%.*s", *end == '/' ? "" : "/", (int)n, end) >= (int)sizeof(u->path))
-		return -1;
-	return parse_authority(u);
-}
-
 /* PING-06: an ordinary request goes to the control server's own host and port or nowhere. */
 static int
-is_control_server(const struct mapd *m, const struct ping_url *u)
+is_control_server(const struct mapd *m, const struct url *u)
 {
 	const struct wire_config *cfg = child_wire_config(m->c);
 
-	return u->https == cfg->https && u->port == cfg->url_port && strcasecmp(u->host, cfg->host) == 0;
+	unsigned port = u->port != 0 ? u->port : u->https ? 443 : 80;
+
+	return u->https == cfg->https && port == cfg->url_port && strcasecmp(u->host, cfg->host) == 0;
 }
 
 /* --- one ping --- */
@@ -188,7 +127,7 @@ noise_data(void *arg, const uint8_t *p, size_t n)
 
 /* Over the connection that carries the map stream, whatever host the URL names (PING-03). */
 static void
-through_noise(struct pings *all, const char *method, const struct ping_url *u, const struct buf *body, unsigned ms)
+through_noise(struct pings *all, const char *method, const struct url *u, const struct buf *body, unsigned ms)
 {
 	static const struct request_ops ops = { .head = noise_head, .data = noise_data, .done = noise_done };
 	struct request_spec spec = { .method = method,
@@ -230,7 +169,7 @@ start_fetch(struct ping *p)
 }
 
 static void
-plain_head(struct pings *all, const struct ping_url *u)
+plain_head(struct pings *all, const struct url *u)
 {
 	struct ping *p;
 
@@ -250,7 +189,7 @@ plain_head(struct pings *all, const struct ping_url *u)
 }
 
 static void
-answer_c2n(struct pings *all, const struct ping_url *u, const struct ping_request *ping)
+answer_c2n(struct pings *all, const struct url *u, const struct ping_request *ping)
 {
 	struct buf answer;
 
@@ -265,13 +204,13 @@ answer_c2n(struct pings *all, const struct ping_url *u, const struct ping_reques
 void
 pings_handle(struct pings *all, const struct ping_request *ping)
 {
-	char types[64];
-	struct ping_url u;
+	char types[64], why[80];
+	struct url u;
 
 	if (ping->url[0] == '\0' || strlen(ping->url) >= sizeof(all->last_url) || strcmp(ping->url, all->last_url) == 0)
 		return; /* PING-02 */
 	strlcpy(all->last_url, ping->url, sizeof(all->last_url));
-	if (ping_url_parse(ping->url, &u) == -1) {
+	if (url_parse(ping->url, URL_QUERY, &u, why, sizeof(why)) == -1) {
 		log_warnx("ping: not an http or https URL, ignored");
 	} else if (strcmp(ping->types, "c2n") == 0) {
 		answer_c2n(all, &u, ping);

@@ -8,6 +8,7 @@
 #include "dispatch.h"
 #include "parent.h"
 #include "text.h"
+#include "url.h"
 
 /* What authd is asked and what it answers: one operation at a time, one result for each (ipc/msgs.h). */
 
@@ -53,7 +54,7 @@ dispatch_key_result(void *arg, const struct ipc_msg *m)
 int
 dispatch_url_ok(const struct parent *p, const char *url)
 {
-	return strncasecmp(url, "https://", 8) == 0 || (!p->cfg.https && strncasecmp(url, "http://", 7) == 0);
+	return url_may_be_shown(url, strlen(url), p->cfg.https != 0);
 }
 
 int

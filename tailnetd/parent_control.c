@@ -121,7 +121,7 @@ op_doctor_unwant(void *arg)
 }
 
 static void
-op_doctor_ask(void *arg, enum ipc_type type, uint32_t id, const void *m, size_t len)
+op_doctor_ask(void *arg, enum ipc_type type, uint32_t id, void *m, size_t len)
 {
 	struct parent *p = arg;
 	struct child *c = &p->sup->doctor;

@@ -27,15 +27,4 @@ int	 key_parse(enum key_kind kind, const char *s, size_t n, struct pubkey *out);
 /* For logs: "mkey [abcde]" (interface.md 9: type and five characters of the public half, base64). */
 char	*key_short(enum key_kind kind, const struct pubkey *k, char out[KEY_SHORT_MAX]);
 
-static inline int
-hex_value(int c)				/* of a hex digit in either case, else -1 */
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-void	 hex_encode(const uint8_t *p, size_t n, char *out);		/* 2n digits and a NUL, lower case */
-int	 hex_decode(const char *s, size_t digits, uint8_t *out);	/* digits even; 0 or -1 */
-/* Standard alphabet with padding.  Returns the length written without the NUL, or -1 if out is too small. */
-int	 b64_encode(const uint8_t *p, size_t n, char *out, size_t outsize);
-int	 b64_decode(const char *s, size_t n, uint8_t *out, size_t outsize);	/* bytes, or -1 */
-
 #endif

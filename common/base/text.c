@@ -4,59 +4,25 @@
 #include <string.h>
 
 #include "text.h"
-
-/* The length of the well-formed UTF-8 character at p and its code point; 0 if there is none (RFC 3629: no overlong forms,
- * no surrogates, nothing above U+10FFFF). */
-static size_t
-utf8_next(const uint8_t *p, size_t n, uint32_t *cp)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len, i;
-	uint32_t c;
-
-	if (n == 0)
-		return 0;
-	if (p[0] < 0x80) {
-		*cp = p[0];
-		return 1;
-	}
-	len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-	if (p[0] < 0xc2 || p[0] > 0xf4 || n < len)
-		return 0;
-	c = p[0] & (0x7fU >> len);
-	for (i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*cp = c;
-	return len;
-}
-
-size_t
-utf8_prefix(const char *s, size_t n)
-{
-	const uint8_t *p = (const uint8_t *)s;
-	size_t at = 0, len;
-	uint32_t cp;
-
-	while (at < n && (len = utf8_next(p + at, n - at, &cp)) != 0)
-		at += len;
-	return at;
-}
-
-int
-utf8_valid(const char *s, size_t n)
-{
-	return utf8_prefix(s, n) == n;
-}
+#include "utf8.h"
 
 static int
 is_control(uint32_t cp)
 {
 	return cp < 0x20 || (cp >= 0x7f && cp <= 0x9f);
+}
+
+int
+text_is_plain(const char *s, size_t n)
+{
+	const uint8_t *p = (const uint8_t *)s, *end = p + n;
+	uint32_t cp;
+	size_t len;
+
+	for (; p < end; p += len)
+		if ((len = utf8_next(p, (size_t)(end - p), &cp)) == 0 || is_control(cp))
+			return 0;
+	return 1;
 }
 
 /* Characters that reorder or break a line without being seen. */

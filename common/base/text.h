@@ -8,8 +8,8 @@
 
 #include "buf.h"
 
-int	 utf8_valid(const char *s, size_t n);
-size_t	 utf8_prefix(const char *s, size_t n);	/* length of the longest well-formed beginning */
+/* 1 if the n bytes are UTF-8 without control characters (C0, DEL, C1). */
+int	 text_is_plain(const char *s, size_t n);
 /*
  * Make foreign text safe to print or to pass on: control characters (C0, DEL, C1), bad UTF-8 bytes and bidirectional
  * overrides become \xNN or \u{NNNN}; at most outsize-1 bytes are written, never half an escape or half a character.

@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hex.h"
 #include "json.h"
 #include "mem.h"
 #include "text.h"
+#include "utf8.h"
 
 #define NUMBER_MAX 1024 /* characters of one number */
 
@@ -68,26 +70,7 @@ put_utf8(struct buf *b, uint32_t c)
 {
 	char u[4];
 
-	if (c < 0x80) {
-		u[0] = (char)c;
-		return buf_put(b, u, 1);
-	}
-	if (c < 0x800) {
-		u[0] = (char)(0xc0 | c >> 6);
-		u[1] = (char)(0x80 | (c & 0x3f));
-		return buf_put(b, u, 2);
-	}
-	if (c < 0x10000) {
-		u[0] = (char)(0xe0 | c >> 12);
-		u[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		u[2] = (char)(0x80 | (c & 0x3f));
-		return buf_put(b, u, 3);
-	}
-	u[0] = (char)(0xf0 | c >> 18);
-	u[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	u[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	u[3] = (char)(0x80 | (c & 0x3f));
-	return buf_put(b, u, 4);
+	return buf_put(b, u, utf8_encode(c, u));
 }
 
 /* The four digits at s, or -1. */

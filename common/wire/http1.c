@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "b64.h"
 #include "http1.h"
 #include "keytext.h"
 #include "text.h"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hex.h"
 #include "http1.h"
 #include "keytext.h"
 #include "text.h"

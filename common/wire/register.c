@@ -11,6 +11,8 @@
 #include "register.h"
 #include "text.h"
 #include "timefmt.h"
+#include "url.h"
+#include "utf8.h"
 
 #define LOGOUT_EXPIRY_SEC     123 /* protocol.md D.6 */
 #define RETRY_AFTER_MAX_SEC   3600
@@ -139,25 +141,6 @@ wire_error_text(const uint8_t *body, size_t n, char *out, size_t outsize)
 	return out;
 }
 
-int
-wire_url_ok(const char *url, size_t n, int https)
-{
-	size_t i, host;
-
-	if (n > WIRE_URL_MAX)
-		return 0;
-	if (n > 8 && strncasecmp(url, "https://", 8) == 0)
-		host = 8;
-	else if (!https && n > 7 && strncasecmp(url, "http://", 7) == 0)
-		host = 7;
-	else
-		return 0;
-	for (i = 0; i < n; i++)
-		if (url[i] <= ' ' || url[i] >= 0x7f)
-			return 0;
-	return url[host] != '/' && url[host] != '?' && url[host] != '#' && url[host] != ':';
-}
-
 static void
 bad(struct register_answer *a, const char *why)
 {
@@ -205,7 +188,7 @@ take_profile(struct json_object *o, struct register_answer *a)
 static void
 judge_url(struct register_answer *a, const char *url, size_t n, int https)
 {
-	if (!wire_url_ok(url, n, https)) {
+	if (!url_may_be_shown(url, n, https)) {
 		bad(a,
 		    https ? "the server's login URL is not an https URL: refused"
 			  : "the server's login URL is not a URL: refused");

@@ -8,13 +8,13 @@
 
 #include "buf.h"
 #include "keytext.h"
+#include "url.h"
 
 /* POST /machine/register: the request's body and what its answer means (protocol.md D). */
 
 #define REGISTER_MAX_ANSWER	(1u << 20)	/* protocol.md D, REG-07 */
 #define REGISTER_MAX_ERRTEXT	200		/* bytes of foreign text shown (D.3, REG-08) */
 #define WIRE_NAME_MAX		256
-#define WIRE_URL_MAX		2048
 
 struct register_request {
 	unsigned	 capver;
@@ -52,7 +52,7 @@ struct register_answer {		/* texts are terminated, escaped by text_sanitize() wh
 	int		 machine_authorized;
 	int64_t		 user_id, login_id;
 	char		 login_name[WIRE_NAME_MAX + 1], display_name[WIRE_NAME_MAX + 1];
-	char		 profile_pic[WIRE_URL_MAX + 1], url[WIRE_URL_MAX + 1];
+	char		 profile_pic[URL_MAX + 1], url[URL_MAX + 1];
 	char		 err[REGISTER_MAX_ERRTEXT * 2 + 1];
 };
 
@@ -67,7 +67,5 @@ void	 register_judge(struct register_answer *a, int status, const char *retry_af
 uint32_t retry_after_ms(const char *value, int64_t now);
 /* Body of an error answer for people: white space trimmed, at most REGISTER_MAX_ERRTEXT bytes, safe to print.  Returns out. */
 char	*wire_error_text(const uint8_t *body, size_t n, char *out, size_t outsize);
-/* 1 if a URL from the server may be shown to the user: https with a host, or http when the control URL is http too (INT-05). */
-int	 wire_url_ok(const char *url, size_t n, int https);
 
 #endif

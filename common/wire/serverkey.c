@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include "fetch.h"
+#include "hex.h"
 #include "json.h"
 
 #define KEY_BODY_MAX  65536

@@ -6,6 +6,7 @@
 
 #include "addr.h"
 #include "dict.h"
+#include "hex.h"
 #include "mem.h"
 #include "pack.h"
 
@@ -156,7 +157,6 @@ time_get(const uint8_t *p)
 void
 pb_quote(struct pb *b, const char *s, size_t n)
 {
-	static const char hex[] = "0123456789abcdef";
 	size_t i;
 
 	pb_byte(b, '"');
@@ -168,8 +168,8 @@ pb_quote(struct pb *b, const char *s, size_t n)
 			pb_byte(b, c);
 		} else if (c < 0x20 || c == 0x7f) {
 			pb_put(b, "\\u00", 4);
-			pb_byte(b, (uint8_t)hex[c >> 4]);
-			pb_byte(b, (uint8_t)hex[c & 15]);
+			pb_byte(b, (uint8_t)hex_digit(c >> 4));
+			pb_byte(b, (uint8_t)hex_digit(c & 15));
 		} else
 			pb_byte(b, c);
 	}

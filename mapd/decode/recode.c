@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include "hex.h"
 #include "keytext.h"
 #include "parse.h"
+#include "utf8.h"
 
 /*
  * Strings with escapes or bytes outside ASCII: unescaped as Go's decoder does it (bad bytes and lone surrogates
@@ -27,36 +29,16 @@ hexquad(const uint8_t *s, const uint8_t *end)
 static void
 put_rune(struct pb *out, unsigned r)
 {
-	uint8_t b[4];
-	size_t n;
+	char b[4];
 
-	if (r < 0x80) {
-		b[0] = (uint8_t)r;
-		n = 1;
-	} else if (r < 0x800) {
-		b[0] = (uint8_t)(0xc0 | r >> 6);
-		b[1] = (uint8_t)(0x80 | (r & 0x3f));
-		n = 2;
-	} else if (r < 0x10000) {
-		b[0] = (uint8_t)(0xe0 | r >> 12);
-		b[1] = (uint8_t)(0x80 | (r >> 6 & 0x3f));
-		b[2] = (uint8_t)(0x80 | (r & 0x3f));
-		n = 3;
-	} else {
-		b[0] = (uint8_t)(0xf0 | r >> 18);
-		b[1] = (uint8_t)(0x80 | (r >> 12 & 0x3f));
-		b[2] = (uint8_t)(0x80 | (r >> 6 & 0x3f));
-		b[3] = (uint8_t)(0x80 | (r & 0x3f));
-		n = 4;
-	}
-	pb_put(out, b, n);
+	pb_put(out, b, utf8_encode(r, b));
 }
 
 /* A character, escaped for JSON text. */
 static void
 put_escaped(struct pb *out, unsigned r)
 {
-	static const char hex[] = "0123456789abcdef", from[] = "\b\f\n\r\t", to[] = "bfnrt";
+	static const char from[] = "\b\f\n\r\t", to[] = "bfnrt";
 	const char *e;
 
 	if (r == '"' || r == '\\') {
@@ -69,8 +51,8 @@ put_escaped(struct pb *out, unsigned r)
 		pb_byte(out, (uint8_t)to[e - from]);
 	} else {
 		pb_put(out, "\\u00", 4);
-		pb_byte(out, (uint8_t)hex[r >> 4]);
-		pb_byte(out, (uint8_t)hex[r & 15]);
+		pb_byte(out, (uint8_t)hex_digit(r >> 4));
+		pb_byte(out, (uint8_t)hex_digit(r & 15));
 	}
 }
 

@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "addr.h"
+#include "b64.h"
 #include "directive.h"
 #include "mem.h"
 #include "names.h"
 #include "pack.h"
+#include "url.h"
 
 #define SLEEP_MAX_MS 300000 /* protocol.md E.13 */
-#define URL_MAX      IPC_URL_MAX
 
 void
 directive_clear(struct directive_store *s)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "b64.h"
 #include "exportwg.h"
 #include "mem.h"
 #include "nodeview.h"

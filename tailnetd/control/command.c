@@ -14,6 +14,7 @@
 #include "openmetrics.h"
 #include "status.h"
 #include "text.h"
+#include "utf8.h"
 
 /* Running a command (interface.md 3), and those that the parent answers by itself. */
 

@@ -4,6 +4,7 @@
 
 #include "command_line.h"
 #include "text.h"
+#include "utf8.h"
 
 const struct command command_table[COMMAND_COUNT] = {
 #define C(id, name, class, min, max, tail, usage, run, args, help, words) \

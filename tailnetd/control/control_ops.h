@@ -67,7 +67,7 @@ struct control_ops {
 	struct ipc		*(*mapd)(void *arg);	/* mapd's channel; NULL unless it is ready */
 	void			 (*doctor_want)(void *arg);	/* start the doctor's authd; doctor_ready() follows */
 	void			 (*doctor_unwant)(void *arg);
-	void			 (*doctor_ask)(void *arg, enum ipc_type type, uint32_t id, const void *m, size_t len);
+	void			 (*doctor_ask)(void *arg, enum ipc_type type, uint32_t id, void *m, size_t len);
 };
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "addr.h"
 #include "dial.h"
 #include "dialaddr.h"
 
@@ -32,24 +33,24 @@ dial_sockaddr(const struct ipc_addr *a, unsigned port, struct sockaddr_storage *
 void
 dial_address_text(const struct ipc_addr *a, unsigned port, char *out, size_t outsize)
 {
-	char host[INET6_ADDRSTRLEN] = "?";
+	char text[ADDR_TEXT_MAX];
 
-	inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->addr, host, sizeof(host));
-	snprintf(out, outsize, a->family == 4 ? "%s:%u" : "[%s]:%u", host, port);
+	addr_format_endpoint(a->addr, a->family, port, text);
+	snprintf(out, outsize, "%s", text);
 }
 
 int
 dial_parse_literal(const char *host, struct ipc_addr *a)
 {
+	unsigned family;
+	int zone;
+
 	memset(a, 0, sizeof(*a));
-	if (inet_pton(AF_INET, host, a->addr) == 1) {
-		a->family = 4;
-		a->bits = 32;
-		return 0;
-	}
-	a->family = 6;
-	a->bits = 128;
-	return inet_pton(AF_INET6, host, a->addr) == 1 ? 0 : -1;
+	if (addr_parse_ip(host, strlen(host), a->addr, &family, &zone) == -1 || zone)
+		return -1;
+	a->family = (uint8_t)family;
+	a->bits = family == 4 ? 32 : 128;
+	return 0;
 }
 
 unsigned
@@ -70,90 +71,73 @@ dial_interleave(struct ipc_addr *out, const struct ipc_addr *in, unsigned n)
 	return count;
 }
 
-static int
-in4(uint32_t a, uint32_t net, unsigned bits)
+/* The address of sa; its family, 0 if it is no IP address. */
+static unsigned
+of_sockaddr(const struct sockaddr *sa, uint8_t addr[16])
 {
-	return (a ^ net) >> (32 - bits) == 0;
+	memset(addr, 0, 16);
+	if (sa->sa_family == AF_INET) {
+		memcpy(addr, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
+		return 4;
+	}
+	if (sa->sa_family != AF_INET6)
+		return 0;
+	memcpy(addr, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
+	return 6;
 }
 
-/* What no name may ever lead to (security.md D3): NULL, or why. */
-static const char *
-forbidden4(uint32_t a)
-{
-	if (in4(a, 0, 8))
-		return "unspecified address";
-	if (in4(a, 0x7f000000, 8))
-		return "loopback address";
-	if (in4(a, 0xa9fe0000, 16))
-		return "link-local address";
-	if (in4(a, 0xe0000000, 4) || a == 0xffffffff)
-		return "multicast or broadcast address";
-	return NULL;
-}
-
-static const char *
-forbidden6(const struct in6_addr *a)
-{
-	if (IN6_IS_ADDR_UNSPECIFIED(a))
-		return "unspecified address";
-	if (IN6_IS_ADDR_LOOPBACK(a))
-		return "loopback address";
-	if (IN6_IS_ADDR_LINKLOCAL(a))
-		return "link-local address";
-	if (IN6_IS_ADDR_MULTICAST(a))
-		return "multicast address";
-	if (IN6_IS_ADDR_V4MAPPED(a) || IN6_IS_ADDR_V4COMPAT(a))
-		return "IPv4 address in IPv6 form";
-	return NULL;
-}
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 const char *
 dial_address_forbidden(const struct sockaddr *sa, int literal)
 {
-	const struct sockaddr_in *sin = (const void *)sa;
-	const struct sockaddr_in6 *sin6 = (const void *)sa;
-	const char *no;
+	/* What no name may ever lead to (security.md D3); the first that fits gives the reason. */
+	static const struct addr_net nets[] = { { 4, 8, { 0 } }, { 4, 8, { 127 } }, { 4, 16, { 169, 254 } },
+		{ 4, 4, { 224 } }, { 4, 32, { 255, 255, 255, 255 } }, { 6, 128, { 0 } }, { 6, 128, { [15] = 1 } },
+		{ 6, 10, { 0xfe, 0x80 } }, { 6, 8, { 0xff } }, { 6, 96, { [10] = 0xff, [11] = 0xff } },
+		{ 6, 96, { 0 } } };
+	static const char *const why[] = { "unspecified address", "loopback address", "link-local address",
+		"multicast or broadcast address", "multicast or broadcast address", "unspecified address",
+		"loopback address", "link-local address", "multicast address", "IPv4 address in IPv6 form",
+		"IPv4 address in IPv6 form" };
+	uint8_t addr[16];
+	unsigned family = of_sockaddr(sa, addr);
+	int i;
 
-	no = sa->sa_family == AF_INET   ? forbidden4(ntohl(sin->sin_addr.s_addr))
-	    : sa->sa_family == AF_INET6 ? forbidden6(&sin6->sin6_addr)
-					: "not an IP address";
-	return literal && sa->sa_family != AF_UNSPEC ? NULL : no;
+	if (literal && sa->sa_family != AF_UNSPEC)
+		return NULL;
+	if (family == 0)
+		return "not an IP address";
+	return (i = addr_in_nets(nets, COUNT(nets), addr, family)) == -1 ? NULL : why[i];
 }
 
 int
 dial_address_is_loopback(const struct sockaddr *sa)
 {
-	if (sa->sa_family == AF_INET6)
-		return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
-	return sa->sa_family == AF_INET &&
-	    in4(ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr), 0x7f000000, 8);
-}
+	static const struct addr_net nets[] = { { 4, 8, { 127 } }, { 6, 128, { [15] = 1 } } };
+	uint8_t addr[16];
+	unsigned family = of_sockaddr(sa, addr);
 
-/* Of the global ones, 6to4 and Teredo lead to an IPv4 address that they hold: any. */
-static const char *
-not_public6(const uint8_t a[16])
-{
-	if ((a[0] & 0xe0) != 0x20)
-		return "not a global address";
-	if ((a[0] == 0x20 && a[1] == 0x02) || (a[0] == 0x20 && a[1] == 0x01 && a[2] == 0 && a[3] == 0))
-		return "IPv4 address in IPv6 form";
-	return NULL;
+	return family != 0 && addr_in_nets(nets, COUNT(nets), addr, family) != -1;
 }
 
 const char *
 dial_address_not_public(const struct sockaddr *sa)
 {
-	const struct sockaddr_in6 *sin6 = (const void *)sa;
+	static const struct addr_net reserved[] = { { 4, 8, { 10 } }, { 4, 12, { 172, 16 } }, { 4, 16, { 192, 168 } },
+		{ 4, 10, { 100, 64 } }, { 4, 15, { 198, 18 } }, { 4, 24, { 192, 0, 0 } }, { 4, 4, { 240 } } };
+	static const struct addr_net global[] = { { 6, 3, { 0x20 } } };
+	/* Of the global ones, 6to4 and Teredo lead to an IPv4 address that they hold: any. */
+	static const struct addr_net around4[] = { { 6, 16, { 0x20, 0x02 } }, { 6, 32, { 0x20, 0x01 } } };
 	const char *no = dial_address_forbidden(sa, 0);
-	uint32_t a;
+	uint8_t addr[16];
+	unsigned family = of_sockaddr(sa, addr);
 
 	if (no != NULL)
 		return no;
-	if (sa->sa_family == AF_INET6)
-		return not_public6(sin6->sin6_addr.s6_addr);
-	a = ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr);
-	if (in4(a, 0x0a000000, 8) || in4(a, 0xac100000, 12) || in4(a, 0xc0a80000, 16) || in4(a, 0x64400000, 10) ||
-	    in4(a, 0xc6120000, 15) || in4(a, 0xc0000000, 24) || in4(a, 0xf0000000, 4))
-		return "private or reserved address";
-	return NULL;
+	if (family == 4)
+		return addr_in_nets(reserved, COUNT(reserved), addr, 4) != -1 ? "private or reserved address" : NULL;
+	if (addr_in_nets(global, 1, addr, 6) == -1)
+		return "not a global address";
+	return addr_in_nets(around4, COUNT(around4), addr, 6) != -1 ? "IPv4 address in IPv6 form" : NULL;
 }

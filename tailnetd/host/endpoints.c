@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 
+#include "addr.h"
 #include "endpoints.h"
 #include "log.h"
 #include "netaddr.h"
@@ -39,14 +40,11 @@ compare(const void *a, const void *b)
 static int
 is_tailnet_address(const struct ipc_endpoint *e)
 {
-	static const uint8_t ula[] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 };
-	const uint8_t *b = e->addr;
+	static const struct addr_net nets[] = { { 4, 10, { 100, 64 } },
+		{ 6, 48, { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 } } };
+	static const struct addr_net never[] = { { 4, 23, { 100, 115, 92 } } }; /* is never given out */
 
-	if (e->family == 6)
-		return memcmp(b, ula, sizeof(ula)) == 0;
-	if (b[0] == 100 && b[1] == 115 && (b[2] & 0xfe) == 92)
-		return 0; /* 100.115.92.0/23 is never given out */
-	return b[0] == 100 && (b[1] & 0xc0) == 64;
+	return addr_in_nets(nets, 2, e->addr, e->family) != -1 && addr_in_nets(never, 1, e->addr, e->family) == -1;
 }
 
 static int

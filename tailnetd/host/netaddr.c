@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "addr.h"
 #include "dial.h"
 #include "dialaddr.h"
 #include "netaddr.h"
@@ -13,20 +12,13 @@
 int
 netaddr_prefix_parse(const char *s, struct ipc_addr *a)
 {
-	char host[INET6_ADDRSTRLEN];
-	const char *slash = strchr(s, '/');
-	int64_t bits;
-	unsigned i;
+	unsigned family, bits;
 
-	if (slash == NULL || (size_t)(slash - s) >= sizeof(host))
+	memset(a, 0, sizeof(*a));
+	if (addr_parse_prefix(s, strlen(s), a->addr, &family, &bits) == -1 ||
+	    !addr_prefix_masked(a->addr, family, bits))
 		return -1;
-	memcpy(host, s, (size_t)(slash - s));
-	host[slash - s] = '\0';
-	if (dial_parse_literal(host, a) == -1 || text_to_i64(slash + 1, strlen(slash + 1), 0, a->bits, &bits) == -1)
-		return -1;
-	for (i = (unsigned)bits; i < a->bits; i++)
-		if (a->addr[i / 8] & (0x80 >> i % 8))
-			return -1;
+	a->family = (uint8_t)family;
 	a->bits = (uint8_t)bits;
 	return 0;
 }
@@ -34,17 +26,20 @@ netaddr_prefix_parse(const char *s, struct ipc_addr *a)
 char *
 netaddr_format(const struct ipc_addr *a, char *out, size_t outsize)
 {
-	if (inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->addr, out, (socklen_t)outsize) == NULL)
-		snprintf(out, outsize, "?");
+	char text[ADDR_TEXT_MAX];
+
+	addr_format_ip(a->addr, a->family, text);
+	snprintf(out, outsize, "%s", text);
 	return out;
 }
 
 char *
 netaddr_prefix_format(const struct ipc_addr *a, char *out, size_t outsize)
 {
-	char host[INET6_ADDRSTRLEN];
+	char text[ADDR_TEXT_MAX];
 
-	snprintf(out, outsize, "%s/%u", netaddr_format(a, host, sizeof(host)), a->bits);
+	addr_format_prefix(a->addr, a->family, a->bits, text);
+	snprintf(out, outsize, "%s", text);
 	return out;
 }
 
@@ -66,38 +61,19 @@ parse_type(const char *s, uint8_t *type)
 int
 netaddr_endpoint_parse(const char *s, int with_type, struct ipc_endpoint *e)
 {
-	char text[80], *host = text, *port, *type;
-	struct ipc_addr a;
-	int64_t v;
+	const char *type = strchr(s, '/');
+	size_t n = type != NULL ? (size_t)(type - s) : strlen(s);
+	unsigned family, port;
+	int zone;
 
 	memset(e, 0, sizeof(*e));
 	e->type = IPC_EP_EXPLICIT;
-	if (strlen(s) >= sizeof(text))
+	if (type != NULL && (!with_type || parse_type(type + 1, &e->type) == -1))
 		return -1;
-	memcpy(text, s, strlen(s) + 1);
-	if ((type = strchr(text, '/')) != NULL) {
-		*type++ = '\0';
-		if (!with_type || parse_type(type, &e->type) == -1)
-			return -1;
-	}
-	if ((port = strrchr(text, ':')) == NULL)
+	if (addr_parse_endpoint(s, n, e->addr, &family, &port, &zone) == -1 || zone || port == 0)
 		return -1;
-	*port++ = '\0';
-	if (*host == '[') {
-		size_t n = strlen(++host);
-
-		if (n == 0 || host[n - 1] != ']')
-			return -1;
-		host[n - 1] = '\0';
-		if (strchr(host, ':') == NULL)
-			return -1;
-	} else if (strchr(host, ':') != NULL)
-		return -1;
-	if (dial_parse_literal(host, &a) == -1 || text_to_i64(port, strlen(port), 1, 65535, &v) == -1)
-		return -1;
-	memcpy(e->addr, a.addr, sizeof(e->addr));
-	e->family = a.family;
-	e->port = (uint16_t)v;
+	e->family = (uint8_t)family;
+	e->port = (uint16_t)port;
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "hex.h"
 #include "keyring.h"
 #include "secret.h"
 
@@ -20,13 +21,6 @@ keyring_fill(struct keyring *k, enum key_slot s, const struct privates *p)
 	sodium_stackzero(STACK_RESIDUE); /* what the multiplication knew of the key */
 	k->has[s] = rv == 0;
 	return rv;
-}
-
-/* Without a table: which digit it is leaves no trace in the cache. */
-static char
-hex_digit(unsigned v)
-{
-	return (char)('0' + v + (((9 - v) >> 8) & ('a' - '0' - 10)));
 }
 
 int

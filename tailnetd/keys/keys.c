@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "hex.h"
 #include "keyring.h"
 #include "secret.h"
 

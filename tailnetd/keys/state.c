@@ -13,6 +13,7 @@
 
 #include <sodium.h>
 
+#include "hex.h"
 #include "log.h"
 #include "secret.h"
 #include "state.h"

@@ -7,9 +7,11 @@
 
 #include <sodium.h>
 
+#include "hex.h"
 #include "keyring.h"
 #include "statetext.h"
 #include "text.h"
+#include "utf8.h"
 
 #define MAGIC    "tailnetd-state "
 #define SUM_LEN  32

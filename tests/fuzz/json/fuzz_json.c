@@ -6,6 +6,7 @@
 
 #include "json.h"
 #include "text.h"
+#include "utf8.h"
 
 /*
  * Whatever json_parse() takes must print to UTF-8 JSON that parses to the same text again, and that json-c's own

@@ -14,6 +14,7 @@
 #include "expiry.h"
 #include "nodeview.h"
 #include "text.h"
+#include "utf8.h"
 
 /*
  * Map messages (separated by a record separator, 0x1e) into a netmap.  The first byte says how they are cut.

@@ -13,6 +13,7 @@
 #include "sock.h"
 #include "texts.h"
 #include "text.h"
+#include "utf8.h"
 
 /*
  * Whatever a daemon answers: no crash, and nothing on the terminal but UTF-8 text without control characters.  The

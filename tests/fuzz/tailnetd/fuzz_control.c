@@ -13,6 +13,7 @@
 
 #include "util_parentsim.h"
 #include "text.h"
+#include "utf8.h"
 
 #define SEPARATOR   0xff /* never part of a good command */
 #define MAX_CLIENTS 6

@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "hex.h"
 #include "statetext.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

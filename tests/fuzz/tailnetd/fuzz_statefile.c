@@ -11,6 +11,7 @@
 
 #include <sodium.h>
 
+#include "hex.h"
 #include "log.h"
 #include "state.h"
 #include "text.h"

@@ -5,6 +5,7 @@
 
 #include "register.h"
 #include "text.h"
+#include "utf8.h"
 
 /*
  * First byte: the status and the scheme; then the Retry-After value up to a newline; the rest is the body.  Whatever

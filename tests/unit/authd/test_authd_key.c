@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "authd.h"
+#include "hex.h"
 #include "util_authd.h"
 
 /* --- server key --- */

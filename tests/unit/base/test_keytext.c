@@ -2,6 +2,8 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <string.h>
 
+#include "b64.h"
+#include "hex.h"
 #include "keytext.h"
 #include "unit.h"
 

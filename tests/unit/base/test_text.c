@@ -5,6 +5,7 @@
 
 #include "text.h"
 #include "unit.h"
+#include "utf8.h"
 
 static void
 test_utf8(void **state)

@@ -21,6 +21,8 @@
 
 #include <sodium.h>
 
+#include "b64.h"
+#include "hex.h"
 #include "keyring.h"
 #include "keys.h"
 #include "secret.h"

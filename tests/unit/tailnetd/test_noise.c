@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "hex.h"
 #include "keyring.h"
 #include "noise.h"
 

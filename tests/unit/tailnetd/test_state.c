@@ -10,6 +10,7 @@
 
 #include <sodium.h>
 
+#include "hex.h"
 #include "log.h"
 #include "state.h"
 #include "statetext.h"

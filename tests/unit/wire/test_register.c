@@ -9,6 +9,7 @@
 #include "maprequest.h"
 #include "register.h"
 #include "text.h"
+#include "url.h"
 
 #define ZERO64   "0000000000000000000000000000000000000000000000000000000000000000"
 #define ONES64   "1111111111111111111111111111111111111111111111111111111111111111"
@@ -246,24 +247,24 @@ test_order(void **state)
 static void
 test_urls(void **state)
 {
-	char big[WIRE_URL_MAX + 2];
+	char big[URL_MAX + 2];
 
 	(void)state;
 	assert_int_equal(judge_text(200, "{\"AuthURL\":\"http://h/a\"}", 1).outcome, REGISTER_BAD);
 	assert_int_equal(judge_text(200, "{\"AuthURL\":\"http://h/a\"}", 0).outcome, REGISTER_URL);
 	assert_int_equal(judge("{\"AuthURL\":\"javascript:alert(1)\"}").outcome, REGISTER_BAD);
-	assert_true(wire_url_ok("HTTPS://h", 9, 1));
-	assert_false(wire_url_ok("https://", 8, 1));
-	assert_false(wire_url_ok("https:///etc", 12, 1));
-	assert_false(wire_url_ok("file:///etc/passwd", 18, 0));
-	assert_false(wire_url_ok("https://h/\n", 11, 1));
-	assert_false(wire_url_ok("https://h/ x", 12, 1));
-	assert_false(wire_url_ok("https://h/\xe2\x80\xae", 13, 1));
-	assert_false(wire_url_ok("", 0, 0));
+	assert_true(url_may_be_shown("HTTPS://h", 9, 1));
+	assert_false(url_may_be_shown("https://", 8, 1));
+	assert_false(url_may_be_shown("https:///etc", 12, 1));
+	assert_false(url_may_be_shown("file:///etc/passwd", 18, 0));
+	assert_false(url_may_be_shown("https://h/\n", 11, 1));
+	assert_false(url_may_be_shown("https://h/ x", 12, 1));
+	assert_false(url_may_be_shown("https://h/\xe2\x80\xae", 13, 1));
+	assert_false(url_may_be_shown("", 0, 0));
 	memset(big, 'a', sizeof(big));
 	memcpy(big, "https://", 8);
-	assert_true(wire_url_ok(big, WIRE_URL_MAX, 1));
-	assert_false(wire_url_ok(big, WIRE_URL_MAX + 1, 1));
+	assert_true(url_may_be_shown(big, URL_MAX, 1));
+	assert_false(url_may_be_shown(big, URL_MAX + 1, 1));
 }
 
 /* rows: REG-08 */

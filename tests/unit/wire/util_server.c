@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "b64.h"
 #include "keytext.h"
 #include "util_noise.h"
 #include "util_server.h"

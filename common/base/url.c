@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dialaddr.h"
-#include "ipc.h"
+#include "addr.h"
+#include "hex.h"
 #include "text.h"
 #include "url.h"
 
@@ -16,7 +16,7 @@ bad(char *why, size_t whysize, const char *text)
 	return -1;
 }
 
-/* Percent-decodes n bytes; refuses control characters, and what is no UTF-8 (ipc.h). */
+/* Percent-decodes n bytes; refuses control characters, and what is no UTF-8. */
 static int
 decode(const char *s, size_t n, char *out, size_t outsize)
 {
@@ -39,7 +39,7 @@ decode(const char *s, size_t n, char *out, size_t outsize)
 		n--;
 	}
 	out[len] = '\0';
-	return ipc_text_ok(out, (uint16_t)len, outsize) ? 0 : -1;
+	return text_is_plain(out, len) ? 0 : -1;
 }
 
 static int
@@ -50,12 +50,14 @@ host_char(char c)
 
 /* host[:port] or [v6][:port], n bytes. */
 static int
-parse_authority(const char *s, size_t n, struct url *u, char *why, size_t whysize)
+parse_authority(const char *s, size_t n, int flags, struct url *u, char *why, size_t whysize)
 {
 	const char *host = s, *end = s + n, *port;
-	struct ipc_addr a;
+	uint8_t addr[16];
+	unsigned family;
 	size_t len, i;
 	int64_t v = 0;
+	int zone;
 
 	if (n > 0 && *s == '[') {
 		const char *close = memchr(s, ']', n);
@@ -77,7 +79,7 @@ parse_authority(const char *s, size_t n, struct url *u, char *why, size_t whysiz
 		u->host[i] = (char)tolower((unsigned char)host[i]);
 	u->host[len] = '\0';
 	if (*s == '[') {
-		if (dial_parse_literal(u->host, &a) == -1 || a.family != 6)
+		if (addr_parse_ip(u->host, len, addr, &family, &zone) == -1 || family != 6 || zone)
 			return bad(why, whysize, "not an IPv6 address in the brackets");
 	} else
 		for (i = 0; i < len; i++)
@@ -89,16 +91,36 @@ parse_authority(const char *s, size_t n, struct url *u, char *why, size_t whysiz
 		u->port = (unsigned)v;
 	}
 	for (i = 0; i < n; i++)
-		u->authority[i] = (char)tolower((unsigned char)s[i]);
+		u->authority[i] = flags & URL_QUERY ? s[i] : (char)tolower((unsigned char)s[i]);
 	u->authority[n] = '\0';
 	return 0;
 }
 
-int
-url_parse(const char *s, int allow_userinfo, struct url *u, char *why, size_t whysize)
+/* What comes after the authority. */
+static int
+parse_path(const char *s, int flags, struct url *u, char *why, size_t whysize)
 {
-	const char *at, *slash, *p;
 	size_t n;
+	int with_slash = 0;
+
+	if (flags & URL_QUERY) {
+		n = strcspn(s, "#");
+		with_slash = *s != '/';
+	} else {
+		for (n = strlen(s); n > 0 && s[n - 1] == '/'; n--)
+			;
+		if (n >= URL_PREFIX_MAX)
+			return bad(why, whysize, "the path is too long");
+	}
+	if (snprintf(u->path, sizeof(u->path), "%s%.*s", with_slash ? "/" : "", (int)n, s) >= (int)sizeof(u->path))
+		return bad(why, whysize, "the path is too long");
+	return 0;
+}
+
+int
+url_parse(const char *s, int flags, struct url *u, char *why, size_t whysize)
+{
+	const char *at, *end, *p;
 
 	memset(u, 0, sizeof(*u));
 	for (p = s; *p != '\0'; p++)
@@ -109,40 +131,51 @@ url_parse(const char *s, int allow_userinfo, struct url *u, char *why, size_t wh
 	else if (strncasecmp(s, "http://", 7) != 0)
 		return bad(why, whysize, "expected a URL that starts with https:// or http://");
 	s += u->https ? 8 : 7;
-	if (strpbrk(s, "?#") != NULL)
+	if (!(flags & URL_QUERY) && strpbrk(s, "?#") != NULL)
 		return bad(why, whysize, "a query or fragment makes no sense here");
-	if ((slash = strchr(s, '/')) == NULL)
-		slash = s + strlen(s);
-	if ((at = memchr(s, '@', (size_t)(slash - s))) != NULL) {
-		if (!allow_userinfo)
+	end = s + strcspn(s, "/?#");
+	if ((at = memchr(s, '@', (size_t)(end - s))) != NULL) {
+		if (!(flags & URL_USERINFO))
 			return bad(why, whysize, "user and password do not belong here");
 		if (decode(s, (size_t)(at - s), u->userinfo, sizeof(u->userinfo)) == -1)
 			return bad(why, whysize, "user and password are malformed");
 		s = at + 1;
 	}
-	if (parse_authority(s, (size_t)(slash - s), u, why, whysize) == -1)
+	if (parse_authority(s, (size_t)(end - s), flags, u, why, whysize) == -1)
 		return -1;
-	for (n = strlen(slash); n > 0 && slash[n - 1] == '/'; n--)
-		;
-	if (n >= sizeof(u->path))
-		return bad(why, whysize, "the path is too long");
-	memcpy(u->path, slash, n);
-	u->path[n] = '\0';
-	return 0;
+	return parse_path(end, flags, u, why, whysize);
 }
 
 int
 url_host_is_private(const char *host)
 {
-	struct ipc_addr a;
-	const uint8_t *b = a.addr;
-	static const uint8_t loop6[16] = { [15] = 1 };
+	static const struct addr_net nets[] = { { 4, 8, { 10 } }, { 4, 8, { 127 } }, { 4, 12, { 172, 16 } },
+		{ 4, 16, { 192, 168 } }, { 6, 7, { 0xfc } }, { 6, 128, { [15] = 1 } } };
+	uint8_t addr[16];
+	unsigned family;
+	int zone;
 
 	if (strcmp(host, "localhost") == 0)
 		return 1;
-	if (dial_parse_literal(host, &a) == -1)
+	return addr_parse_ip(host, strlen(host), addr, &family, &zone) == 0 && !zone &&
+	    addr_in_nets(nets, sizeof(nets) / sizeof(nets[0]), addr, family) >= 0;
+}
+
+int
+url_may_be_shown(const char *url, size_t n, int https)
+{
+	size_t i, host;
+
+	if (n > URL_MAX)
 		return 0;
-	if (a.family == 6)
-		return (b[0] & 0xfe) == 0xfc || memcmp(b, loop6, 16) == 0;
-	return b[0] == 10 || b[0] == 127 || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168);
+	if (n > 8 && strncasecmp(url, "https://", 8) == 0)
+		host = 8;
+	else if (!https && n > 7 && strncasecmp(url, "http://", 7) == 0)
+		host = 7;
+	else
+		return 0;
+	for (i = 0; i < n; i++)
+		if (url[i] <= ' ' || url[i] >= 0x7f)
+			return 0;
+	return url[host] != '/' && url[host] != '?' && url[host] != '#' && url[host] != ':';
 }

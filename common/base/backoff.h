@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* The one backoff of the parent (protocol.md H.1, BACK-01): n squared times 10 ms, at most 30 s, times a random 0.5 to 1.5. */
+/* The backoff of everything that is asked of a server (protocol.md H.1, BACK-01): n squared times 10 ms, at most 30 s, times a random 0.5 to 1.5. */
 #define BACKOFF_CAP_MS 30000
 
 struct backoff { unsigned n; };

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "addr.h"
-#include "keytext.h"
+#include "hex.h"
 
 /* A decimal number of at most max; leading zeros only when lax.  Returns past it, NULL if there is none. */
 static const char *
@@ -180,13 +180,12 @@ put_v4(char *o, const uint8_t *a)
 static char *
 put_group(char *o, unsigned v)
 {
-	static const char hex[] = "0123456789abcdef";
 	int shift = 12;
 
 	while (shift > 0 && (v >> shift) == 0)
 		shift -= 4;
 	for (; shift >= 0; shift -= 4)
-		*o++ = hex[v >> shift & 15];
+		*o++ = hex_digit(v >> shift & 15);
 	return o;
 }
 
@@ -301,4 +300,15 @@ addr_prefix_contains(const uint8_t net[16], unsigned bits, const uint8_t addr[16
 	if (memcmp(net, addr, full) != 0)
 		return 0;
 	return bits % 8 == 0 || ((net[full] ^ addr[full]) & mask) == 0;
+}
+
+int
+addr_in_nets(const struct addr_net *nets, size_t n, const uint8_t addr[16], unsigned family)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (nets[i].family == family && addr_prefix_contains(nets[i].addr, nets[i].bits, addr))
+			return (int)i;
+	return -1;
 }

@@ -26,6 +26,10 @@ size_t	 addr_format_ip(const uint8_t addr[16], unsigned family, char out[ADDR_TE
 size_t	 addr_format_prefix(const uint8_t addr[16], unsigned family, unsigned bits, char out[ADDR_TEXT_MAX]);
 size_t	 addr_format_endpoint(const uint8_t addr[16], unsigned family, unsigned port, char out[ADDR_TEXT_MAX]);
 
+/* Ranges of addresses, for tables. */
+struct addr_net { uint8_t family, bits; uint8_t addr[16]; };
+int	 addr_in_nets(const struct addr_net *nets, size_t n, const uint8_t addr[16], unsigned family);	/* which, or -1 */
+
 /* No bits set behind the prefix. */
 int	 addr_prefix_masked(const uint8_t addr[16], unsigned family, unsigned bits);
 int	 addr_prefix_contains(const uint8_t net[16], unsigned bits, const uint8_t addr[16]);	/* same family */
