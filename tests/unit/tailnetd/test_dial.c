@@ -548,6 +548,7 @@ test_proxy(void **state)
 
 	snprintf(w->c.host, sizeof(w->c.host), "hs.example.com");
 	snprintf(w->c.proxy_host, sizeof(w->c.proxy_host), "127.0.0.1");
+	w->c.via_proxy = 1;
 	w->c.proxy_port = listener("127.0.0.1", 0, 5, &fd);
 	w->c.clear_port = 80;
 	dial(w);
