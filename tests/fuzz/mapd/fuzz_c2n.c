@@ -5,6 +5,7 @@
 
 #include "c2n.h"
 #include "ping.h"
+#include "url.h"
 
 /*
  * A c2n payload, and the same bytes as a ping URL: an answer is complete and bounded, a URL's parts hold no odd byte.
@@ -22,14 +23,15 @@ check_answer(const struct buf *b)
 static void
 check_url(const uint8_t *data, size_t size)
 {
-	struct ping_url u;
+	struct url u;
+	char why[80];
 	char *s = malloc(size + 1);
 	const char *p;
 
 	memcpy(s, data, size);
 	s[size] = '\0';
-	if (ping_url_parse(s, &u) == 0) {
-		if (u.host[0] == '\0' || u.path[0] != '/' || u.port == 0 || u.port > 65535)
+	if (url_parse(s, URL_QUERY, &u, why, sizeof(why)) == 0) {
+		if (u.host[0] == '\0' || u.path[0] != '/' || u.port > 65535)
 			abort();
 		for (p = u.path; *p != '\0'; p++)
 			if (*p <= ' ' || *p >= 0x7f)
