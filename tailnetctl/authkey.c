@@ -26,7 +26,7 @@ check_file(int fd, const char *file, char *err, size_t errsize)
 		return -1;
 	}
 	if (st.st_uid != 0 && st.st_uid != geteuid()) {
-		snprintf(err, errsize, "%s: belongs to somebody else (uid %lu)", file, (unsigned long)st.st_uid);
+		snprintf(err, errsize, "%s: owned by another user (uid %lu)", file, (unsigned long)st.st_uid);
 		return -1;
 	}
 	if ((st.st_mode & 077) != 0) {
@@ -83,7 +83,7 @@ read_line_quietly(char *p, size_t size)
 	return n;
 }
 
-/* Whoever interrupts or stops us at the prompt gets a terminal that echoes; when we go on we ask again. */
+/* A signal at the prompt restores the echo of the terminal first; when the program continues it asks again. */
 static ssize_t
 read_terminal(char *p, size_t size)
 {
@@ -110,7 +110,7 @@ read_terminal(char *p, size_t size)
 
 /* Without the white space around it; inside there must be none, nor anything else that cannot be in a key. */
 static int
-take_key(const char *p, size_t n, char key[AUTHKEY_MAX + 1], char *err, size_t errsize)
+check_key(const char *p, size_t n, char key[AUTHKEY_MAX + 1], char *err, size_t errsize)
 {
 	size_t i;
 
@@ -151,7 +151,7 @@ authkey_read(const char *file, char key[AUTHKEY_MAX + 1], char *err, size_t errs
 		if (n == -1)
 			snprintf(err, errsize, "%s: %s", file, strerror(errno));
 		else
-			r = take_key(raw, (size_t)n, key, err, errsize);
+			r = check_key(raw, (size_t)n, key, err, errsize);
 		explicit_bzero(raw, sizeof(raw));
 	}
 	if (!from_stdin)

@@ -20,7 +20,7 @@
 #include "words.h"
 
 #define NO_WAIT_MS 30000 /* --no-wait: how long to look for a URL */
-#define SILENCE_MS 3000  /* without an event for so long: ask whether the login was over before we looked */
+#define SILENCE_MS 3000  /* without an event for this time: ask whether the login was over before the watch began */
 
 struct login {
 	struct ctl *c;
@@ -98,7 +98,7 @@ login_step(struct login_progress *p, struct json_object *st, int finished)
 	strlcpy(p->err, err, sizeof(p->err));
 	if (jbool(st, "loggedIn") && (finished || (p->working && !working)))
 		return LOGIN_DONE;
-	/* Nobody works on a login any more and there is none: a logout came in between. */
+	/* No login is under way and there is none: it was cancelled by a logout. */
 	if (p->working && !working && !jbool(st, "loggedIn") && jbool(st, "authCantContinue"))
 		return LOGIN_GIVEN_UP;
 	return LOGIN_GOES_ON;
@@ -145,28 +145,28 @@ on_status(struct login *l, struct json_object *st, int finished)
 	enum login_step step = login_step(&l->p, st, finished);
 
 	if (l->p.new_url) {
-		l->p.shown_url = 1;
+		l->p.url_printed = 1;
 		show_url(l);
 	}
 	if (l->p.new_err) {
-		l->p.told_err = 1;
+		l->p.err_printed = 1;
 		ctl_note(l->c, "%s", l->p.err);
 		if (l->a.no_wait)
 			return CTL_ERROR;
-		if (!l->p.told_retry++)
+		if (!l->p.retry_printed++)
 			ctl_note(l->c,
-			    "tailnetd goes on trying; interrupting this command does not stop it (tailnetctl logout "
+			    "tailnetd keeps trying; interrupting this command does not stop it (tailnetctl logout "
 			    "does)");
 	}
-	if (jbool(st, "paused") && !l->p.told_paused++)
-		ctl_note(l->c, "tailnetd is paused: nothing happens before `tailnetctl unpause`");
+	if (jbool(st, "paused") && !l->p.paused_printed++)
+		ctl_note(l->c, "tailnetd is paused: run `tailnetctl unpause` to continue");
 	if (step == LOGIN_DONE) {
 		show_logged_in(l, st);
 		return CTL_OK;
 	}
 	if (step == LOGIN_GIVEN_UP)
-		return ctl_fail(l->c, CTL_ERROR, "the login was given up: somebody logged out");
-	return l->p.shown_url && l->a.no_wait ? CTL_OK : -1;
+		return ctl_fail(l->c, CTL_ERROR, "the login was cancelled by a logout");
+	return l->p.url_printed && l->a.no_wait ? CTL_OK : -1;
 }
 
 /* -1: no event yet. */
@@ -180,8 +180,8 @@ poll_status(struct login *l)
 	if ((rc = ctl_ask_words(l->c, &s, "status", 0, NULL)) != CTL_OK)
 		return rc;
 	if ((rc = ctl_answer(l->c, &s, &st)) == CTL_OK) {
-		/* Our login has taken the error before it away: if it is there (again), it is ours, and was never told. */
-		if (!l->p.told_err)
+		/* Our login has cleared the error before it: if there is one now, it is ours and was never printed. */
+		if (!l->p.err_printed)
 			l->p.err[0] = '\0';
 		/* We may have been too slow to see the work begin. */
 		l->p.working = 1;
@@ -220,9 +220,9 @@ follow_login(struct login *l)
 	while (rc == -1) {
 		now = time_mono_ms();
 		if (l->deadline_ms != 0 && now >= l->deadline_ms) {
-			if (!l->p.told_err && (rc = poll_status(l)) != -1)
+			if (!l->p.err_printed && (rc = poll_status(l)) != -1)
 				return rc;
-			return ctl_fail(l->c, CTL_TIMEOUT, "not logged in yet; tailnetd goes on trying");
+			return ctl_fail(l->c, CTL_TIMEOUT, "not logged in yet; tailnetd keeps trying");
 		}
 		wait = SILENCE_MS;
 		if (l->deadline_ms != 0 && l->deadline_ms - now < SILENCE_MS)
@@ -239,7 +239,7 @@ follow_login(struct login *l)
 	return rc;
 }
 
-/* The request goes from one buffer of ours to the socket; both it and the key are wiped. */
+/* The request is sent from a single buffer; both it and the key are wiped. */
 static int
 send_login(struct login *l, const char *key)
 {
@@ -263,7 +263,7 @@ send_login(struct login *l, const char *key)
 	return rc;
 }
 
-/* The watch is there before the login begins: no event of it can be missed. */
+/* The watch begins before the login: no event of it can be missed. */
 static int
 start_watch(struct login *l)
 {
@@ -276,7 +276,7 @@ start_watch(struct login *l)
 	if ((r = event_next(&l->watch, &e)) != 1)
 		return ctl_lost(l->c, &l->watch);
 	rc = ctl_answer_error(l->c, e.o);
-	/* What is known already is not news: the URL of an earlier login is about to be void (INT-03). */
+	/* What is known already is not printed: the URL of an earlier login is about to become void (INT-03). */
 	if ((st = event_status(&e)) != NULL) {
 		strlcpy(l->p.err, jstr(st, "err"), sizeof(l->p.err));
 		strlcpy(l->p.url, jstr(st, "url"), sizeof(l->p.url));

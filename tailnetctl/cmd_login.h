@@ -23,8 +23,8 @@ int	 login_args_parse(int argc, char *const *argv, struct login_args *a, char *e
 struct login_progress {
 	char	 url[2049], err[600];	/* as last shown */
 	int	 working;		/* a goal was seen since the command */
-	int	 new_url, new_err;	/* set by login_step(): these are to be shown */
-	int	 shown_url, told_err, told_retry, told_paused;
+	int	 new_url, new_err;	/* set by login_step(): to print */
+	int	 url_printed, err_printed, retry_printed, paused_printed;
 };
 enum login_step { LOGIN_GOES_ON, LOGIN_DONE, LOGIN_GIVEN_UP };
 /* One status seen after the command was accepted; finished is the event's loginFinished. */

@@ -69,7 +69,7 @@ static void
 node_routes(struct json_object *node, const char *sep, char *out, size_t outsize)
 {
 	struct json_object *allowed, *own = NULL, *v;
-	size_t i, shown = 0;
+	size_t i, printed = 0;
 
 	out[0] = '\0';
 	if (json_get_arr(node, "AllowedIPs", &allowed) != 1)
@@ -80,7 +80,7 @@ node_routes(struct json_object *node, const char *sep, char *out, size_t outsize
 		if (!json_object_is_type(v, json_type_string) ||
 		    (own != NULL && array_has(own, json_object_get_string(v))))
 			continue;
-		if (shown++ == ROUTES_SHOWN) {
+		if (printed++ == ROUTES_SHOWN) {
 			strlcat(out, sep, outsize);
 			strlcat(out, "...", outsize);
 			return;
@@ -241,7 +241,7 @@ cmd_peer(struct ctl *c, int argc, char **argv)
 	return ctl_simple(c, "peer", argc, argv, show_node);
 }
 
-/* --- netmap: one object of any size, shown member by member as it comes --- */
+/* --- netmap: one object of any size, printed member by member as it is received --- */
 struct netmap_view {
 	struct ctl *c;
 	struct table t;
@@ -352,7 +352,7 @@ show_member(struct netmap_view *v, const char *name, struct json_object *o)
 static int
 netmap_member(void *arg, const char *name, struct source *s)
 {
-	static const char *const shown[] = { "error", "SelfNode", "DNS", "DERPMap", "Health", "Domain", "Source",
+	static const char *const printed[] = { "error", "SelfNode", "DNS", "DERPMap", "Health", "Domain", "Source",
 		"Seq" };
 	struct netmap_view *v = arg;
 	struct json_object *o;
@@ -364,10 +364,10 @@ netmap_member(void *arg, const char *name, struct source *s)
 		return show_count(v, "Users", s);
 	if (strcmp(name, "PacketFilterRules") == 0)
 		return show_count(v, "Filter rules", s);
-	for (i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
-		if (strcmp(name, shown[i]) == 0)
+	for (i = 0; i < sizeof(printed) / sizeof(printed[0]); i++)
+		if (strcmp(name, printed[i]) == 0)
 			break;
-	if (i == sizeof(shown) / sizeof(shown[0]))
+	if (i == sizeof(printed) / sizeof(printed[0]))
 		return scan_value(s, NULL);
 	if (scan_json(s, &o) != 1)
 		return -1;

@@ -17,7 +17,9 @@ int	 cmd_peer(struct ctl *c, int argc, char **argv);
 /* Answers made readable, from any source: exit code. */
 int	 peers_print(struct ctl *c, struct source *s);
 int	 netmap_print(struct ctl *c, struct source *s);
-void	 node_name(struct json_object *node, char *out, size_t outsize);	/* without the dot at the end; "-" for none */
-void	 node_addresses(struct json_object *node, const char *sep, char *out, size_t outsize);	/* without the lengths */
+/* Without the dot at the end; "-" for none */
+void	 node_name(struct json_object *node, char *out, size_t outsize);
+/* Without the lengths */
+void	 node_addresses(struct json_object *node, const char *sep, char *out, size_t outsize);
 
 #endif

@@ -232,7 +232,7 @@ doctor_line(struct ctl *c, struct json_object *o)
 	return ok ? CTL_OK : CTL_ERROR;
 }
 
-/* Shown as it came, as a line, or not at all: the exit code is the same. */
+/* Printed as received, as a line, or not at all: the exit code is the same. */
 static int
 doctor_value(struct ctl *c, const struct buf *text)
 {

@@ -5,7 +5,8 @@
 
 struct ctl;
 
-int	 cmd_ok(struct ctl *c, int argc, char **argv);	/* c->cmd sent with its words in full; nothing is printed but errors */
+/* Sends c->cmd with its words in full and prints errors only. */
+int	 cmd_ok(struct ctl *c, int argc, char **argv);
 int	 cmd_logout(struct ctl *c, int argc, char **argv);
 int	 cmd_processes(struct ctl *c, int argc, char **argv);
 int	 cmd_set(struct ctl *c, int argc, char **argv);

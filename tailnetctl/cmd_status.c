@@ -12,7 +12,7 @@
 #include "sock.h"
 #include "when.h"
 
-/* Nobody has to do anything: a login with the node key that is there waits for the server, or for unpause (after a restart). */
+/* No user is needed: a login with the existing node key waits for the server, or for unpause (after a restart). */
 static int
 resumes(struct json_object *st)
 {
@@ -179,7 +179,7 @@ status_print(struct ctl *c, struct json_object *st)
 	out_field(c, "Daemon", text);
 }
 
-/* The status as it came, and parsed. */
+/* The status as received, and parsed. */
 static int
 fetch_status(struct ctl *c, struct buf *raw, struct json_object **st)
 {

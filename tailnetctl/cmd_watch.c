@@ -20,7 +20,7 @@
 
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS   2000
-#define RETRY_FOR_MS   15000 /* the daemon may be gone that long before `watch netmap` gives up */
+#define RETRY_FOR_MS   15000 /* time without the daemon until `watch netmap` gives up */
 
 static void
 print_prefix(struct ctl *c, struct event *e)
@@ -126,8 +126,8 @@ struct follower {
 	struct ctl *c;
 	int argc;
 	char **argv;
-	int seen;     /* an event came over this connection */
-	int retrying; /* we have lost one: nothing is said about what does not work yet */
+	int seen;     /* an event was received over this connection */
+	int retrying; /* a connection was lost: errors of new attempts are not printed */
 };
 
 static int
@@ -143,7 +143,7 @@ follow_json(struct follower *f, struct source *s)
 	char last = '\n';
 	int half = 0;
 
-	/* The first bytes tell an error from events. */
+	/* The first bytes show whether it is an error or events. */
 	if (source_fill(s) == 1 && is_error_text(s))
 		return f->retrying ? CTL_SYNC : ctl_relay(c, s);
 	while (source_fill(s) == 1) {
@@ -155,7 +155,7 @@ follow_json(struct follower *f, struct source *s)
 			return CTL_ERROR;
 		s->off = s->len;
 	}
-	/* Closed in the middle of a map: what comes over the next connection begins a line of its own. */
+	/* Closed in the middle of a map: the data of the next connection begins on a new line. */
 	if (last != '\n' && !c->quiet)
 		fputc('\n', c->out);
 	return s->err != 0 ? ctl_lost(c, s) : CTL_OK;
@@ -210,7 +210,7 @@ follow_once(struct follower *f)
 	return rc;
 }
 
-/* mapd serves `watch netmap` and takes the connection with it when it ends (interface.md 6): come back and say so. */
+/* mapd serves `watch netmap` and closes the connection when it ends (interface.md 6): connect again, with a message. */
 static int
 follow_netmap(struct follower *f)
 {
@@ -227,7 +227,7 @@ follow_netmap(struct follower *f)
 			wait_ms = RETRY_FIRST_MS;
 			ctl_note(f->c, "the connection was closed, connecting again");
 		} else if (time_mono_ms() - gone_since > RETRY_FOR_MS) {
-			return ctl_fail(f->c, CTL_DOWN, "tailnetd does not come back");
+			return ctl_fail(f->c, CTL_DOWN, "tailnetd did not start again");
 		}
 		poll(NULL, 0, wait_ms);
 		wait_ms = wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : wait_ms * 2;

@@ -70,8 +70,8 @@ usage(FILE *f)
 	size_t i;
 
 	fputs("usage: tailnetctl [-jqV] [-s socket] command [args]\n"
-	      "  -j JSON as it comes from the socket   -q nothing but the exit code   -V version\n"
-	      "commands (any unambiguous beginning will do):\n",
+	      "  -j JSON as it is sent on the socket   -q only the exit code   -V version\n"
+	      "commands (any unambiguous beginning is enough):\n",
 	    f);
 	for (i = 0; i < ctl_ncommands; i++)
 		fprintf(f, "  %-11s %s\n", ctl_commands[i].name, ctl_commands[i].help);

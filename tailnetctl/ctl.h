@@ -22,7 +22,7 @@ enum {
 
 #define CTL_LINE_MAX	4096	/* of a request, interface.md 3 */
 #define CTL_SET_MAX	65536
-#define CTL_IDLE_MS	120000	/* longest silence in an answer, but for events */
+#define CTL_IDLE_MS	120000	/* longest silence in an answer, except between events */
 #define CTL_EXPIRY_WARN	(7 * 86400)
 
 struct command;
@@ -39,7 +39,7 @@ struct ctl {			/* one invocation */
 
 struct command {		/* common/lists/commands.h */
 	const char	*name;
-	int		(*run)(struct ctl *c, int argc, char **argv);	/* argv behind the name; returns the exit code */
+	int		(*run)(struct ctl *c, int argc, char **argv);	/* argv behind the name; the exit code */
 	const char	*args;		/* for the usage line */
 	const char	*help;
 	const char	*words;		/* that the arguments may be, for cmd_ok() */

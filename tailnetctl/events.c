@@ -8,7 +8,9 @@
 #include "jget.h"
 #include "scan.h"
 
-/* The bulk of `watch netmap` is skipped as it comes: nobody here needs it, and it may be a hundred megabytes. */
+/*
+ * The large members of `watch netmap` are skipped while reading: they are not needed, and may have a hundred megabytes.
+ */
 static int
 event_member(void *arg, const char *name, struct source *s)
 {

@@ -17,7 +17,7 @@ out_safe(FILE *f, const char *s, size_t n)
 	while (n > 0) {
 		piece = n;
 		if (piece > 256) {
-			/* Not in the middle of a character: at most three bytes of one can stand at the end. */
+			/* Not in the middle of a character: at most three bytes of one can be at the end. */
 			piece = 256;
 			while (piece > 252 && ((unsigned char)s[piece] & 0xc0) == 0x80)
 				piece--;
@@ -136,7 +136,7 @@ table_init(struct table *t, FILE *f, const char *const *heads, size_t ncols, uns
 		table_str(t, heads[i]);
 }
 
-/* Prints a cell; *gap is the space owed before the next one, so that no line ends in blanks. */
+/* Prints a cell; *gap is the space to print before the next one, so that no line ends in blanks. */
 static void
 print_cell(const struct table *t, size_t col, const char *s, size_t *gap)
 {
@@ -178,7 +178,7 @@ table_cell(struct table *t, const char *s, size_t n)
 	size_t w;
 
 	text_sanitize(s, n, safe, sizeof(safe));
-	/* The last one pushes nothing aside: it may be as long as it is. */
+	/* The last one moves no other: it is not cut. */
 	cut_columns(safe, (t->cells + 1) % t->ncols == 0 ? sizeof(safe) : TABLE_CELL_MAX);
 	if (buf_put(&t->text, safe, strlen(safe) + 1) == -1)
 		return;

@@ -13,7 +13,10 @@ struct ctl;
 /* What is printed: text made safe, colours, tables. */
 enum color { COLOR_NONE, COLOR_GOOD, COLOR_WARN, COLOR_BAD, COLOR_DIM };
 void	 out_safe(FILE *f, const char *s, size_t n);			/* text_sanitize() of any length */
-/* A piece of JSON text as it came, but for DEL and U+0080 to U+009F, which JSON takes raw and terminals obey.  *half: 0 at first. */
+/*
+ * A piece of JSON text as received, except DEL and U+0080 to U+009F, which JSON takes raw and terminals obey.  *half: 0
+ * at first.
+ */
 void	 out_json(FILE *f, const char *s, size_t n, int *half);
 void	 out_color(const struct ctl *c, enum color color, const char *s);	/* s is made safe */
 /* "Label        value" with the label's column fixed; nothing is printed for an empty value. */

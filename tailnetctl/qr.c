@@ -5,7 +5,7 @@
 
 #include "qr.h"
 
-#define QUIET_ZONE 2 /* modules around the code; the standard asks for four, readers are content with two */
+#define QUIET_ZONE 2 /* modules around the code; the standard asks for four, readers accept two */
 
 /* Outside of the code everything is light. */
 static int

@@ -120,7 +120,7 @@ cut_short(struct source *s)
 	return s->err != 0 ? -1 : trouble(s, EPROTO, "the answer ends in the middle");
 }
 
-struct extent { /* where a scan through one value stands */
+struct extent { /* position of a scan through one value */
 	unsigned depth;
 	int in_string, escaped, started, over;
 };

@@ -10,8 +10,8 @@
 #include "json.h"
 
 /*
- * Bytes of an answer as they come, and JSON taken from them piece by piece: an answer of any size (a netmap of 100,000 peers is one line)
- * is read in bounded memory, one member or element at a time.
+ * Bytes of an answer as they come, and JSON taken from them piece by piece: an answer of any size (a netmap of 100,000
+ * peers is one line) is read in bounded memory, one member or element at a time.
  */
 struct source {
 	int		 fd;		/* -1: only what is in buf */
@@ -19,7 +19,7 @@ struct source {
 	size_t		 off, len, cap;
 	int		 timeout_ms;	/* longest silence; -1 none */
 	uint64_t	 deadline_ms;	/* on time_mono_ms(); 0 none */
-	int		 err;		/* errno of the trouble; ETIMEDOUT for silence or deadline, EPROTO for bad JSON */
+	int		 err;		/* errno; ETIMEDOUT for silence or deadline, EPROTO for bad JSON */
 	char		 why[160];	/* what was wrong with the JSON */
 };
 
@@ -37,8 +37,8 @@ int	 scan_value(struct source *s, struct buf *out);
 /* The same, parsed.  A JSON null gives 1 and *o NULL. */
 int	 scan_json(struct source *s, struct json_object **o);
 /*
- * An object or array member by member: each() must consume exactly one value of s with the functions above and return 1.  name is "" in
- * an array.  Returns 1, or -1 (also when each() did).
+ * An object or array member by member: each() must consume exactly one value of s with the functions above and return
+ * 1.  name is "" in an array.  Returns 1, or -1 (also when each() did).
  */
 int	 scan_object(struct source *s, int (*each)(void *arg, const char *name, struct source *s), void *arg);
 int	 scan_array(struct source *s, int (*each)(void *arg, const char *name, struct source *s), void *arg);

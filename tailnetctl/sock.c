@@ -15,7 +15,7 @@
 #include "sock.h"
 #include "words.h"
 
-#define SNIFF 8192 /* as much of the last line of a relayed answer is looked at for an error object */
+#define SNIFF 8192 /* bytes of the last line of a relayed answer that are searched for an error object */
 
 int
 ctl_connect(const struct ctl *c, int *fd)
@@ -162,7 +162,7 @@ ctl_error_line(const struct ctl *c, char *line, size_t n)
 	return rc;
 }
 
-/* line becomes the beginning of the last line that is not empty, as far as it has come. */
+/* line becomes the received beginning of the last line that is not empty. */
 static void
 keep_line(struct buf *line, int *ended, const char *p, size_t n)
 {
@@ -235,7 +235,7 @@ ctl_simple(struct ctl *c, const char *verb, int argc, char **argv, int (*show)(s
 	return rc;
 }
 
-/* Nothing is said about what went well. */
+/* Success prints nothing. */
 int
 ctl_show_ok(struct ctl *c, struct json_object *o)
 {

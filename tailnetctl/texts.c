@@ -68,7 +68,10 @@ copy_text(struct source *s, FILE *f, char tail[TAIL_KEPT + 1])
 	return cut ? -1 : 0;
 }
 
-/* No text that we print begins with a brace: an object is an error.  One may follow where the text could not be finished. */
+/*
+ * No text that we print begins with a brace: an object is an error.  One may follow where the text could not be
+ * finished.
+ */
 static int
 text_answer(struct ctl *c, struct source *s, FILE *f, char tail[TAIL_KEPT + 1])
 {
@@ -96,7 +99,10 @@ text_print(struct ctl *c, struct source *s)
 	return text_answer(c, s, c->out, tail);
 }
 
-/* empty_ok: no answer at all is one.  Elsewhere the daemon has died, and `wg syncconf` is not to hear that there are no peers. */
+/*
+ * empty_ok: no answer at all is one.  For others it means that the daemon has ended: `wg syncconf` must not get an
+ * empty list of peers.
+ */
 static int
 text_command(struct ctl *c, const char *verb, int argc, char **argv, int empty_ok)
 {
@@ -156,7 +162,7 @@ metrics_to(struct ctl *c, struct source *s, const char *path)
 	}
 	rc = text_answer(c, s, f, tail);
 	if (rc == CTL_OK && strcmp(tail, "# EOF") != 0)
-		rc = ctl_fail(c, CTL_ERROR, "the metrics are incomplete; %s is as it was", path);
+		rc = ctl_fail(c, CTL_ERROR, "the metrics are incomplete; %s was not changed", path);
 	if (rc == CTL_OK && (fchmod(fd, 0644) == -1 || fflush(f) != 0 || fsync(fd) == -1))
 		rc = ctl_fail(c, CTL_ERROR, "%s: %s", temp, strerror(errno));
 	if (fclose(f) != 0 && rc == CTL_OK)

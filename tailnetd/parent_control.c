@@ -77,7 +77,7 @@ op_state_is(void *arg, const char *state)
 static void
 describe(const struct parent *p, const struct child *c, uid_t uid, struct control_process *out)
 {
-	/* A child that has not said READY has no layer to its name yet. */
+	/* A child that is not READY has reported no layer yet. */
 	*out = (struct control_process){ c->name, c->pid, p->root ? uid : geteuid(),
 		c->phase == CHILD_STARTING ? 0 : c->layers, c->restarts, c->started };
 }
@@ -102,7 +102,7 @@ op_mapd(void *arg)
 
 /* --- the doctor's authd --- */
 
-/* One that still ends from the last time is started again when it is gone. */
+/* One that is still ending from the last run is started again when it has ended. */
 static void
 op_doctor_want(void *arg)
 {

@@ -4,10 +4,10 @@
 #define COMMANDS_H
 
 /*
- * Every command of the control socket (interface.md 3) and of tailnetctl (interface.md 8), in the order of tailnetctl's help.
- * Made from it: the daemon's table, tailnetctl's table and help, the completions (make completions) and the check that
- * both manuals name each.  A new command is a row here and its handler in tailnetd/control; tailnetctl needs a function
- * of its own only when cmd_ok() does not do.
+ * Every command of the control socket (interface.md 3) and of tailnetctl (interface.md 8), in the order of tailnetctl's
+ * help. Made from it: the daemon's table, tailnetctl's table and help, the completions (make completions) and the check
+ * that both manuals name each.  A new command is a row here and its handler in tailnetd/control; tailnetctl needs a
+ * function of its own only when cmd_ok() does not do.
  *
  *	C(id, name, class, min, max, tail, usage, run, args, help, words)
  *
@@ -17,7 +17,7 @@
  *	tail	what the handler gets: SPLIT the arguments; WHOLE all behind the name as one; QUERY the same, which goes
  *		to mapd unsplit: arguments of class R only
  *	usage	arguments on the socket
- *	run	tailnetctl's function: cmd_ok() sends the arguments, which are of `words`, and prints nothing but errors
+ *	run	tailnetctl's function: cmd_ok() sends the arguments, which are of `words`, and prints errors only
  *	args	arguments of tailnetctl
  *	words	for completion, separated by commas: WORD[>VALUE|VALUE..][:explanation].  A VALUE in capitals is a kind:
  *		FILE, NUMBER, TEXT.  WORD= takes its value in the same word
@@ -29,7 +29,7 @@
 	    "show the state; with --check report it as the exit code", "--check:report the state as the exit code") \
 	C(netmap, "netmap", R, 0, 0, QUERY, "", cmd_netmap, "", "show the network map", "") \
 	C(peers, "peers", R, 0, 2, QUERY, "[limit=N] [after=ID]", cmd_peers, "[limit=N] [after=ID]", \
-	    "list the peers", "limit=:at most so many,after=:only larger IDs") \
+	    "list the peers", "limit=:number of peers,after=:only larger IDs") \
 	C(peer, "peer", R, 1, 1, QUERY, "NAME|IP|KEY|ID", cmd_peer, "NAME|IP|KEY|ID", "show one peer", "") \
 	C(watch, "watch", R, 0, 1, SPLIT, "[netmap]", cmd_watch, "[netmap]", "follow events", "netmap") \
 	C(wgconf, "wgconf", R, 0, 1, QUERY, "[private]", cmd_wgconf, "[private]", \

@@ -4,7 +4,8 @@
 #define ERROR_CODES_H
 
 /*
- * Every error code of the control socket (interface.md 3) and the exit code of tailnetctl that it leads to (interface.md 8).
+ * Every error code of the control socket (interface.md 3) and the exit code of tailnetctl that it leads to
+ * (interface.md 8).
  *
  *	E(id, text, exit)	ERR_id of errcode.h; CTL_exit of tailnetctl
  */

@@ -10,7 +10,7 @@
  *
  *	id		HEALTH_id of tailnetd/control/health.h
  *	severity	high, medium or low
- *	sentence	for people, with what to do; NULL: whoever raises it brings one
+ *	sentence	for people, with what to do; NULL: health_raise() gets one
  */
 #define HEALTH_CODES(H) \
 	H(SERVER_KEY_CHANGED, "server-key-changed", "high", "the server offers a key that is not the pinned one; " \
@@ -21,7 +21,8 @@
 	H(SANDBOX_DEGRADED, "sandbox-degraded", "medium", NULL) \
 	H(CLOCK_WRONG, "clock-wrong", "medium", "the clock is earlier than this program's release") \
 	H(KEY_EXPIRED, "node-key-expired", "high", "the node key has expired; log in again") \
-	H(NOT_APPROVED, "machine-not-approved", "medium", "this machine needs approval by an administrator of the tailnet") \
+	H(NOT_APPROVED, "machine-not-approved", "medium", \
+	    "this machine needs approval by an administrator of the tailnet") \
 	H(SERVER_LIMIT, "server-limit", "medium", NULL) \
 	H(OUT_OF_MEMORY, "out-of-memory", "high", NULL)
 

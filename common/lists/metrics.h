@@ -4,10 +4,10 @@
 #define METRICS_H
 
 /*
- * Every metric of the daemon (interface.md 9, OpenMetrics), in the order of the text.  A new metric is a row here and what
- * is counted.
+ * Every metric of the daemon (interface.md 9, OpenMetrics), in the order of the text.  A new metric is a row here and
+ * what is counted.
  *
- *	G(name, when, help, samples)	a gauge tailnetd_NAME; nothing of it is written unless `when`
+ *	G(name, when, help, samples)	a gauge tailnetd_NAME; no part of it is written unless `when`
  *	N(name, help, samples)		a counter tailnetd_NAME_total
  *
  *	when, samples	read by tailnetd/control/openmetrics.c: ONE(value), L(label, its value, value), EACH_STATE,
@@ -20,8 +20,8 @@
 	G(paused, 1, "1 when paused", ONE(s.login->paused)) \
 	G(key_expiry_timestamp_seconds, !time_is_none(s.login->profile.node_key_expiry), "when the node key expires", \
 	    ONE(s.login->profile.node_key_expiry.sec)) \
-	G(netmap_age_seconds, s.netmap->source != IPC_SRC_NONE && s.netmap->received_ms != 0, "since the netmap last changed", \
-	    ONE(SECONDS(s.now - s.netmap->received_ms + s.netmap->cached_age_ms))) \
+	G(netmap_age_seconds, s.netmap->source != IPC_SRC_NONE && s.netmap->received_ms != 0, \
+	    "since the netmap last changed", ONE(SECONDS(s.now - s.netmap->received_ms + s.netmap->cached_age_ms))) \
 	G(last_message_age_seconds, \
 	    s.counters->mapd.last_message_mono_ms != 0 && s.counters->mapd.last_message_mono_ms <= s.now, \
 	    "since the last message of a map stream", ONE(SECONDS(s.now - s.counters->mapd.last_message_mono_ms))) \
@@ -30,7 +30,8 @@
 	N(map_streams, "map streams opened", ONE(s.login->map_streams)) \
 	N(map_messages, "messages of map streams", L("kind", "full", MAPD(msgs_full)) \
 	    L("kind", "delta", MAPD(msgs_delta)) L("kind", "keepalive", MAPD(msgs_keepalive))) \
-	N(map_bytes, "bytes of map streams", L("layer", "wire", MAPD(bytes_wire)) L("layer", "decoded", MAPD(bytes_decoded))) \
+	N(map_bytes, "bytes of map streams", L("layer", "wire", MAPD(bytes_wire)) \
+	    L("layer", "decoded", MAPD(bytes_decoded))) \
 	N(register_requests, "answers to register requests", L("result", "ok", s.counters->registers_ok) \
 	    L("result", "failed", s.counters->registers_failed)) \
 	N(lite_updates, "lite updates", L("result", "ok", MAPD(lite_ok)) L("result", "failed", MAPD(lite_failed))) \

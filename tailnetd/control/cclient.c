@@ -21,9 +21,9 @@
 #include "text.h"
 
 #define FIRST_LINE_S 5
-#define WRITE_S      30            /* a client that reads nothing for so long is closed */
-#define LINGER_S     2             /* so long, and ... */
-#define LINGER_MAX   (512u * 1024) /* ... so much more is read from a client that says more than its command */
+#define WRITE_S      30            /* a client that reads nothing for this time is closed */
+#define LINGER_S     2             /* the time and ... */
+#define LINGER_MAX   (512u * 1024) /* ... the bytes for which a client that sends more than its command is still read */
 #define HALF_S       5             /* how often a client that only listens is asked whether it is still there */
 #define READ_MAX     4096          /* at a time */
 
@@ -77,11 +77,11 @@ set_deadline(struct cclient *cc, int seconds)
 }
 
 /*
- * Everything is said.  What the client sent beyond its command is read first, or the kernel would make a reset of the end of our
- * answer; and one that is not through with sending is waited for a little, for it reads when it is.
+ * The answer is complete.  Read the remaining input first, or the kernel resets the connection before the client has
+ * read the answer; wait a short time for a client that is still sending.
  */
 static void
-part(struct cclient *cc)
+finish_reading(struct cclient *cc)
 {
 	char junk[4096];
 	ssize_t n = 1;
@@ -100,7 +100,7 @@ part(struct cclient *cc)
 	}
 }
 
-/* Writes what the socket takes.  cc may be gone afterwards. */
+/* Writes what the socket takes.  cc may be freed. */
 static void
 write_out(struct cclient *cc)
 {
@@ -122,7 +122,7 @@ write_out(struct cclient *cc)
 			set_deadline(cc, WRITE_S);
 	}
 	if (cc->phase == CC_WRITING)
-		part(cc);
+		finish_reading(cc);
 	else if (cc->phase == CC_WATCHING)
 		watchers_drained(cc->ctl->watchers, cc);
 }
@@ -158,7 +158,7 @@ cclient_finish(struct cclient *cc)
 	cc->phase = CC_WRITING;
 	event_del(cc->rd);
 	set_deadline(cc, WRITE_S);
-	if (cc->out.failed) { /* nothing of it is out yet */
+	if (cc->out.failed) { /* no part of it was sent yet */
 		buf_reset(&cc->out);
 		put_error(&cc->out, ERR_INTERNAL, "no memory for the answer");
 	}
@@ -199,7 +199,7 @@ writable(evutil_socket_t fd, short what, void *arg)
 	write_out(arg);
 }
 
-/* The other side is gone for good: not just done with sending (as `printf .. | nc -N` is). */
+/* The other side has closed the connection: it has not just finished sending (as `printf .. | nc -N` is). */
 static int
 hung_up(const struct cclient *cc)
 {
@@ -225,7 +225,7 @@ deadline_over(evutil_socket_t fd, short what, void *arg)
 
 /* The line is complete, or never will be. */
 static void
-take_line(struct cclient *cc, int eof)
+read_line(struct cclient *cc, int eof)
 {
 	char *line = (char *)buf_ptr(&cc->in), *nl;
 	size_t n = buf_len(&cc->in), max;
@@ -234,7 +234,7 @@ take_line(struct cclient *cc, int eof)
 	nl = n > 0 ? memchr(line, '\n', n) : NULL;
 	if (nl == NULL && n < max) {
 		if (eof)
-			cclient_close(cc); /* half a line and gone */
+			cclient_close(cc); /* closed in the middle of a line */
 		return;
 	}
 	if (nl == NULL || (size_t)(nl - line) >= max) {
@@ -250,7 +250,7 @@ take_line(struct cclient *cc, int eof)
 	command_run(cc, line, (size_t)(nl - line));
 }
 
-/* A client that waits or watches: what it sends is read and ignored, and that it sends no more does not mean that it does not listen. */
+/* A client that waits or watches: its input is read and ignored; it may still listen when it has finished sending. */
 static void
 listener_readable(struct cclient *cc, ssize_t n)
 {
@@ -265,7 +265,7 @@ listener_readable(struct cclient *cc, ssize_t n)
 
 /* Room for a whole line at once: a buffer that grows with an auth key in it would leave a copy behind. */
 static int
-take_bytes(struct buf *in, const uint8_t *p, size_t n)
+append_input(struct buf *in, const uint8_t *p, size_t n)
 {
 	if (buf_len(in) == 0 && buf_reserve(in, CONTROL_LINE + READ_MAX) == NULL)
 		return -1;
@@ -291,12 +291,12 @@ readable(evutil_socket_t fd, short what, void *arg)
 	if (cc->phase == CC_LINGERING) {
 		if (n > 0) {
 			cc->excess += (size_t)n;
-			part(cc);
+			finish_reading(cc);
 		} else
 			cclient_close(cc);
 		return;
 	}
-	rv = n > 0 ? take_bytes(&cc->in, text, (size_t)n) : 0;
+	rv = n > 0 ? append_input(&cc->in, text, (size_t)n) : 0;
 	err = errno;
 	sodium_memzero(text, sizeof(text));
 	if (rv == -1) {
@@ -306,7 +306,7 @@ readable(evutil_socket_t fd, short what, void *arg)
 		else
 			cclient_error(cc, ERR_TOO_LARGE, "the command is too long");
 	} else
-		take_line(cc, n <= 0);
+		read_line(cc, n <= 0);
 }
 
 void
@@ -331,7 +331,7 @@ cclient_new(struct control *c, int fd, uid_t uid, gid_t gid, enum ipc_query_clas
 	TAILQ_INSERT_TAIL(&c->clients, cc, entry);
 	c->n++;
 	if (cc->rd == NULL || cc->wr == NULL || cc->deadline == NULL) {
-		cclient_close(cc); /* no memory: who holds it will give some back */
+		cclient_close(cc); /* no memory */
 		return;
 	}
 	set_deadline(cc, FIRST_LINE_S);

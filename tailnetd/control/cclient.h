@@ -13,8 +13,8 @@
 #include "ipc.h"
 
 /*
- * One client of the control socket: one connection, one line, one answer, except for `watch`.  A client can only hurt itself:
- * everything it may hold is bounded, nothing waits for it.
+ * One client of the control socket: one connection, one line, one answer, except for `watch`.  A client can only hurt
+ * itself: everything it may hold is bounded, nothing waits for it.
  */
 #define CONTROL_LINE	      4096
 #define CONTROL_LINE_SET      65536
@@ -23,8 +23,10 @@
 struct control;
 struct event;
 
-enum cclient_phase { CC_READING, CC_WAITING /* for a logout, counters, the doctor */, CC_WRITING /* then closed */, CC_WATCHING,
-	CC_LINGERING /* closed when it is through with sending */ };
+enum cclient_phase {
+	CC_READING, CC_WAITING /* for a logout, counters, the doctor */, CC_WRITING /* then closed */, CC_WATCHING,
+	CC_LINGERING /* closed when it has finished sending */
+};
 
 struct cclient {
 	TAILQ_ENTRY(cclient) entry;
@@ -41,19 +43,20 @@ struct cclient {
 	/* watchers */
 	uint64_t	 seq;
 	unsigned	 dropped;	/* netmap and delta events since it lagged */
-	int		 wants_netmap;	/* `watch netmap` while there is no mapd: it goes there when there is one */
+	int		 wants_netmap;	/* `watch netmap` without a mapd: handed to mapd when it is ready */
 };
 
 /* Waits for a line on fd, which becomes the client's; closed when there is no memory. */
 void	 cclient_new(struct control *c, int fd, uid_t uid, gid_t gid, enum ipc_query_class class);
 
 /* Answers.  Each ends the client's turn. */
-void	 cclient_error(struct cclient *cc, enum errcode code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void	 cclient_error(struct cclient *cc, enum errcode code, const char *fmt, ...)
+	    __attribute__((format(printf, 3, 4)));
 void	 cclient_ok(struct cclient *cc);
 void	 cclient_finish(struct cclient *cc);		/* write what is in out, then close */
 void	 cclient_flush(struct cclient *cc);		/* write what can be written; watchers */
 void	 cclient_close(struct cclient *cc);
-void	 cclient_listen(struct cclient *cc);		/* notice when it goes away while it waits or watches */
-int	 cclient_release(struct cclient *cc);		/* the descriptor leaves this process's hands; cc is gone */
+void	 cclient_listen(struct cclient *cc);		/* notice when it closes while it waits or watches */
+int	 cclient_release(struct cclient *cc);		/* the descriptor, to be handed to mapd; cc is freed */
 
 #endif

@@ -105,9 +105,9 @@ command_watch(struct cclient *cc, struct command_line *cl)
 
 /* --- W --- */
 
-/* auth-key=KEY: into locked memory, and out of the line. */
+/* auth-key=KEY: into locked memory; the line is wiped. */
 static int
-take_auth_key(struct cclient *cc, char *value)
+keep_auth_key(struct cclient *cc, char *value)
 {
 	const struct control_ops *o = &cc->ctl->ops;
 	size_t len = strlen(value), i;
@@ -116,7 +116,8 @@ take_auth_key(struct cclient *cc, char *value)
 		if ((unsigned char)value[i] <= ' ' || (unsigned char)value[i] >= 0x7f)
 			break;
 	if (len == 0 || len > IPC_AUTHKEY_MAX || i < len) {
-		cclient_error(cc, ERR_INVALID, "the auth key is empty, too long or has odd characters");
+		cclient_error(cc, ERR_INVALID,
+		    "the auth key is empty, too long or has characters that are not allowed");
 		return -1;
 	}
 	if (o->auth_key(o->arg, value, len) == -1) {
@@ -153,14 +154,14 @@ command_login(struct cclient *cc, struct command_line *cl)
 	struct login_event e = { .type = LE_LOGIN };
 	char *key;
 
-	/* All of it is looked at first: what is not done must not take the key of a login under way. */
+	/* Check everything first: a refused command must not replace the key of a running login. */
 	if (login_words(cl, &e, &key) == -1) {
 		command_usage(cc, COMMAND_login);
 		return;
 	}
 	if (key == NULL)
 		(void)o->auth_key(o->arg, NULL, 0);
-	else if (take_auth_key(cc, key) == -1)
+	else if (keep_auth_key(cc, key) == -1)
 		return;
 	e.u.login.with_key = key != NULL;
 	buf_puts(&cc->out, "{\"ok\":true}\n");
@@ -232,7 +233,7 @@ command_log(struct cclient *cc, struct command_line *cl)
 void
 command_shutdown(struct cclient *cc, struct command_line *cl)
 {
-	const struct control_ops *o = &cc->ctl->ops; /* cc may be gone when its answer is written */
+	const struct control_ops *o = &cc->ctl->ops; /* cc may be freed when its answer is written */
 
 	(void)cl;
 	cclient_ok(cc);
@@ -247,9 +248,9 @@ command_doctor(struct cclient *cc, struct command_line *cl)
 
 	(void)cl;
 	if (c->ops.login->paused)
-		cclient_error(cc, ERR_INVALID, "paused: nothing goes to the network before `unpause`");
+		cclient_error(cc, ERR_INVALID, "paused: no network activity until `unpause`");
 	else if (doctor_busy(c->doctor))
-		cclient_error(cc, ERR_BUSY, "the doctor is with somebody else");
+		cclient_error(cc, ERR_BUSY, "another doctor run is in progress");
 	else
 		doctor_start(c->doctor, cc);
 }

@@ -10,8 +10,8 @@
 struct cclient;
 
 /*
- * Handlers, in command.c, command_query.c and command_set.c; as many arguments as the list allows.  Each answers the client,
- * now or later; it may be gone afterwards.
+ * Handlers, in command.c, command_query.c and command_set.c; as many arguments as the list allows.  Each answers the
+ * client, now or later, and may free it.
  */
 #define C(id, name, class, min, max, tail, usage, run, args, help, words) \
 	void	 command_##id(struct cclient *cc, struct command_line *cl);

@@ -32,7 +32,7 @@ skip_blanks(char *s)
 	return s + strspn(s, " \t");
 }
 
-/* Ends the word at s; what follows it. */
+/* Ends the argument at s; returns what follows it. */
 static char *
 cut_word(char *s)
 {

@@ -8,7 +8,10 @@
 #include "commands.h"
 #include "msgs.h"
 
-/* A line of a client, read by the parent alone (interface.md 3): which command it is, of which class, and its arguments.  Pure. */
+/*
+ * A line of a client, read by the parent alone (interface.md 3): which command it is, of which class, and its
+ * arguments. Pure.
+ */
 #define COMMAND_ARGS 80
 
 enum command_id {
@@ -34,14 +37,14 @@ extern const struct command command_table[COMMAND_COUNT];
 struct command_line {
 	char		*name;
 	enum command_id	 id;			/* COMMAND_COUNT: there is no such command */
-	char		*args[COMMAND_ARGS];	/* in the line; for WHOLE and QUERY args[0] is all behind the name, without blanks
-						 * around it */
+	char		*args[COMMAND_ARGS];	/* in the line; for WHOLE and QUERY args[0] is all behind the name */
 	int		 n;			/* number of arguments; for WHOLE 1 unless it is empty */
 	int		 private;		/* wgconf: the private key is asked for */
 };
 
 /* Takes the line apart in place.  0, or -1: it is not one line of UTF-8 text. */
 int	 command_line_read(struct command_line *cl, char *line, size_t n);
-int	 command_line_fits(const struct command_line *cl);	/* 1: its command takes so many arguments */
+/* 1: the number of arguments is right for the command */
+int	 command_line_fits(const struct command_line *cl);
 
 #endif

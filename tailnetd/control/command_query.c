@@ -21,9 +21,9 @@ command_mapd(const struct cclient *cc)
 }
 
 /*
- * Readers must not be what fills mapd's channel while it has no time for them: past ipc.c's limit it would be killed for it, and
- * each that waits there holds a descriptor of ours.
- * Root's may take more of it; the rest is for our own messages.
+ * Readers must not fill mapd's channel while mapd is busy: beyond the limit of ipc.c it would be killed for that, and
+ * each reader that waits there holds a descriptor.  Root's readers may use more of it; the rest is for the parent's
+ * messages.
  */
 static int
 channel_full(const struct cclient *cc, const struct ipc *c)
@@ -31,7 +31,7 @@ channel_full(const struct cclient *cc, const struct ipc *c)
 	return ipc_queued(c) > (cc->class == IPC_CLASS_ROOT ? READERS_QUEUE_ROOT : READERS_QUEUE);
 }
 
-/* Whether mapd can take a reader now; if not, the client has been told. */
+/* Whether mapd can take a reader now; if not, the client has been answered. */
 static int
 mapd_takes(struct cclient *cc, enum ipc_query_verb verb)
 {
@@ -50,7 +50,7 @@ mapd_takes(struct cclient *cc, enum ipc_query_verb verb)
 	return 1;
 }
 
-/* A netmap reader's connection goes to mapd; no byte of the netmap passes here (D4). */
+/* Hands a netmap reader's connection to mapd; no byte of the netmap passes here (D4). */
 static void
 hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int private_written)
 {
@@ -76,7 +76,7 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 	if (++last_id == IPC_ID_NONE)
 		last_id++;
 	q.events = cc->seq;
-	if (verb == IPC_Q_WATCH_NETMAP && q.events == 0) { /* the present status comes first */
+	if (verb == IPC_Q_WATCH_NETMAP && q.events == 0) { /* the first event is the present status */
 		buf_init(&body, 1u << 20);
 		status_first_body(c, &body);
 		ipc_send_chunks(mapd, IPC_EVENT, last_id, (const char *)buf_ptr(&body), buf_len(&body));
@@ -132,12 +132,15 @@ command_wgconf(struct cclient *cc, struct command_line *cl)
 		cclient_error(cc, ERR_DENIED, "the private key is for root only");
 		return;
 	}
-	/* Left out when the netmap is that of another key of ours, as in the middle of a rotation: its peers expect that one (protocol.md K.2). */
+	/*
+	 * Left out when the netmap is that of another node key of this host, as in the middle of a rotation: its peers
+	 * expect that one (protocol.md K.2).
+	 */
 	private =
 	    cl->private && o->netmap->have_self && key_equal(&o->netmap->self.key, keyring_public(o->keys, SLOT_NODE));
 	if (private) {
 		if (!mapd_takes(cc, IPC_Q_WGCONF))
-			return; /* before the key is out: nothing but the rest may follow it */
+			return; /* before the key is written: only the rest may follow it */
 		/* The key goes from the keyring to this descriptor; mapd writes the rest (security.md D2). */
 		log_warnx("the node private key is given to uid %u (wgconf private)", (unsigned)cc->uid);
 		if (write(cc->fd, interface, sizeof(interface) - 1) != sizeof(interface) - 1 ||

@@ -3,11 +3,11 @@
 #ifndef COMMAND_QUERY_H
 #define COMMAND_QUERY_H
 
-/* The commands that mapd answers: the client's connection goes to it with the question. */
+/* The commands that mapd answers: the client's connection is handed to it with the question. */
 struct cclient;
 struct ipc;
 
 struct ipc *command_mapd(const struct cclient *cc);	/* mapd's channel; NULL unless it is ready */
-void	 command_watch_netmap(struct cclient *cc);	/* mapd counts on from cc->seq; cc is gone */
+void	 command_watch_netmap(struct cclient *cc);	/* mapd counts on from cc->seq; cc is freed */
 
 #endif

@@ -9,9 +9,12 @@
 #include "hostreport.h"
 #include "netaddr.h"
 
-/* `set`: what others (a data plane, an operator) say of this host, merged over what we collect ourselves (interface.md 3). */
+/*
+ * `set`: values from others (a data plane, an operator) about this host, merged over the collected ones (interface.md
+ * 3).
+ */
 
-/* Another value is news only where the server hears of it: what we collected ourselves may be just that. */
+/* A changed value matters only if it is sent to the server: the collected value may have been the same. */
 static void
 answer_changed(struct cclient *cc, int changed)
 {
@@ -73,7 +76,8 @@ set_endpoints(struct cclient *cc, char *text)
 			return;
 		}
 		if ((no = netaddr_endpoint_refused(&ep[n], 1)) != NULL) {
-			cclient_error(cc, ERR_INVALID, "\"%.60s\" is nothing that peers could reach: %s", word, no);
+			cclient_error(cc, ERR_INVALID, "\"%.60s\" is not an address that peers can reach: %s", word,
+			    no);
 			return;
 		}
 		n++;

@@ -24,8 +24,8 @@
 
 #define METRICS_MS   300
 #define PAUSE_S      1     /* no descriptors left: accept again then */
-#define FULL_MS      60000 /* and so often at most it is told */
-#define ACCEPT_BATCH 128   /* in one go: a crowd that is sent away must not make others wait a turn of the loop each */
+#define FULL_MS      60000 /* between two log lines about it */
+#define ACCEPT_BATCH 128   /* in one go: many refused clients must not make others wait a turn of the loop each */
 #define W_RATE       20
 #define W_BURST      100
 
@@ -48,7 +48,7 @@ peer_ids(int fd, uid_t *uid, gid_t *gid)
 #endif
 }
 
-/* Who may connect at all is the socket's mode and group; here is who may also write (interface.md 3). */
+/* The mode and group of the socket decide who may connect; this decides who may also write (interface.md 3). */
 static enum ipc_query_class
 classify(const struct control_ops *o, uid_t uid)
 {
@@ -72,9 +72,12 @@ over_limit(const struct control *c, uid_t uid)
 	return c->n >= CONTROL_CLIENTS || same >= CONTROL_CLIENTS_UID;
 }
 
-/* Costs as little as can be: who comes too often comes very often.  Unread words would turn the answer into a reset. */
+/*
+ * Keep this cheap: it runs once for each connection over the limit.  Unread input would make the kernel reset the
+ * connection before the answer arrives.
+ */
 static void
-send_away(int fd)
+refuse_client(int fd)
 {
 	static const char busy[] = "{\"error\":{\"code\":\"busy\",\"message\":\"too many clients\"}}\n";
 	char text[4096];
@@ -91,13 +94,13 @@ accepted(struct control *c, int fd)
 	gid_t gid;
 
 	if (peer_ids(fd, &uid, &gid) == -1 || over_limit(c, uid))
-		send_away(fd);
+		refuse_client(fd);
 	else
 		cclient_new(c, fd, uid, gid, classify(&c->ops, uid));
 }
 
 static void
-tell_full(struct control *c)
+log_full(struct control *c)
 {
 	int err = errno;
 	uint64_t now = time_mono_ms();
@@ -105,7 +108,7 @@ tell_full(struct control *c)
 	if (c->full_ms != 0 && now - c->full_ms < FULL_MS)
 		return;
 	c->full_ms = now;
-	log_warnx("control socket: accept: %s: clients have to wait", strerror(err));
+	log_warnx("control socket: accept: %s: new clients must wait", strerror(err));
 }
 
 static void
@@ -121,7 +124,7 @@ acceptable(evutil_socket_t fd, short what, void *arg)
 	if (i == ACCEPT_BATCH)
 		return;
 	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-		tell_full(c);
+		log_full(c);
 		event_del(c->accept);
 		evtimer_add(c->resume, &pause);
 	}
@@ -137,7 +140,7 @@ resume_accept(evutil_socket_t fd, short what, void *arg)
 	event_add(c->accept, NULL);
 }
 
-/* --- answers that come later --- */
+/* --- late answers --- */
 
 void
 control_logout_done(struct control *c, const char *err)
@@ -194,8 +197,8 @@ counters_late(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * One question at a time: clients that ask and go must not fill the channel of a mapd that has no time, and none that comes later
- * makes the others wait longer.
+ * One question at a time: clients that ask and close must not fill the channel of a busy mapd, and a later client must
+ * not make the others wait longer.
  */
 int
 control_await_counters(struct control *c)
@@ -273,6 +276,6 @@ control_free(struct control *c)
 	event_free(c->counters);
 	close(c->fd);
 	if (lstat(c->path, &st) == 0 && st.st_dev == c->dev && st.st_ino == c->ino)
-		(void)unlink(c->path); /* not another's, who came when ours had been removed */
+		(void)unlink(c->path); /* only our own: another daemon may have made one since */
 	free(c);
 }

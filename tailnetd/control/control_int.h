@@ -21,7 +21,7 @@ struct control {
 	struct control_ops ops;
 	int		 fd;
 	char		 path[1024];
-	dev_t		 dev;		/* and what is found there */
+	dev_t		 dev;		/* of the socket, to recognise it */
 	ino_t		 ino;
 	struct event	*accept, *resume, *counters;
 	struct bucket	 w_rate;	/* of W commands, root's not counted */

@@ -18,8 +18,8 @@
 #include "netmap_info.h"
 
 /*
- * What this room knows and may do of the rest of the daemon.  The parent fills it in (parent_control.c); it stays as it is.
- * Pointers are to objects of the parent, which live as long as the control socket and change in place.
+ * What this room knows and may do of the rest of the daemon.  The parent fills it in (parent_control.c); it stays as it
+ * is. Pointers are to objects of the parent, which live as long as the control socket and change in place.
  */
 struct dialler;
 struct event_base;
@@ -57,8 +57,8 @@ struct control_ops {
 
 	/* The login state machine and the daemon. */
 	void			 (*event)(void *arg, const struct login_event *e);
-	int			 (*auth_key)(void *arg, char *key, size_t len);	/* keep it for LE_LOGIN and wipe it here; NULL:
-								 * forget the one kept.  0, or -1: no locked memory */
+	/* Keeps key for LE_LOGIN and wipes it here; NULL: wipes the one kept.  0, or -1: no locked memory. */
+	int			 (*auth_key)(void *arg, char *key, size_t len);
 	void			 (*shutdown)(void *arg);
 	void			 (*log_level)(void *arg, enum log_level level);	/* ours and the children's */
 	void			 (*state_is)(void *arg, const char *state);	/* for the service manager */

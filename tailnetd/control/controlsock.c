@@ -13,7 +13,7 @@
 #include "controlsock.h"
 #include "peerfd.h"
 
-/* Where clients come to: the run directory and the socket in it (interface.md 1 and 2, security.md D13). */
+/* The run directory and the socket in it (interface.md 1 and 2, security.md D13). */
 
 #define BACKLOG 1024
 
@@ -41,7 +41,7 @@ run_dir(const struct control_ops *o, char *dir, size_t size, char *err, size_t e
 		return -1;
 	}
 	if (!S_ISDIR(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()))
-		snprintf(err, errsize, "run directory %s: not a directory of root's; chown it to root", dir);
+		snprintf(err, errsize, "run directory %s: not a directory owned by root; chown it to root", dir);
 	else if ((st.st_mode & 022) != 0)
 		snprintf(err, errsize, "run directory %s can be written by others (mode %04o); chmod 750 it", dir,
 		    st.st_mode & 07777);
@@ -71,7 +71,7 @@ somebody_answers(const char *path)
 	return rv == 0 || errno == EAGAIN;
 }
 
-/* A socket left by a dead daemon is taken over: nobody answers, and the state directory's lock is ours (D13). */
+/* A socket left by an earlier daemon is replaced: connecting fails, and the state directory's lock is ours (D13). */
 static int
 remove_stale(const char *path, char *err, size_t errsize)
 {
@@ -80,11 +80,11 @@ remove_stale(const char *path, char *err, size_t errsize)
 	if (lstat(path, &st) == -1)
 		return 0;
 	if (!S_ISSOCK(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid())) {
-		snprintf(err, errsize, "%s exists and is not a socket of ours; move it away", path);
+		snprintf(err, errsize, "%s exists and is not a tailnetd socket; move it away", path);
 		return -1;
 	}
 	if (somebody_answers(path)) {
-		snprintf(err, errsize, "%s: another tailnetd answers there; give this one its own control-socket",
+		snprintf(err, errsize, "%s: another tailnetd is listening there; configure another control-socket",
 		    path);
 		return -1;
 	}
@@ -119,7 +119,7 @@ bind_socket(const struct control_ops *o, const char *path, char *err, size_t err
 		return fd;
 	snprintf(err, errsize, "control socket %s: %s", path, strerror(errno));
 	if (rv == 0)
-		(void)unlink(path); /* one that nobody answers at */
+		(void)unlink(path); /* no process listens there */
 	if (fd != -1)
 		close(fd);
 	return -1;

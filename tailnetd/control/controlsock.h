@@ -7,7 +7,10 @@
 
 struct control_ops;
 
-/* Makes the run directory and the socket at path in it (interface.md 1 and 2, security.md D13).  Listening, or -1 with a reason. */
+/*
+ * Makes the run directory and the socket at path in it (interface.md 1 and 2, security.md D13).  Listening, or -1
+ * with a reason.
+ */
 int	 controlsock_bind(const struct control_ops *o, const char *path, char *err, size_t errsize);
 
 #endif

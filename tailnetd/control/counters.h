@@ -7,7 +7,7 @@
 
 #include "msgs.h"
 
-/* What is counted in this life of the daemon, for `status` and `metrics`. */
+/* What is counted since the daemon was started, for `status` and `metrics`. */
 struct counters {
 	struct ipc_counters mapd;	/* of the mapd that runs, as it reported last */
 	struct ipc_counters before;	/* of all that ran before it: a restart resets nothing */

@@ -14,7 +14,7 @@
 #include "doctor.h"
 #include "text.h"
 
-#define DOCTOR_S 60 /* all of it */
+#define DOCTOR_S 60 /* the whole run */
 
 /* In the order they are tried. */
 enum at { AT_NAME, AT_TCP, AT_TLS, AT_KEY, AT_UPGRADE, AT_NOISE, AT_HTTP2, AT_REGISTER, AT_END };
@@ -24,12 +24,12 @@ static const char *const names[AT_END] = { "name resolution", "TCP", "TLS", "/ke
 
 struct doctor {
 	const struct control_ops *o;
-	struct cclient *cc; /* NULL: nobody asked */
+	struct cclient *cc; /* NULL: no run */
 	enum at at;
 	uint64_t since_us; /* this step began */
 	struct dial *dial;
 	struct event *deadline;
-	struct pubkey key; /* what /key said; zero = nothing yet */
+	struct pubkey key; /* from /key; zero = none yet */
 	int registers;     /* the last step names our node key */
 	uint32_t last_id;
 };
@@ -66,7 +66,7 @@ next(struct doctor *d)
 	d->since_us = time_mono_us();
 }
 
-/* The step is done.  The client may be gone after it, and the doctor with it: 0 then. */
+/* The step is done.  The client may be closed by it, which ends the run: 0 then. */
 static int
 passed(struct doctor *d, const char *text)
 {
@@ -116,7 +116,7 @@ too_long(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	failed(arg, "given up: all of it has taken more than a minute");
+	failed(arg, "stopped: took longer than one minute");
 }
 
 /* --- name resolution and TCP: by the parent itself --- */
@@ -135,7 +135,7 @@ looked_up(void *arg, const struct ipc_addr *addrs, unsigned n)
 		where[strlen(where) - 2] = '\0'; /* the port, ":0" */
 		used += (size_t)snprintf(text + used, sizeof(text) - used, " %s", where);
 	}
-	line(d, 1, 1, text); /* told with the next: nothing may end the doctor from within the dial */
+	line(d, 1, 1, text); /* sent with the next line: the run must not end within the callback of the dial */
 	next(d);
 }
 
@@ -149,7 +149,7 @@ connected(void *arg, int fd, int err, const char *text)
 	if (fd != -1)
 		close(fd);
 	if (d->at == AT_NAME && fd != -1) {
-		line(d, 0, 1, "no answer: going on with the last good address");
+		line(d, 0, 1, "no answer: trying the last good address");
 		next(d);
 	}
 	if (fd == -1)
@@ -192,7 +192,7 @@ doctor_dialled(struct control *c)
 	struct doctor *d = c->doctor;
 
 	if (d->at == AT_TLS || d->at == AT_KEY || d->at == AT_UPGRADE)
-		d->since_us = time_mono_us(); /* TCP has had its own line */
+		d->since_us = time_mono_us(); /* TCP has its own line */
 }
 
 const struct pubkey *
@@ -248,12 +248,12 @@ doctor_step(struct control *c, uint32_t id, const struct ipc_step *s)
 	char text[80];
 
 	if (d->cc == NULL || id != d->last_id || ends[s->what] != d->at)
-		return; /* of an attempt that came second in the race */
+		return; /* of an attempt that lost the race */
 	switch (d->at) {
-	case AT_TLS: (void)passed(d, "the certificate is good"); break;
+	case AT_TLS: (void)passed(d, "certificate valid"); break;
 	case AT_UPGRADE: (void)passed(d, way(d, s->kind, text, sizeof(text))); break;
-	case AT_NOISE: (void)passed(d, "the server has its key"); break;
-	default: (void)passed(d, "the server's settings have come"); break;
+	case AT_NOISE: (void)passed(d, "server key verified"); break;
+	default: (void)passed(d, "received the server's HTTP/2 settings"); break;
 	}
 }
 
@@ -278,7 +278,8 @@ doctor_key_result(struct control *c, uint32_t id, const struct ipc_key_result *r
 		if (passed(d, text))
 			begin_upgrade(d);
 	} else {
-		snprintf(text, sizeof(text), "the server offers %s, another key is pinned: see `server-key`", key);
+		snprintf(text, sizeof(text), "the server offers %s, which is not the pinned key: see `server-key`",
+		    key);
 		failed(d, text);
 	}
 }
@@ -287,9 +288,9 @@ static const char *
 register_trouble(const struct ipc_reg_result *r, const char *err)
 {
 	if (r->outcome == IPC_REG_URL)
-		return "the server wants a new login";
+		return "the server requires a new login";
 	if (r->outcome == IPC_REG_KEY_EXPIRED)
-		return "the node key has expired: a new login is due";
+		return "the node key has expired: log in again";
 	return err;
 }
 
@@ -318,7 +319,7 @@ doctor_reg_result(struct control *c, uint32_t id, const struct ipc_reg_result *r
 void
 doctor_child_gone(struct control *c)
 {
-	failed(c->doctor, "the process that tried it ended");
+	failed(c->doctor, "the process for this step ended");
 }
 
 /* --- from outside --- */
@@ -361,9 +362,9 @@ doctor_look(struct control *c)
 	if (d->cc == NULL)
 		return;
 	if (c->ops.login->paused)
-		failed(d, "given up: paused");
+		failed(d, "stopped: paused");
 	else if (d->registers && key_changes(c->ops.login))
-		failed(d, "given up: a new key or a logout is under way");
+		failed(d, "stopped: a new key or a logout is under way");
 }
 
 void

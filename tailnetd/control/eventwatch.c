@@ -13,13 +13,13 @@
 #include "text.h"
 
 #define LAG_BYTES  (256u * 1024)  /* a queue this long drops netmap and delta events */
-#define GONE_BYTES (1024u * 1024) /* ... and this long means that nobody reads at all */
+#define GONE_BYTES (1024u * 1024) /* ... and at this length the client is considered not to read at all */
 
 struct watchers {
 	struct control *ctl;
 	struct cclient *list[CONTROL_CLIENTS + CONTROL_CLIENTS_ROOT];
 	unsigned n;
-	int emitting; /* mapd has not heard of this event yet: nobody goes there now, who would hear it twice */
+	int emitting; /* this event was not sent to mapd yet: a watcher moved there now would receive it twice */
 };
 
 struct watchers *
@@ -80,7 +80,7 @@ watchers_remove(struct watchers *w, struct cclient *cc)
 		}
 }
 
-/* mapd goes on where we stopped, so nothing may be left to say here. */
+/* mapd continues where the parent stopped, so no event may still be queued here. */
 static void
 to_mapd(struct watchers *w, struct cclient *cc)
 {
@@ -102,7 +102,7 @@ watchers_to_mapd(struct control *c)
 		to_mapd(w, w->list[i - 1]);
 }
 
-/* A watcher that lagged has read everything: tell it what it missed, then the present netmap. */
+/* A watcher that lagged has read everything: send what it missed, then the present netmap. */
 void
 watchers_drained(struct watchers *w, struct cclient *cc)
 {
@@ -133,7 +133,7 @@ lags(const struct cclient *cc)
 	return cc->dropped > 0 || buf_len(&cc->out) > LAG_BYTES;
 }
 
-/* Nobody keeps up: what may be dropped is dropped by all of them, and need not be made. */
+/* All watchers lag: an event that may be dropped need not be made. */
 static int
 all_lag(struct watchers *w)
 {
@@ -152,7 +152,7 @@ emit(struct watchers *w, const char *body, size_t n, int may_drop)
 {
 	unsigned i;
 
-	for (i = w->n; i > 0; i--) { /* backwards: a client that goes takes itself out */
+	for (i = w->n; i > 0; i--) { /* backwards: a client that is closed removes itself */
 		struct cclient *cc = w->list[i - 1];
 
 		if (may_drop && cc->wants_netmap)

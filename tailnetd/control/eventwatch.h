@@ -9,9 +9,9 @@
 #include "ipc.h"
 
 /*
- * Plain `watch` (interface.md 6).  An event body is the members behind `"time":".."`, without braces.  A watcher whose queue is
- * full loses netmap and delta events, is told how many by `lagged`, and then gets a full netmap event; status, browse and
- * child events are never dropped: one that reads none of those either is disconnected.
+ * Plain `watch` (interface.md 6).  An event body is the members behind `"time":".."`, without braces.  A watcher whose
+ * queue is full loses netmap and delta events, receives their number in `lagged`, and then gets a full netmap event;
+ * status, browse and child events are never dropped: one that reads none of those either is disconnected.
  */
 struct cclient;
 struct control;
@@ -19,16 +19,17 @@ struct watchers;
 
 struct watchers *watchers_new(struct control *c);	/* NULL: out of memory */
 void	 watchers_free(struct watchers *w);
-void	 watchers_add(struct watchers *w, struct cclient *cc);	/* the present status goes out first */
+void	 watchers_add(struct watchers *w, struct cclient *cc);	/* the present status is sent first */
 void	 watchers_remove(struct watchers *w, struct cclient *cc);
 void	 watchers_drained(struct watchers *w, struct cclient *cc);	/* its queue is empty again */
-void	 watchers_to_mapd(struct control *c);		/* mapd is ready: those of `watch netmap` that began without one go there */
+/* Mapd is ready: hands over the watchers of `watch netmap` that began without one */
+void	 watchers_to_mapd(struct control *c);
 
 /* Emit: to every plain watcher here, and, except for netmap events, to mapd for its `watch netmap` clients. */
 void	 watch_event(struct control *c, const char *body, size_t n);
 void	 watch_browse(struct control *c, const char *url);
 void	 watch_child(struct control *c, const char *name, int signal, int status);	/* signal 0: status counts */
-/* One record of DELTAS; ids are n unaligned int64 each.  Goes out with watch_flush(): many come in one message. */
+/* One record of DELTAS; ids are n unaligned int64 each.  Sent by watch_flush(): one message holds many. */
 void	 watch_delta(struct control *c, const struct ipc_delta_rec *r, const uint8_t *changed, const uint8_t *removed);
 void	 watch_flush(struct control *c);
 

@@ -21,7 +21,8 @@ const char *health_severity(enum health_code c);	/* "high" "medium" "low" */
 /* 1 if that changed anything.  text NULL: the sentence of the list. */
 int	 health_raise(struct health *h, enum health_code c, const char *text);
 int	 health_log(struct health *h, enum health_code c, const char *text);	/* the same, with a line in the log */
-int	 health_set(struct health *h, enum health_code c, int on);	/* health_log() with the sentence of the list, or health_clear() */
+/* Health_log() with the sentence of the list, or health_clear() */
+int	 health_set(struct health *h, enum health_code c, int on);
 int	 health_clear(struct health *h, enum health_code c);
 
 #endif

@@ -6,6 +6,7 @@
 struct buf;
 struct control_ops;
 
-int	 metrics_text(const struct control_ops *o, struct buf *out);	/* OpenMetrics (interface.md 9); 0, or -1: out is full */
+/* OpenMetrics (interface.md 9); 0, or -1: out is full */
+int	 metrics_text(const struct control_ops *o, struct buf *out);
 
 #endif

@@ -18,7 +18,7 @@
 #define EVERY_US 200          /* a client may attach hundreds, one wait each */
 #define READ_MAX (512u << 10) /* more than a socket holds */
 
-static int guarded; /* as much the whole process's as the signal is */
+static int guarded; /* for the whole process, as the signal is */
 
 #ifdef __linux__
 static void

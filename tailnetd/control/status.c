@@ -17,13 +17,13 @@
 #include "status.h"
 #include "text.h"
 
-#define URGENT_RATE  100 /* events a second; no login has so many */
-#define URGENT_BURST 400 /* a watcher that reads nothing holds as many */
-#define APART_MS     20  /* between others */
+#define URGENT_RATE  100 /* events a second; more than any login causes */
+#define URGENT_BURST 400 /* the queue of a watcher that reads nothing holds these */
+#define APART_MS     20  /* between other events */
 
 struct status {               /* of status events */
 	struct buf last;      /* the part whose change is an event */
-	uint64_t last_urgent; /* hash of what is told at once */
+	uint64_t last_urgent; /* hash of what is sent at once */
 	struct bucket rate;   /* of those */
 	uint64_t ms;          /* of the last event */
 	struct event *later;
@@ -250,7 +250,7 @@ status_event_body(const struct control_ops *o, int login_finished, struct buf *o
 	return status_json(o, STATUS_WHOLE, out);
 }
 
-/* What must not wait: it tells of one thing after the other (STAT-01). */
+/* Changes that must not wait: each is an event of its own (STAT-01). */
 static uint64_t
 urgent_hash(const struct status *s, const struct login *c)
 {
@@ -295,8 +295,8 @@ status_now(struct control *c)
 }
 
 /*
- * Each urgent change is an event of its own, as far as that helps anybody: a server or a child that has a thousand of them a second
- * would soon have filled the queue of a watcher that does as well as a user's program can.  Then what has become of it is told.
+ * Each urgent change is an event of its own, up to a rate: a server or a child that causes a thousand a second would
+ * soon fill the queue of a watcher that reads as fast as a program can.  Beyond the rate only the result is sent.
  */
 void
 status_changed(struct control *c)
@@ -307,7 +307,7 @@ status_changed(struct control *c)
 	int at_once;
 
 	if (c == NULL || c->ops.stopping(c->ops.arg))
-		return; /* SHUT-03: the last word has been said */
+		return; /* SHUT-03: no event follows */
 	s = c->status;
 	urgent = urgent_hash(s, c->ops.login);
 	at_once = s->login_finished || urgent != s->last_urgent;
@@ -336,8 +336,8 @@ status_waits(const struct control *c)
 }
 
 /*
- * A change that still waits goes out before somebody new is told of it: undone in the meantime it would be none, and who had
- * begun with it would never hear of that.
+ * Send a pending change before a new watcher starts: if it were reverted first, that watcher would never receive an
+ * event about it.
  */
 int
 status_first_body(struct control *c, struct buf *out)

@@ -13,16 +13,19 @@ struct status *status_new(struct control *c);	/* NULL: out of memory */
 void	 status_free(struct status *s);		/* NULL is fine */
 
 enum status_part { STATUS_WHOLE, STATUS_STABLE };	/* STABLE: without what changes all the time (interface.md 6) */
-int	 status_json(const struct control_ops *o, enum status_part part, struct buf *out);	/* 0, or -1: out is full */
+/* 0, or -1: out is full */
+int	 status_json(const struct control_ops *o, enum status_part part, struct buf *out);
 /*
  * Emit a status event if it did change: at once when state, login, sync, URL or error did, else when everything that
- * came in this turn is dealt with, so that one happening is one event.  NULL is fine: nobody is there to be told.
+ * was received in this turn of the loop is handled, so that one cause is one event.  NULL is fine: there are no
+ * clients.
  */
 void	 status_changed(struct control *c);
 void	 status_now(struct control *c);
 void	 status_login_finished(struct control *c);	/* the next status event says so */
-int	 status_waits(const struct control *c);	/* 1: a change has not gone out yet (tests) */
-int	 status_first_body(struct control *c, struct buf *out);	/* of the event that a watcher begins with; 0, or -1: out is full */
+int	 status_waits(const struct control *c);	/* 1: a change was not sent yet (tests) */
+/* Of the event that a watcher begins with; 0, or -1: out is full */
+int	 status_first_body(struct control *c, struct buf *out);
 int	 processes_json(const struct control_ops *o, struct buf *out);
 
 #endif

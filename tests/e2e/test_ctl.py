@@ -145,7 +145,7 @@ def test_what_ends_a_wait(server, make_daemon):
     d.wait_state("url-visit-required")
     d.ctl("logout")
     code, _, err = end(p)
-    assert code == 1 and "logged out" in err
+    assert code == 1 and "cancelled by a logout" in err
     waiting = [begin(d, *args) for args in (["login"], ["wait"], ["wait", "--for", "authenticated"], ["watch"],
                                             ["-j", "watch"])]
     d.wait_state("url-visit-required")
@@ -281,7 +281,7 @@ def test_no_answer(tmp_path):
 
 
 def test_watch_netmap_comes_back(server, daemon):
-    """Over the end of mapd, and says so; it gives up when the daemon does not come back."""
+    """Over the end of mapd, and says so; it gives up when the daemon does not start again."""
     p = begin(daemon, "watch", "netmap")
     until(lambda: "  netmap  " in p.stdout.readline())
     daemon.kill("mapd")
@@ -290,4 +290,4 @@ def test_watch_netmap_comes_back(server, daemon):
     until(lambda: "  delta  " in p.stdout.readline())
     assert daemon.stop() == 0
     code, _, err = end(p, timeout=60)
-    assert code == 3 and err.count("connecting again") >= 2 and "does not come back" in err
+    assert code == 3 and err.count("connecting again") >= 2 and "did not start again" in err

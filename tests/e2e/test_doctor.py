@@ -89,7 +89,7 @@ def test_the_step_that_fails(server, make_server, make_daemon, ca, where):
         server.on_key = lambda req: Reply(503, b"later")
         words, at = ("503",), 3
     elif where == "key-other":
-        conf, words, at = {"server_key": "mkey:" + "7" * 64}, ("another key is pinned",), 3
+        conf, words, at = {"server_key": "mkey:" + "7" * 64}, ("not the pinned key",), 3
     elif where == "upgrade":
         server.on_upgrade = lambda req: Reply(403, b"no")
         words, at = ("upgrade", "403"), 4
@@ -198,7 +198,7 @@ def test_pause(server, daemon, where):
         daemon.ctl("pause")
         server.log.wait("closed", conn=conn, timeout=2)
         text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
-    assert "given up: paused" in text.splitlines()[-1]
+    assert "stopped: paused" in text.splitlines()[-1]
     mark = server.log.mark()
     stays(lambda: not server.log.all("accept", since=mark), 1, "no connection")
     no_doctor(daemon)
@@ -230,7 +230,7 @@ def test_key_that_goes(server, daemon, verb):
             daemon.wait(lambda st: st["synced"] and st["nodeKey"] not in ("", old))
         gate.open()
         text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
-    assert "given up" in text.splitlines()[-1]
+    assert "stopped:" in text.splitlines()[-1]
     time.sleep(0.5)
     regs = server.log.all("register", since=mark)
     assert len(regs) == 1 and [e for e in regs if e.json["NodeKey"] == old] == (regs if verb == "logout" else [])
