@@ -5,6 +5,7 @@
 
 #include "mapresp.h"
 #include "nodeview.h"
+#include "packprint.h"
 
 int
 mapresp_begin(struct mapresp *r, struct netmap *nm)

@@ -7,6 +7,8 @@
 #endif
 
 #include "lex.h"
+#include "recode.h"
+#include "scalar.h"
 
 /* Strings, numbers and literals. */
 

@@ -11,6 +11,9 @@
 enum parse_result parse_ended(struct parser *ps, const char *why);
 const char *kind_error(enum schema_kind k);		/* "not a node key" */
 
+/* A string as escaped text into scratch (whole: *s, *n live until the next call); for names and map keys. */
+enum parse_result parse_string(struct parser *ps, const uint8_t **s, size_t *n);
+
 /* The value at p, which begins as its name says, as a value of kind k. */
 enum parse_result lex_string(struct parser *ps, enum schema_kind k);
 enum parse_result lex_number(struct parser *ps, enum schema_kind k);

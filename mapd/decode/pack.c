@@ -8,7 +8,7 @@
 #include "dict.h"
 #include "hex.h"
 #include "mem.h"
-#include "pack.h"
+#include "packprint.h"
 
 #define PB_FIRST 512
 
@@ -174,6 +174,26 @@ pb_quote(struct pb *b, const char *s, size_t n)
 			pb_byte(b, c);
 	}
 	pb_byte(b, '"');
+}
+
+void
+pk_name_put(struct pb *b, unsigned name)
+{
+	pb_need(b, 2);
+	if (name < PK_NAME_DICT2) {
+		b->p[b->n++] = (uint8_t)name;
+		return;
+	}
+	b->p[b->n++] = (uint8_t)(PK_NAME_DICT2 + (name >> 8));
+	b->p[b->n++] = (uint8_t)name;
+}
+
+void
+pk_name_text(struct pb *b, const uint8_t *s, size_t n)
+{
+	pb_byte(b, PK_NAME_TEXT);
+	pb_varint(b, n);
+	pb_put(b, s, n);
 }
 
 /* --- reading --- */

@@ -83,8 +83,6 @@ void	 pb_puts(struct pb *b, const char *s);
 void	 pb_printf(struct pb *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void	 pb_varint(struct pb *b, uint64_t v);
 uint64_t pk_varint(const uint8_t **p);
-void	 pack_hex(char *out, const uint8_t *p, size_t n);		/* 2n lower-case digits, no NUL */
-size_t	 pack_time_text(char *out, struct wtime t);			/* no NUL; at most TIME_TEXT_MAX */
 void	 pb_i64(struct pb *b, int64_t v);				/* decimal */
 void	 pb_str(struct pb *b, const uint8_t *escaped, size_t n);	/* as packed value */
 void	 pb_time(struct pb *b, struct wtime t);				/* packed */
@@ -115,21 +113,13 @@ int	 pk_f64(const uint8_t *p, double *v);
 int	 pk_time(const uint8_t *p, const struct dict *d, struct wtime *t);
 /* Prefix or address. */
 int	 pk_addr(const uint8_t *p, const struct dict *d, uint8_t addr[16], unsigned *family, unsigned *bits);
-/*
- * Escaped text of a string value (without quotes), from memory or, for binary forms, from tmp (PK_TMP bytes).  0
- * if not a string.
- */
-#define PK_TMP 128
-int	 pk_text(const uint8_t *p, const struct dict *d, char *tmp, struct pv *out);
-/* The same, unescaped into out (terminated, cut at outsize - 1, NUL bytes kept).  Length, or -1 if not a string. */
-long	 pk_cstr(const uint8_t *p, const struct dict *d, char *out, size_t outsize);
-
 void	 pk_name_put(struct pb *b, unsigned name);
 void	 pk_name_text(struct pb *b, const uint8_t *escaped, size_t n);
-/* JSON text of the value at p; returns past it. */
-const uint8_t *pk_print(struct pb *b, const uint8_t *p, const struct dict *d);
-const uint8_t *pk_print_name(struct pb *b, const uint8_t *p, const struct dict *d);	/* "name": */
 /* Byte equality: two values packed with the same dictionary are the same JSON then. */
-int	 pv_equal(struct pv a, struct pv b);
+static inline int
+pv_equal(struct pv a, struct pv b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 
 #endif

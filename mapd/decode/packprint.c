@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include "addr.h"
-#include "dict.h"
-#include "pack.h"
+#include "packprint.h"
 
 static const char hexpair[] =
     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f"
@@ -101,26 +100,6 @@ pk_text(const uint8_t *p, const struct dict *d, char *tmp, struct pv *out)
 	out->n = *p == PK_FQDN ? fqdn_text(p, d, tmp) : binary_text(p, tmp);
 	out->p = (const uint8_t *)tmp;
 	return out->n > 0;
-}
-
-void
-pk_name_put(struct pb *b, unsigned name)
-{
-	pb_need(b, 2);
-	if (name < PK_NAME_DICT2) {
-		b->p[b->n++] = (uint8_t)name;
-		return;
-	}
-	b->p[b->n++] = (uint8_t)(PK_NAME_DICT2 + (name >> 8));
-	b->p[b->n++] = (uint8_t)name;
-}
-
-void
-pk_name_text(struct pb *b, const uint8_t *s, size_t n)
-{
-	pb_byte(b, PK_NAME_TEXT);
-	pb_varint(b, n);
-	pb_put(b, s, n);
 }
 
 static inline void
@@ -271,10 +250,4 @@ pk_cstr(const uint8_t *p, const struct dict *d, char *out, size_t outsize)
 	}
 	out[n] = '\0';
 	return (long)n;
-}
-
-int
-pv_equal(struct pv a, struct pv b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }

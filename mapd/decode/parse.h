@@ -56,8 +56,6 @@ void	 parser_free(struct parser *ps);
  * undefined.
  */
 enum parse_result parse_value(struct parser *ps, enum type_id t);
-/* A string as escaped text into scratch (whole: *s, *n live until the next call); for names and map keys. */
-enum parse_result parse_string(struct parser *ps, const uint8_t **s, size_t *n);
 /* name_id of a member name among members (exact first, then without regard to ASCII case; A.3), or NM_NONE. */
 unsigned parse_member_name(const struct parser *ps, const uint8_t *members, const uint8_t *s, size_t n);
 /* Prepend to the path of the error: ".name" or "[index]". */
@@ -84,15 +82,5 @@ parse_space(struct parser *ps)
 	while (*ps->p == ' ' || *ps->p == '\n' || *ps->p == '\r' || *ps->p == '\t')
 		ps->p++;
 }
-
-/* scalar.c: a string of a kind with a form; s is clean text of n bytes.  0 and packed, or -1. */
-int	 scalar_pack(struct pb *out, enum schema_kind kind, const uint8_t *s, size_t n);
-/* An even number of 32..120 lower-case hex digits as PK_HEX.  1 = done. */
-int	 scalar_hex(struct pb *out, const uint8_t *s, size_t n);
-/*
- * recode.c: unescape the text between quotes and escape it our way (protocol.md A.3: bad UTF-8
- * becomes U+FFFD).
- */
-int	 recode_string(struct pb *out, const uint8_t *s, size_t n);	/* 0, or -1: bad escape */
 
 #endif

@@ -3,6 +3,7 @@
 #include "hex.h"
 #include "keytext.h"
 #include "parse.h"
+#include "recode.h"
 #include "utf8.h"
 
 /*

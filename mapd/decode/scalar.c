@@ -2,6 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include "addr.h"
 #include "parse.h"
+#include "scalar.h"
 #include "timefmt.h"
 
 #define X8  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff

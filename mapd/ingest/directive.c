@@ -10,6 +10,7 @@
 #include "mem.h"
 #include "names.h"
 #include "pack.h"
+#include "packprint.h"
 #include "url.h"
 
 #define SLEEP_MAX_MS 300000 /* protocol.md E.13 */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ingest.h"
+#include "lex.h"
 #include "mapmember.h"
 #include "mem.h"
 #include "names.h"

@@ -8,6 +8,7 @@
 #include "names.h"
 #include "node.h"
 #include "pack.h"
+#include "packprint.h"
 
 struct blob *
 blob_new(const void *p, size_t n)

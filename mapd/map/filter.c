@@ -5,6 +5,7 @@
 #include "addr.h"
 #include "filter.h"
 #include "nodeview.h"
+#include "packprint.h"
 
 #define ENTRY_MAX    128 /* no address, prefix or range is longer */
 #define UNSIGNED_MAX 256 /* prefixes of unsigned peers that are looked at; with more the filter is closed */

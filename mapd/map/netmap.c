@@ -10,6 +10,7 @@
 #include "names.h"
 #include "netmap.h"
 #include "nodeview.h"
+#include "packprint.h"
 #include "text.h"
 #include "vec.h"
 

@@ -5,6 +5,7 @@
 #include "mem.h"
 #include "names.h"
 #include "node.h"
+#include "packprint.h"
 #include "textset.h"
 
 /* What is being put together. */

@@ -4,6 +4,7 @@
 #include "dict.h"
 #include "names.h"
 #include "nodeview.h"
+#include "packprint.h"
 
 const uint8_t *
 node_get(const struct node *n, unsigned name)

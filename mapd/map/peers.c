@@ -7,6 +7,7 @@
 #include "mem.h"
 #include "names.h"
 #include "nodeview.h"
+#include "packprint.h"
 #include "peers.h"
 
 #define NAME_MAX_LEN  256 /* longer names are cut: DNS has none */

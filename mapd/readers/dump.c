@@ -8,6 +8,7 @@
 #include "filter.h"
 #include "mem.h"
 #include "nodeview.h"
+#include "packprint.h"
 #include "textset.h"
 
 static const char *

@@ -8,6 +8,7 @@
 #include "exportwg.h"
 #include "mem.h"
 #include "nodeview.h"
+#include "packprint.h"
 #include "peername.h"
 #include "text.h"
 #include "textset.h"

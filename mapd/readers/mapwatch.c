@@ -6,6 +6,7 @@
 #include "mapwatch.h"
 #include "mem.h"
 #include "nodeview.h"
+#include "packprint.h"
 
 struct notice *
 notice_new(const char *text, size_t n, int keep)

@@ -321,8 +321,8 @@ def sec_trips(want):
 
 
 def sec_store(want):
-    """mapd's store by itself: tests/bench/ingest.c."""
-    p = subprocess.Popen([os.path.join(harness.BUILD, "tests", "bench", "ingest")], stdout=subprocess.PIPE, text=True)
+    """mapd's store by itself: tests/bench/netmapstore.c."""
+    p = subprocess.Popen([os.path.join(harness.BUILD, "tests", "bench", "netmapstore")], stdout=subprocess.PIPE, text=True)
     for line in p.stdout:
         print("store_" + " ".join(line.split()[:3]), flush=True)
     if p.wait() != 0:

@@ -13,6 +13,7 @@
 #include "names.h"
 #include "expiry.h"
 #include "nodeview.h"
+#include "packprint.h"
 #include "text.h"
 #include "utf8.h"
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "ipc.h"
+#include "packprint.h"
 #include "unit.h"
 #include "util_map.h"
 
