@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients.h"
 #include "mapwatch.h"
 #include "mem.h"
 #include "nodeview.h"
@@ -155,45 +156,22 @@ ids(struct pb *b, const char *name, const int64_t *id, size_t n)
 	pb_byte(b, ']');
 }
 
-static void
-field_names(struct pb *b, uint32_t fields)
-{
-	static const char *const names[NF_COUNT] = {
-#define F(member, name, type, none, kind) name,
-		NETMAP_FIELDS(F)
-#undef F
-	};
-	unsigned f;
-	int any = 0;
-
-	pb_puts(b, ",\"fields\":[");
-	for (f = 0; f < NF_COUNT; f++) {
-		if (!(fields & 1u << f))
-			continue;
-		if (any)
-			pb_byte(b, ',');
-		any = 1;
-		pb_byte(b, '"');
-		pb_puts(b, names[f]);
-		pb_byte(b, '"');
-	}
-	pb_byte(b, ']');
-}
-
 struct notice *
 watch_delta(struct netmap *nm, const struct netmap_change *ch)
 {
 	struct peers *p = nm->cur->peers;
 	struct pb b = { 0 };
 	const struct node *n;
+	char text[EVENT_FIELDS_MAX];
 	struct notice *t;
 	size_t i;
 	int any = 0;
 
-	pb_printf(&b, "\"event\":\"delta\",\"netmapSeq\":%llu", (unsigned long long)ch->seq);
+	pb_put(&b, text, event_delta(text, ch->seq));
 	ids(&b, ",\"changed\":[", ch->changed, ch->nchanged);
 	ids(&b, ",\"removed\":[", ch->removed, ch->nremoved);
-	field_names(&b, ch->fields);
+	pb_byte(&b, ',');
+	pb_put(&b, text, event_fields(text, ch->fields));
 	pb_puts(&b, ",\"nodes\":[");
 	for (i = 0; i < ch->nchanged && b.n <= QUERY_QUEUE_MAX; i++) {
 		if ((n = peers_find(p, ch->changed[i])) == NULL)
@@ -209,36 +187,39 @@ watch_delta(struct netmap *nm, const struct netmap_change *ch)
 	return t;
 }
 
-/* {"v":1,"seq":N,"time":"..", */
 static void
 head(struct reader *r, struct wtime when)
 {
-	pb_printf(&r->out, "{\"v\":1,\"seq\":%llu,\"time\":\"", (unsigned long long)++r->seq);
+	char text[EVENT_TEXT_MAX];
+
 	when.nsec = when.nsec / 1000000 * 1000000;
-	pb_need(&r->out, TIME_TEXT_MAX);
-	r->out.n += pack_time_text((char *)r->out.p + r->out.n, when);
-	pb_puts(&r->out, "\",");
+	pb_put(&r->out, text, event_head(text, ++r->seq, when));
 }
 
 static void
-say_lagged(struct reader *r)
+put_lagged(struct reader *r)
 {
+	char text[EVENT_TEXT_MAX];
+
 	head(r, time_wall());
-	pb_printf(&r->out, "\"event\":\"lagged\",\"dropped\":%llu}\n", (unsigned long long)r->dropped);
+	pb_put(&r->out, text, event_lagged(text, r->dropped));
+	pb_puts(&r->out, "}\n");
 	r->dropped = 0;
 	r->is_lagged = 0;
 }
 
 static void
-say_full(struct reader *r)
+put_full(struct reader *r)
 {
+	char text[EVENT_TEXT_MAX];
+
 	r->want_full = 0;
 	r->was_full = 1;
 	r->work = WORK_DUMP;
 	r->generation = r->q->generation;
 	head(r, time_wall());
-	pb_printf(&r->out, "\"event\":\"netmap\",\"netmapSeq\":%llu,\"full\":true,\"peers\":%zu,\"netmap\":",
-	    (unsigned long long)r->dump.walk.snap.view->seq, netmap_peers(r->q->nm));
+	pb_put(&r->out, text, event_netmap(text, r->dump.walk.snap.view->seq, netmap_peers(r->q->nm)));
+	pb_puts(&r->out, ",\"netmap\":");
 }
 
 void
@@ -259,8 +240,8 @@ watch_next(struct reader *r)
 		remove_queued(r, e);
 	} else if (r->want_full && dump_netmap(&r->dump, r->q->nm) == 0) {
 		if (r->is_lagged)
-			say_lagged(r);
-		say_full(r);
+			put_lagged(r);
+		put_full(r);
 	} else {
 		if (r->want_full)
 			dump_end(&r->dump);

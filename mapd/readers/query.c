@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clients.h"
 #include "exportwg.h"
 #include "mapwatch.h"
 #include "mem.h"
@@ -237,21 +238,18 @@ room_for(const struct query *q, uint32_t uid)
 	const struct reader *r;
 	unsigned same = 0;
 
-	if (uid == 0)
-		return q->n < QUERY_MAX_CLIENTS + QUERY_MAX_ROOT;
 	TAILQ_FOREACH(r, &q->readers, link)
 		same += r->uid == uid;
-	return q->n < QUERY_MAX_CLIENTS && same < QUERY_MAX_UID;
+	return clients_fit(q->n, same, uid);
 }
 
 void
 query_handle(struct query *q, uint32_t id, const struct ipc_query *m, int fd)
 {
-	static const char busy[] = "{\"error\":{\"code\":\"busy\",\"message\":\"too many clients\"}}\n";
 	struct reader *r = room_for(q, m->uid) ? reader_new(q, id, m->uid, fd) : NULL;
 
 	if (r == NULL) {
-		(void)send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)send(fd, CLIENTS_BUSY, strlen(CLIENTS_BUSY), MSG_NOSIGNAL | MSG_DONTWAIT);
 		reader_drain(fd);
 		close(fd);
 		return;

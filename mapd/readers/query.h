@@ -19,9 +19,6 @@
 struct event_base;
 struct query;
 
-#define QUERY_MAX_CLIENTS	64
-#define QUERY_MAX_ROOT		8	/* more, for root only */
-#define QUERY_MAX_UID		8	/* of one user; root has no such limit (interface.md 3) */
 #define QUERY_QUEUE_MAX		(4u << 20)
 #define QUERY_OLD_MAPS		(16u << 20)	/* bytes of all maps kept for readers, but the last and the present one */
 #define QUERY_STALL_SECONDS	60	/* without a byte read in the middle of an answer: dropped */

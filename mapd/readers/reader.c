@@ -2,7 +2,6 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,6 +9,7 @@
 
 #include <event2/event.h>
 
+#include "clients.h"
 #include "mapwatch.h"
 #include "mem.h"
 
@@ -25,15 +25,6 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)reader_push(arg);
 }
 
-/* The client has closed the connection, not only its sending side (as `printf .. | nc` does). */
-static int
-hung_up(const struct reader *r)
-{
-	struct pollfd p = { .fd = r->fd, .events = POLLOUT };
-
-	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
-}
-
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -47,7 +38,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		return; /* input after the command: ignored */
 	event_del(r->readable);
 	r->half_closed = 1;
-	if (n == -1 || hung_up(r))
+	if (n == -1 || client_hung_up(r->fd))
 		reader_close(r);
 }
 
@@ -190,7 +181,8 @@ reader_check(struct reader *r, uint64_t now_ms)
 {
 	int busy = r->work != WORK_NONE || (!r->watch && r->off < r->out.n);
 
-	if ((busy && now_ms - r->progress_ms > QUERY_STALL_SECONDS * 1000u) || (r->half_closed && hung_up(r)))
+	if ((busy && now_ms - r->progress_ms > QUERY_STALL_SECONDS * 1000u) ||
+	    (r->half_closed && client_hung_up(r->fd)))
 		reader_close(r);
 }
 

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <sodium.h>
 
 #include "cclient.h"
+#include "clients.h"
 #include "command.h"
 #include "control_int.h"
 #include "doctor.h"
@@ -199,15 +199,6 @@ writable(evutil_socket_t fd, short what, void *arg)
 	write_out(arg);
 }
 
-/* The other side has closed the connection: it has not just finished sending (as `printf .. | nc -N` is). */
-static int
-hung_up(const struct cclient *cc)
-{
-	struct pollfd p = { .fd = cc->fd, .events = POLLOUT };
-
-	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
-}
-
 static void
 deadline_over(evutil_socket_t fd, short what, void *arg)
 {
@@ -217,7 +208,7 @@ deadline_over(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (cc->phase == CC_READING)
 		cclient_error(cc, ERR_TIMEOUT, "no complete command within %d seconds", FIRST_LINE_S);
-	else if ((cc->phase == CC_WATCHING || cc->phase == CC_WAITING) && !hung_up(cc))
+	else if ((cc->phase == CC_WATCHING || cc->phase == CC_WAITING) && !client_hung_up(cc->fd))
 		set_deadline(cc, HALF_S);
 	else
 		cclient_close(cc);
@@ -257,7 +248,7 @@ listener_readable(struct cclient *cc, ssize_t n)
 	if (n > 0)
 		return;
 	event_del(cc->rd);
-	if (n == -1 || hung_up(cc))
+	if (n == -1 || client_hung_up(cc->fd))
 		cclient_close(cc);
 	else
 		set_deadline(cc, HALF_S);

@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "cclient.h"
+#include "clients.h"
 #include "command.h"
 #include "control.h"
 #include "control_int.h"
@@ -67,9 +68,7 @@ over_limit(const struct control *c, uid_t uid)
 
 	TAILQ_FOREACH(cc, &c->clients, entry)
 		same += cc->uid == uid;
-	if (uid == 0)
-		return c->n >= CONTROL_CLIENTS + CONTROL_CLIENTS_ROOT;
-	return c->n >= CONTROL_CLIENTS || same >= CONTROL_CLIENTS_UID;
+	return !clients_fit(c->n, same, uid);
 }
 
 /*
@@ -79,11 +78,10 @@ over_limit(const struct control *c, uid_t uid)
 static void
 refuse_client(int fd)
 {
-	static const char busy[] = "{\"error\":{\"code\":\"busy\",\"message\":\"too many clients\"}}\n";
 	char text[4096];
 
 	(void)!peerfd_recv(fd, text, sizeof(text));
-	(void)!send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)!send(fd, CLIENTS_BUSY, strlen(CLIENTS_BUSY), MSG_NOSIGNAL | MSG_DONTWAIT);
 	peerfd_close(fd);
 }
 

@@ -9,9 +9,6 @@
  * The control socket (interface.md 3, security.md D13) and what is answered there.  One `struct control` is the whole
  * room for the parent: clients, watchers, status events, the doctor.
  */
-#define CONTROL_CLIENTS	      64
-#define CONTROL_CLIENTS_ROOT  8		/* more places, for root only */
-#define CONTROL_CLIENTS_UID   8		/* of one uid; root's are not limited by it */
 
 struct control;
 struct control_ops;

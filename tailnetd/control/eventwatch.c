@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cclient.h"
+#include "clients.h"
 #include "command_query.h"
 #include "control.h"
 #include "control_int.h"
@@ -17,7 +18,7 @@
 
 struct watchers {
 	struct control *ctl;
-	struct cclient *list[CONTROL_CLIENTS + CONTROL_CLIENTS_ROOT];
+	struct cclient *list[CLIENTS_MAX + CLIENTS_ROOT];
 	unsigned n;
 	int emitting; /* this event was not sent to mapd yet: a watcher moved there now would receive it twice */
 };
@@ -41,10 +42,9 @@ watchers_free(struct watchers *w)
 static void
 put_event(struct cclient *cc, const char *body, size_t n)
 {
-	char when[TIME_TEXT_MAX];
+	char head[EVENT_TEXT_MAX];
 
-	buf_printf(&cc->out, "{\"v\":1,\"seq\":%" PRIu64 ",\"time\":\"%s\",", ++cc->seq,
-	    time_format(time_wall(), when));
+	buf_put(&cc->out, head, event_head(head, ++cc->seq, time_wall()));
 	buf_put(&cc->out, body, n);
 	buf_puts(&cc->out, "}\n");
 }
@@ -52,7 +52,9 @@ put_event(struct cclient *cc, const char *body, size_t n)
 static void
 full_body(const struct netmap_info *nm, struct buf *b)
 {
-	buf_printf(b, "\"event\":\"netmap\",\"netmapSeq\":%" PRIu64 ",\"full\":true,\"peers\":%u", nm->seq, nm->peers);
+	char text[EVENT_TEXT_MAX];
+
+	buf_put(b, text, event_netmap(text, nm->seq, nm->peers));
 }
 
 void
@@ -106,6 +108,7 @@ watchers_to_mapd(struct control *c)
 void
 watchers_drained(struct watchers *w, struct cclient *cc)
 {
+	char text[EVENT_TEXT_MAX];
 	struct buf body;
 
 	if (cc->wants_netmap) {
@@ -115,7 +118,7 @@ watchers_drained(struct watchers *w, struct cclient *cc)
 	if (cc->dropped == 0)
 		return;
 	buf_init(&body, 4096);
-	buf_printf(&body, "\"event\":\"lagged\",\"dropped\":%u", cc->dropped);
+	buf_put(&body, text, event_lagged(text, cc->dropped));
 	put_event(cc, (const char *)buf_ptr(&body), buf_len(&body));
 	cc->dropped = 0;
 	if (w->ctl->ops.netmap->source != IPC_SRC_NONE) {
@@ -243,29 +246,10 @@ put_ids(struct buf *b, const uint8_t *ids, uint32_t n)
 	buf_putc(b, ']');
 }
 
-static void
-put_fields(struct buf *b, uint32_t fields)
-{
-	static const char *const names[NF_COUNT] = {
-#define F(member, name, type, none, kind) name,
-		NETMAP_FIELDS(F)
-#undef F
-	};
-	const char *comma = "";
-	unsigned i;
-
-	buf_putc(b, '[');
-	for (i = 0; i < NF_COUNT; i++)
-		if (fields & (1u << i)) {
-			buf_printf(b, "%s\"%s\"", comma, names[i]);
-			comma = ",";
-		}
-	buf_putc(b, ']');
-}
-
 void
 watch_delta(struct control *c, const struct ipc_delta_rec *r, const uint8_t *changed, const uint8_t *removed)
 {
+	char text[EVENT_FIELDS_MAX];
 	struct buf b;
 
 	if (all_lag(c->watchers))
@@ -274,12 +258,13 @@ watch_delta(struct control *c, const struct ipc_delta_rec *r, const uint8_t *cha
 	if (r->full)
 		full_body(c->ops.netmap, &b);
 	else {
-		buf_printf(&b, "\"event\":\"delta\",\"netmapSeq\":%" PRIu64 ",\"changed\":", r->seq);
+		buf_put(&b, text, event_delta(text, r->seq));
+		buf_puts(&b, ",\"changed\":");
 		put_ids(&b, changed, r->nchanged);
 		buf_puts(&b, ",\"removed\":");
 		put_ids(&b, removed, r->nremoved);
-		buf_puts(&b, ",\"fields\":");
-		put_fields(&b, r->fields);
+		buf_putc(&b, ',');
+		buf_put(&b, text, event_fields(text, r->fields));
 	}
 	emit(c->watchers, (const char *)buf_ptr(&b), buf_len(&b), 1);
 	buf_free(&b);

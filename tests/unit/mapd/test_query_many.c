@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include "clients.h"
 #include "util_query.h"
 
 /* A big map, and readers that take their time: each sees one moment's map, whole, while deltas go on. */
@@ -139,12 +140,12 @@ static void
 test_too_many(void **state)
 {
 	struct fixture *f = fixture(TWO);
-	int fd[QUERY_MAX_CLIENTS + QUERY_MAX_ROOT], extra, ended;
+	int fd[CLIENTS_MAX + CLIENTS_ROOT], extra, ended;
 	unsigned i;
 	char *s;
 
 	(void)state;
-	for (i = 0; i < QUERY_MAX_CLIENTS + QUERY_MAX_ROOT; i++)
+	for (i = 0; i < CLIENTS_MAX + CLIENTS_ROOT; i++)
 		fd[i] = ask(f, i + 1, IPC_Q_WATCH_NETMAP, "");
 	extra = ask(f, 1000, IPC_Q_NETMAP, "");
 	s = take(f, extra, 1000, &ended);
@@ -153,7 +154,7 @@ test_too_many(void **state)
 	free(s);
 	close(extra);
 	query_event(f->q, IPC_ID_NONE, "\"event\":\"status\"", 16);
-	for (i = 0; i < QUERY_MAX_CLIENTS + QUERY_MAX_ROOT; i++) {
+	for (i = 0; i < CLIENTS_MAX + CLIENTS_ROOT; i++) {
 		s = take(f, fd[i], 1u << 20, &ended);
 		check_events(s, 1, "status netmap");
 		free(s);
@@ -189,35 +190,35 @@ static void
 test_places_for_each(void **state)
 {
 	struct fixture *f = fixture(TWO);
-	int fd[QUERY_MAX_CLIENTS + QUERY_MAX_ROOT], fd2;
+	int fd[CLIENTS_MAX + CLIENTS_ROOT], fd2;
 	unsigned i, n;
 
 	(void)state;
-	for (n = 0; n < QUERY_MAX_UID; n++)
+	for (n = 0; n < CLIENTS_UID; n++)
 		fd[n] = ask_as(f, 1000, n + 1);
 	fd2 = ask_as(f, 1000, 500);
 	assert_true(is_busy(f, fd2));
 	close(fd2);
-	while (n < QUERY_MAX_CLIENTS) {
-		fd[n] = ask_as(f, 1001 + n / QUERY_MAX_UID, n + 1);
+	while (n < CLIENTS_MAX) {
+		fd[n] = ask_as(f, 1001 + n / CLIENTS_UID, n + 1);
 		n++;
 	}
 	fd2 = ask_as(f, 5000, 501);
 	assert_true(is_busy(f, fd2));
 	close(fd2);
-	while (n < QUERY_MAX_CLIENTS + QUERY_MAX_ROOT) {
+	while (n < CLIENTS_MAX + CLIENTS_ROOT) {
 		fd[n] = ask_as(f, 0, n + 1);
 		n++;
 	}
 	for (i = 0; i < n; i++)
 		assert_false(is_busy(f, fd[i]));
 	close(fd[0]); /* one of user 1000's */
-	for (i = n - QUERY_MAX_ROOT; i < n; i++)
+	for (i = n - CLIENTS_ROOT; i < n; i++)
 		close(fd[i]);
 	turn(f);
 	fd[0] = ask_as(f, 1000, 600);
 	assert_false(is_busy(f, fd[0]));
-	for (i = 0; i < n - QUERY_MAX_ROOT; i++)
+	for (i = 0; i < n - CLIENTS_ROOT; i++)
 		close(fd[i]);
 	turn(f);
 	assert_int_equal(query_clients(f->q), 0);

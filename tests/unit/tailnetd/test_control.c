@@ -14,6 +14,7 @@
 
 #include "unit.h"
 
+#include "clients.h"
 #include "control.h"
 #include "control_ops.h"
 #include "controlsock.h"
@@ -211,8 +212,8 @@ static void
 too_many_clients(void **state)
 {
 	struct psim *s = *state;
-	int fd[CONTROL_CLIENTS + CONTROL_CLIENTS_ROOT + 1];
-	unsigned i, room = geteuid() == 0 ? CONTROL_CLIENTS + CONTROL_CLIENTS_ROOT : CONTROL_CLIENTS_UID;
+	int fd[CLIENTS_MAX + CLIENTS_ROOT + 1];
+	unsigned i, room = geteuid() == 0 ? CLIENTS_MAX + CLIENTS_ROOT : CLIENTS_UID;
 	struct buf b;
 
 	buf_init(&b, 4096);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clients.h"
+#include "netmap_fields.h"
+
+static const char *const field_names[] = {
+#define F(member, name, type, none, kind) name,
+	NETMAP_FIELDS(F)
+#undef F
+};
+#define NFIELDS (sizeof(field_names) / sizeof(field_names[0]))
+/* The longest list: each name with its quotes and a comma. */
+_Static_assert(sizeof("\"fields\":[]")
+#define F(member, shown, type, none, kind) +sizeof(shown) + 2
+		   NETMAP_FIELDS(F)
+#undef F
+	<= EVENT_FIELDS_MAX,
+    "room for all names");
+_Static_assert(NFIELDS <= 32, "a bit for each field");
+
+int
+clients_fit(unsigned n, unsigned same, unsigned uid)
+{
+	if (uid == 0)
+		return n < CLIENTS_MAX + CLIENTS_ROOT;
+	return n < CLIENTS_MAX && same < CLIENTS_UID;
+}
+
+int
+client_hung_up(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+size_t
+event_head(char out[EVENT_TEXT_MAX], uint64_t seq, struct wtime when)
+{
+	char text[TIME_TEXT_MAX];
+
+	return (size_t)snprintf(out, EVENT_TEXT_MAX, "{\"v\":1,\"seq\":%" PRIu64 ",\"time\":\"%s\",", seq,
+	    time_format(when, text));
+}
+
+size_t
+event_netmap(char out[EVENT_TEXT_MAX], uint64_t seq, size_t peers)
+{
+	return (size_t)snprintf(out, EVENT_TEXT_MAX,
+	    "\"event\":\"netmap\",\"netmapSeq\":%" PRIu64 ",\"full\":true,\"peers\":%zu", seq, peers);
+}
+
+size_t
+event_delta(char out[EVENT_TEXT_MAX], uint64_t seq)
+{
+	return (size_t)snprintf(out, EVENT_TEXT_MAX, "\"event\":\"delta\",\"netmapSeq\":%" PRIu64, seq);
+}
+
+size_t
+event_lagged(char out[EVENT_TEXT_MAX], uint64_t dropped)
+{
+	return (size_t)snprintf(out, EVENT_TEXT_MAX, "\"event\":\"lagged\",\"dropped\":%" PRIu64, dropped);
+}
+
+size_t
+event_fields(char out[EVENT_FIELDS_MAX], uint32_t fields)
+{
+	size_t n = strlcpy(out, "\"fields\":[", EVENT_FIELDS_MAX);
+	const char *comma = "";
+	unsigned i;
+
+	for (i = 0; i < NFIELDS; i++)
+		if (fields & UINT32_C(1) << i) {
+			n += (size_t)snprintf(out + n, EVENT_FIELDS_MAX - n, "%s\"%s\"", comma, field_names[i]);
+			comma = ",";
+		}
+	return n + (size_t)snprintf(out + n, EVENT_FIELDS_MAX - n, "]");
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC
+ * Copyright (c) 2026 The tailnetd authors */
+#ifndef CLIENTS_H
+#define CLIENTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "timefmt.h"
+
+/*
+ * What the two processes that answer clients of the control socket have in common: the parent, and mapd for the clients that were
+ * handed over to it (interface.md 3 and 6).  Each holds these limits for its own clients.
+ */
+#define CLIENTS_MAX	64
+#define CLIENTS_ROOT	8		/* more, for root only */
+#define CLIENTS_UID	8		/* of one uid; root has no such limit */
+#define CLIENTS_BUSY	"{\"error\":{\"code\":\"busy\",\"message\":\"too many clients\"}}\n"
+
+/* Whether one more client of uid fits, with n clients, same of which have this uid. */
+int	 clients_fit(unsigned n, unsigned same, unsigned uid);
+/* The other end of fd has closed the connection, not only its sending side (as `printf .. | nc -N` does). */
+int	 client_hung_up(int fd);
+
+/* Texts of events (interface.md 6), terminated; all return their length. */
+#define EVENT_TEXT_MAX	128		/* of all but event_fields() */
+#define EVENT_FIELDS_MAX 512
+size_t	 event_head(char out[EVENT_TEXT_MAX], uint64_t seq, struct wtime when);		/* {"v":1,"seq":N,"time":"..", */
+size_t	 event_netmap(char out[EVENT_TEXT_MAX], uint64_t seq, size_t peers);		/* "event":"netmap",.. */
+size_t	 event_delta(char out[EVENT_TEXT_MAX], uint64_t seq);				/* "event":"delta",.. */
+size_t	 event_lagged(char out[EVENT_TEXT_MAX], uint64_t dropped);			/* "event":"lagged",.. */
+size_t	 event_fields(char out[EVENT_FIELDS_MAX], uint32_t fields);	/* "fields":[..], bits as in netmap_fields.h */
+
+#endif
