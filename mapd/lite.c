@@ -4,43 +4,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "backoff.h"
 #include "lite.h"
 #include "log.h"
 #include "mapbody.h"
 #include "maprequest.h"
+#include "mem.h"
 #include "register.h"
 #include "report.h"
+#include "timer.h"
 
-#define LITE_ANSWER_MAX (4u << 20) /* read and thrown away: only the status counts (LITE-06) */
+#define LITE_ANSWER_MAX (4u << 20) /* read and discarded: only the status matters (LITE-06) */
 #define LITE_ERROR_MAX  1024
 
 struct lite {
 	struct mapd *m;
 	struct request *request;
-	struct event *kick, *retry, *timeout;
-	int due;             /* something is to be sent */
-	int force;           /* also when it is what the server has already */
+	struct timer kick, retry, timeout;
+	int due;             /* an update must be sent */
+	int force;           /* also when the server has this value already */
 	uint32_t generation; /* of the request in flight */
 	struct backoff backoff;
 	int status;
 	size_t answer;              /* bytes of a good answer so far */
 	struct buf error;           /* beginning of an error answer */
-	struct buf sent, delivered; /* bodies: in flight, and the last the server has taken */
+	struct buf sent, delivered; /* bodies: in flight, and the last one that the server accepted */
 };
 
 static void
-arm(struct event *ev, unsigned ms)
-{
-	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
-
-	evtimer_add(ev, &tv);
-}
-
-static void
-tell_parent(struct lite *l, int ok, const char *err)
+report_result(struct lite *l, int ok, const char *err)
 {
 	struct ipc_lite msg;
 
@@ -64,9 +56,9 @@ succeeded(struct lite *l)
 	backoff_reset(&l->backoff);
 	report_counters(l->m->report)->lite_ok++;
 	report_counted(l->m->report);
-	tell_parent(l, 1, "");
+	report_result(l, 1, "");
 	if (l->due)
-		arm(l->kick, 0);
+		timer_set_ms(&l->kick, 0);
 }
 
 static void
@@ -76,20 +68,20 @@ failed(struct lite *l, const char *why)
 	report_counters(l->m->report)->lite_failed++;
 	report_counted(l->m->report);
 	log_debug("lite update: %s", why);
-	tell_parent(l, 0, why);
-	arm(l->retry, backoff_next(&l->backoff, arc4random()));
+	report_result(l, 0, why);
+	timer_set_ms(&l->retry, backoff_next(&l->backoff, arc4random()));
 }
 
-/* The request is over and gone.  why: NULL = the answer is complete as far as it matters. */
+/* The request has ended.  why: NULL = the part of the answer that matters is complete. */
 static void
 settle(struct lite *l, const char *why)
 {
 	char text[REGISTER_MAX_ERRTEXT + 100], line[IPC_ERR_MAX];
 
 	l->request = NULL;
-	evtimer_del(l->timeout);
+	timer_stop(&l->timeout);
 	if (l->status == 200) {
-		succeeded(l); /* the server has it, however its answer ends */
+		succeeded(l); /* the server accepted it, even if the answer is not complete */
 	} else if (l->status != 0) {
 		wire_error_text(buf_ptr(&l->error), buf_len(&l->error), text, sizeof(text));
 		snprintf(line, sizeof(line), "update: HTTP %d%s%s", l->status, text[0] != '\0' ? ": " : "", text);
@@ -137,20 +129,19 @@ static int
 send_body(struct lite *l)
 {
 	static const struct request_ops ops = { .head = on_head, .data = on_data, .done = on_done };
-	struct request_spec spec = { .method = "POST", .lb = { &l->m->node_key } };
-	struct session *s = mapd_request_session(l->m);
 	char path[MAP_PATH_MAX];
+	struct request_spec spec = { .method = "POST",
+		.path = path,
+		.lb = { &l->m->node_key },
+		.body = buf_ptr(&l->sent),
+		.body_len = buf_len(&l->sent) };
 
-	if (s == NULL)
-		return -1;
 	mapbody_path(l->m, path);
-	spec.path = path;
-	spec.body = buf_ptr(&l->sent);
-	spec.body_len = buf_len(&l->sent);
 	l->status = 0;
 	l->answer = 0;
 	buf_reset(&l->error);
-	return (l->request = session_request(s, &spec, &ops, l)) != NULL ? 0 : -1;
+	l->request = session_request(mapd_request_session(l->m), &spec, &ops, l);
+	return l->request != NULL ? 0 : -1;
 }
 
 static int
@@ -163,45 +154,41 @@ already_delivered(const struct lite *l)
 static void
 send_if_due(struct lite *l)
 {
-	if (!l->due || l->request != NULL || evtimer_pending(l->retry, NULL) || l->m->want != WANT_STREAM)
+	if (!l->due || l->request != NULL || timer_pending(&l->retry) || l->m->want != WANT_STREAM)
 		return;
 	l->generation = l->m->params.generation;
 	buf_reset(&l->sent);
 	if (mapbody_build(l->m, 1, &l->sent) == -1) {
 		l->status = 0;
-		failed(l, "update: the request is larger than the server takes");
+		failed(l, "update: the request is larger than the server accepts");
 		return;
 	}
 	l->due = 0;
 	if (!l->force && already_delivered(l)) {
 		l->status = 200;
-		tell_parent(l, 1, ""); /* LITE-01: the same value again sends nothing */
+		report_result(l, 1, ""); /* LITE-01: the same value again sends nothing */
 		return;
 	}
 	l->force = 0;
 	if (send_body(l) == -1) {
-		failed(l, "update: out of memory");
+		failed(l, "update: the request's path has characters that are not allowed");
 		return;
 	}
-	arm(l->timeout, child_config(l->m->c)->watchdog_ms);
+	timer_set_ms(&l->timeout, child_config(l->m->c)->watchdog_ms);
 }
 
 static void
-kick_due(int fd, short what, void *arg)
+kick_due(void *arg)
 {
-	(void)fd;
-	(void)what;
 	send_if_due(arg);
 }
 
-/* Only the update is given up: the stream beside it has its own watchdog. */
+/* Only the update is cancelled: the stream has its own watchdog. */
 static void
-timed_out(int fd, short what, void *arg)
+timed_out(void *arg)
 {
 	struct lite *l = arg;
 
-	(void)fd;
-	(void)what;
 	if (l->request != NULL)
 		request_cancel(l->request);
 	settle(l, "no answer in time");
@@ -212,9 +199,9 @@ lite_changed(struct lite *l, int force)
 {
 	l->due = 1;
 	l->force |= force;
-	/* Hostinfo and parameters often come together: one turn later both are there. */
-	if (l->m->want == WANT_STREAM && !evtimer_pending(l->kick, NULL))
-		arm(l->kick, 0);
+	/* Hostinfo and parameters often arrive together: one turn later both have arrived. */
+	if (l->m->want == WANT_STREAM && !timer_pending(&l->kick))
+		timer_set_ms(&l->kick, 0);
 }
 
 void
@@ -233,44 +220,34 @@ lite_stop(struct lite *l)
 		l->request = NULL;
 		l->due = l->force = 1;
 	}
-	evtimer_del(l->kick);
-	evtimer_del(l->retry);
-	evtimer_del(l->timeout);
+	timer_stop(&l->kick);
+	timer_stop(&l->retry);
+	timer_stop(&l->timeout);
 }
 
 struct lite *
 lite_new(struct mapd *m)
 {
-	struct lite *l;
+	struct lite *l = xcalloc(1, sizeof(*l));
 
-	if ((l = calloc(1, sizeof(*l))) == NULL)
-		return NULL;
 	l->m = m;
 	buf_init(&l->error, LITE_ERROR_MAX);
 	buf_init(&l->sent, MAP_REQUEST_MAX);
 	buf_init(&l->delivered, MAP_REQUEST_MAX);
-	l->kick = evtimer_new(m->base, kick_due, l);
-	l->retry = evtimer_new(m->base, kick_due, l);
-	l->timeout = evtimer_new(m->base, timed_out, l);
-	if (l->kick != NULL && l->retry != NULL && l->timeout != NULL)
-		return l;
-	lite_free(l);
-	return NULL;
+	if (timer_init(&l->kick, m->base, kick_due, l) == -1 || timer_init(&l->retry, m->base, kick_due, l) == -1 ||
+	    timer_init(&l->timeout, m->base, timed_out, l) == -1)
+		mem_exhausted();
+	return l;
 }
 
 void
 lite_free(struct lite *l)
 {
-	if (l == NULL)
-		return;
 	if (l->request != NULL)
 		request_cancel(l->request);
-	if (l->kick != NULL)
-		event_free(l->kick);
-	if (l->retry != NULL)
-		event_free(l->retry);
-	if (l->timeout != NULL)
-		event_free(l->timeout);
+	timer_free(&l->kick);
+	timer_free(&l->retry);
+	timer_free(&l->timeout);
 	buf_free(&l->error);
 	buf_free(&l->sent);
 	buf_free(&l->delivered);

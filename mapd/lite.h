@@ -6,15 +6,15 @@
 #include "mapd.h"
 
 /*
- * Lite updates (protocol.md E.2, rows LITE): our own state to the server while the stream goes on.  One in flight; what changed
- * meanwhile goes out once more behind it, so the last value always arrives and no older one after it.  Failures are
- * repeated with the backoff of protocol.md H.1.
+ * Lite updates (protocol.md E.2, rows LITE): our own state to the server while the stream is open.  One is in flight; what changed
+ * meanwhile is sent after it, so the last value always arrives and no older one after it.  Failures are repeated with the
+ * backoff of protocol.md H.1.
  */
-struct lite *lite_new(struct mapd *m);		/* NULL: out of memory */
+struct lite *lite_new(struct mapd *m);
 void	 lite_free(struct lite *l);
 void	 lite_stream_started(struct lite *l);	/* one is due whether or not anything changed (LITE-05) */
 void	 lite_stop(struct lite *l);		/* no stream: cancel, remember what is due */
-/* MAP_PARAMS or HOSTINFO are new; force: send it also when the server has it already. */
+/* MAP_PARAMS or HOSTINFO were received; force: send also what the server has already. */
 void	 lite_changed(struct lite *l, int force);
 
 #endif

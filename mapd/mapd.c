@@ -340,7 +340,7 @@ on_ca(void *ctx)
 {
 	struct mapd *m = ctx;
 
-	pings_ca_came(m->pings);
+	pings_ca_received(m->pings);
 }
 
 /* A connection of the old kind would be tried again and again.  One that is in use is stopped by the parent. */

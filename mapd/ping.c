@@ -2,25 +2,23 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <sys/queue.h>
 
-#include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include <event2/event.h>
-
 #include "c2n.h"
 #include "log.h"
+#include "mem.h"
 #include "ping.h"
 #include "text.h"
+#include "timer.h"
 #include "url.h"
 
 #define PINGS_MAX       4     /* at once: each may take a stream of the session */
 #define HEAD_MS         15000 /* protocol.md E.10 */
 #define REPLY_MS        60000
 #define C2N_ANSWER_MAX  (C2N_MAX_BODY + 512)
-#define POST_ANSWER_MAX 65536 /* what the server says to our answer: thrown away */
+#define POST_ANSWER_MAX 65536 /* what the server answers to our answer: discarded */
 
 struct ping {
 	TAILQ_ENTRY(ping) entry;
@@ -28,7 +26,7 @@ struct ping {
 	struct request *request; /* through Noise */
 	struct fetch *fetch;     /* ordinary HTTP(S) */
 	int wait_ca;
-	struct event *timeout;
+	struct timer timeout;
 	char path[IPC_URL_MAX];
 };
 
@@ -39,12 +37,11 @@ struct pings {
 	char last_url[IPC_URL_MAX];
 };
 
-/* PING-06: an ordinary request goes to the control server's own host and port or nowhere. */
+/* PING-06: an ordinary request is sent to the control server's own host and port only. */
 static int
 is_control_server(const struct mapd *m, const struct url *u)
 {
 	const struct wire_config *cfg = child_wire_config(m->c);
-
 	unsigned port = u->port != 0 ? u->port : u->https ? 443 : 80;
 
 	return u->https == cfg->https && port == cfg->url_port && strcasecmp(u->host, cfg->host) == 0;
@@ -59,18 +56,15 @@ ping_free(struct ping *p)
 		request_cancel(p->request);
 	if (p->fetch != NULL)
 		child_fetch_cancel(p->all->m->c, p->fetch);
-	if (p->timeout != NULL)
-		event_free(p->timeout);
+	timer_free(&p->timeout);
 	TAILQ_REMOVE(&p->all->list, p, entry);
 	p->all->n--;
 	free(p);
 }
 
 static void
-timed_out(int fd, short what, void *arg)
+timed_out(void *arg)
 {
-	(void)fd;
-	(void)what;
 	log_debug("ping: no answer in time");
 	ping_free(arg);
 }
@@ -78,23 +72,19 @@ timed_out(int fd, short what, void *arg)
 static struct ping *
 ping_new(struct pings *all, unsigned ms)
 {
-	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 	struct ping *p;
 
 	if (all->n >= PINGS_MAX) {
-		log_warnx("ping: %d under way already, one more dropped", PINGS_MAX);
+		log_warnx("ping: %d in progress already, one more dropped", PINGS_MAX);
 		return NULL;
 	}
-	if ((p = calloc(1, sizeof(*p))) == NULL)
-		return NULL;
+	p = xcalloc(1, sizeof(*p));
 	p->all = all;
 	TAILQ_INSERT_TAIL(&all->list, p, entry);
 	all->n++;
-	if ((p->timeout = evtimer_new(all->m->base, timed_out, p)) == NULL) {
-		ping_free(p);
-		return NULL;
-	}
-	evtimer_add(p->timeout, &tv);
+	if (timer_init(&p->timeout, all->m->base, timed_out, p) == -1)
+		mem_exhausted();
+	timer_set_ms(&p->timeout, ms);
 	return p;
 }
 
@@ -225,12 +215,11 @@ pings_handle(struct pings *all, const struct ping_request *ping)
 }
 
 void
-pings_ca_came(struct pings *all)
+pings_ca_received(struct pings *all)
 {
 	struct ping *p, *next;
 
-	for (p = TAILQ_FIRST(&all->list); p != NULL; p = next) {
-		next = TAILQ_NEXT(p, entry);
+	TAILQ_FOREACH_SAFE(p, &all->list, entry, next) {
 		if (!p->wait_ca)
 			continue;
 		if (child_trust(all->m->c) != NULL)
@@ -252,10 +241,8 @@ pings_stop(struct pings *all)
 struct pings *
 pings_new(struct mapd *m)
 {
-	struct pings *all;
+	struct pings *all = xcalloc(1, sizeof(*all));
 
-	if ((all = calloc(1, sizeof(*all))) == NULL)
-		return NULL;
 	all->m = m;
 	TAILQ_INIT(&all->list);
 	return all;
@@ -264,8 +251,6 @@ pings_new(struct mapd *m)
 void
 pings_free(struct pings *all)
 {
-	if (all == NULL)
-		return;
 	pings_stop(all);
 	free(all);
 }

@@ -166,7 +166,7 @@ answer_export(struct reader *r, const struct ipc_query *m, const char *args)
 
 	memcpy(exit_node, m->exit_node, m->exit_node_len);
 	exit_node[m->exit_node_len] = '\0';
-	if (args[0] != '\0' && !(m->verb == IPC_Q_WGCONF && m->private_written && strcmp(args, "private") == 0)) {
+	if (args[0] != '\0') { /* "private" is decided by the parent alone, which does not send it here */
 		reader_error(r, "usage", m->verb == IPC_Q_HOSTS ? "usage: hosts" : "usage: wgconf [private]");
 		return;
 	}

@@ -100,7 +100,7 @@ test_pings_end(void **state)
 	plain = fp_server(&fp, 1);
 	FP_UNTIL(&fp, buf_len(&plain->in) > 0);
 	send_ping(&fp, poll, "http://h/4", noise);
-	assert_true(fp_logged(&fp, "4 under way already"));
+	assert_true(fp_logged(&fp, "4 in progress already"));
 	clock_mono_ahead(11 - (int64_t)(time_mono_ms() - t) / 1000);
 	look_at_clock(&fp);
 	for (i = 0; i < 3; i++)
