@@ -24,7 +24,7 @@ account(const char *name, uid_t *uid, gid_t *gid)
 	return 0;
 }
 
-/* The socket's directory and mode let nobody else in. */
+/* The socket's directory and mode admit the group only. */
 static int
 in_control_group(const struct ids *ids, const struct passwd *pw)
 {

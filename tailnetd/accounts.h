@@ -10,7 +10,10 @@
 #include "config.h"
 #include "ids.h"
 
-/* Looks up the accounts that the children run as, and those that may use the control socket (interface.md 2, last paragraph). */
+/*
+ * Looks up the accounts that the children run as, and those that may use the control socket (interface.md 2, last
+ * paragraph).
+ */
 
 /* All of them; the children's only for root.  0, or -1 with the reason logged. */
 int	 accounts_find(const struct config *cfg, int root, struct ids *ids);

@@ -135,7 +135,7 @@ parent_auth_key(struct parent *p, enum login_authkey which, char *out, size_t ou
 	if (which == AUTHKEY_CONFIGURED)
 		return config_read_authkey(&p->cfg, out, outsize, len, err, errsize);
 	if (p->auth_key == NULL || p->auth_key_len > outsize) {
-		snprintf(err, errsize, "the auth key of this login is gone");
+		snprintf(err, errsize, "the auth key of this login is no longer in memory");
 		return -1;
 	}
 	memcpy(out, secret_open(p->auth_key), p->auth_key_len);
@@ -175,7 +175,7 @@ stop_map(struct parent *p, int drop)
 	struct login_event unsent = { .type = LE_CLOSED, .id = c->work.id, .u.closed = { .err = "" } };
 
 	if (c->pending == PENDING_MAP)
-		parent_event(p, &unsent); /* mapd has not heard of it yet and will not report its end */
+		parent_event(p, &unsent); /* MAP_START is not sent yet: mapd will not report its end */
 	c->pending = PENDING_NOTHING;
 	if (drop) {
 		p->netmap.dropped = 1;
@@ -198,7 +198,7 @@ carry_out(struct parent *p, const struct login_action *a)
 	case LA_AUTH_CANCEL: cancel_auth(p, a->id); break;
 	case LA_MAP_START: give_work(&p->sup->mapd, PENDING_MAP, a); break;
 	case LA_MAP_STOP: stop_map(p, a->u.stop.drop); break;
-	case LA_MAPD_KILL: child_kill(&p->sup->mapd, "it did not stop the map stream"); break;
+	case LA_MAPD_KILL: child_kill(&p->sup->mapd, "mapd did not stop the map stream"); break;
 	case LA_GENERATE:
 		if (keyring_generate(p->keys, SLOT_CANDIDATE) == -1)
 			log_errorx("cannot make a node key");
@@ -252,7 +252,7 @@ keep_user(struct login_user *u, struct queued *q)
 	u->profile_pic = keep_text(u->profile_pic, q->profile_pic, sizeof(q->profile_pic));
 }
 
-/* q->e points to texts that may be gone when its turn comes: to its own ones instead. */
+/* q->e points to texts that the caller frees: let it point to copies in q. */
 static void
 keep_texts(struct queued *q)
 {

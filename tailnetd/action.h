@@ -17,7 +17,8 @@ void	 parent_simple_event(struct parent *p, enum login_ev type, uint32_t id);
 
 void	 parent_wipe_auth_key(struct parent *p);
 /* The auth key for a register: explicit or from the file.  0, or -1 with a reason. */
-int	 parent_auth_key(struct parent *p, enum login_authkey which, char *out, size_t outsize, size_t *len, char *err, size_t errsize);
+int	 parent_auth_key(struct parent *p, enum login_authkey which, char *out, size_t outsize, size_t *len,
+	    char *err, size_t errsize);
 void	 parent_update_cache(struct parent *p);		/* login or netmap may have changed (cachestore.h) */
 
 #endif

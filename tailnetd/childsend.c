@@ -55,7 +55,7 @@ childsend_ca(struct child *c)
 		path = c->p->cfg.ca_file;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1 && !c->p->no_ca)
-		log_error("trust anchors %s", path); /* once: they are asked for at each try */
+		log_error("CA certificates %s", path); /* once: they are asked for at each try */
 	c->p->no_ca = fd == -1;
 	if (fd == -1)
 		fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* the child says that there are none */

@@ -5,7 +5,10 @@
 
 #include "log.h"
 
-/* What children are sent besides their work: who they are, the configuration, this host's report, the dial plan's times. */
+/*
+ * What children are sent besides their work: who they are, the configuration, this host's report, the dial plan's
+ * times.
+ */
 struct child;
 struct supervisor;
 

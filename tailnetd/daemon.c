@@ -11,7 +11,7 @@
 #include "daemon.h"
 #include "exits.h"
 
-/* The starter's side: until the word comes, or the other end is gone. */
+/* The process that was started by hand: waits for the byte of daemon_ready(), or for the daemon's end. */
 static void __attribute__((noreturn)) await_start(int fd, pid_t pid)
 {
 	char word;

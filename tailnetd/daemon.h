@@ -4,10 +4,12 @@
 #define DAEMON_H
 
 /*
- * Into the background, but not before it is known how the start went: whoever started us gets the exit code of a start that failed
- * (interface.md 9), and finds a daemon that answers otherwise.
+ * Into the background, but not before the start has succeeded or failed: the starting process exits with the code of a
+ * start that failed (interface.md 9); after one that succeeded the daemon answers.
  */
-int	 daemonise(void);		/* the descriptor for daemon_ready(), in the child; -1 with errno.  The starter does not return */
-void	 daemon_ready(int fd);		/* lets the starter go; stderr is /dev/null from now on.  -1: nobody waits */
+/* in the child: the descriptor for daemon_ready(), or -1 with errno.  Returns nowhere else */
+int	 daemonise(void);
+/* the starting process may exit; stderr is /dev/null from now on.  -1: there is none */
+void	 daemon_ready(int fd);
 
 #endif

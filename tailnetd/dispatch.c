@@ -18,10 +18,11 @@
 #include "parent_control.h"
 
 /*
- * What children say and what they are told.  ipc.c has checked type, size, state and generation; here is what only we can know:
- * whether an id is one of ours, whether texts are clean, whether it is allowed now and not too often (security.md D7).
- * Handshakes: not the 1/s and 5 of D1 (docs/sandbox.md).  What comes too early waits for its turn and is no error: a refusal would be
- * shown as one, and it is people's quick commands that cause it (PAU-01, STAT-03, OUT-01).
+ * Messages of the children and the answers.  ipc.c has checked type, size, state and generation; here is what only we
+ * can know: whether an id is one of ours, whether texts are clean, whether it is allowed now and not too often
+ * (security.md D7). Handshakes: not the 1/s and 5 of D1 (docs/sandbox.md).  What comes too early waits for its turn
+ * and is no error: a refusal would be shown as one, and it is people's quick commands that cause it (PAU-01, STAT-03,
+ * OUT-01).
  */
 #define DIAL_RATE  4
 #define DIAL_BURST 16
@@ -90,7 +91,7 @@ begin_dial(struct child *c, struct child_dial *x)
 	int err = EPERM;
 
 	if (!dialling_allowed(c)) {
-		why = "not now: there is nothing to do on the network";
+		why = "not allowed now: no network activity is expected";
 	} else if ((x->dial = dial_start(c->p->dialler, x->kind, x->candidate, dial_is_done, x)) == NULL) {
 		err = errno;
 		why = err == EINVAL ? "there is no such port or candidate" : strerror(err);
@@ -264,7 +265,7 @@ waiting_handshake(struct child *c)
 	return h;
 }
 
-/* Keys of a handshake that is half open for too long are wiped (D1).  In how many ms the next of them must go; UINT64_MAX: none. */
+/* Wipes handshakes half open for too long (D1).  Milliseconds until the next one times out; UINT64_MAX: none. */
 static uint64_t
 end_old_handshakes(struct child *c, uint64_t now)
 {
@@ -283,7 +284,7 @@ end_old_handshakes(struct child *c, uint64_t now)
 	return ms;
 }
 
-/* Whoever waits and may now; the timer for the next, and for what must end. */
+/* Begins what waits, as far as the rates allow; sets the timer for the next, and for time-outs. */
 static void
 take_turns(struct child *c)
 {
@@ -353,7 +354,7 @@ dispatch_ready(void *arg, const struct ipc_msg *m)
 	if (c->phase != CHILD_STARTING)
 		return c->phase == CHILD_STOPPING ? 0 : -1;
 	if (memcmp(r->build, build_id, BUILD_ID_LEN) != 0) {
-		log_errorx("%s is of another build than tailnetd: reinstall all programs", c->name);
+		log_errorx("%s was built from other sources than tailnetd: reinstall all programs", c->name);
 		return -1;
 	}
 	c->layers = r->layers;
@@ -386,7 +387,7 @@ dispatch_may_log(struct child *c)
 		return 0;
 	}
 	if (c->log_dropped > 0)
-		log_warnx("%s[%d]: %u lines left out", c->name, (int)c->pid, c->log_dropped);
+		log_warnx("%s[%d]: %u log lines dropped (rate limit)", c->name, (int)c->pid, c->log_dropped);
 	c->log_dropped = 0;
 	return 1;
 }
@@ -413,7 +414,7 @@ dispatch_need_ca(void *arg, const struct ipc_msg *m)
 	struct child *c = arg;
 
 	(void)m;
-	if (!bucket_take(&c->dial_rate, time_mono_ms())) /* reading a file for a child has a price, too */
+	if (!bucket_take(&c->dial_rate, time_mono_ms())) /* reading a file for a child costs time, too */
 		return 0;
 	(void)childsend_ca(c);
 	return 0;
@@ -437,11 +438,10 @@ on_closed(void *arg, int violation, const char *why)
 
 	if (violation)
 		child_kill(c, why);
-	ipc_free(
-	    c->ipc); /* the process itself is reaped by SIGCHLD; one that closed its end has no business any more */
+	ipc_free(c->ipc); /* the process is reaped by SIGCHLD */
 	c->ipc = NULL;
 	if (!violation)
-		child_hung_up(c); /* its exit status says more than a SIGKILL of ours would */
+		child_hung_up(c); /* not killed yet: its exit status tells more than SIGKILL */
 	dispatch_forget(c);
 }
 

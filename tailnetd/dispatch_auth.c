@@ -10,7 +10,7 @@
 #include "text.h"
 #include "url.h"
 
-/* What authd is asked and what it answers: one operation at a time, one result for each (ipc/msgs.h). */
+/* Requests to authd and its answers: one operation at a time, one result for each (ipc/msgs.h). */
 
 #define AUTHD_LINGER_MS 5000
 
@@ -50,7 +50,7 @@ dispatch_key_result(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
-/* INT-05, checked again here: the child has parsed what the server sent, and a URL may be opened without another look. */
+/* INT-05, checked again here: the child has parsed the server's data, and users open the URL unchecked. */
 int
 dispatch_url_ok(const struct parent *p, const char *url)
 {
@@ -65,7 +65,7 @@ dispatch_reg_result_ok(const struct ipc_reg_result *r)
 	    (r->outcome != IPC_REG_URL || r->url_len > 0);
 }
 
-/* A server may say in its error what it was sent: everybody in the control group reads that, and the log does. */
+/* A server may quote the key in its error, which the control group and the log can read. */
 static void
 hide_auth_keys(struct parent *p, char *text)
 {

@@ -11,14 +11,14 @@
 #include "parent.h"
 #include "status.h"
 
-/* What mapd is asked, and what it tells of the map stream and the netmap; never the netmap itself. */
+/* Requests to mapd, and its reports on the map stream and the netmap; never the netmap itself. */
 
 #define PLAN_RATE  2 /* a second; each may be 16 lines in the log */
 #define PLAN_BURST 8
-#define URL_RATE   4 /* each is an event that no watcher may miss; mapd tells fewer */
+#define URL_RATE   4 /* each is an event that no watcher may miss; mapd sends fewer */
 #define URL_BURST  64
 
-/* No server changes its map so often.  A mapd whose Seq runs ahead of that would leave no numbers for the one that comes next. */
+/* More than any server changes its map.  A mapd whose Seq grew faster would leave no numbers for its successor. */
 #define CHANGES_A_MS 10000
 
 void
@@ -115,7 +115,7 @@ seq_limit(const struct parent *p)
 	return (time_mono_ms() - p->started_ms + 1000) * CHANGES_A_MS;
 }
 
-/* Records one behind the other, each with its ids: everything is measured before anything is used. */
+/* Consecutive records, each followed by its ids: all lengths are checked before use. */
 static int
 walk_deltas(struct parent *p, const char *at, size_t left)
 {
@@ -137,7 +137,7 @@ walk_deltas(struct parent *p, const char *at, size_t left)
 		if (ids > left || r.seq <= p->netmap.seq || r.seq > limit)
 			return -1; /* Seq only ever grows (interface.md 5) */
 		p->netmap.seq = r.seq;
-		if (p->netmap.source != IPC_SRC_NONE) /* of a map that is gone nobody hears (OUT-03) */
+		if (p->netmap.source != IPC_SRC_NONE) /* no events about a removed map (OUT-03) */
 			watch_delta(p->control, &r, (const uint8_t *)at,
 			    (const uint8_t *)at + (size_t)r.nchanged * sizeof(int64_t));
 		at += ids;
@@ -158,10 +158,10 @@ dispatch_deltas(void *arg, const struct ipc_msg *m)
 		return -1;
 	p->netmap.peers = d->peers;
 	p->netmap.online = d->online;
-	/* That it went stale is told together with the end of the stream, which is on its way (STREAM CLOSED). */
+	/* That it is stale is shown with the end of the stream: STREAM CLOSED follows. */
 	if (d->source != IPC_SRC_STALE || !p->login.synced)
 		p->netmap.source = (enum ipc_source)d->source;
-	if (d->data_len > 0 && !cached) { /* the age of a cached one was told by CACHE_LOADED */
+	if (d->data_len > 0 && !cached) { /* CACHE_LOADED had the age of a cached one */
 		p->netmap.received_ms = p->counters.mapd.last_message_mono_ms = time_mono_ms();
 		p->netmap.cached_age_ms = 0;
 	}
@@ -262,7 +262,7 @@ dispatch_browse(void *arg, const struct ipc_msg *m)
 	return 0;
 }
 
-/* DBG-04: the server may end the daemon only if the operator said so. */
+/* DBG-04: the server may end the daemon only if the configuration allows it. */
 int
 dispatch_exit_wish(void *arg, const struct ipc_msg *m)
 {
@@ -288,7 +288,7 @@ dispatch_dial_plan(void *arg, const struct ipc_msg *m)
 	if (plan->n > IPC_MAX_PLAN)
 		return -1;
 	if (!within(&c->plan_rate, PLAN_RATE, PLAN_BURST))
-		return 0; /* mapd tells one a second */
+		return 0; /* mapd sends one a second */
 	dialler_plan(c->p->dialler, plan);
 	childsend_dial_times(c->p->sup);
 	return 0;

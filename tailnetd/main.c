@@ -76,7 +76,10 @@ main(int argc, char **argv)
 	int ch, check = 0, verbose = 0;
 	char err[600];
 
-	/* Directories are made with the modes that they are to have (interface.md 2), whatever mask we were started with. */
+	/*
+	 * Directories are made with the modes that they are to have (interface.md 2), whatever mask we were started
+	 * with.
+	 */
 	umask(022);
 	p.conf_path = PATH_SYSCONFDIR "/tailnetd.conf";
 	log_init("tailnetd", LOG_L_INFO);
@@ -112,7 +115,7 @@ main(int argc, char **argv)
 	empty_environment();
 	p.ready_fd = -1;
 	if (!p.foreground) {
-		/* What goes wrong at the start is told to whoever starts it by hand, too. */
+		/* Errors at the start are written to stderr as well, for a start by hand. */
 		log_to_syslog(!notify_wanted(p.notify));
 		p.conf_path = from_root(p.conf_path);
 		if (!notify_wanted(p.notify) && (p.ready_fd = daemonise()) == -1)

@@ -15,7 +15,7 @@
 #include "timefmt.h"
 
 struct notify {
-	int fd;     /* -1: nobody to tell */
+	int fd;     /* -1: no service manager */
 	int wanted; /* NOTIFY_SOCKET is set, whatever became of it */
 	uint64_t watchdog_ms;
 };

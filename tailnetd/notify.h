@@ -5,10 +5,10 @@
 
 #include <stdint.h>
 
-/* sd_notify(3), spoken directly: a datagram to NOTIFY_SOCKET.  Without one every call does nothing. */
+/* The protocol of sd_notify(3): a datagram to NOTIFY_SOCKET.  Without one every call does nothing. */
 struct notify;
 
-struct notify *notify_new(void);		/* reads and removes NOTIFY_SOCKET and WATCHDOG_USEC; NULL only without memory */
+struct notify *notify_new(void);		/* reads and unsets NOTIFY_SOCKET, WATCHDOG_USEC; NULL: no memory */
 void	 notify_free(struct notify *n);
 int	 notify_wanted(const struct notify *n);
 uint64_t notify_watchdog_ms(const struct notify *n);	/* how often to feed it (half its time); 0 = no watchdog */

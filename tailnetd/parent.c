@@ -32,7 +32,7 @@
 #include "sandbox.h"
 #include "status.h"
 
-#define SHUTDOWN_S     4      /* interface.md 1: gone within 5 s */
+#define SHUTDOWN_S     4      /* interface.md 1: it ends within 5 s */
 #define PARENT_OOM_ADJ (-500) /* D8 */
 #define MAPD_OOM_ADJ   500
 #define TICK_S         30
@@ -71,7 +71,7 @@ is_empty(const char *dir)
 	return n == 0;
 }
 
-/* The children's root: empty, root's, nobody can write there. */
+/* The children's root directory: empty, owned by root, writable only by root. */
 static int
 check_chroot(const struct parent *p)
 {
@@ -86,8 +86,8 @@ check_chroot(const struct parent *p)
 	}
 	if (lstat(dir, &st) == -1 || !S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0 ||
 	    !is_empty(dir)) {
-		log_errorx("chroot-dir %s must be an empty directory of root's that nobody else can write: chown root, "
-			   "chmod 555",
+		log_errorx("chroot-dir %s must be an empty directory owned by root and writable only by root: "
+			   "chown root, chmod 555",
 		    dir);
 		return -1;
 	}
@@ -112,7 +112,7 @@ open_images(struct parent *p)
 	return 0;
 }
 
-/* Told at start, not only when a login needs it; not fatal: with a good node key no login does (REG-05). */
+/* Logged at start, not only when a login needs it; not fatal: with a valid node key no login does (REG-05). */
 static void
 check_auth_key(const struct parent *p)
 {
@@ -199,7 +199,7 @@ on_term(evutil_socket_t sig, short what, void *arg)
 	parent_shutdown(p, EXIT_OK);
 }
 
-/* After a suspend the old connections are dead for all we know: new ones now, not after the watchdog (D16). */
+/* After a suspend the old connections may be unusable: reconnect now, not when the watchdog notices (D16). */
 void
 parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s)
 {
@@ -268,7 +268,10 @@ add_signals(struct parent *p, struct signals *s)
 
 /* --- reload and shutdown --- */
 
-/* Another way to the server: sessions go on by the one that they were made with (session.h), so they are made anew. */
+/*
+ * Another way to the server: sessions go on by the one that they were made with (session.h), so they are closed and
+ * made again.
+ */
 static int
 other_way(const struct config *a, const struct config *b)
 {
@@ -331,7 +334,7 @@ parent_shutdown(struct parent *p, int exit_code)
 	if (p->stopping)
 		return; /* SHUT-01: twice is harmless */
 	if (p->sup != NULL)
-		parent_event(p, &rest); /* what waits for its turn to be saved */
+		parent_event(p, &rest); /* saves what is unsaved */
 	p->stopping = 1;
 	p->exit_code = exit_code;
 	notify_stopping(p->notify);
@@ -370,7 +373,10 @@ enter_sandbox(struct parent *p)
 	return 0;
 }
 
-/* From the moment the socket can be seen a signal means what it says in tailnetd(8); it waits until there is somebody to hear it. */
+/*
+ * From the moment the socket can be seen a signal means what it says in tailnetd(8); it is held until the handler is
+ * set.
+ */
 static void
 hold_signals(int how)
 {
@@ -482,7 +488,7 @@ parent_run(struct parent *p)
 	p->started = time_wall();
 	p->started_ms = time_mono_ms();
 	if ((rv = set_up(p)) != EXIT_OK) {
-		control_free(p->control); /* nobody is going to answer there */
+		control_free(p->control); /* no one will answer there */
 		return rv;
 	}
 	add_signals(p, &s);
@@ -493,7 +499,7 @@ parent_run(struct parent *p)
 	parent_simple_event(p, LE_START, 0);
 	event_base_dispatch(p->base);
 	parent_close(p);
-	hold_signals(SIG_BLOCK); /* a second TERM that comes late meets a daemon that ends, not SIG_DFL (SHUT-01) */
+	hold_signals(SIG_BLOCK); /* a late second TERM must not meet SIG_DFL (SHUT-01) */
 	free_signals(&s);
 	event_base_free(p->base);
 	return p->exit_code;

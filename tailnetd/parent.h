@@ -72,15 +72,19 @@ struct parent {
 /* parent.c: setting up and ending */
 int	 parent_run(struct parent *p);			/* returns the exit code */
 /*
- * The two halves of the set-up, before and after the sandbox is entered, and its end but for the event base; apart for the
- * tests, which have no sandbox.  Both return EXIT_OK, or the exit code with the reason logged.  The first leaves signals blocked.
+ * The two halves of the set-up, before and after the sandbox is entered, and its end but for the event base; apart
+ * for the tests, which have no sandbox.  Both return EXIT_OK, or the exit code with the reason logged.  The first
+ * leaves signals blocked.
  */
 int	 parent_open(struct parent *p);			/* state, keys, event base, control socket */
 int	 parent_assemble(struct parent *p);		/* all that works with them */
 void	 parent_close(struct parent *p);		/* frees what both have made */
 void	 parent_shutdown(struct parent *p, int exit_code);
 int	 parent_reload(struct parent *p, char *err, size_t errsize);
-/* Each 30 s: was it longer than that, do the children answer, is the clock right (D16).  By time_boot_ms() and Unix seconds. */
+/*
+ * Each 30 s: was it longer than that, do the children answer, is the clock right (D16).  By time_boot_ms() and Unix
+ * seconds.
+ */
 void	 parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s);
 
 #endif

@@ -4,8 +4,8 @@
 #define PARENT_OPS_H
 
 /*
- * What the rooms below the parent need from above them: each gets a table of functions and sees neither struct parent nor the
- * children.  NULL: out of memory.
+ * What the rooms below the parent need from above them: each gets a table of functions and sees neither struct parent
+ * nor the children.  NULL: out of memory.
  */
 struct cachestore;
 struct hostreport;

@@ -6,10 +6,11 @@
 #include "spawn.h"
 
 /*
- * The parent's own restrictions (security.md 4, column parent), put in force once: after the configuration is loaded, state
- * directory and control socket are open with their owners set, programs are open (spawn_open) and syslog is connected - from
- * here on there is no chown, no other capability than SETUID, SETGID, SYS_CHROOT and KILL, no writing outside the two
- * directories, no starting of anything but the programs given - and before the first child is started.
+ * The parent's own restrictions (security.md 4, column parent), put in force once: after the configuration is loaded,
+ * state directory and control socket are open with their owners set, programs are open (spawn_open) and syslog is
+ * connected - from here on there is no chown, no other capability than SETUID, SETGID, SYS_CHROOT and KILL, no
+ * writing outside the two directories, no starting of anything but the programs given - and before the first child is
+ * started.
  */
 struct parent_sandbox {
 	int			 required;	/* 1: a layer that fails is fatal (exit EXIT_SANDBOX) */

@@ -27,12 +27,12 @@
 #define READY_MS      10000
 #define STOP_MS       1000
 #define HANGUP_MS     500
-#define KILLED_MIN_MS 150  /* a child that somebody killed is back at once ... */
-#define KILLED_MAX_MS 3200 /* ... and stays quick: nothing points at an attack.  Back in 5 s, chance included */
+#define KILLED_MIN_MS 150  /* a child that was killed from outside is restarted at once ... */
+#define KILLED_MAX_MS 3200 /* ... and soon each time: no sign of an attack.  Within 5 s, jitter included */
 #define CRASH_MIN_MS  1000 /* security.md D8 */
 #define CRASH_MAX_MS  300000
-#define HEALTHY_MS    600000 /* so long alive: the count of failures starts anew */
-#define SILENT_MAX    3 /* questions: a child that hangs, which nobody else would notice (KA-02 is mapd's own affair) */
+#define HEALTHY_MS    600000 /* alive for this time: the count of failures starts again at 0 */
+#define SILENT_MAX    3      /* unanswered PINGs: the child hangs (KA-02, in mapd, is about the server) */
 
 static void child_start(struct child *c);
 
@@ -49,7 +49,7 @@ complain(struct child *c, enum health_code code, const char *text)
 		status_changed(p->control);
 }
 
-/* No process or no descriptor is to be had: tried each second until there is, and told once. */
+/* There is no process or no descriptor for it: tried again each second, logged once. */
 static void
 not_started(struct child *c)
 {
@@ -120,7 +120,7 @@ child_want(struct child *c)
 	c->wanted = 1;
 	timer_stop(&c->linger);
 	if (c->p->stopping || c->pid != 0)
-		return; /* a stopping one is started again when it is gone */
+		return; /* a stopping one is started again after its end */
 	if (c->not_before > now)
 		(void)timer_set_ms(&c->retry, c->not_before - now);
 	else
@@ -177,7 +177,7 @@ child_kill(struct child *c, const char *why)
 {
 	if (c->pid == 0 || c->violated)
 		return;
-	log_errorx("%s[%d] protocol violation: killed (%s)", c->name, (int)c->pid, why);
+	log_errorx("%s[%d] protocol violation: killed: %s", c->name, (int)c->pid, why);
 	c->violated = 1;
 	kill(c->pid, SIGKILL);
 }
@@ -199,7 +199,7 @@ deadline_over(void *arg)
 	if (c->phase == CHILD_STARTING)
 		log_errorx("%s[%d] was not ready within %d s", c->name, (int)c->pid, READY_MS / 1000);
 	else if (c->phase == CHILD_READY)
-		log_errorx("%s[%d] closed its channel and did not exit", c->name, (int)c->pid);
+		log_errorx("%s[%d] closed its channel but did not exit", c->name, (int)c->pid);
 	c->overdue = c->phase != CHILD_STOPPING;
 	kill(c->pid, SIGKILL);
 }
@@ -222,12 +222,12 @@ supervise_all_gone(const struct supervisor *s)
 
 /* What a death says of the child (security.md D8). */
 enum death {
-	DIED_EXITED,  /* by itself, without need */
-	DIED_MEMORY,  /* it could not get any: nothing points at an attack */
-	DIED_SANDBOX, /* it could not enter it */
-	DIED_KILLED,  /* by somebody else: nothing points at an attack */
-	DIED_OVERDUE, /* killed by us: it hung */
-	DIED_CRASHED /* a signal of its own making, or it violated the protocol: perhaps somebody tried to take it over */
+	DIED_EXITED,  /* with another status */
+	DIED_MEMORY,  /* EXIT_MEMORY: no sign of an attack */
+	DIED_SANDBOX, /* EXIT_SANDBOX */
+	DIED_KILLED,  /* SIGKILL from outside: no sign of an attack */
+	DIED_OVERDUE, /* killed by the parent: it hung */
+	DIED_CRASHED  /* another signal, or it violated the protocol: perhaps it was compromised */
 };
 
 static enum death
@@ -264,7 +264,7 @@ report_death(struct child *c, enum death how, int status)
 	char what[80], text[120];
 
 	if (sig != 0)
-		snprintf(what, sizeof(what), "died of signal %d (%s)", sig, strsignal(sig));
+		snprintf(what, sizeof(what), "killed by signal %d (%s)", sig, strsignal(sig));
 	else if (code == EXIT_MEMORY)
 		snprintf(what, sizeof(what), "ran out of memory (status %d)", code);
 	else if (code == EXIT_SANDBOX)
@@ -288,11 +288,11 @@ static void
 mapd_gone(struct child *c)
 {
 	counters_mapd_gone(&c->p->counters);
-	netmap_info_reset(&c->p->netmap); /* it was in it */
+	netmap_info_reset(&c->p->netmap); /* it was in that process */
 	parent_simple_event(c->p, LE_MAPD_GONE, 0);
 }
 
-/* What it wrote and what it wanted others to dial goes with one that was, perhaps, taken over. */
+/* One that crashed may have been compromised: what it wrote and what it wanted to be dialled is dropped. */
 static void
 mapd_left(struct parent *p, int crashed)
 {
@@ -326,14 +326,14 @@ child_gone(struct child *c, int status)
 	c->pid = 0;
 	c->phase = CHILD_NONE;
 	if (never_ready && how == DIED_SANDBOX && !p->sup->sandboxed) {
-		parent_shutdown(p, EXIT_SANDBOX); /* it would only fail again; one that has worked may work again */
+		parent_shutdown(p, EXIT_SANDBOX); /* it would fail again; one that worked before may work again */
 		return;
 	}
 	if (!on_purpose) {
 		c->restarts++;
 		c->not_before = now + pause_after(c, how, !never_ready && now - c->ready_ms >= HEALTHY_MS);
 	}
-	c->kind->gone(c); /* also when it was to end: what it still had to report does not come any more */
+	c->kind->gone(c); /* also when it was stopped: it sends no further reports */
 	if (c->wanted)
 		child_want(c);
 	status_changed(p->control);
@@ -425,7 +425,7 @@ supervise_free(struct supervisor *s)
 	free(s);
 }
 
-/* One that has closed its channel is still there for a moment, in whatever phase it was. */
+/* A child that closed its channel runs for a moment, in any phase. */
 int
 child_listens(const struct child *c)
 {
@@ -438,7 +438,7 @@ supervise_config(struct supervisor *s)
 	struct child *all[] = { &s->authd, &s->mapd };
 	size_t i;
 
-	for (i = 0; i < 2; i++) /* also to one that is not ready yet: it has the old one */
+	for (i = 0; i < 2; i++) /* also to one that is not READY yet: it has the old one */
 		if (child_listens(all[i]) || (all[i]->phase == CHILD_STARTING && all[i]->ipc != NULL))
 			childsend_config(all[i]);
 }
@@ -474,7 +474,7 @@ forget_fault(struct supervisor *s, enum health_code code, uint64_t *since_ms)
 		status_changed(s->p->control);
 }
 
-/* Counted in questions and not in time: a clock runs on while all of us are stopped. */
+/* Counted in PINGs, not in time: clocks advance while all our processes are stopped. */
 void
 supervise_look(struct supervisor *s)
 {
@@ -488,7 +488,7 @@ supervise_look(struct supervisor *s)
 		if (!child_listens(all[i]))
 			continue;
 		if (++all[i]->silent > SILENT_MAX)
-			child_kill(all[i], "it does not answer");
+			child_kill(all[i], "no answer to PING");
 		else
 			ping(all[i], IPC_ID_LOOK);
 	}

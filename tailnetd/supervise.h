@@ -16,8 +16,8 @@
 #include "timer.h"
 
 /*
- * The children as processes (security.md D5 to D8, PRIV-03): started on demand, given HELLO and CONFIG, watched until READY,
- * stopped, killed when they break a rule, and started again after a pause when they die.
+ * The children as processes (security.md D5 to D8, PRIV-03): started on demand, sent HELLO and CONFIG, watched until
+ * READY, stopped, killed after a protocol violation, and restarted after a pause when they end.
  */
 #define CHILD_HANDSHAKES 4	/* half-open ones per child (D1) */
 
@@ -29,14 +29,14 @@ enum child_phase { CHILD_NONE, CHILD_STARTING, CHILD_READY, CHILD_STOPPING };
 
 struct handshake {
 	uint32_t	 id;
-	unsigned	 waits;		/* not begun: its number in the line; 0 = begun */
+	unsigned	 waits;		/* not begun: its place in the queue; 0 = begun */
 	struct noise	*noise;
 	uint64_t	 since;
 };
 struct child_dial {
 	TAILQ_ENTRY(child_dial) entry;
 	struct child	*c;
-	struct dial	*dial;		/* NULL: not begun, its turn will come */
+	struct dial	*dial;		/* NULL: not begun, it waits for the rate */
 	uint32_t	 id, candidate;
 	enum ipc_dial_kind kind;
 };
@@ -62,23 +62,24 @@ struct child {
 	unsigned	 layers;
 	struct wtime	 started;
 	uint64_t	 ready_ms;
-	unsigned	 restarts;	/* deaths that were not asked for */
+	unsigned	 restarts;	/* after unexpected ends */
 	int		 wanted;	/* there is work for it */
 	int		 violated;
 	int		 overdue;	/* killed by us because it did not start, or end, in time */
-	int		 unstarted;	/* no process or descriptor was to be had, and this was told */
+	int		 unstarted;	/* there was no process or descriptor for it; logged */
 	unsigned	 fails;		/* in a row, for the pause */
 	uint64_t	 not_before;
-	struct timer	 retry, deadline, linger, turn;	/* turn: of a dial or handshake that waits, or the end of one half open */
+	struct timer	 retry, deadline, linger, turn;
+					/* turn: a dial or handshake waits, or one half open times out */
 	struct bucket	 dial_rate, hs_rate, log_rate, plan_rate, url_rate;
 	unsigned	 log_dropped;
 	struct handshake hs[CHILD_HANDSHAKES];
-	unsigned	 hs_waited;	/* numbers given out */
+	unsigned	 hs_waited;	/* last place given in that queue */
 	TAILQ_HEAD(, child_dial) dials;
 	unsigned	 ndials;
 	unsigned	 owed;		/* authd: results still to come */
 	int		 ponged;
-	unsigned	 silent;	/* so many questions of supervise_look() since its last answer */
+	unsigned	 silent;	/* PINGs of supervise_look() since its last answer */
 
 	/* What waits for READY.  One operation for authd, one map session for mapd. */
 	int		 pending;	/* enum below */
@@ -86,29 +87,29 @@ struct child {
 };
 enum { PENDING_NOTHING, PENDING_KEY, PENDING_REGISTER, PENDING_MAP, PENDING_DOCTOR };
 
-/* doctor: another process of authd, beside the one that works (doctor.h) */
+/* doctor: a second process of authd (doctor.h) */
 struct supervisor {
 	struct parent	*p;
 	struct child	 authd, mapd, doctor;
 	struct event	*sigchld;
 	int		 sandboxed;	/* a child was READY in this life of the daemon */
-	uint64_t	 fault_ms, memory_ms;	/* health child-crash, out-of-memory were raised last; 0 = they are not */
+	uint64_t	 fault_ms, memory_ms;	/* when health child-crash, out-of-memory was raised; 0 = is not */
 };
 
 struct supervisor *supervise_new(struct parent *p);
 void	 supervise_free(struct supervisor *s);		/* kills what is left */
-/* Have it running, soon: now, or when its pause is over. */
+/* Start it if it does not run: now, or at the end of its pause. */
 void	 child_want(struct child *c);
 /* No work: stop it after linger_ms (0 = now). */
 void	 child_unwant(struct child *c, unsigned linger_ms);
-void	 child_kill(struct child *c, const char *why);	/* broke a rule: SIGKILL, counted */
+void	 child_kill(struct child *c, const char *why);	/* protocol violation: SIGKILL, counted */
 int	 child_listens(const struct child *c);		/* READY, with its channel open */
-void	 child_hung_up(struct child *c);		/* closed its channel: it has a moment to exit */
+void	 child_hung_up(struct child *c);		/* it closed its channel and must exit soon */
 void	 supervise_stop_all(struct supervisor *s);	/* shutdown: STOP, then SIGKILL after a second */
 int	 supervise_all_gone(const struct supervisor *s);
-void	 supervise_config(struct supervisor *s);	/* CONFIG again to whoever runs */
+void	 supervise_config(struct supervisor *s);	/* CONFIG again to running children */
 void	 supervise_ping(struct supervisor *s);
-void	 supervise_look(struct supervisor *s);		/* each 30 s: who does not answer is killed */
+void	 supervise_look(struct supervisor *s);		/* each 30 s: a child that does not answer is killed */
 #define IPC_ID_LOOK 1			/* of its PING */
 int	 supervise_answered(const struct supervisor *s);	/* every running child answered the last ping */
 

@@ -22,8 +22,8 @@ static const struct sbx_rlimit rlimits[] = {
 };
 
 /*
- * Reading stays open everywhere: SIGHUP may name new configuration, key and CA files anywhere, the resolver reads what its
- * name service modules like, and children load their libraries under this very ruleset.
+ * Reading stays open everywhere: SIGHUP may name new configuration, key and CA files anywhere, the resolver reads
+ * what its name service modules like, and children load their libraries under this very ruleset.
  */
 static const struct sbx_path fixed_paths[] = {
 	{ .path = "/", .access = SBX_READ },
@@ -31,12 +31,13 @@ static const struct sbx_path fixed_paths[] = {
 };
 
 /*
- * What only the start needs, which is over (the control socket is listened on and has its owner and mode), and what nobody here
- * ever does to a file.  Inherited by the children, who do none of it.
+ * What only the start needs, which is over (the control socket is listened on and has its owner and mode), and what
+ * nobody here ever does to a file.  Inherited by the children, who do none of it.
  */
 /* clang-format off */
 static const struct sbx_rule rules[] = {
-	SBX_FAIL(listen, EPERM),	/* Landlock's "no bind" says nothing of a socket that listen(2) gives a port by itself */
+	/* Landlock's "no bind" says nothing of a socket that listen(2) gives a port by itself */
+	SBX_FAIL(listen, EPERM),
 	SBX_FAIL(chmod, EPERM), SBX_FAIL(fchmod, EPERM), SBX_FAIL(fchmodat, EPERM), SBX_FAIL(fchmodat2, EPERM),
 	SBX_FAIL(chown, EPERM), SBX_FAIL(lchown, EPERM), SBX_FAIL(fchown, EPERM), SBX_FAIL(fchownat, EPERM),
 	SBX_FAIL(setxattr, EPERM), SBX_FAIL(lsetxattr, EPERM), SBX_FAIL(fsetxattr, EPERM), SBX_FAIL(setxattrat, EPERM),

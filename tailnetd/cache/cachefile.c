@@ -27,11 +27,11 @@ fault(const struct cachefile *cf, const struct stat *st)
 	if (!S_ISREG(st->st_mode))
 		return "is not a regular file";
 	if (st->st_uid != cf->owner)
-		return "belongs to somebody else";
+		return "is owned by another user";
 	if ((st->st_mode & 07077) != 0)
-		return "is open to others";
+		return "can be accessed by other users";
 	if (st->st_nlink != 1)
-		return "has another name (hard link)";
+		return "has more than one hard link";
 	if (st->st_size <= 0)
 		return "is empty";
 	if ((uint64_t)st->st_size > IPC_CACHE_MAX)
@@ -118,7 +118,7 @@ temp_ok(const struct cachefile *cf, uint64_t size, char *err, size_t errsize)
 		return 0;
 	}
 	if ((why = fault(cf, &st)) == NULL && (uint64_t)st.st_size != size)
-		why = "is not as long as mapd says";
+		why = "does not have the size that mapd reported";
 	if (why != NULL)
 		snprintf(err, errsize, "the new %s/%s %s", cf->dir, CACHEFILE_NAME, why);
 	return why == NULL;

@@ -6,9 +6,9 @@
 #include "state.h"
 
 /*
- * The file of the netmap cache in the state directory: `netmap.cache`, mode 0600, of the directory's owner.  Opened here, read and
- * written by mapd; its contents are nothing to the parent.  A new one is made beside it, fsynced, renamed over it and the directory
- * fsynced, so that there is the old one or the new one at any time.
+ * The file of the netmap cache in the state directory: `netmap.cache`, mode 0600, of the directory's owner.  Opened
+ * here, read and written by mapd; its contents are nothing to the parent.  A new one is made beside it, fsynced,
+ * renamed over it and the directory fsynced, so that there is the old one or the new one at any time.
  */
 #define CACHEFILE_NAME "netmap.cache"
 #define CACHEFILE_TEMP "netmap.cache.tmp"

@@ -23,8 +23,8 @@ struct cachestore {
 	struct timer due;       /* the next write; while ending: no longer than this */
 	struct pubkey node_key; /* whose cache it is; zero: not known yet */
 	int on;                 /* there may be a cache */
-	int there;              /* a file may be there: looked for until it is known not to be */
-	int no_load;            /* the present file is of no use, or killed its reader */
+	int there;              /* a file may exist: looked for until it is known not to */
+	int no_load;            /* the present file is unusable, or mapd ended while it read it */
 	int logged_in, paused;  /* as last heard */
 	int stopped;            /* the daemon ends: nothing new is begun */
 	int ending;             /* the daemon waits for the last write */
@@ -32,10 +32,10 @@ struct cachestore {
 	int said;               /* that it cannot be written, or not be removed: once */
 
 	/* Of the present mapd. */
-	int asked; /* it was given a cache to read ... */
+	int asked; /* it was sent a cache to read ... */
 	int taken_back;
-	uint32_t last_id, load_id, write_id; /* answers that are owed */
-	int discard;                         /* what is being written is not wanted any more */
+	uint32_t last_id, load_id, write_id; /* pending answers */
+	int discard;                         /* what is being written must be dropped */
 };
 
 static struct ipc *
@@ -74,7 +74,7 @@ complain(struct cachestore *c, const char *text)
 	c->said = 1;
 }
 
-/* --- nothing of it is to stay --- */
+/* --- removal --- */
 
 static void
 remove_file(struct cachestore *c, const char *why)
@@ -86,12 +86,12 @@ remove_file(struct cachestore *c, const char *why)
 	switch (cachefile_remove(&c->file, err, sizeof(err))) {
 	case 1: log_info("netmap cache removed: %s", why); break;
 	case 0: break;
-	default: complain(c, err); return; /* tried again at the next occasion */
+	default: complain(c, err); return; /* tried again later */
 	}
 	c->there = c->no_load = c->said = 0;
 }
 
-/* What mapd shows of it or is just doing with it. */
+/* mapd must drop what it reads, writes or shows of it. */
 static void
 take_back(struct cachestore *c)
 {
@@ -181,7 +181,7 @@ shown(struct cachestore *c, const struct ipc_cache_done *d)
 	char when[TIME_TEXT_MAX];
 
 	if (age < 0)
-		age = 0; /* of the future: a clock was set */
+		age = 0; /* in the future: a clock was set */
 	nm->cached_age_ms = (uint64_t)(age < OLDEST_S ? age : OLDEST_S) * 1000;
 	nm->received_ms = time_mono_ms();
 	log_info("the network map of %s is shown until the server sends one (netmap-cache)",
@@ -208,7 +208,7 @@ cachestore_loaded(struct cachestore *c, uint32_t id, const struct ipc_cache_done
 	log_warnx("netmap cache %s/%s not used: %s", c->file.dir, CACHEFILE_NAME, err);
 	c->no_load = 1;
 	if (d->result == IPC_CACHE_FOREIGN)
-		remove_file(c, "it is not ours");
+		remove_file(c, "it was not created by this tailnetd");
 	release_mapd(c);
 	return 0;
 }
@@ -236,7 +236,7 @@ arm(struct cachestore *c)
 		(void)timer_set_ms(&c->due, (uint64_t)ms);
 }
 
-/* 1 = mapd is at it. */
+/* 1 = mapd writes it. */
 static int
 begin_write(struct cachestore *c)
 {
@@ -277,7 +277,7 @@ write_due(void *arg)
 	struct cachestore *c = arg;
 
 	if (c->ending) {
-		log_warnx("the netmap cache could not be written in time: the one before it stays");
+		log_warnx("the netmap cache was not written in time; the previous one is kept");
 		end(c);
 		return;
 	}
@@ -285,7 +285,7 @@ write_due(void *arg)
 	arm(c);
 }
 
-/* mapd has done its part.  1 = the file is in place. */
+/* mapd has written it.  1 = the file is in place. */
 static int
 commit(struct cachestore *c, const struct ipc_cache_done *d)
 {
@@ -342,7 +342,7 @@ follow_key(struct cachestore *c)
 
 	if (key_equal(key, &c->node_key))
 		return;
-	if (!key_is_zero(&c->node_key)) { /* at the start nobody knows whose it is: mapd looks */
+	if (!key_is_zero(&c->node_key)) { /* at the start the owner is unknown: mapd checks */
 		take_back(c);
 		remove_file(c, "the node key is new");
 		cacheplan_init(&c->plan, CACHEPLAN_INTERVAL_MS);
@@ -434,13 +434,13 @@ void
 cachestore_mapd_gone(struct cachestore *c, int distrusted)
 {
 	if (c->load_id != IPC_ID_NONE)
-		c->no_load = 1; /* whatever the reason was: not again */
+		c->no_load = 1; /* for any reason: it is not read again */
 	c->asked = c->taken_back = c->discard = 0;
 	c->load_id = c->write_id = IPC_ID_NONE;
 	cachefile_abort(&c->file);
 	cacheplan_lost(&c->plan);
 	if (distrusted)
-		remove_file(c, "mapd, which wrote it, is not trusted any more");
+		remove_file(c, "mapd, which writes it, may have been compromised");
 	if (c->ending)
 		end(c);
 }

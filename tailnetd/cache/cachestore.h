@@ -10,10 +10,10 @@
 #include "state.h"
 
 /*
- * `netmap-cache` (interface.md 2): the last netmap on disk, shown as `cached` until the server has sent one.  The file, its name and
- * when it is read and written are the parent's business, the contents mapd's (ipc/msgs.h).  There is one as long as the keyword says
- * yes, we have a node key and nobody has logged out; it is removed with the node key, the login and the keyword, and when the
- * mapd that wrote it crashed or violated the protocol.
+ * `netmap-cache` (interface.md 2): the last netmap on disk, shown as `cached` until the server has sent one.  The
+ * file, its name and when it is read and written are the parent's business, the contents mapd's (ipc/msgs.h).  There
+ * is one as long as the keyword says yes, we have a node key and nobody has logged out; it is removed with the node
+ * key, the login and the keyword, and when the mapd that wrote it crashed or violated the protocol.
  */
 struct cachestore;
 struct event_base;
@@ -30,7 +30,8 @@ struct cachestore_env {			/* everything is the owner's and outlives the cache */
 	const struct config *cfg;
 	const struct keyring *keys;
 	struct state_store *store;
-	struct netmap_info *netmap;		/* forgotten here when it is the cached one and may not be shown any more */
+	/* forgotten here when it is the cached one and may not be shown any more */
+	struct netmap_info *netmap;
 	const struct cachestore_ops *ops;
 	void	*arg;
 };
@@ -41,12 +42,16 @@ void	 cachestore_free(struct cachestore *c);				/* NULL is fine */
 /* Configuration, login, node key, pause or netmap may have changed: removes, loads, writes what is due. */
 void	 cachestore_update(struct cachestore *c, int logged_in, int paused);
 void	 cachestore_mapd_ready(struct cachestore *c);
-void	 cachestore_mapd_gone(struct cachestore *c, int distrusted);	/* distrusted: it crashed or violated the protocol */
+/* distrusted: it crashed or violated the protocol */
+void	 cachestore_mapd_gone(struct cachestore *c, int distrusted);
 /* Logout: 0 = no cache on disk any more, -1 with a reason. */
 int	 cachestore_erase(struct cachestore *c, char *err, size_t errsize);
 /* The daemon ends.  1 = something is saved first, ops->saved follows; 0 = nothing to save. */
 int	 cachestore_shutdown(struct cachestore *c);
-/* mapd calls its netmap cached.  1 = it may be, 0 = not wanted any more, -1 = it was never given one, or has had a live one since. */
+/*
+ * mapd calls its netmap cached.  1 = it may be, 0 = no longer wanted, -1 = it was sent none, or there was a live one
+ * since.
+ */
 int	 cachestore_claim(const struct cachestore *c, int synced);
 
 /* CACHE_LOADED, CACHE_WRITTEN.  0, or -1 = a violation. */

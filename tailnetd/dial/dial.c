@@ -142,7 +142,7 @@ dialler_free(struct dialler *d)
 	free(d);
 }
 
-/* The last word about x: everything of it is gone before the owner hears, so that it may dial again at once. */
+/* The result of x: everything of it is freed before done() is called, which may dial again at once. */
 static void
 dial_finish(struct dial *x, int fd, int err, const char *text)
 {
@@ -184,7 +184,7 @@ attempt_done(evutil_socket_t fd, short what, void *arg)
 	if (err == 0) {
 		dial_address_text(&x->addrs[i], x->port, where, sizeof(where));
 		log_debug("connected to %s", where);
-		t->fd = -1; /* the owner's now; dial_free() closes the others */
+		t->fd = -1; /* now the owner's; dial_free() closes the others */
 		dial_finish(x, fd, 0, where);
 		return;
 	}
@@ -288,7 +288,7 @@ have_good(const struct dial *x)
 	return x->d->ngood > 0 && strcmp(x->d->good_host, x->host) == 0;
 }
 
-/* Off the network this is so at each dial, for as long as that lasts. */
+/* Without a network each dial gets here. */
 static void
 use_good(struct dial *x, const char *why)
 {
@@ -330,7 +330,7 @@ lookup_done(void *arg, const struct ipc_addr *addrs, unsigned n, const char *err
 		no_address(x, err);
 }
 
-/* A look-up is late, or could not even begin: the last good addresses, unless another name's have taken their place meanwhile. */
+/* A look-up is late or could not begin: the last good addresses, if they are still those of this name. */
 static void
 not_looked_up(struct dial *x)
 {
@@ -356,7 +356,7 @@ dial_stagger(void *arg)
 		attempt_next(x);
 }
 
-/* Where a dial of this kind goes: x->host, x->port, x->addrs if an address is known.  0, or EINVAL. */
+/* The target of a dial of this kind: x->host, x->port, x->addrs if an address is known.  0, or EINVAL. */
 static int
 dial_target(struct dial *x, enum ipc_dial_kind kind, uint32_t candidate)
 {
@@ -421,7 +421,7 @@ dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_
 			goto fail;
 		if (have_good(x) && timer_set_ms(&x->stagger, x->lookup != NULL ? LOOKUP_PATIENCE_MS : 0) == -1)
 			goto fail;
-	} else if (timer_set_ms(&x->stagger, 0) == -1) /* done() never comes from within dial_start() */
+	} else if (timer_set_ms(&x->stagger, 0) == -1) /* done() is never called from dial_start() */
 		goto fail;
 	return x;
 fail:

@@ -9,33 +9,43 @@
 #include "spawn.h"
 
 /*
- * Dialling for the children (security.md D3): names and ports come from the configuration and the stored dial plan only.  Resolves with
- * the `resolver` program, refuses forbidden addresses, tries the rest 250 ms apart, both families side by side
- * (DIAL-10), reuses the last good addresses when names cannot be resolved, and hands over a connected, non-blocking descriptor.
+ * Dialling for the children (security.md D3): names and ports come from the configuration and the stored dial plan
+ * only.  Resolves with the `resolver` program, refuses forbidden addresses, tries the rest 250 ms apart, both
+ * families side by side (DIAL-10), reuses the last good addresses when names cannot be resolved, and hands over a
+ * connected, non-blocking descriptor.
  */
 struct event_base;
 struct dialler;
 struct dial;
 
 typedef void (*dial_looked_up)(void *arg, const struct ipc_addr *addrs, unsigned n);
-typedef void (*dial_done)(void *arg, int fd, int err, const char *text);	/* fd < 0: failed; text: address reached, or why not */
+/* fd < 0: failed; text: address reached, or why not */
+typedef void (*dial_done)(void *arg, int fd, int err, const char *text);
 
 struct dialler *dialler_new(struct event_base *base, const struct config *cfg, const struct spawn_image *resolver);
 void	 dialler_free(struct dialler *d);
 void	 dialler_config(struct dialler *d, const struct config *cfg);		/* reload */
 /* ids the resolver runs as: drop to uid/gid when drop != 0 */
 void	 dialler_ids(struct dialler *d, int drop, unsigned uid, unsigned gid);
-void	 dialler_plan(struct dialler *d, const struct ipc_dial_plan *plan);	/* validated here: public unicast only */
+/* validated here: public unicast only */
+void	 dialler_plan(struct dialler *d, const struct ipc_dial_plan *plan);
 /* Delays and timeouts of the candidates; n = 0: no plan. */
 void	 dialler_times(const struct dialler *d, struct ipc_dial_times *t);
 /* 10 s in all (or the plan entry's timeout).  NULL with errno when the kind has no port (EINVAL) or memory is out. */
 struct dial *dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_done done, void *arg);
-/* Tell arg of dial_start() what the name resolved to, before any of it is tried (not for literals and last good addresses). */
+/*
+ * Tell arg of dial_start() what the name resolved to, before any of it is tried (not for literals and last good
+ * addresses).
+ */
 void	 dial_tell_lookup(struct dial *x, dial_looked_up fn);
 void	 dial_cancel(struct dial *x);		/* closes everything, no callback */
-void	 dialler_sigchld(struct dialler *d, int pid, int status);	/* 1st chance at a reaped pid; harmless if not ours */
+/* 1st chance at a reaped pid; harmless if not ours */
+void	 dialler_sigchld(struct dialler *d, int pid, int status);
 
-/* The address policy by itself: 0 = allowed, else a reason.  literal: the control URL (or proxy) is exactly this address. */
+/*
+ * The address policy by itself: 0 = allowed, else a reason.  literal: the control URL (or proxy) is exactly this
+ * address.
+ */
 struct sockaddr;
 const char *dial_address_forbidden(const struct sockaddr *sa, int literal);
 

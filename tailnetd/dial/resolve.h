@@ -9,8 +9,8 @@
 #include "spawn.h"
 
 /*
- * One look-up by the resolver program (security.md D3): it is started for this name, prints at most RESOLVE_MAX
- * lines "4 ADDR" / "6 ADDR" or one line "error TEXT", and exits.  What it prints is not trusted: at most 4 KiB are read and
+ * One look-up by the resolver program (security.md D3): it is started for this name, prints at most RESOLVE_MAX lines
+ * "4 ADDR" / "6 ADDR" or one line "error TEXT", and exits.  What it prints is not trusted: at most 4 KiB are read and
  * every line is checked.
  */
 #define RESOLVE_MAX	16
@@ -23,8 +23,8 @@ struct resolve_ids { int drop; unsigned uid, gid; int required; };
 typedef void (*resolve_done)(void *arg, const struct ipc_addr *addrs, unsigned n, const char *err);
 
 /* NULL with errno when no process or pipe can be had. */
-struct resolve *resolve_start(struct event_base *base, const struct spawn_image *img, const struct resolve_ids *ids, const char *name,
-	    resolve_done done, void *arg);
+struct resolve *resolve_start(struct event_base *base, const struct spawn_image *img, const struct resolve_ids *ids,
+	    const char *name, resolve_done done, void *arg);
 void	 resolve_cancel(struct resolve *r);	/* ends the process, no callback */
 void	 resolve_reaped(struct resolve *r, pid_t pid);	/* pid was waited for: if it is ours, never signal it again */
 

@@ -34,8 +34,8 @@ compare(const void *a, const void *b)
 }
 
 /*
- * The ranges tailnets give out (protocol.md K.2): on this host the address of the WireGuard interface itself, and a tunnel cannot
- * lead to its own inside.
+ * The ranges tailnets give out (protocol.md K.2): on this host the address of the WireGuard interface itself, and a
+ * tunnel cannot lead to its own inside.
  */
 static int
 is_tailnet_address(const struct ipc_endpoint *e)

@@ -12,15 +12,17 @@
 
 /*
  * Every global or private unicast address of interfaces that are up, with port: no loopback, link-local, multicast
- * (protocol.md F.3), nor what tailnets give out (100.64/10, fd7a:115c:a1e0::/48).  Sorted, no doubles, type local.  How many, or -1 with errno.
+ * (protocol.md F.3), nor what tailnets give out (100.64/10, fd7a:115c:a1e0::/48).  Sorted, no doubles, type local.
+ * How many, or -1 with errno.
  */
 struct ifaddrs;
 int	 endpoints_collect(unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS]);
-int	 endpoints_from(const struct ifaddrs *list, unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS]);	/* of a given list */
+/* of a given list */
+int	 endpoints_from(const struct ifaddrs *list, unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS]);
 
 /*
- * changed() is called 1 s after this host's addresses or, on Linux, its forwarding began to change: once for a burst.  rtnetlink
- * on Linux, a route socket on OpenBSD, where it must be made before pledge(2).  NULL with errno.
+ * changed() is called 1 s after this host's addresses or, on Linux, its forwarding began to change: once for a burst.
+ * rtnetlink on Linux, a route socket on OpenBSD, where it must be made before pledge(2).  NULL with errno.
  */
 struct event_base;
 struct endpoints_watch;
@@ -31,14 +33,16 @@ void	 endpoints_watch_free(struct endpoints_watch *w);	/* NULL is fine */
 int	 endpoints_pick_port(uint16_t *port);
 
 /*
- * 1: this host does not forward packets of that family (4 or 6).  OpenBSD: out of reach behind pledge(2), so the first call,
- * which must come before, settles it.
+ * 1: this host does not forward packets of that family (4 or 6).  OpenBSD: out of reach behind pledge(2), so the
+ * first call, which must come before, settles it.
  */
 int	 ip_forwarding_off(int family);
-int	 ip_forwarding_broken(const struct config *c);	/* 1: advertise-routes has a family that is not forwarded (LITE-07) */
+/* 1: advertise-routes has a family that is not forwarded (LITE-07) */
+int	 ip_forwarding_broken(const struct config *c);
 
 /* The system's part: endpoints_linux.c, endpoints_openbsd.c. */
-int	 endpoints_os_open(void);			/* a non-blocking descriptor that tells of address changes, or -1 with errno */
+/* a non-blocking descriptor that tells of address changes, or -1 with errno */
+int	 endpoints_os_open(void);
 /* Whether one read's n bytes tell of a change of addresses, links or forwarding; a malformed message counts as one. */
 int	 endpoints_os_relevant(const void *msg, size_t n);
 int	 endpoints_os_forwarding_off(int family);

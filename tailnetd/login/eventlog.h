@@ -4,9 +4,9 @@
 #define EVENTLOG_H
 
 /*
- * What an operator finds in the log afterwards: each change of the login state, and what failed (interface.md 9).  A server can have
- * both as often as it likes, so there is a rate; what was left out is made up for when the rate allows it: the last line about the
- * state is the state.
+ * What an operator finds in the log afterwards: each change of the login state, and what failed (interface.md 9).  A
+ * server can have both as often as it likes, so there is a rate; what was left out is made up for when the rate
+ * allows it: the last line about the state is the state.
  */
 struct event_base;
 struct eventlog;

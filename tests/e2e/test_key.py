@@ -229,8 +229,8 @@ def test_no_trust_anchors(tls_server, make_daemon, ca):
     d.start()
     d.wait_err("the CA file is missing", "(ca-file)")
     time.sleep(3)
-    assert [x.split(": ", 1)[1] for x in d.log().splitlines() if "trust anchors" in x] == [
-        "error: trust anchors %s: No such file or directory" % path]
+    assert [x.split(": ", 1)[1] for x in d.log().splitlines() if "CA certificates" in x] == [
+        "error: CA certificates %s: No such file or directory" % path]
     assert not tls_server.log.all("http")
     with open(ca.file) as f, open(path, "w") as g:
         g.write(f.read())
