@@ -28,7 +28,7 @@
 #include "parent.h"
 #include "parent_control.h"
 #include "parent_ops.h"
-#include "parent_sandbox.h"
+#include "tailnetd_sandbox.h"
 #include "sandbox.h"
 #include "status.h"
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "log.h"
-#include "parent_sandbox.h"
+#include "tailnetd_sandbox.h"
 #include "sandbox.h"
 #include "sandbox_rules.h"
 

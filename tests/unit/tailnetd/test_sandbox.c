@@ -21,7 +21,7 @@
 
 #include "childfd.h"
 #include "log.h"
-#include "parent_sandbox.h"
+#include "tailnetd_sandbox.h"
 #include "sandbox.h"
 #include "unit.h"
 #include "util_quiet.h"

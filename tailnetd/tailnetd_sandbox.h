@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef PARENT_SANDBOX_H
-#define PARENT_SANDBOX_H
+#ifndef TAILNETD_SANDBOX_H
+#define TAILNETD_SANDBOX_H
 
 #include "spawn.h"
 
