@@ -517,6 +517,26 @@ half_open(void **state)
 	assert_int_equal(m->violated, 0);
 }
 
+/* An event that an action causes waits for the end of the others, with a text of its own. */
+/* rows: REG-12 */
+static void
+queued_event_keeps_its_text(void **state)
+{
+	struct rig *r = *state;
+	struct login_event e = { .type = LE_LOGIN };
+	const char *status;
+
+	ps_config(r->s,
+	    "server-key mkey:1111111111111111111111111111111111111111111111111111111111111111\n"
+	    "auth-key-file /nonexistent/key\n");
+	r->s->p.login.cfg.have_auth_key = 1;
+	parent_event(&r->s->p, &e);
+	turn(r);
+	status = ps_ask(r->s, "status");
+	assert_non_null(strstr(status, "\"errSource\":\"auth\""));
+	assert_non_null(strstr(status, "\"err\":\"auth-key-file /nonexistent/key: "));
+}
+
 int
 main(void)
 {
@@ -534,6 +554,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(too_early, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(half_open, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(reload_while_a_child_starts, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(queued_event_keeps_its_text, childsim_setup, childsim_teardown),
 	};
 
 	return cmocka_run_group_tests_name("dispatch", tests, NULL, NULL);
