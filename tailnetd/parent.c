@@ -43,7 +43,7 @@ struct signals {
 	struct event *hup, *usr1, *term, *intr, *tick, *watchdog;
 };
 
-/* --- what must be there (interface.md 2, last paragraph) --- */
+/* --- requirements (interface.md 2, last paragraph) --- */
 
 static int
 check_privilege(const struct parent *p)

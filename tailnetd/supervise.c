@@ -96,7 +96,7 @@ child_start(struct child *c)
 	c->ipc = ipc_new(p->base, sv[0], IPC_PARENT_SIDE, c->role, ++c->generation, c->kind->handlers, c);
 	if (c->ipc == NULL) {
 		close(sv[0]);
-		kill(c->pid, SIGKILL); /* reaped as any other death */
+		kill(c->pid, SIGKILL); /* reaped as any other */
 		return;
 	}
 	c->phase = CHILD_STARTING;
@@ -218,9 +218,9 @@ supervise_all_gone(const struct supervisor *s)
 	return s->authd.pid == 0 && s->mapd.pid == 0 && s->doctor.pid == 0;
 }
 
-/* --- death --- */
+/* --- end of a child --- */
 
-/* What a death says of the child (security.md D8). */
+/* How a child ended, and what that means (security.md D8). */
 enum death {
 	DIED_EXITED,  /* with another status */
 	DIED_MEMORY,  /* EXIT_MEMORY: no sign of an attack */

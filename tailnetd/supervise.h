@@ -42,7 +42,7 @@ struct child_dial {
 };
 
 struct child;
-struct child_kind {			/* what tells one child from another */
+struct child_kind {			/* what differs between the children */
 	enum ipc_role	 role;
 	const char	*name;		/* in logs */
 	const struct ipc_handlers *handlers;
@@ -92,7 +92,7 @@ struct supervisor {
 	struct parent	*p;
 	struct child	 authd, mapd, doctor;
 	struct event	*sigchld;
-	int		 sandboxed;	/* a child was READY in this life of the daemon */
+	int		 sandboxed;	/* a child was READY since the daemon started */
 	uint64_t	 fault_ms, memory_ms;	/* when health child-crash, out-of-memory was raised; 0 = is not */
 };
 
@@ -113,10 +113,10 @@ void	 supervise_look(struct supervisor *s);		/* each 30 s: a child that does not
 #define IPC_ID_LOOK 1			/* of its PING */
 int	 supervise_answered(const struct supervisor *s);	/* every running child answered the last ping */
 
-/* dispatch.c: the request tables, what children say and what they are told */
+/* dispatch.c: the request tables, messages from and to the children */
 extern const struct ipc_handlers authd_handlers, mapd_handlers, doctor_handlers;
 void	 dispatch_ready_work(struct child *c);		/* READY: send what waited */
 void	 dispatch_turn(void *arg);	/* child.turn */
-void	 dispatch_forget(struct child *c);		/* the process is gone: dials, handshakes */
+void	 dispatch_forget(struct child *c);		/* the process ended: dials, handshakes */
 
 #endif

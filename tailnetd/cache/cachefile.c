@@ -106,7 +106,7 @@ cachefile_abort(struct cachefile *cf)
 	(void)cf->io->unlinkat(cf->dirfd, CACHEFILE_TEMP, 0);
 }
 
-/* Whoever wrote it is not trusted: it must be the file that we made, of the size that was told. */
+/* mapd, which wrote it, is not trusted: it must be the file that was made here, of the size that it reported. */
 static int
 temp_ok(const struct cachefile *cf, uint64_t size, char *err, size_t errsize)
 {

@@ -65,7 +65,7 @@ pause_after(const struct cacheplan *pl, uint64_t size)
 void
 cacheplan_done(struct cacheplan *pl, uint64_t now, uint64_t seq, uint64_t size)
 {
-	/* Who wrote it may say what it likes: it cannot keep later changes from being saved. */
+	/* mapd may report any number: it cannot keep later changes from being saved. */
 	if (seq > pl->seq)
 		seq = pl->seq;
 	if (seq > pl->saved)

@@ -25,7 +25,7 @@ struct cachestore {
 	int on;                 /* there may be a cache */
 	int there;              /* a file may exist: looked for until it is known not to */
 	int no_load;            /* the present file is unusable, or mapd ended while it read it */
-	int logged_in, paused;  /* as last heard */
+	int logged_in, paused;  /* of the last cachestore_update() */
 	int stopped;            /* the daemon ends: nothing new is begun */
 	int ending;             /* the daemon waits for the last write */
 	int once_more;          /* the one under way had begun before */
@@ -33,7 +33,7 @@ struct cachestore {
 
 	/* Of the present mapd. */
 	int asked; /* it was sent a cache to read ... */
-	int taken_back;
+	int withdrawn;
 	uint32_t last_id, load_id, write_id; /* pending answers */
 	int discard;                         /* what is being written must be dropped */
 };
@@ -93,28 +93,28 @@ remove_file(struct cachestore *c, const char *why)
 
 /* mapd must drop what it reads, writes or shows of it. */
 static void
-take_back(struct cachestore *c)
+withdraw(struct cachestore *c)
 {
 	struct netmap_info *nm = c->env.netmap;
 	struct ipc_empty none = { 0 };
 	struct ipc *m = mapd_of(c);
-	int shown = nm->source == IPC_SRC_CACHED;
+	int visible = nm->source == IPC_SRC_CACHED;
 
 	if (c->write_id != IPC_ID_NONE) {
 		c->discard = 1;
 		cachefile_abort(&c->file);
 	}
-	c->taken_back = c->asked;
-	if (shown)
+	c->withdrawn = c->asked;
+	if (visible)
 		netmap_info_reset(nm);
-	if (m != NULL && (shown || c->load_id != IPC_ID_NONE || c->write_id != IPC_ID_NONE))
+	if (m != NULL && (visible || c->load_id != IPC_ID_NONE || c->write_id != IPC_ID_NONE))
 		ipc_send(m, IPC_CACHE_FORGET, IPC_ID_NONE, &none, sizeof(none), -1);
 }
 
 static void
 turn_off(struct cachestore *c, const char *why)
 {
-	take_back(c);
+	withdraw(c);
 	remove_file(c, why);
 	if (c->on)
 		release_mapd(c);
@@ -129,7 +129,7 @@ cachestore_erase(struct cachestore *c, char *err, size_t errsize)
 {
 	if (!c->there)
 		return 0;
-	take_back(c);
+	withdraw(c);
 	if (cachefile_remove(&c->file, err, errsize) == -1)
 		return -1;
 	c->there = c->no_load = 0;
@@ -174,7 +174,7 @@ done_ok(const struct ipc_cache_done *d)
 }
 
 static void
-shown(struct cachestore *c, const struct ipc_cache_done *d)
+now_cached(struct cachestore *c, const struct ipc_cache_done *d)
 {
 	struct netmap_info *nm = c->env.netmap;
 	int64_t age = d->received >= 0 ? time_wall().sec - d->received : 0; /* mapd may say anything: no overflow */
@@ -196,11 +196,11 @@ cachestore_loaded(struct cachestore *c, uint32_t id, const struct ipc_cache_done
 	if (c->load_id == IPC_ID_NONE || id != c->load_id || !done_ok(d))
 		return -1;
 	c->load_id = IPC_ID_NONE;
-	if (c->taken_back)
+	if (c->withdrawn)
 		return 0;
 	IPC_STR(d, err, err);
 	if (d->result == IPC_CACHE_OK) {
-		shown(c, d);
+		now_cached(c, d);
 		return 0;
 	}
 	if (d->result == IPC_CACHE_NOTHING)
@@ -218,7 +218,7 @@ cachestore_claim(const struct cachestore *c, int synced)
 {
 	if (!c->asked || synced)
 		return -1;
-	return !c->taken_back;
+	return !c->withdrawn;
 }
 
 /* --- writing --- */
@@ -262,7 +262,7 @@ begin_write(struct cachestore *c)
 	return 1;
 }
 
-/* Nothing is written any more: the daemon may end. */
+/* Nothing more is written: the daemon may end. */
 static void
 end(struct cachestore *c)
 {
@@ -343,7 +343,7 @@ follow_key(struct cachestore *c)
 	if (key_equal(key, &c->node_key))
 		return;
 	if (!key_is_zero(&c->node_key)) { /* at the start the owner is unknown: mapd checks */
-		take_back(c);
+		withdraw(c);
 		remove_file(c, "the node key is new");
 		cacheplan_init(&c->plan, CACHEPLAN_INTERVAL_MS);
 		cacheplan_changed(&c->plan, c->env.netmap->seq);
@@ -435,7 +435,7 @@ cachestore_mapd_gone(struct cachestore *c, int distrusted)
 {
 	if (c->load_id != IPC_ID_NONE)
 		c->no_load = 1; /* for any reason: it is not read again */
-	c->asked = c->taken_back = c->discard = 0;
+	c->asked = c->withdrawn = c->discard = 0;
 	c->load_id = c->write_id = IPC_ID_NONE;
 	cachefile_abort(&c->file);
 	cacheplan_lost(&c->plan);

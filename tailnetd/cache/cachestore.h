@@ -11,9 +11,9 @@
 
 /*
  * `netmap-cache` (interface.md 2): the last netmap on disk, shown as `cached` until the server has sent one.  The
- * file, its name and when it is read and written are the parent's business, the contents mapd's (ipc/msgs.h).  There
- * is one as long as the keyword says yes, we have a node key and nobody has logged out; it is removed with the node
- * key, the login and the keyword, and when the mapd that wrote it crashed or violated the protocol.
+ * parent decides on the file, its name and when it is read and written; mapd reads and writes the contents
+ * (ipc/msgs.h).  There is one while the keyword says yes, there is a node key and no logout; it is removed with the
+ * node key, the login and the keyword, and when the mapd that wrote it crashed or violated the protocol.
  */
 struct cachestore;
 struct event_base;
@@ -30,7 +30,7 @@ struct cachestore_env {			/* everything is the owner's and outlives the cache */
 	const struct config *cfg;
 	const struct keyring *keys;
 	struct state_store *store;
-	/* forgotten here when it is the cached one and may not be shown any more */
+	/* reset here when it is the cached one and must no longer be shown */
 	struct netmap_info *netmap;
 	const struct cachestore_ops *ops;
 	void	*arg;
@@ -44,7 +44,7 @@ void	 cachestore_update(struct cachestore *c, int logged_in, int paused);
 void	 cachestore_mapd_ready(struct cachestore *c);
 /* distrusted: it crashed or violated the protocol */
 void	 cachestore_mapd_gone(struct cachestore *c, int distrusted);
-/* Logout: 0 = no cache on disk any more, -1 with a reason. */
+/* Logout: 0 = there is no cache on disk now, -1 with a reason. */
 int	 cachestore_erase(struct cachestore *c, char *err, size_t errsize);
 /* The daemon ends.  1 = something is saved first, ops->saved follows; 0 = nothing to save. */
 int	 cachestore_shutdown(struct cachestore *c);

@@ -44,7 +44,7 @@ struct dial {
 	unsigned naddrs, started, running;
 	unsigned port;
 	int literal; /* the configuration names this very address */
-	int local;   /* the configuration says localhost: loopback addresses only, whoever resolves it */
+	int local;   /* the configuration says localhost: loopback addresses only, however it is resolved */
 	int err;     /* of the last attempt that failed */
 	char why[IPC_ERR_MAX];
 	char host[IPC_HOST_MAX];

@@ -34,7 +34,7 @@ void	 dialler_times(const struct dialler *d, struct ipc_dial_times *t);
 /* 10 s in all (or the plan entry's timeout).  NULL with errno when the kind has no port (EINVAL) or memory is out. */
 struct dial *dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_done done, void *arg);
 /*
- * Tell arg of dial_start() what the name resolved to, before any of it is tried (not for literals and last good
+ * Call fn with what the name resolved to, before any of it is tried (not for literals and last good
  * addresses).
  */
 void	 dial_tell_lookup(struct dial *x, dial_looked_up fn);

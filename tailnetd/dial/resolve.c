@@ -101,7 +101,7 @@ resolve_finish(struct resolve *r)
 	unsigned n;
 
 	n = resolve_parse(r->text, r->len, addrs, err, sizeof(err));
-	end_process(r); /* it has nothing more to do: one that was taken over may not stay */
+	end_process(r); /* it must not run on: it may have been compromised */
 	r->done(r->arg, addrs, n, err);
 	resolve_free(r);
 }

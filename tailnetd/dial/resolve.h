@@ -19,7 +19,7 @@ struct event_base;
 struct resolve;
 struct resolve_ids { int drop; unsigned uid, gid; int required; };
 
-/* n addresses (0: failed, err says why).  The last call; the look-up is gone after it. */
+/* n addresses (0: failed, err says why).  The last call; the look-up is freed after it. */
 typedef void (*resolve_done)(void *arg, const struct ipc_addr *addrs, unsigned n, const char *err);
 
 /* NULL with errno when no process or pipe can be had. */

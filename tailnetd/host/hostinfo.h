@@ -9,7 +9,7 @@
 #include "state.h"
 
 /*
- * What this host tells the server about itself (protocol.md F.1, F.2): collected from the system, the configuration
+ * What is reported of this host to the server (protocol.md F.1, F.2): collected from the system, the configuration
  * and the state, then what `set hostinfo` and `set netinfo` gave (interface.md 3).
  */
 struct json_object;

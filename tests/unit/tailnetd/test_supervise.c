@@ -164,7 +164,10 @@ planned(struct rig *r)
 	return t.n;
 }
 
-/* D8: a death for lack of memory has its own health code, and what mapd wanted to be dialled stays; a crash forgets that. */
+/*
+ * D8: a death for lack of memory has its own health code, and what mapd wanted to be dialled stays; a crash forgets
+ * that.
+ */
 /* rows: PRIV-03 */
 static void
 memory_is_no_crash(void **state)
