@@ -76,7 +76,7 @@ ALLFLAGS = $(STD) $(WARN) $(HARDEN) $(COMPATFLAGS) $(DEFS) $(CPPFLAGS) $(CFLAGS)
 # ---- rooms: what each may include (the arrows of docs/design.md) and link -----------------------------------------------
 # tailnetd and mapd are halls with rooms of their own; a hall's own files tie its rooms together and see all of them.
 # In the order of their arrows, which is that of the linker: a room refers to those behind it only.
-ROOMS_tailnetd = control login statecache keys profile conf host dial
+ROOMS_tailnetd = control login host dial statecache keys profile conf netaddr
 ROOMS_mapd = readers mapcache ingest map decode
 # Rooms of headers only: `lists` (X-macro lists, seen by everybody) and `loop` (timers, for those who link libevent).
 HEADER_ROOMS = lists loop
@@ -97,6 +97,7 @@ DIR_statecache = tailnetd/cache
 DIR_keys = tailnetd/keys
 DIR_conf = tailnetd/conf
 DIR_profile = tailnetd/profile
+DIR_netaddr = tailnetd/addr
 DIR_authd = authd
 DIR_mapd = mapd
 DIR_readers = mapd/readers
@@ -112,14 +113,15 @@ SEE_json = base
 SEE_ipc = base loop
 SEE_wire = base json loop
 SEE_child = base json ipc wire loop
-SEE_conf = base ipc dial host
+SEE_conf = base ipc netaddr
+SEE_netaddr = base ipc
 SEE_profile = base
 SEE_keys = base ipc profile
 SEE_login = base ipc loop profile
-SEE_dial = base ipc loop conf
-SEE_host = base json ipc loop dial profile keys conf
+SEE_dial = base ipc loop conf netaddr
+SEE_host = base json ipc loop profile keys conf netaddr
 SEE_statecache = base ipc loop profile keys conf
-SEE_control = base json ipc loop login dial host statecache keys conf profile
+SEE_control = base json ipc loop login dial host statecache keys conf profile netaddr
 SEE_tailnetd = base json ipc loop $(ROOMS_tailnetd)
 SEE_authd = base json ipc wire child loop
 SEE_decode = base json ipc wire child

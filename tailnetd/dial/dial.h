@@ -42,11 +42,4 @@ void	 dial_cancel(struct dial *x);		/* closes everything, no callback */
 /* 1st chance at a reaped pid; harmless if not ours */
 void	 dialler_sigchld(struct dialler *d, int pid, int status);
 
-/*
- * The address policy by itself: 0 = allowed, else a reason.  literal: the control URL (or proxy) is exactly this
- * address.
- */
-struct sockaddr;
-const char *dial_address_forbidden(const struct sockaddr *sa, int literal);
-
 #endif

@@ -18,7 +18,12 @@ int	 dial_parse_literal(const char *host, struct ipc_addr *a);
 /* The order of attempts: families alternate, the first one leads (DIAL-10); at most 16.  Returns how many. */
 unsigned dial_interleave(struct ipc_addr *out, const struct ipc_addr *in, unsigned n);
 int	 dial_address_is_loopback(const struct sockaddr *sa);
-/* For dial plans (security.md D15): public unicast only.  NULL = public, else a reason.  See also dial_address_forbidden(). */
+/*
+ * The address policy (security.md D3): NULL = allowed, else a reason.  literal: the control URL (or proxy) is exactly
+ * this address.
+ */
+const char *dial_address_forbidden(const struct sockaddr *sa, int literal);
+/* For dial plans (security.md D15): public unicast only.  NULL = public, else a reason. */
 const char *dial_address_not_public(const struct sockaddr *sa);
 
 #endif

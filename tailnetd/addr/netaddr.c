@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "addr.h"
-#include "dial.h"
 #include "dialaddr.h"
 #include "netaddr.h"
 #include "text.h"

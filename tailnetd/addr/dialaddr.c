@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "addr.h"
-#include "dial.h"
 #include "dialaddr.h"
 
 #define DIAL_MAX_ADDRS 16
