@@ -231,14 +231,14 @@ what_mapd_says_is_checked(void **state)
 	assert_int_equal(cachefile_commit(&r.cf, 4, err, sizeof(err)), 0);
 	write_new(&r, "bad");
 	assert_int_equal(cachefile_commit(&r.cf, 4, err, sizeof(err)), -1);
-	assert_non_null(strstr(err, "not as long"));
+	assert_non_null(strstr(err, "does not have the size"));
 	write_new(&r, "");
 	assert_int_equal(cachefile_commit(&r.cf, 0, err, sizeof(err)), -1);
 	assert_non_null(strstr(err, "empty"));
 	write_new(&r, "bad");
 	assert_int_equal(chmod(dir_path(&r.d, CACHEFILE_TEMP, path), 0644), 0);
 	assert_int_equal(cachefile_commit(&r.cf, 3, err, sizeof(err)), -1);
-	assert_non_null(strstr(err, "open to others"));
+	assert_non_null(strstr(err, "can be accessed by other users"));
 	fd = cachefile_create(&r.cf, err, sizeof(err));
 	assert_int_equal(ftruncate(fd, (off_t)IPC_CACHE_MAX + 1), 0);
 	close(fd);
@@ -269,7 +269,7 @@ what_is_not_read(void **state)
 		assert_int_equal(cachefile_remove(&r.cf, err, sizeof(err)), 1); \
 	} while (0)
 	dir_write(&r.d, CACHEFILE_NAME, "x", 1, 0640);
-	REFUSED("open to others");
+	REFUSED("can be accessed by other users");
 	dir_write(&r.d, CACHEFILE_NAME, "", 0, 0600);
 	REFUSED("empty");
 	assert_int_equal(mkfifo(dir_path(&r.d, CACHEFILE_NAME, path), 0600), 0);
@@ -278,14 +278,14 @@ what_is_not_read(void **state)
 	REFUSED("symbolic link");
 	dir_write(&r.d, CACHEFILE_NAME, "x", 1, 0600);
 	assert_int_equal(link(dir_path(&r.d, CACHEFILE_NAME, path), dir_path(&r.d, "other", other)), 0);
-	REFUSED("another name");
+	REFUSED("more than one hard link");
 	dir_write(&r.d, CACHEFILE_NAME, "x", 1, 0600);
 	assert_int_equal(truncate(dir_path(&r.d, CACHEFILE_NAME, path), (off_t)IPC_CACHE_MAX + 1), 0);
 	REFUSED("larger");
 	if (geteuid() == 0) {
 		dir_write(&r.d, CACHEFILE_NAME, "x", 1, 0600);
 		assert_int_equal(chown(dir_path(&r.d, CACHEFILE_NAME, path), 65534, 0), 0);
-		REFUSED("somebody else");
+		REFUSED("another user");
 	}
 #undef REFUSED
 	rig_close(&r);
