@@ -5,6 +5,7 @@
 
 #include <event2/event.h>
 
+#include "mem.h"
 #include "op.h"
 #include "register.h"
 #include "tls.h"
@@ -101,15 +102,13 @@ on_step(void *ctx, enum wire_step what, enum wire_dial kind)
 static void *
 start(struct child *c)
 {
-	struct authd *a;
+	struct authd *a = xcalloc(1, sizeof(*a));
 
-	if ((a = calloc(1, sizeof(*a))) == NULL)
-		return NULL;
 	a->c = c;
 	buf_init(&a->body, REGISTER_MAX_ANSWER);
 	a->deadline = evtimer_new(child_base(c), deadline_passed, a);
 	a->settle = evtimer_new(child_base(c), reg_settle, a);
-	return a->deadline != NULL && a->settle != NULL ? a : NULL;
+	return a;
 }
 
 static void

@@ -68,8 +68,6 @@ start_fetch(struct authd *a)
 	snprintf(path, sizeof(path), "%s/key?v=%u", cfg->prefix, cfg->capver);
 	a->fetch = child_fetch(a->c, "GET", path, KEY_BODY_MAX, now < a->until_ms ? (unsigned)(a->until_ms - now) : 1,
 	    fetched, a);
-	if (a->fetch == NULL)
-		fail(a, 0, "out of memory");
 }
 
 int

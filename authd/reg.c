@@ -223,7 +223,7 @@ hostinfo_complete(const char *s, size_t n)
 	return ok;
 }
 
-/* -1: out of memory.  The session copies the body and wipes its copy once it is encrypted. */
+/* -1: it is too large.  The session copies the body and wipes its copy once it is encrypted. */
 static int
 send_request(struct authd *a, const struct ipc_register *m)
 {
@@ -249,7 +249,8 @@ send_request(struct authd *a, const struct ipc_register *m)
 	r.hostinfo = child_hostinfo(a->c, &r.hostinfo_len);
 	buf_init(&body, BODY_ROOM);
 	snprintf(path, sizeof(path), "%s/machine/register", cfg->prefix);
-	if (register_build(&body, &r) == 0 && (a->session = child_session(a->c, on_up, on_down, a)) != NULL) {
+	if (register_build(&body, &r) == 0) {
+		a->session = child_session(a->c, on_up, on_down, a);
 		spec.path = path;
 		spec.body = buf_ptr(&body);
 		spec.body_len = buf_len(&body);
@@ -259,13 +260,11 @@ send_request(struct authd *a, const struct ipc_register *m)
 	return a->request != NULL ? 0 : -1;
 }
 
-static int
+static void
 probe(struct authd *a)
 {
-	if ((a->session = child_session(a->c, on_up, on_down, a)) == NULL)
-		return -1;
+	a->session = child_session(a->c, on_up, on_down, a);
 	session_connect(a->session);
-	return 0;
 }
 
 static void
@@ -283,8 +282,10 @@ begin(struct authd *a, const struct ipc_register *m)
 	}
 	if (m->op != IPC_REG_FOLLOWUP)
 		op_deadline(a, REGISTER_MS);
-	if ((m->op == IPC_REG_PROBE ? probe(a) : send_request(a, m)) == -1) {
-		answer_failed(a, IPC_REG_TRANSPORT, "register: out of memory");
+	if (m->op == IPC_REG_PROBE) {
+		probe(a);
+	} else if (send_request(a, m) == -1) {
+		answer_failed(a, IPC_REG_TRANSPORT, "register: the request is too large");
 		finish(a);
 	}
 }

@@ -16,6 +16,7 @@
 #include <event2/event.h>
 
 #include "bucket.h"
+#include "mem.h"
 #include "row.h"
 #include "timefmt.h"
 
@@ -423,6 +424,7 @@ enqueue(struct ipc *c, enum ipc_type type, uint32_t id, const void *payload, siz
 	struct out *o;
 
 	if ((o = malloc(sizeof(*o) + HDR_LEN + len)) == NULL) {
+		(void)mem_failed();
 		over(c, 0, "out of memory");
 		if (fd != -1)
 			close(fd);
@@ -531,8 +533,10 @@ ipc_new(struct event_base *base, int fd, enum ipc_side side, enum ipc_role role,
 
 	if ((flags = fcntl(fd, F_GETFL)) == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
 		return NULL;
-	if ((c = calloc(1, sizeof(*c))) == NULL)
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		(void)mem_failed();
 		return NULL;
+	}
 	c->fd = -1;
 	c->side = side;
 	c->role = role;

@@ -14,6 +14,7 @@
 #include "build.h"
 #include "exits.h"
 #include "log.h"
+#include "mem.h"
 #include "resolver.h"
 #include "sandbox.h"
 #include "text.h"
@@ -141,10 +142,13 @@ resolver_run(const char *arg, int out)
 	if (l.other_build)
 		return answer_error(out, "resolver and tailnetd are not of one build: install them together");
 	sandbox_harden_process();
+	mem_policy(MEM_END);
 	alarm(RESOLVER_SECONDS);
 	if (sandbox_enter_resolver(l.required, l.drop, l.uid, l.gid) == -1)
 		return EXIT_SANDBOX;
 	rv = getaddrinfo(l.name, NULL, &hints, &list);
+	if (rv == EAI_MEMORY || (rv == EAI_SYSTEM && errno == ENOMEM))
+		mem_exhausted();
 	if (rv != 0)
 		return answer_error(out, rv == EAI_SYSTEM ? strerror(errno) : gai_strerror(rv));
 	rv = answer_addresses(out, list);

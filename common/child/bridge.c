@@ -8,6 +8,7 @@
 #include "bridge.h"
 #include "exits.h"
 #include "log.h"
+#include "mem.h"
 
 void
 bridges_init(struct bridges *bs)
@@ -23,8 +24,7 @@ ask_new(struct bridge *b, enum ask_kind kind, uint32_t wire_id)
 	struct bridges *bs = child_bridges(b->c);
 	struct ask *a;
 
-	if ((a = calloc(1, sizeof(*a))) == NULL)
-		fatal(EXIT_STARTUP, "dial");
+	a = xcalloc(1, sizeof(*a));
 	if (++bs->last_id == IPC_ID_NONE)
 		++bs->last_id;
 	a->kind = kind;
@@ -287,10 +287,8 @@ bridges_use_plan(struct child *c)
 static struct bridge *
 bridge_new(struct child *c, void *arg)
 {
-	struct bridge *b;
+	struct bridge *b = xcalloc(1, sizeof(*b));
 
-	if ((b = calloc(1, sizeof(*b))) == NULL)
-		return NULL;
 	b->c = c;
 	b->arg = arg;
 	LIST_INSERT_HEAD(&child_bridges(c)->list, b, entry);
@@ -317,16 +315,11 @@ child_session(struct child *c, void (*up)(void *), void (*down)(void *, const ch
 		.up = session_is_up_now,
 		.down = session_is_down,
 	};
-	struct bridge *b;
+	struct bridge *b = bridge_new(c, arg);
 
-	if ((b = bridge_new(c, arg)) == NULL)
-		return NULL;
 	b->up = up;
 	b->down = down;
-	if ((b->session = session_new(child_base(c), child_wire_config(c), &ops, b)) == NULL) {
-		bridge_free(b);
-		return NULL;
-	}
+	b->session = session_new(child_base(c), child_wire_config(c), &ops, b);
 	session_share_last_dial(b->session, &child_bridges(c)->last_dial);
 	use_plan(b);
 	return b->session;
@@ -365,20 +358,12 @@ child_fetch(struct child *c, const char *method, const char *path, size_t body_m
 		.dial_cancel = want_dial_cancel,
 		.step = step_done,
 		.done = fetch_is_done };
-	struct fetch *f;
-	struct bridge *b;
+	struct bridge *b = bridge_new(c, arg);
 
-	if ((b = bridge_new(c, arg)) == NULL)
-		return NULL;
 	b->done = done;
-	f = fetch_start(child_base(c), child_wire_config(c), child_trust(c), method, path, body_max, timeout_ms, &ops,
-	    b);
-	if (f == NULL) {
-		bridge_free(b);
-		return NULL;
-	}
-	b->fetch = f;
-	return f;
+	b->fetch = fetch_start(child_base(c), child_wire_config(c), child_trust(c), method, path, body_max, timeout_ms,
+	    &ops, b);
+	return b->fetch;
 }
 
 void

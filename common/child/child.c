@@ -14,7 +14,9 @@
 #include "childfd.h"
 #include "exits.h"
 #include "log.h"
+#include "mem.h"
 #include "timefmt.h"
+#include "tls.h"
 
 #define HOSTINFO_MAX  (256u * 1024)
 #define LAST_WORDS_MS 200
@@ -129,10 +131,7 @@ enter_and_report(struct child *c)
 	ready.layers = (uint32_t)layers;
 	ipc_send(c->ipc, IPC_READY, IPC_ID_NONE, &ready, sizeof(ready), -1);
 	ipc_set_state(c->ipc, IPC_S_IDLE);
-	if ((c->ctx = c->role->start(c)) == NULL) {
-		log_errorx("out of memory");
-		leave(c, EXIT_STARTUP);
-	}
+	c->ctx = c->role->start(c);
 }
 
 static int
@@ -359,6 +358,8 @@ child_run(const struct child_role *role)
 		return EXIT_BYHAND;
 	}
 	sandbox_harden_process();
+	mem_policy(MEM_END);
+	wire_memory();
 	signal(SIGPIPE, SIG_IGN);
 	bridges_init(&c.bridges);
 	buf_init(&c.hostinfo, HOSTINFO_MAX);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conn_int.h"
+#include "mem.h"
 #include "text.h"
 
 #define INIT_LEN  101
@@ -91,11 +92,9 @@ port_of(const struct wire_config *cfg, enum wire_dial kind)
 struct conn *
 conn_new(struct event_base *base, const struct conn_spec *spec, const struct conn_ops *ops, void *arg)
 {
-	struct conn *c = calloc(1, sizeof(*c));
+	struct conn *c = xcalloc(1, sizeof(*c));
 	int six;
 
-	if (c == NULL)
-		return NULL;
 	c->cfg = spec->cfg;
 	c->base = base;
 	c->id = spec->id;
@@ -109,10 +108,7 @@ conn_new(struct event_base *base, const struct conn_spec *spec, const struct con
 	buf_init(&c->sealed, STREAM_OUT_MAX);
 	six = strchr(c->cfg->host, ':') != NULL;
 	snprintf(c->where, sizeof(c->where), "%s%s%s:%u", six ? "[" : "", c->cfg->host, six ? "]" : "", c->port);
-	if ((c->later = event_new(base, -1, 0, on_later, c)) == NULL) {
-		release(c);
-		return NULL;
-	}
+	c->later = event_new(base, -1, 0, on_later, c);
 	return c;
 }
 
@@ -239,7 +235,7 @@ conn_dialled(struct conn *c, int fd, const char *errtext)
 		return;
 	}
 	if ((c->stream = stream_new(c->base, &spec, &stream_ops, c)) == NULL)
-		conn_fail(c, 0, "connection to %s: out of memory", c->where);
+		conn_fail(c, 0, "connection to %s: TLS cannot be set up", c->where);
 }
 
 static void
@@ -415,13 +411,7 @@ conn_hs_keys(struct conn *c, const uint8_t tx[32], const uint8_t rx[32])
 		return;
 	c->handshake = 0;
 	enter(c);
-	if (connup_start(c, tx, rx) == -1) {
-		free(c->rec);
-		c->rec = NULL;
-		conn_fail(c, 0, "connection to %s: out of memory", c->where);
-		leave(c);
-		return;
-	}
+	connup_start(c, tx, rx);
 	c->state = ST_EARLY;
 	c->step[0] = '\0';
 	c->up = 1;

@@ -45,7 +45,7 @@ struct conn {
 /* The one way a connection goes wrong: told from the event loop, whoever is on the stack now. */
 void	 conn_fail(struct conn *c, int suspect, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-int	 connup_start(struct conn *c, const uint8_t tx[32], const uint8_t rx[32]);	/* -1: out of memory */
+void	 connup_start(struct conn *c, const uint8_t tx[32], const uint8_t rx[32]);
 void	 connup_records(struct conn *c, const uint8_t *p, size_t n);
 void	 connup_flush(struct conn *c);		/* everything HTTP/2 has to say, as far as the queue takes it */
 void	 connup_settle(struct conn *c);		/* after anything that may have moved HTTP/2 on */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conn_int.h"
+#include "mem.h"
 #include "timefmt.h"
 
 void
@@ -66,7 +67,7 @@ connup_flush(struct conn *c)
 		return;
 	while (!stream_full(c->stream) && h2_wants_send(c->h2)) {
 		if (h2_send(c->h2) == -1 && !c->dead)
-			conn_fail(c, 0, "connection to %s: out of memory", c->where);
+			conn_fail(c, 0, "connection to %s: HTTP/2 cannot send", c->where);
 		if (c->dead || c->state == ST_OVER || seal_staged(c) == -1)
 			return;
 		if (buf_len(&c->sealed) == 0)
@@ -78,14 +79,13 @@ connup_flush(struct conn *c)
 	buf_shrink(&c->sealed);
 }
 
-int
+void
 connup_start(struct conn *c, const uint8_t tx[32], const uint8_t rx[32])
 {
-	if ((c->rec = malloc(sizeof(*c->rec))) == NULL || (c->stage = malloc(NOISE_PLAIN_MAX)) == NULL ||
-	    (c->h2 = h2_new(h2_output, c)) == NULL)
-		return -1;
+	c->rec = xmalloc(sizeof(*c->rec));
+	c->stage = xmalloc(NOISE_PLAIN_MAX);
+	c->h2 = h2_new(h2_output, c);
 	noiserec_init(c->rec, tx, rx);
-	return 0;
 }
 
 void

@@ -5,6 +5,7 @@
 
 #include "early.h"
 #include "json.h"
+#include "mem.h"
 
 static const uint8_t magic[5] = { 0xff, 0xff, 0xff, 'T', 'S' };
 
@@ -42,8 +43,7 @@ feed_header(struct early *e, const uint8_t *p, size_t n, size_t *used, const cha
 	e->want = (size_t)e->hdr[5] << 24 | (size_t)e->hdr[6] << 16 | (size_t)e->hdr[7] << 8 | e->hdr[8];
 	if ((e->limit = e->want > EARLY_MAX))
 		return fail(err, "early payload larger than 16 KiB");
-	if ((e->body = malloc(e->want + 1)) == NULL)
-		return fail(err, "out of memory");
+	e->body = xmalloc(e->want + 1);
 	return 2;
 }
 

@@ -10,6 +10,7 @@
 
 #include "fetch.h"
 #include "http1.h"
+#include "mem.h"
 #include "stream.h"
 #include "text.h"
 
@@ -338,7 +339,7 @@ fetch_dialled(struct fetch *f, uint32_t id, int fd, const char *errtext)
 		return;
 	}
 	if ((f->stream = stream_new(f->base, &spec, &stream_ops, f)) == NULL)
-		finish(f, 0, "connection to %s: out of memory", f->where);
+		finish(f, 0, "connection to %s: TLS cannot be set up", f->where);
 }
 
 struct fetch *
@@ -346,11 +347,9 @@ fetch_start(struct event_base *base, const struct wire_config *cfg, struct trust
     const char *path, size_t body_max, unsigned timeout_ms, const struct fetch_ops *ops, void *arg)
 {
 	struct timeval tv = { timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000 };
-	struct fetch *f = calloc(1, sizeof(*f));
+	struct fetch *f = xcalloc(1, sizeof(*f));
 	int six = strchr(cfg->host, ':') != NULL;
 
-	if (f == NULL)
-		return NULL;
 	f->base = base;
 	f->cfg = *cfg;
 	f->trust = trust_ref(trust);
@@ -362,10 +361,7 @@ fetch_start(struct event_base *base, const struct wire_config *cfg, struct trust
 	snprintf(f->where, sizeof(f->where), "%s%s%s:%u", six ? "[" : "", cfg->host, six ? "]" : "", cfg->url_port);
 	f->later = event_new(base, -1, 0, on_later, f);
 	f->deadline = event_new(base, -1, 0, on_deadline, f);
-	if (f->later == NULL || f->deadline == NULL || event_add(f->deadline, &tv) == -1) {
-		fetch_cancel(f);
-		return NULL;
-	}
+	event_add(f->deadline, &tv);
 	if (strlcpy(f->method, method, sizeof(f->method)) >= sizeof(f->method) ||
 	    strlcpy(f->path, path, sizeof(f->path)) >= sizeof(f->path))
 		finish(f, 0, "request to %s: path too long", f->where);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "h2_int.h"
+#include "mem.h"
 #include "text.h"
 
 /*
@@ -264,15 +265,43 @@ body_send(nghttp2_session *ng, nghttp2_frame *f, const uint8_t *hd, size_t len, 
 
 /* --- the connection --- */
 
-static int
+static void *
+ng_malloc(size_t n, void *arg)
+{
+	(void)arg;
+	return xmalloc(n);
+}
+
+static void
+ng_free(void *p, void *arg)
+{
+	(void)arg;
+	free(p);
+}
+
+static void *
+ng_calloc(size_t n, size_t size, void *arg)
+{
+	(void)arg;
+	return xcalloc(n, size);
+}
+
+static void *
+ng_realloc(void *p, size_t n, void *arg)
+{
+	(void)arg;
+	return xrealloc(p, n);
+}
+
+static void
 make_session(struct h2 *h)
 {
+	nghttp2_mem mem = { NULL, ng_malloc, ng_free, ng_calloc, ng_realloc };
 	nghttp2_session_callbacks *cb = NULL;
 	nghttp2_option *opt = NULL;
-	int rc = -1;
 
 	if (nghttp2_session_callbacks_new(&cb) != 0 || nghttp2_option_new(&opt) != 0)
-		goto out;
+		mem_exhausted();
 	nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);
@@ -285,12 +314,10 @@ make_session(struct h2 *h)
 	nghttp2_option_set_max_settings(opt, H2_MAX_SETTINGS);
 	nghttp2_option_set_max_reserved_remote_streams(opt, 0);
 	nghttp2_option_set_no_closed_streams(opt, 1);
-	if (nghttp2_session_client_new2(&h->ng, cb, h, opt) == 0)
-		rc = 0;
-out:
+	if (nghttp2_session_client_new3(&h->ng, cb, h, opt, &mem) != 0)
+		mem_exhausted();
 	nghttp2_session_callbacks_del(cb);
 	nghttp2_option_del(opt);
-	return rc;
 }
 
 struct h2 *
@@ -301,19 +328,17 @@ h2_new(h2_out out, void *arg)
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW },
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2_HEADER_LIST_MAX },
 	};
-	struct h2 *h = calloc(1, sizeof(*h));
+	struct h2 *h = xcalloc(1, sizeof(*h));
 
-	if (h == NULL)
-		return NULL;
 	h->out = out;
 	h->arg = arg;
 	TAILQ_INIT(&h->streams);
-	if (h2guard_init(&h->guard) == -1 || make_session(h) == -1 ||
-	    nghttp2_submit_settings(h->ng, NGHTTP2_FLAG_NONE, iv, sizeof(iv) / sizeof(iv[0])) != 0 ||
-	    nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE, 0, H2_CONN_WINDOW) != 0) {
-		h2_free(h);
-		return NULL;
-	}
+	h2guard_init(&h->guard);
+	make_session(h);
+	/* Without memory they do not return; these settings and this window are valid. */
+	if (nghttp2_submit_settings(h->ng, NGHTTP2_FLAG_NONE, iv, sizeof(iv) / sizeof(iv[0])) != 0 ||
+	    nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE, 0, H2_CONN_WINDOW) != 0)
+		abort();
 	return h;
 }
 

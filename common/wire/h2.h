@@ -33,7 +33,7 @@ void	 h2_free(struct h2 *h);		/* no callbacks; may be called from one: then memo
 
 /* Bytes from the peer; now_ms from a monotonic clock.  -1: connection error, see h2_error(); send what is queued, then close. */
 int	 h2_recv(struct h2 *h, const uint8_t *p, size_t n, uint64_t now_ms);
-/* Gives what is to be sent to out().  0, or -1 when out() said so or memory ran out. */
+/* Gives what is to be sent to out().  0, or -1 when out() said so or nghttp2 refuses. */
 int	 h2_send(struct h2 *h);
 int	 h2_wants_send(const struct h2 *h);
 void	 h2_goaway(struct h2 *h);	/* queue a GOAWAY: we are leaving */
@@ -50,7 +50,7 @@ int	 h2_over_limit(const struct h2 *h);	/* the error is that a limit of security
 
 /*
  * Opens a stream.  body: malloc'ed, now h2's, wiped and freed as soon as it was given to out(); it replaces spec->body.
- * spec->authority must be set.  ops->done is the last call.  NULL: out of memory or !h2_can_open(); body is wiped and freed.
+ * spec->authority must be set.  ops->done is the last call.  NULL: !h2_can_open(), or nghttp2 refuses; body is wiped and freed.
  */
 struct h2_stream *h2_open(struct h2 *h, const struct request_spec *spec, uint8_t *body, const struct request_ops *ops, void *arg);
 void	 h2_cancel(struct h2_stream *st);	/* RST_STREAM, no more callbacks */

@@ -6,15 +6,16 @@
 
 #include "h2.h"
 #include "h2guard.h"
+#include "mem.h"
 
 #define EARNED_MAX \
 	1000 /* lite updates of the largest Hostinfo that a server takes before it answers one frame of them */
 
-int
+void
 h2guard_init(struct h2guard *g)
 {
 	memset(g, 0, sizeof(*g));
-	return (g->ring = calloc(H2_BUDGET, sizeof(*g->ring))) == NULL ? -1 : 0;
+	g->ring = xcalloc(H2_BUDGET, sizeof(*g->ring));
 }
 
 void

@@ -21,7 +21,7 @@ struct h2guard {
 	int		 limit;		/* what was wrong is that a budget was used up */
 };
 
-int	 h2guard_init(struct h2guard *g);	/* -1: out of memory */
+void	 h2guard_init(struct h2guard *g);
 void	 h2guard_free(struct h2guard *g);
 /*
  * Takes the next part of *p, *n (both move on): a whole frame header or a piece of payload, in *part, *len, for nghttp2.

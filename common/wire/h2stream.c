@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "h2_int.h"
+#include "mem.h"
 
 /* --- streams --- */
 
@@ -163,15 +164,15 @@ submit(struct h2_stream *st, const struct request_spec *spec)
 struct h2_stream *
 h2_open(struct h2 *h, const struct request_spec *spec, uint8_t *body, const struct request_ops *ops, void *arg)
 {
-	struct h2_stream *st = calloc(1, sizeof(*st));
+	struct h2_stream *st;
 
-	if (st == NULL || !h2_can_open(h)) {
+	if (!h2_can_open(h)) {
 		if (body != NULL)
 			sodium_memzero(body, spec->body_len);
 		free(body);
-		free(st);
 		return NULL;
 	}
+	st = xcalloc(1, sizeof(*st));
 	st->h = h;
 	st->ops = *ops;
 	st->arg = arg;

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "mapframe.h"
+#include "mem.h"
 #include "zframe.h"
 
 #define OUT_CHUNK  16384
@@ -49,10 +51,8 @@ static int __attribute__((format(printf, 2, 3))) fail(struct mapframe *m, const 
 struct mapframe *
 mapframe_new(const struct mapframe_config *cfg, const struct mapframe_ops *ops, void *arg)
 {
-	struct mapframe *m = calloc(1, sizeof(*m));
+	struct mapframe *m = xcalloc(1, sizeof(*m));
 
-	if (m == NULL)
-		return NULL;
 	m->cfg = *cfg;
 	m->ops = *ops;
 	m->arg = arg;
@@ -127,6 +127,8 @@ decode(struct mapframe *m, const uint8_t *p, size_t n, size_t *used)
 	do {
 		to = (ZSTD_outBuffer){ out, sizeof(out), 0 };
 		rc = ZSTD_decompressStream(m->z, &to, &in);
+		if (ZSTD_isError(rc) && ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation)
+			mem_exhausted();
 		if (ZSTD_isError(rc))
 			return fail(m, "a map frame does not decompress: %s", ZSTD_getErrorName(rc));
 		if (give(m, out, to.pos) == -1)
@@ -140,7 +142,7 @@ static int
 make_decoder(struct mapframe *m)
 {
 	if (m->z == NULL && (m->z = ZSTD_createDCtx()) == NULL)
-		return fail(m, "out of memory");
+		mem_exhausted();
 	ZSTD_DCtx_reset(m->z, ZSTD_reset_session_only);
 	if (ZSTD_isError(ZSTD_DCtx_setParameter(m->z, ZSTD_d_windowLogMax, MAPFRAME_WINDOW_LOG)))
 		return fail(m, "zstd refuses the window limit");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "mem.h"
 #include "race.h"
 #include "stream.h"
 #include "timefmt.h"
@@ -183,10 +184,7 @@ run_try(struct run *run, enum wire_dial kind)
 	};
 	int slot = run->tries[0] != NULL;
 
-	if ((run->tries[slot] = conn_new(r->spec.base, &spec, &attempt_ops, run)) == NULL) {
-		append(run->why, sizeof(run->why), "out of memory");
-		return;
-	}
+	run->tries[slot] = conn_new(r->spec.base, &spec, &attempt_ops, run);
 	conn_start(run->tries[slot]);
 }
 
@@ -339,7 +337,7 @@ deadline_of(const struct race_spec *spec, uint32_t nplan)
 	return ms > t->plan_max ? t->plan_max : (unsigned)ms;
 }
 
-static int
+static void
 make_run(struct race *r, uint32_t candidate)
 {
 	struct run *run = &r->runs[candidate];
@@ -351,16 +349,13 @@ make_run(struct race *r, uint32_t candidate)
 	run->start = event_new(base, -1, 0, on_start, run);
 	run->join = event_new(base, -1, 0, on_join, run);
 	run->limit = event_new(base, -1, 0, on_limit, run);
-	return run->start == NULL || run->join == NULL || run->limit == NULL ? -1 : 0;
 }
 
 struct race *
 race_new(const struct race_spec *spec, const struct race_result *res, void *arg)
 {
-	struct race *r = calloc(1, sizeof(*r));
+	struct race *r = xcalloc(1, sizeof(*r));
 
-	if (r == NULL)
-		return NULL;
 	r->spec = *spec;
 	r->res = *res;
 	r->arg = arg;
@@ -368,20 +363,14 @@ race_new(const struct race_spec *spec, const struct race_result *res, void *arg)
 	r->deadline_ms = deadline_of(spec, r->nplan);
 	r->deadline = event_new(spec->base, -1, 0, on_deadline, r);
 	r->result = event_new(spec->base, -1, 0, on_result, r);
-	if (r->deadline == NULL || r->result == NULL)
-		goto fail;
 	for (uint32_t i = 0; i <= r->nplan; i++)
-		if (make_run(r, i) == -1)
-			goto fail;
+		make_run(r, i);
 	add_timer(r->deadline, r->deadline_ms);
 	if (r->nplan == 0)
 		add_timer(r->runs[0].start, 0);
 	for (uint32_t i = 1; i <= r->nplan; i++)
 		add_timer(r->runs[i].start, spec->plan[i - 1].delay_ms);
 	return r;
-fail:
-	race_free(r);
-	return NULL;
 }
 
 void

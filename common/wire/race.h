@@ -43,7 +43,7 @@ struct race_result {
 	void	(*lost)(void *arg, const char *why, int suspect);
 };
 
-struct race *race_new(const struct race_spec *spec, const struct race_result *res, void *arg);	/* NULL: out of memory */
+struct race *race_new(const struct race_spec *spec, const struct race_result *res, void *arg);
 void	 race_free(struct race *r);			/* cancels and closes all attempts; calls nothing back */
 struct conn *race_find(struct race *r, uint32_t id);	/* NULL: no such attempt (any more) */
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
 #include "session_int.h"
 
 static void
@@ -119,7 +120,7 @@ request_open(struct request *r, struct conn *c)
 
 	r->body = NULL;
 	if ((r->st = h2_open(conn_h2(c), &r->spec, body, &stream_ops, r)) == NULL) {
-		request_fail(r, REQ_TRANSPORT, "out of memory");
+		request_fail(r, REQ_TRANSPORT, "the connection takes no more requests");
 		return -1;
 	}
 	TAILQ_REMOVE(&r->s->waiting, r, link);
@@ -145,23 +146,21 @@ visible(const char *s)
 }
 
 /* One block for the three texts. */
-static int
+static void
 copy_texts(struct request *r, const struct request_spec *spec, const char *authority)
 {
 	size_t m = strlen(spec->method) + 1, p = strlen(spec->path) + 1, a = strlen(authority) + 1;
 
-	if ((r->texts = malloc(m + p + a)) == NULL)
-		return -1;
+	r->texts = xmalloc(m + p + a);
 	memcpy(r->texts, spec->method, m);
 	memcpy(r->texts + m, spec->path, p);
 	memcpy(r->texts + m + p, authority, a);
 	r->spec.method = r->texts;
 	r->spec.path = r->texts + m;
 	r->spec.authority = r->texts + m + p;
-	return 0;
 }
 
-static int
+static void
 copy_spec(struct request *r, const struct request_spec *spec)
 {
 	struct timeval tv = { spec->timeout_ms / 1000, (long)(spec->timeout_ms % 1000) * 1000 };
@@ -174,17 +173,15 @@ copy_spec(struct request *r, const struct request_spec *spec)
 		r->lb[i] = *spec->lb[i];
 		r->spec.lb[i] = &r->lb[i];
 	}
-	if (copy_texts(r, spec, spec->authority != NULL ? spec->authority : r->s->cfg.authority) == -1)
-		return -1;
+	copy_texts(r, spec, spec->authority != NULL ? spec->authority : r->s->cfg.authority);
 	if (spec->body_len > 0) {
-		if ((r->body = malloc(spec->body_len)) == NULL)
-			return -1;
+		r->body = xmalloc(spec->body_len);
 		memcpy(r->body, spec->body, spec->body_len);
 	}
 	if (spec->timeout_ms == 0)
-		return 0;
+		return;
 	r->timer = event_new(r->s->base, -1, 0, on_timeout, r);
-	return r->timer == NULL || event_add(r->timer, &tv) == -1 ? -1 : 0;
+	event_add(r->timer, &tv);
 }
 
 struct request *
@@ -196,17 +193,13 @@ session_request(struct session *s, const struct request_spec *spec, const struct
 		errno = EINVAL;
 		return NULL;
 	}
-	if ((r = calloc(1, sizeof(*r))) == NULL)
-		return NULL;
+	r = xcalloc(1, sizeof(*r));
 	r->s = s;
 	r->epoch = s->epoch;
 	r->ops = *ops;
 	r->arg = arg;
 	TAILQ_INSERT_TAIL(&s->waiting, r, link);
-	if (copy_spec(r, spec) == -1) {
-		request_drop(r);
-		return NULL;
-	}
+	copy_spec(r, spec);
 	session_kick(s);
 	return r;
 }

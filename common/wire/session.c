@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "mem.h"
 #include "session_int.h"
 
 /*
@@ -186,12 +187,8 @@ start_race(struct session *s)
 		return;
 	if (s->conns[SESSION_CONNS - 1] != NULL)
 		end_conn(s, s->conns[0], "two connections drain: the older one was closed for a new one");
-	if (s->dead || (s->race = race_new(&spec, &result, s)) != NULL)
-		return;
-	fail_waiting(s, "out of memory");
-	s->want = 0;
-	if (!s->dead && s->conns[0] == NULL)
-		s->ops.down(s->arg, "out of memory", 0);
+	if (!s->dead)
+		s->race = race_new(&spec, &result, s);
 }
 
 /* Does what waits need a connection that is not there? */
@@ -234,10 +231,8 @@ on_pump(int fd, short what, void *arg)
 struct session *
 session_new(struct event_base *base, const struct wire_config *cfg, const struct session_ops *ops, void *arg)
 {
-	struct session *s = calloc(1, sizeof(*s));
+	struct session *s = xcalloc(1, sizeof(*s));
 
-	if (s == NULL)
-		return NULL;
 	s->base = base;
 	s->cfg = *cfg;
 	s->ops = *ops;
@@ -247,10 +242,7 @@ session_new(struct event_base *base, const struct wire_config *cfg, const struct
 	s->last_dial = &s->own_last_dial;
 	TAILQ_INIT(&s->waiting);
 	TAILQ_INIT(&s->running);
-	if ((s->pump = event_new(base, -1, 0, on_pump, s)) == NULL) {
-		free(s);
-		return NULL;
-	}
+	s->pump = event_new(base, -1, 0, on_pump, s);
 	return s;
 }
 

@@ -82,7 +82,7 @@ struct request_spec {
 	size_t		 max_answer;		/* body bytes; 0 = no limit (map stream) */
 	unsigned	 timeout_ms;		/* from now to done(REQ_TIMEOUT); 0 = none */
 };
-/* Queued if the session is still connecting (session_connect() is implied).  NULL: out of memory, or (EINVAL) bytes in
+/* Queued if the session is still connecting (session_connect() is implied).  NULL (EINVAL): bytes in
  * the method, path or authority that must not be there. */
 struct request *session_request(struct session *s, const struct request_spec *spec, const struct request_ops *ops, void *arg);
 void	 request_cancel(struct request *r);		/* RST_STREAM, no callback */

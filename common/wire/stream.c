@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "http1.h"
+#include "mem.h"
 #include "stream.h"
 #include "tls.h"
 
@@ -374,12 +375,8 @@ prepare(struct stream *s, const struct stream_spec *spec)
 struct stream *
 stream_new(struct event_base *base, const struct stream_spec *spec, const struct stream_ops *ops, void *arg)
 {
-	struct stream *s = calloc(1, sizeof(*s));
+	struct stream *s = xcalloc(1, sizeof(*s));
 
-	if (s == NULL) {
-		close(spec->fd);
-		return NULL;
-	}
 	s->fd = spec->fd;
 	s->ops = *ops;
 	s->arg = arg;
@@ -389,7 +386,7 @@ stream_new(struct event_base *base, const struct stream_spec *spec, const struct
 	s->wr = event_new(base, s->fd, EV_WRITE, on_writable, s);
 	s->later = event_new(base, -1, 0, on_later, s);
 	s->limit = event_new(base, -1, 0, on_limit, s);
-	if (s->rd == NULL || s->wr == NULL || s->later == NULL || s->limit == NULL || prepare(s, spec) == -1) {
+	if (prepare(s, spec) == -1) {
 		stream_close(s);
 		return NULL;
 	}

@@ -41,7 +41,7 @@ struct stream_spec {
 	unsigned	 tls_ms;		/* 0: STREAM_TLS_MS */
 };
 
-/* NULL: out of memory, fd is closed.  The first callback comes from the event loop. */
+/* NULL: TLS cannot be set up, fd is closed.  The first callback comes from the event loop. */
 struct stream *stream_new(struct event_base *base, const struct stream_spec *spec, const struct stream_ops *ops, void *arg);
 /* Closes for real at once (what is queued gets one try) and calls nothing back. */
 void	 stream_close(struct stream *s);

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <event2/event.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -20,6 +21,7 @@
 #include "exits.h"
 #include "fetch.h"
 #include "log.h"
+#include "mem.h"
 #include "tls.h"
 
 #define TRUST_MAX   (4u << 20)
@@ -128,6 +130,39 @@ camouflage_context(void)
 	return ctx;
 }
 
+/* OpenSSL asks here for its memory. */
+static void *
+ssl_malloc(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return xmalloc(n);
+}
+
+static void *
+ssl_realloc(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return xrealloc(p, n);
+}
+
+static void
+ssl_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+void
+wire_memory(void)
+{
+	if (CRYPTO_set_mem_functions(ssl_malloc, ssl_realloc, ssl_free) != 1)
+		fatalx(EXIT_STARTUP, "OpenSSL has allocated already");
+	event_set_mem_functions(xmalloc, xrealloc, free);
+}
+
 void
 wire_warm(void)
 {
@@ -193,16 +228,13 @@ add_certs(X509_STORE *store, const char *pem, size_t len)
 struct trust *
 trust_load(int fd, char *err, size_t errsize)
 {
-	struct trust *t = calloc(1, sizeof(*t));
+	struct trust *t = xcalloc(1, sizeof(*t));
 	size_t len = 0;
 	char *pem = read_all(fd, &len, err, errsize);
 
 	close(fd);
-	if (t == NULL)
-		snprintf(err, errsize, "out of memory");
-	else
-		t->refs = 1;
-	if (t == NULL || pem == NULL)
+	t->refs = 1;
+	if (pem == NULL)
 		goto fail;
 	if ((t->ctx = new_context()) == NULL) {
 		snprintf(err, errsize, "OpenSSL: no context");
@@ -268,8 +300,9 @@ tls_new(const struct trust *trust, const char *host)
 	struct tls *t;
 	BIO *bio;
 
-	if (ctx == NULL || m == NULL || (t = calloc(1, sizeof(*t))) == NULL)
+	if (ctx == NULL || m == NULL)
 		return NULL;
+	t = xcalloc(1, sizeof(*t));
 	t->verify = trust != NULL;
 	if (strlcpy(t->host, host, sizeof(t->host)) >= sizeof(t->host) || (t->ssl = SSL_new(ctx)) == NULL ||
 	    (bio = BIO_new(m)) == NULL) {

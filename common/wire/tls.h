@@ -21,9 +21,10 @@ struct trust;
  * Loads everything OpenSSL, libsodium and friends would load later, so that no file is needed behind the sandbox, and
  * ignores SIGPIPE (descriptors are written with write(2)).  Exits the process if that fails.
  */
+void	 wire_memory(void);	/* before anything else: OpenSSL and libevent without memory end the process (mem.h) */
 void	 wire_warm(void);
 
-/* trust: NULL = camouflage.  host without brackets.  NULL: out of memory. */
+/* trust: NULL = camouflage.  host without brackets.  NULL: the name is too long, or OpenSSL refuses. */
 struct tls *tls_new(const struct trust *trust, const char *host);
 void	 tls_free(struct tls *t);
 /*
