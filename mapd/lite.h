@@ -6,9 +6,9 @@
 #include "mapd.h"
 
 /*
- * Lite updates (protocol.md E.2, rows LITE): our own state to the server while the stream is open.  One is in flight; what changed
- * meanwhile is sent after it, so the last value always arrives and no older one after it.  Failures are repeated with the
- * backoff of protocol.md H.1.
+ * Lite updates (protocol.md E.2, rows LITE): our own state to the server while the stream is open.  One is in flight;
+ * what changed meanwhile is sent after it, so the last value always arrives and no older one after it.  Failures are
+ * repeated with the backoff of protocol.md H.1.
  */
 struct lite *lite_new(struct mapd *m);
 void	 lite_free(struct lite *l);

@@ -5,7 +5,10 @@
 
 #include "mapd.h"
 
-/* Both kinds of map request (stream, lite update) have the same body but for one member.  0, or -1: larger than MAP_REQUEST_MAX. */
+/*
+ * Both kinds of map request (stream, lite update) have the same body, except for one member.  0, or -1: larger than
+ * MAP_REQUEST_MAX.
+ */
 int	 mapbody_build(const struct mapd *m, int lite, struct buf *out);
 /* "<prefix>/machine/map" */
 #define MAP_PATH_MAX 320

@@ -10,9 +10,9 @@
 #include "timer.h"
 
 /*
- * mapd: the map stream, lite updates, pings, and the netmap with its readers (design.md).  Stream, lite updates and pings are
- * requests on one session (H2-02).  A session is used with one node key only: for another key the old session is closed first,
- * then a new one is made (ROT-04).
+ * mapd: the map stream, lite updates, pings, and the netmap with its readers (design.md).  Stream, lite updates and
+ * pings are requests on one session (H2-02).  A session is used with one node key only: for another key the old
+ * session is closed first, then a new one is made (ROT-04).
  */
 extern const struct sandbox_profile mapd_profile;	/* mapd_sandbox.c */
 extern const struct child_role mapd_role;
@@ -48,7 +48,8 @@ struct mapd {
 	struct ipc_map_params	 params;
 	struct timer		 expiry;	/* netmap_next_expiry() */
 	uint64_t		 expiry_ms;	/* when it fires; 0 = it is not set */
-	int64_t			 clock_off;	/* seconds between our two clocks, when ControlTime last arrived or the clock was set */
+	/* seconds between our two clocks, when ControlTime last arrived or the clock was set */
+	int64_t			 clock_off;
 	struct buf		 event_text;	/* EVENT, chunk by chunk */
 	uint32_t		 event_total;
 };
@@ -64,7 +65,7 @@ void	 mapd_clock_received(struct mapd *m);
 void	 mapd_clock_check(struct mapd *m);
 /* After every change of the netmap: notify readers and parent, set the expiry timer. */
 void	 mapd_changed(struct mapd *m, const struct netmap_change *ch);
-/* After a message that changed nothing: it may have had a ControlTime (E.12). */
+/* After a message that changed nothing: its ControlTime may be new (E.12). */
 void	 mapd_unchanged(struct mapd *m);
 /* To the parent, which sends every child the times of the candidates (DIAL_TIMES). */
 void	 mapd_dial_plan(struct mapd *m, const struct ipc_dial_plan *plan);

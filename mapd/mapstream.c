@@ -318,7 +318,10 @@ progress_due(void *arg)
 	report_limit(s, s->err);
 }
 
-/* Uses bytes of the answer's body until all are used or a sleep begins; returns their number.  -1: the stream has ended. */
+/*
+ * Uses bytes of the answer's body until all are used or a sleep begins; returns their number.  -1: the stream has
+ * ended.
+ */
 static ssize_t
 feed(struct mapstream *s, const uint8_t *p, size_t n)
 {

@@ -6,8 +6,8 @@
 #include "mapd.h"
 
 /*
- * The map poll (protocol.md E.2 to E.4, rows KA, DBG, MAP-01, MAP-03): the request, its frames, the watchdog, what a message
- * asks for beside the netmap, and the sleep that it may ask for before it is applied.
+ * The map poll (protocol.md E.2 to E.4, rows KA, DBG, MAP-01, MAP-03): the request, its frames, the watchdog, what a
+ * message asks for beside the netmap, and the sleep that it may ask for before it is applied.
  */
 struct mapstream *mapstream_new(struct mapd *m);
 void	 mapstream_free(struct mapstream *s);

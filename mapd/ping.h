@@ -7,8 +7,8 @@
 #include "mapd.h"
 
 /*
- * PingRequests of the server (protocol.md E.10, rows PING): HEAD to the control host or through Noise, c2n through Noise.
- * They run beside the map stream and never hold it up.
+ * PingRequests of the server (protocol.md E.10, rows PING): HEAD to the control host or through Noise, c2n through
+ * Noise. They run beside the map stream and never hold it up.
  */
 struct pings *pings_new(struct mapd *m);
 void	 pings_free(struct pings *p);

@@ -34,8 +34,8 @@ struct report {
 };
 
 /*
- * Our own node from a cache is only displayed: it does not belong to the map session, and the same node from the server is sent
- * again.
+ * Our own node from a cache is only displayed: it does not belong to the map session, and the same node from the
+ * server is sent again.
  */
 static void
 send_self(struct report *r)

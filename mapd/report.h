@@ -6,9 +6,10 @@
 #include "mapd.h"
 
 /*
- * Reports to the parent about the netmap.  No burst of the server may reach the channel's rate limit: DELTAS are gathered over a
- * turn of the event loop (and at least 1 ms); SELF is sent when it changed, 10 ms apart; CONTROL_TIME when the correction of the
- * clock changed, DIAL_PLAN and COUNTERS, each a second apart.  The first is sent at once, of several the newest later.
+ * Reports to the parent about the netmap.  No burst of the server may reach the channel's rate limit: DELTAS are
+ * gathered over a turn of the event loop (and at least 1 ms); SELF is sent when it changed, 10 ms apart; CONTROL_TIME
+ * when the correction of the clock changed, DIAL_PLAN and COUNTERS, each a second apart.  The first is sent at once,
+ * of several the newest later.
  */
 struct report *report_new(struct mapd *m);
 void	 report_free(struct report *r);

@@ -16,7 +16,7 @@ static const char *const field_names[] = {
 #define NFIELDS (sizeof(field_names) / sizeof(field_names[0]))
 /* The longest list: each name with its quotes and a comma. */
 _Static_assert(sizeof("\"fields\":[]")
-#define F(member, shown, type, none, kind) +sizeof(shown) + 2
+#define F(member, name, type, none, kind) +sizeof(name) + 2
 		   NETMAP_FIELDS(F)
 #undef F
 	<= EVENT_FIELDS_MAX,

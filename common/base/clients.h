@@ -9,8 +9,8 @@
 #include "timefmt.h"
 
 /*
- * What the two processes that answer clients of the control socket have in common: the parent, and mapd for the clients that were
- * handed over to it (interface.md 3 and 6).  Each holds these limits for its own clients.
+ * What the two processes that answer clients of the control socket have in common: the parent, and mapd for the
+ * clients that were handed over to it (interface.md 3 and 6).  Each holds these limits for its own clients.
  */
 #define CLIENTS_MAX	64
 #define CLIENTS_ROOT	8		/* more, for root only */
@@ -25,7 +25,8 @@ int	 client_hung_up(int fd);
 /* Texts of events (interface.md 6), terminated; all return their length. */
 #define EVENT_TEXT_MAX	128		/* of all but event_fields() */
 #define EVENT_FIELDS_MAX 512
-size_t	 event_head(char out[EVENT_TEXT_MAX], uint64_t seq, struct wtime when);		/* {"v":1,"seq":N,"time":"..", */
+/* {"v":1,"seq":N,"time":"..", */
+size_t	 event_head(char out[EVENT_TEXT_MAX], uint64_t seq, struct wtime when);
 size_t	 event_netmap(char out[EVENT_TEXT_MAX], uint64_t seq, size_t peers);		/* "event":"netmap",.. */
 size_t	 event_delta(char out[EVENT_TEXT_MAX], uint64_t seq);				/* "event":"delta",.. */
 size_t	 event_lagged(char out[EVENT_TEXT_MAX], uint64_t dropped);			/* "event":"lagged",.. */

@@ -69,16 +69,16 @@ load_over(struct cache *c, enum ipc_cache_result result, const char *why)
 int
 cache_load(struct cache *c, uint32_t id, const struct ipc_cache_load *m, int fd, uint64_t max_decoded)
 {
-	struct cache_owner who;
+	struct cache_owner owner;
 
 	if (id == IPC_ID_NONE || c->load_id != IPC_ID_NONE || m->size > IPC_CACHE_MAX || key_is_zero(&m->node_key)) {
 		close(fd);
 		return -1;
 	}
 	netmap_seq_base(c->ctx.netmap, m->seq_base);
-	memcpy(who.profile, m->profile, sizeof(who.profile));
-	who.node_key = c->origin.node_key = m->node_key;
-	who.machine_key = c->origin.machine_key = m->machine_key;
+	memcpy(owner.profile, m->profile, sizeof(owner.profile));
+	owner.node_key = c->origin.node_key = m->node_key;
+	owner.machine_key = c->origin.machine_key = m->machine_key;
 	c->origin.received = TIME_NONE;
 	c->load_id = id;
 	c->load_fd = fd;
@@ -88,7 +88,7 @@ cache_load(struct cache *c, uint32_t id, const struct ipc_cache_load *m, int fd,
 		return 0;
 	}
 	c->ingest = ingest_new(c->ctx.netmap);
-	c->reader = cachereader_new(c->ingest, &who, m->size, max_decoded);
+	c->reader = cachereader_new(c->ingest, &owner, m->size, max_decoded);
 	timer_set_ms(&c->turn, 0);
 	return 0;
 }
@@ -162,7 +162,7 @@ cache_write(struct cache *c, uint32_t id, const struct ipc_cache_write *m, int f
 {
 	struct netmap *nm = c->ctx.netmap;
 	enum ipc_source source = netmap_source(nm);
-	struct cache_owner who;
+	struct cache_owner owner;
 
 	if (id == IPC_ID_NONE || c->write_id != IPC_ID_NONE) {
 		close(fd);
@@ -178,10 +178,10 @@ cache_write(struct cache *c, uint32_t id, const struct ipc_cache_write *m, int f
 		write_over(c, IPC_CACHE_NOTHING, "there is no network map of this node key");
 		return 0;
 	}
-	memcpy(who.profile, m->profile, sizeof(who.profile));
-	who.node_key = nm->cur->node_key;
-	who.machine_key = nm->cur->machine_key;
-	c->writer = cachewriter_new(fd, &who, nm->cur->received, IPC_CACHE_MAX);
+	memcpy(owner.profile, m->profile, sizeof(owner.profile));
+	owner.node_key = nm->cur->node_key;
+	owner.machine_key = nm->cur->machine_key;
+	c->writer = cachewriter_new(fd, &owner, nm->cur->received, IPC_CACHE_MAX);
 	timer_set_ms(&c->turn, 0);
 	return 0;
 }

@@ -96,7 +96,7 @@ emit(struct cachewriter *w, const uint8_t *p, size_t n)
 }
 
 struct cachewriter *
-cachewriter_new(int fd, const struct cache_owner *who, struct wtime received, uint64_t max)
+cachewriter_new(int fd, const struct cache_owner *owner, struct wtime received, uint64_t max)
 {
 	struct cachewriter *w = zeroed(sizeof(*w));
 	uint8_t head[CACHE_HEAD] = { 0 };
@@ -113,9 +113,9 @@ cachewriter_new(int fd, const struct cache_owner *who, struct wtime received, ui
 	put_le(head + AT_HEAD_LEN, CACHE_HEAD, 4);
 	put_le(head + AT_SEC, (uint64_t)received.sec, 8);
 	put_le(head + AT_NSEC, (uint64_t)received.nsec, 4);
-	memcpy(head + AT_PROFILE, who->profile, IPC_PROFILE_LEN);
-	memcpy(head + AT_NODE, who->node_key.b, KEY_LEN);
-	memcpy(head + AT_MACHINE, who->machine_key.b, KEY_LEN);
+	memcpy(head + AT_PROFILE, owner->profile, IPC_PROFILE_LEN);
+	memcpy(head + AT_NODE, owner->node_key.b, KEY_LEN);
+	memcpy(head + AT_MACHINE, owner->machine_key.b, KEY_LEN);
 	(void)emit(w, head, sizeof(head)); /* a failure is found by the next call */
 	return w;
 }
@@ -187,7 +187,7 @@ cachewriter_result(const struct cachewriter *w, const char **why)
 
 struct cachereader {
 	struct ingest *ingest;
-	struct cache_owner who;
+	struct cache_owner owner;
 	uint64_t size, off; /* of the file; read so far */
 	struct mapframe *frame;
 	crypto_generichash_state sum;
@@ -241,7 +241,7 @@ frame_end(void *arg)
 }
 
 struct cachereader *
-cachereader_new(struct ingest *g, const struct cache_owner *who, uint64_t size, uint64_t max_decoded)
+cachereader_new(struct ingest *g, const struct cache_owner *owner, uint64_t size, uint64_t max_decoded)
 {
 	static const struct mapframe_ops ops = { .begin = frame_begin, .data = frame_data, .end = frame_end };
 	struct mapframe_config limits = { .max_wire = IPC_CACHE_MAX, .max_decoded = max_decoded, .zstd = 1 };
@@ -250,7 +250,7 @@ cachereader_new(struct ingest *g, const struct cache_owner *who, uint64_t size, 
 	if ((r->frame = mapframe_new(&limits, &ops, r)) == NULL)
 		mem_exhausted();
 	r->ingest = g;
-	r->who = *who;
+	r->owner = *owner;
 	r->size = size;
 	r->result = IPC_CACHE_OK;
 	crypto_generichash_init(&r->sum, NULL, 0, SUM_LEN);
@@ -283,10 +283,10 @@ check_head(struct cachereader *r)
 	r->received = (struct wtime){ (int64_t)get_le(h + AT_SEC, 8), (int32_t)get_le(h + AT_NSEC, 4) };
 	if (get_le(h + AT_HEAD_LEN, 4) != CACHE_HEAD || r->received.nsec < 0 || r->received.nsec > 999999999)
 		return damaged(r, "head");
-	if (memcmp(h + AT_PROFILE, r->who.profile, IPC_PROFILE_LEN) != 0)
+	if (memcmp(h + AT_PROFILE, r->owner.profile, IPC_PROFILE_LEN) != 0)
 		return refuse(r, IPC_CACHE_FOREIGN, "of another control server", "");
-	if (memcmp(h + AT_NODE, r->who.node_key.b, KEY_LEN) != 0 ||
-	    memcmp(h + AT_MACHINE, r->who.machine_key.b, KEY_LEN) != 0)
+	if (memcmp(h + AT_NODE, r->owner.node_key.b, KEY_LEN) != 0 ||
+	    memcmp(h + AT_MACHINE, r->owner.machine_key.b, KEY_LEN) != 0)
 		return refuse(r, IPC_CACHE_FOREIGN, "of another node key", "");
 	put_le(len, r->size - CACHE_HEAD - CACHE_TAIL, FRAME_LEN);
 	return mapframe_feed_one(r->frame, len, sizeof(len), &used) == -1 ? damaged(r, mapframe_error(r->frame)) : 0;

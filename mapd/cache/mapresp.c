@@ -31,7 +31,7 @@ comma(struct mapresp *r, struct pb *out)
 	r->any = 1;
 }
 
-/* A node without the mark of the clock, which also hides what the server said. */
+/* A node without the mark of the clock, which also hides what the server sent. */
 static void
 put_node(struct pb *out, const struct node *n, const struct dict *d)
 {
@@ -86,8 +86,8 @@ begin(struct mapresp *r, struct pb *out, const struct walk_item *it)
 }
 
 /*
- * The chunk "base" as PacketFilter, which is read rule by rule however long it is; then the others as PacketFilters.  A chunk that is not
- * of this turn is left out.
+ * The chunk "base" as PacketFilter, which is read rule by rule however long it is; then the others as PacketFilters.
+ * A chunk that is not of this turn is left out.
  */
 static void
 chunk(struct mapresp *r, struct pb *out, const struct blob *name)

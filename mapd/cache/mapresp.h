@@ -7,8 +7,9 @@
 #include "walk.h"
 
 /*
- * The netmap as one MapResponse (protocol.md E.5) that ingest.h takes again: what the netmap cache holds.  Written piece by
- * piece from a snapshot, as dump.h does it; what we have added ourselves (marks of expired peers, E.12) is left out.
+ * The netmap as one MapResponse (protocol.md E.5) that ingest.h reads again: the contents of the netmap cache.  Written
+ * piece by piece from a snapshot, as dump.h does it; what mapd has added itself (marks of expired peers, E.12) is
+ * left out.
  */
 struct mapresp {
 	struct walk	 walk;

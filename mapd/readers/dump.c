@@ -177,7 +177,7 @@ element(struct dump *d, struct pb *out, const struct walk_item *it)
 		comma(d, out);
 		put_node(d, out, it);
 		return;
-	case NF_PacketFilter: /* the chunks one behind the other, in byte order of their names (E.5) */
+	case NF_PacketFilter: /* the chunks in sequence, in byte order of their names (E.5) */
 		if (d->effective) {
 			d->any |= filter_print_rule(out, it->value, it->dict, d->any);
 			return;

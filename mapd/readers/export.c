@@ -12,8 +12,8 @@
 /* --- hosts(5) --- */
 
 /*
- * The first label alone, for a name of our own tailnet.  Never one that hosts(5) files give the host itself: a peer called
- * localhost would have what is meant for nobody but us.
+ * The first label alone, for a name of our own tailnet.  Never one that hosts(5) files give the host itself: a peer
+ * called localhost would receive what is meant for this host only.
  */
 static int
 short_name_ok(const char *name, const char *dot, const char *suffix)

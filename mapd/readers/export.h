@@ -9,7 +9,8 @@
  * The netmap for other tools: `wgconf` (interface.md 7, protocol.md K.2) and `hosts`.  Only values that were
  * parsed and written again by us get out; names only if they are DNS names: a server cannot inject a line.
  */
-struct claim {				/* who may have a prefix: the peer with the lowest id, those for whom it is primary first */
+/* The peer that a prefix is given to: the one with the lowest id, but first those whose primary route it is. */
+struct claim {
 	uint8_t		 addr[16];
 	uint8_t		 family, bits, primary, used, done;
 	int64_t		 owner;

@@ -14,8 +14,8 @@
 #include "textset.h"
 
 /*
- * wg setconf format.  Two passes over the snapshot: who gets which prefix (a prefix given twice goes to one peer
- * only, as in WireGuard itself, but to a fixed one), then the peers.  Rules: protocol.md K.2 and its last
+ * wg setconf format.  Two passes over the snapshot: which peer gets which prefix (a prefix given twice is given to
+ * one peer only, as in WireGuard itself, but to a fixed one), then the peers.  Rules: protocol.md K.2 and its last
  * paragraph.
  */
 #define SCAN_WORK 8000 /* peers and their prefixes that are looked at in one go */
@@ -175,7 +175,7 @@ claim(struct exporter *x, const struct node *n, const struct prefix *p, int prim
 		grow(x);
 	c = &x->claims[place(x, p)];
 	if (c->used && c->primary >= primary)
-		return; /* the lower id came first */
+		return; /* the peer with the lower id has it */
 	x->nclaims += !c->used;
 	*c = (struct claim){ .family = (uint8_t)p->family,
 		.bits = (uint8_t)p->bits,
@@ -341,7 +341,10 @@ exportwg_more(struct exporter *x, struct pb *out, size_t about)
 	return 1;
 }
 
-/* StableID, name or address (interface.md 2).  A number is never taken for the other kind of id, nor a key for a name. */
+/*
+ * StableID, name or address (interface.md 2).  A number is never read as the other kind of id, nor a key as a
+ * name.
+ */
 static const struct node *
 find_exit(const struct exporter *x, const char *what)
 {

@@ -12,7 +12,8 @@ struct wgconf_options {
 	const char	*exit_node;		/* "" = none: name, address or StableID */
 };
 
-int	 export_wgconf(struct exporter *x, struct netmap *nm, const struct wgconf_options *o, struct pb *out);	/* 0, -1: no netmap */
+/* 0, -1: no netmap */
+int	 export_wgconf(struct exporter *x, struct netmap *nm, const struct wgconf_options *o, struct pb *out);
 /* 1 = there is more (it may have been a piece of the scan that wrote nothing). */
 int	 exportwg_more(struct exporter *x, struct pb *out, size_t about);
 

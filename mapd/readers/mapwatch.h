@@ -6,8 +6,9 @@
 #include "reader.h"
 
 /*
- * `watch netmap` (interface.md 6).  A watcher that falls behind loses netmap and delta events, is sent their number and the whole map,
- * also when another event asked for the map; events of the parent (status, browse, child) are never lost.
+ * `watch netmap` (interface.md 6).  A watcher that falls behind loses netmap and delta events, is sent their number
+ * and the whole map, also when another event asked for the map; events of the parent (status, browse, child) are
+ * never lost.
  */
 
 /* An event as all watchers get it: the text between the time and the closing brace.  Shared between queues. */
@@ -27,7 +28,8 @@ void	 notice_unref(struct notice *t);			/* NULL is fine */
 void	 watch_begin(struct reader *r, uint64_t events);
 /* These two may close r.  A queue takes a reference of its own. */
 void	 watch_notice(struct reader *r, struct notice *t);
-void	 watch_change(struct reader *r, const struct netmap_change *ch, struct notice *delta);	/* delta NULL: send the whole map */
+/* delta NULL: send the whole map */
+void	 watch_change(struct reader *r, const struct netmap_change *ch, struct notice *delta);
 struct notice *watch_delta(struct netmap *nm, const struct netmap_change *ch);	/* NULL: larger than a queue */
 void	 watch_dropped(struct reader *r);
 /* Put the next event into r->out.  1 = something was put, 0 = there is none. */

@@ -6,8 +6,8 @@
 #include "netmap.h"
 
 /*
- * A name as DNS has it: letters, digits, '-' and '_' in labels of 1 to 63, at least one label, at most 253 bytes; not localhost.
- * Folded to lower case, without the trailing dot, into out.  Length, 0 = not such a name.
+ * A name as DNS has it: letters, digits, '-' and '_' in labels of 1 to 63, at least one label, at most 253 bytes; not
+ * localhost. Folded to lower case, without the trailing dot, into out.  Length, 0 = not such a name.
  */
 size_t	 dns_name(const char *s, size_t n, char out[260]);
 /* The name of our own node without its first label, folded; "" if there is none. */

@@ -295,8 +295,8 @@ query_event(struct query *q, uint32_t id, const char *body, size_t n)
 /*
  * --- old maps ---
  *
- * An answer is read from the map of one moment, which is kept until all is written, also when the server sends whole maps meanwhile.
- * An old map costs as much memory as the present one, so their number is limited.
+ * An answer is read from the map of one moment, which is kept until all is written, also when the server sends whole
+ * maps meanwhile. An old map costs as much memory as the present one, so their number is limited.
  */
 
 /* The newest generation older than `than` that is being read, and its map; NULL if there is none. */

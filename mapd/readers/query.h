@@ -12,15 +12,16 @@
 /*
  * Answers to control clients whose descriptors the parent handed over (interface.md 3, 5, 6, 7; security.md D4):
  * non-blocking, streamed from an immutable view of the netmap, at most QUERY_QUEUE_MAX bytes queued per client.  A
- * client that does not read is dropped (netmap, peers) or loses deltas and is sent their number (watch netmap).  The map that an
- * answer is written from is kept when the whole map is replaced: always the last map, older ones up to QUERY_OLD_MAPS.  An
- * answer that cannot be finished ends with a line that is an error object.
+ * client that does not read is dropped (netmap, peers) or loses deltas and is sent their number (watch netmap).  The
+ * map that an answer is written from is kept when the whole map is replaced: always the last map, older ones up to
+ * QUERY_OLD_MAPS.  An answer that cannot be finished ends with a line that is an error object.
  */
 struct event_base;
 struct query;
 
 #define QUERY_QUEUE_MAX		(4u << 20)
-#define QUERY_OLD_MAPS		(16u << 20)	/* bytes of all maps kept for readers, but the last and the present one */
+/* bytes of all maps kept for readers, but the last and the present one */
+#define QUERY_OLD_MAPS		(16u << 20)
 #define QUERY_STALL_SECONDS	60	/* without a byte read in the middle of an answer: dropped */
 
 struct query *query_new(struct event_base *base, struct netmap *nm);

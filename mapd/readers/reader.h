@@ -11,8 +11,8 @@
 #include "timer.h"
 
 /*
- * One control client that the parent handed over: its descriptor, the answer that it is sent and, for a watcher, the queue of events
- * (mapwatch.h).  The inside of query.h.
+ * One control client that the parent handed over: its descriptor, the answer that it is sent and, for a watcher, the
+ * queue of events (mapwatch.h).  The inside of query.h.
  */
 struct early;
 struct event;
@@ -69,8 +69,8 @@ int	 reader_push(struct reader *r);
 /* Append an error object (interface.md 4). */
 void	 reader_error(struct reader *r, const char *code, const char *text);
 /*
- * The answer cannot be finished.  What was sent may end at a line end: the last line says that it is incomplete (for `wg setconf` it is
- * a line that is refused).  May free r.
+ * The answer cannot be finished.  What was sent may end at a line end: the last line says that it is incomplete (for
+ * `wg setconf` it is a line that is refused).  May free r.
  */
 void	 reader_abort(struct reader *r, const char *code, const char *text);
 /* Close r if it does not read, or hung up.  May free r. */
