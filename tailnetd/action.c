@@ -8,6 +8,7 @@
 
 #include "cachestore.h"
 #include "control.h"
+#include "dispatch.h"
 #include "doctor.h"
 #include "eventlog.h"
 #include "eventwatch.h"

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "buf.h"
 #include "childsend.h"
 #include "configrecord.h"
 #include "hostreport.h"

@@ -10,6 +10,8 @@
 #include "cachestore.h"
 #include "childsend.h"
 #include "dispatch.h"
+#include "dispatch_auth.h"
+#include "dispatch_map.h"
 #include "doctor.h"
 #include "eventwatch.h"
 #include "log.h"

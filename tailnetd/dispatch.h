@@ -5,18 +5,18 @@
 
 #include "supervise.h"
 
-/* Between dispatch.c, the tables and what both children ask, dispatch_auth.c and dispatch_map.c. */
-void	 dispatch_send_register(struct child *c);
-void	 dispatch_send_map_start(struct child *c);
+/*
+ * Messages between the parent and its children: the tables of handlers, made from the list of messages (msgs.h), and
+ * what both children send.  dispatch_auth.h and dispatch_map.h have what only one of them sends.
+ */
+extern const struct ipc_handlers authd_handlers, mapd_handlers, doctor_handlers;
 
-/* Are the texts and numbers of an answer of authd such as they may be? */
-int	 dispatch_key_result_ok(const struct ipc_key_result *r);
-int	 dispatch_reg_result_ok(const struct ipc_reg_result *r);
-int	 dispatch_url_ok(const struct parent *p, const char *url);	/* a URL for people */
+void	 dispatch_ready_work(struct child *c);		/* READY: sends the request that waited */
+void	 dispatch_turn(void *arg);			/* timer turn of the child */
+void	 dispatch_forget(struct child *c);		/* the process ended: its dials and handshakes are cancelled */
+int	 dispatch_may_log(struct child *c);		/* one more line for this child: 50 a second (D12) */
 
-int	 dispatch_may_log(struct child *c);		/* a line that this child causes; it has 50 a second (D12) */
-
-/* Handlers of what the children say (msgs.h): arg is the struct child; 0, or -1 = a violation.  The doctor's authd has its own. */
+/* Handlers: arg is the struct child; 0, or -1 = a violation.  For a doctor run: parent_control.h. */
 #define X(name, handler, ...) int dispatch_##handler(void *arg, const struct ipc_msg *m);
 IPC_FROM_CHILD(X) IPC_FROM_AUTHD(X) IPC_FROM_MAPD(X)
 #undef X

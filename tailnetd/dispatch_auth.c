@@ -6,6 +6,7 @@
 #include <sodium.h>
 
 #include "dispatch.h"
+#include "dispatch_auth.h"
 #include "parent.h"
 #include "text.h"
 #include "url.h"

@@ -6,6 +6,8 @@
 #include "childsend.h"
 #include "control.h"
 #include "dispatch.h"
+#include "dispatch_auth.h"
+#include "dispatch_map.h"
 #include "eventwatch.h"
 #include "log.h"
 #include "parent.h"

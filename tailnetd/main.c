@@ -12,6 +12,7 @@
 #include <json-c/json.h>
 #include <sodium.h>
 
+#include "buf.h"
 #include "daemon.h"
 #include "exits.h"
 #include "log.h"

@@ -6,15 +6,12 @@
 #include <sys/types.h>
 
 #include "action.h"
-#include "buf.h"
 #include "login.h"
 #include "config.h"
 #include "counters.h"
 #include "dial.h"
 #include "health.h"
 #include "ids.h"
-#include "ipc.h"
-#include "keys.h"
 #include "netmap_info.h"
 #include "spawn.h"
 #include "state.h"

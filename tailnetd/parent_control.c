@@ -8,6 +8,7 @@
 #include "childsend.h"
 #include "control_ops.h"
 #include "dispatch.h"
+#include "dispatch_auth.h"
 #include "doctor.h"
 #include "notify.h"
 #include "parent.h"

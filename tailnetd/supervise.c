@@ -16,6 +16,7 @@
 
 #include "cachestore.h"
 #include "childsend.h"
+#include "dispatch.h"
 #include "eventwatch.h"
 #include "exits.h"
 #include "log.h"

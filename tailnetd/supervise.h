@@ -113,10 +113,4 @@ void	 supervise_look(struct supervisor *s);		/* each 30 s: a child that does not
 #define IPC_ID_LOOK 1			/* of its PING */
 int	 supervise_answered(const struct supervisor *s);	/* every running child answered the last ping */
 
-/* dispatch.c: the request tables, messages from and to the children */
-extern const struct ipc_handlers authd_handlers, mapd_handlers, doctor_handlers;
-void	 dispatch_ready_work(struct child *c);		/* READY: send what waited */
-void	 dispatch_turn(void *arg);	/* child.turn */
-void	 dispatch_forget(struct child *c);		/* the process ended: dials, handshakes */
-
 #endif

@@ -15,6 +15,7 @@
 #include <event2/event.h>
 
 #include "control.h"
+#include "dispatch.h"
 #include "exits.h"
 #include "log.h"
 #include "parent.h"
