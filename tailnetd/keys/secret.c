@@ -2,6 +2,9 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#if defined(SYS_memfd_secret)
+#include <sys/random.h>
+#endif
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,9 +31,24 @@ struct secret {
 #define OWN_NAME ""
 #endif
 
-static int own_missing; /* the kernel has none: it is not asked again */
+static int own_missing; /* the kernel has no such memory: do not ask again */
 
 #if defined(SYS_memfd_secret)
+/*
+ * Takes the memory now.  The first write to a page would otherwise do that, and end the process with a signal if there is none;
+ * a system call that writes there fails instead.  (MADV_POPULATE_WRITE refuses such memory.)
+ */
+static int
+populate(uint8_t *mem, size_t mapped, size_t page)
+{
+	size_t at;
+
+	for (at = 0; at < mapped; at += page)
+		if (getrandom(mem + at, 1, 0) != 1)
+			return -1;
+	return 0;
+}
+
 /* A shared mapping of a secret memory file between two guard pages, or NULL. */
 static uint8_t *
 map_own(size_t mapped, size_t page)
@@ -43,8 +61,8 @@ map_own(size_t mapped, size_t page)
 	around = mmap(NULL, mapped + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (around != MAP_FAILED && ftruncate(fd, (off_t)mapped) == 0) {
 		mem = mmap(around + page, mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
-		/* The first touch allocates: RLIMIT_MEMLOCK speaks at mmap, lack of memory would be a SIGBUS here. */
-		if (mem == MAP_FAILED || madvise(mem, mapped, MADV_DONTFORK) == -1) {
+		if (mem == MAP_FAILED || madvise(mem, mapped, MADV_DONTFORK) == -1 ||
+		    populate(mem, mapped, page) == -1) {
 			munmap(around, mapped + 2 * page);
 			mem = NULL;
 		}

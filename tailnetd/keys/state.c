@@ -265,7 +265,7 @@ load_file(struct state_store *ss, const char *name, struct state *st, struct key
 	case FILE_READ:
 		if ((r = statetext_parse(text, len, st, k, why, sizeof(why))) != STATETEXT_OK) {
 			snprintf(err, errsize, "%s/%s %s", ss->dir, name, why);
-			rv = r == STATETEXT_NEWER ? LOAD_REFUSED : LOAD_CORRUPT;
+			rv = r == STATETEXT_CORRUPT ? LOAD_CORRUPT : LOAD_REFUSED;
 			break;
 		}
 		crypto_generichash(ss->saved, SUM_LEN, (const uint8_t *)text, len, NULL, 0);

@@ -138,6 +138,7 @@ struct in {
 	struct state *st;
 	struct keyring *k;
 	struct state_extra **tail;
+	int no_memory;
 };
 
 /* Each key once: of two, neither can be trusted. */
@@ -196,8 +197,10 @@ keep_unknown(struct in *in, const char *line, size_t n)
 {
 	struct state_extra *e = malloc(sizeof(*e) + n + 1);
 
-	if (e == NULL)
+	if (e == NULL) {
+		in->no_memory = 1;
 		return -1;
+	}
 	e->next = NULL;
 	e->len = n;
 	memcpy(e->line, line, n);
@@ -300,7 +303,7 @@ forget(struct state *st, struct keyring *k)
 enum statetext_result
 statetext_parse(const char *text, size_t n, struct state *st, struct keyring *k, char *err, size_t errsize)
 {
-	struct in in = { st, k, &st->extra };
+	struct in in = { st, k, &st->extra, 0 };
 	int64_t major;
 	size_t at, line = 2;
 
@@ -323,8 +326,12 @@ statetext_parse(const char *text, size_t n, struct state *st, struct keyring *k,
 		size_t len = nl != NULL ? (size_t)(nl - text) - at : n - at;
 
 		if (parse_line(&in, text + at, len) == -1) {
-			snprintf(err, errsize, "line %zu is malformed", line); /* never its text: it may be a key */
 			forget(st, k);
+			if (in.no_memory) { /* the file is good: an older one may not replace it */
+				snprintf(err, errsize, "cannot be read: out of memory");
+				return STATETEXT_NO_MEMORY;
+			}
+			snprintf(err, errsize, "line %zu is malformed", line); /* never its text: it may be a key */
 			return STATETEXT_CORRUPT;
 		}
 		at += len + 1;

@@ -15,7 +15,7 @@ struct state_extra {			/* a line that this version does not know, as it was */
 	char	 line[];
 };
 
-enum statetext_result { STATETEXT_OK, STATETEXT_CORRUPT, STATETEXT_NEWER };
+enum statetext_result { STATETEXT_OK, STATETEXT_CORRUPT, STATETEXT_NEWER, STATETEXT_NO_MEMORY };
 
 /* Writes the whole file's text.  Its length, or 0 when it does not fit. */
 size_t	 statetext_build(const struct state *st, const struct keyring *k, char text[STATE_TEXT_MAX]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -308,6 +309,57 @@ test_unknown_lines_are_kept(void **unused)
 	box_end(&b);
 }
 
+/* Memory that is missing is not a damaged file: no older version may take its place. */
+static void
+test_no_memory(void **unused)
+{
+#ifdef SANITIZED
+	(void)unused;
+	skip(); /* the sanitizer's allocator ends the process instead */
+#else
+	static char body[50000], text[ROOM];
+	struct rlimit was, none;
+	struct pile {
+		struct pile *next;
+	} *pile = NULL, *p;
+	struct keyring *k = keyring_new();
+	enum statetext_result r;
+	struct state st = { 0 };
+	char err[200] = "";
+	struct box b;
+	size_t n;
+
+	(void)unused;
+	dir_make(&b.dir);
+	n = (size_t)snprintf(body, sizeof(body), HEAD "later ");
+	memset(body + n, 'x', sizeof(body) - n - 2);
+	body[sizeof(body) - 2] = '\n';
+	write_summed(&b, "state", body);
+	dir_read(&b.dir, "state", text, sizeof(text));
+	assert_int_equal(statetext_parse(text, strlen(text), &st, k, err, sizeof(err)), STATETEXT_OK);
+	assert_int_equal(getrlimit(RLIMIT_AS, &was), 0);
+	none = (struct rlimit){ 0, was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+	state_free(&st);
+	for (n = 0; n < 4096 && (p = malloc(32768)) != NULL; n++) {
+		p->next = pile;
+		pile = p;
+	}
+	r = statetext_parse(text, strlen(text), &st, k, err, sizeof(err));
+	while ((p = pile) != NULL) {
+		pile = p->next;
+		free(p);
+	}
+	assert_int_equal(setrlimit(RLIMIT_AS, &was), 0);
+	assert_true(n < 4096); /* the limit holds */
+	assert_int_equal(r, STATETEXT_NO_MEMORY);
+	assert_string_equal(err, "cannot be read: out of memory");
+	assert_false(keyring_has(k, SLOT_MACHINE));
+	keyring_free(k);
+	dir_remove(&b.dir);
+#endif
+}
+
 /* Texts a server chose can neither forge a line nor make the file unreadable. */
 static void
 test_texts_from_the_server(void **unused)
@@ -532,6 +584,7 @@ main(void)
 		cmocka_unit_test(test_every_truncation_and_flip),
 		cmocka_unit_test(test_malformed_lines),
 		cmocka_unit_test(test_unknown_lines_are_kept),
+		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_texts_from_the_server),
 		cmocka_unit_test(test_access),
 		cmocka_unit_test(test_directory),
