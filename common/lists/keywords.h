@@ -4,8 +4,8 @@
 #define KEYWORDS_H
 
 /*
- * Every keyword of tailnetd.conf (interface.md 2, tailnetd.conf(5)), in the order in which -nv prints them.
- * Made from it: the members of struct config, reading, printing, the defaults, what a reload refuses, and the record of the
+ * Every keyword of tailnetd.conf (interface.md 2, tailnetd.conf(5)), in the order in which -nv prints them. Made from
+ * it: the members of struct config, reading, printing, the defaults, what a reload refuses, and the record of the
  * configuration that the parent sends to its children.  A new keyword is a row here and the code that uses its value.
  *
  *	K(keyword, member, type, range, value, default, flags, child)
@@ -62,9 +62,9 @@
 	K("map-watchdog", watchdog_ms, SECONDS, LIMITS(1, 3600), "seconds from 1 to 3600", "120", 0, CHILD)
 
 /*
- * What the parent makes of control-url, transport and proxy for its children: T(member, size) a text of at most
- * size - 1 bytes, N(member, min, max) a number.  All of them are WIRE.  proxy_auth is the one secret among them, because
- * children speak CONNECT.
+ * What the parent makes of control-url, transport and proxy for its children: T(member, size) a text of at most size -
+ * 1 bytes, N(member, min, max) a number.  All of them are WIRE.  proxy_auth is the one secret among them, because the
+ * children send CONNECT.
  */
 #define KEYWORD_PARTS(T, N) \
 	T(host, 254)			/* of the control URL: lower case, no port, no brackets */ \

@@ -199,7 +199,7 @@ config_parse(const char *name, const char *text, size_t n, struct config *out, c
 	return parse(&r, text, n, out);
 }
 
-/* Who is named by a line of the file must be there.  What is only the default is the start's affair. */
+/* A user or group named in the file must exist.  Defaults are checked at start. */
 static int
 check_names(struct reader *r, const struct config *c)
 {
@@ -274,7 +274,7 @@ config_find_group(const struct config *c, gid_t *gid)
 	return 0;
 }
 
-/* Whether both print the same line.  Not if there is no memory to tell: then the change is refused. */
+/* Whether both print the same line.  Without memory for them they count as different. */
 static int
 same_value(const struct keyword *kw, const struct config *a, const struct config *b)
 {
@@ -320,15 +320,15 @@ config_read_authkey(const struct config *c, char *out, size_t outsize, size_t *l
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
 		snprintf(err, errsize, "auth-key-file %s: not a regular file", c->auth_key_file);
 	else if (st.st_uid != 0 && st.st_uid != geteuid())
-		snprintf(err, errsize, "auth-key-file %s: belongs to uid %u; chown it to root", c->auth_key_file,
+		snprintf(err, errsize, "auth-key-file %s: is owned by uid %u; chown it to root", c->auth_key_file,
 		    st.st_uid);
 	else if ((st.st_mode & 077) != 0)
-		snprintf(err, errsize, "auth-key-file %s: others have access (mode %04o); chmod 600 it",
+		snprintf(err, errsize, "auth-key-file %s: other users have access (mode %04o); chmod 600 it",
 		    c->auth_key_file, st.st_mode & 07777);
 	else if ((n = read(fd, out, outsize)) == -1)
 		snprintf(err, errsize, "auth-key-file %s: %s", c->auth_key_file, strerror(errno));
 	else if ((size_t)n == outsize)
-		snprintf(err, errsize, "auth-key-file %s: larger than a key can be", c->auth_key_file);
+		snprintf(err, errsize, "auth-key-file %s: too large for a key", c->auth_key_file);
 	else
 		*len = (size_t)n;
 	close(fd);

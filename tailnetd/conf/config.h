@@ -30,7 +30,7 @@ enum endpoints_mode { EP_AUTO, EP_NONE, EP_LIST };
 #define CONFIG_TEXT(m)		char m[256];
 #define CONFIG_HOSTNAME(m)	char m[256];
 #define CONFIG_NAME(m)		char m[64];
-#define CONFIG_ENUM(m)		int m;			/* number of the word in its range */
+#define CONFIG_ENUM(m)		int m;			/* position in its list of words */
 #define CONFIG_NUMBER(m)	unsigned m;
 #define CONFIG_SECONDS(m)	unsigned m;		/* in milliseconds */
 #define CONFIG_SIZE(m)		uint64_t m;		/* bytes */

@@ -361,7 +361,7 @@ parse_endpoints(struct config *c, const struct keyword *kw, struct words *w)
 			return refuse(w, "\"%.60s\" is not an endpoint such as 192.0.2.1:41641 or [2001:db8::1]:41641",
 			    w->v[i]);
 		if ((no = netaddr_endpoint_refused(&c->endpoints[i], 1)) != NULL)
-			return refuse(w, "\"%.60s\" is nothing that peers could reach: %s", w->v[i], no);
+			return refuse(w, "\"%.60s\" is not an address that peers can reach: %s", w->v[i], no);
 	}
 	c->nendpoints = (unsigned)w->n;
 	return 0;

@@ -29,7 +29,10 @@ extern const struct keyword config_keywords[];	/* ends with name NULL */
 #define CONFIG_KEYWORDS_MAX 64
 
 void	 config_defaults(struct config *c);
-/* What depends on several keywords: ports, the http rule, unsupported combinations.  0, or -1 with why, about a keyword. */
+/*
+ * What depends on several keywords: ports, the http rule, unsupported combinations.  0, or -1 with why, about a
+ * keyword.
+ */
 int	 config_finish(struct config *c, const char **about, char *why, size_t whysize);
 
 #endif

@@ -200,8 +200,8 @@ put_own(struct jw *w, const struct control_ops *o)
 static void
 put_login(struct jw *w, const struct login *c)
 {
-	char when[TIME_TEXT_MAX], err[LOGIN_TOLD_MAX];
-	int source = login_told(c, err);
+	char when[TIME_TEXT_MAX], err[LOGIN_ADVISED_MAX];
+	int source = login_advised_error(c, err);
 
 	jw_kstr(w, "state", login_state_name(login_state(c)));
 	jw_kbool(w, "loggedIn", login_logged_in(c));

@@ -9,7 +9,10 @@
 
 #include "keys.h"
 
-/* What this room alone may do with the bytes of private keys: keys.c, noise.c, statetext.c.  No other room includes it. */
+/*
+ * What this room alone may do with the bytes of private keys: keys.c, noise.c, statetext.c.  No other room includes
+ * it.
+ */
 #define PRIVATES_NAME_LEN 13			/* "PrivateKey = " */
 #define PRIVATES_B64_LEN  44
 struct privates {				/* in a secret area (secret.h), open only while it is used */

@@ -9,9 +9,10 @@
 #include "keytext.h"
 
 /*
- * Private keys and everything done with them.  Only tailnetd links this.  The private key type is opaque; its bytes live in
- * one locked, guarded, undumped region (memfd_secret where the kernel has it, else sodium_malloc; security.md D11) that is
- * PROT_NONE between uses, and leave it only into the state file's own locked buffer and, by keys_wgconf_private(), for root.
+ * Private keys and everything done with them.  Only tailnetd links this.  The private key type is opaque; its bytes
+ * live in one locked, guarded, undumped region (memfd_secret where the kernel has it, else sodium_malloc; security.md
+ * D11) that is PROT_NONE between uses, and leave it only into the state file's own locked buffer and, by
+ * keys_wgconf_private(), for root.
  */
 struct keyring;			/* machine, node (current C), old (O), candidate (T): protocol.md D.4 */
 enum key_slot { SLOT_MACHINE, SLOT_NODE, SLOT_OLD, SLOT_CANDIDATE, SLOT_COUNT };
@@ -21,7 +22,7 @@ void	 keyring_free(struct keyring *k);		/* wipes */
 int	 keyring_generate(struct keyring *k, enum key_slot s);	/* new clamped X25519 key from the system RNG; 0 / -1 */
 void	 keyring_clear(struct keyring *k, enum key_slot s);
 void	 keyring_copy(struct keyring *k, enum key_slot to, enum key_slot from);	/* from stays */
-void	 keyring_move(struct keyring *to, enum key_slot ts, struct keyring *from, enum key_slot fs);	/* between rings; from is emptied */
+void	 keyring_move(struct keyring *to, enum key_slot ts, struct keyring *from, enum key_slot fs);	/* of another ring */
 int	 keyring_has(const struct keyring *k, enum key_slot s);
 const struct pubkey *keyring_public(const struct keyring *k, enum key_slot s);	/* zero key when empty */
 

@@ -35,8 +35,8 @@ static int own_missing; /* the kernel has no such memory: do not ask again */
 
 #if defined(SYS_memfd_secret)
 /*
- * Takes the memory now.  The first write to a page would otherwise do that, and end the process with a signal if there is none;
- * a system call that writes there fails instead.  (MADV_POPULATE_WRITE refuses such memory.)
+ * Takes the memory now.  The first write to a page would otherwise do that, and end the process with a signal if there
+ * is none; a system call that writes there fails instead.  (MADV_POPULATE_WRITE refuses such memory.)
  */
 static int
 populate(uint8_t *mem, size_t mapped, size_t page)
@@ -73,8 +73,8 @@ map_own(size_t mapped, size_t page)
 }
 #elif defined(MAP_CONCEAL)
 /*
- * OpenBSD: in no core file, swap is encrypted there by default, and fork leaves it zeroed.  Not sodium_malloc(): handshakes
- * begin behind pledge(2), which knows no mlock(2).
+ * OpenBSD: in no core file, swap is encrypted there by default, and fork leaves it zeroed.  Not sodium_malloc():
+ * handshakes begin behind pledge(2), which knows no mlock(2).
  */
 static uint8_t *
 map_own(size_t mapped, size_t page)

@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 /*
- * Memory for secrets (security.md D11): locked, not dumped, between guard pages, not inherited by fork, wiped when freed, and
- * unreadable except between secret_open() and secret_close().  Backed by memfd_secret(2) where the kernel has it (not even root
- * reads it through /proc/PID/mem), by MAP_CONCEAL on OpenBSD, else by sodium_malloc(3).
+ * Memory for secrets (security.md D11): locked, not dumped, between guard pages, not inherited by fork, wiped when
+ * freed, and unreadable except between secret_open() and secret_close().  Backed by memfd_secret(2) where the kernel
+ * has it (not even root reads it through /proc/PID/mem), by MAP_CONCEAL on OpenBSD, else by sodium_malloc(3).
  */
 struct secret;
 

@@ -88,26 +88,27 @@ check_dir(const struct state_store *ss, char *err, size_t errsize)
 		return -1;
 	}
 	if (st.st_uid != ss->owner) {
-		snprintf(err, errsize, "state directory %s belongs to uid %u; chown it to uid %u", ss->dir, st.st_uid,
+		snprintf(err, errsize, "state directory %s is owned by uid %u; chown it to uid %u", ss->dir, st.st_uid,
 		    ss->owner);
 		return -1;
 	}
 	if ((st.st_mode & 077) != 0) {
-		snprintf(err, errsize, "state directory %s is open to others (mode %04o); chmod 700 it", ss->dir,
-		    st.st_mode & 07777);
+		snprintf(err, errsize, "state directory %s can be accessed by other users (mode %04o); chmod 700 it",
+		    ss->dir, st.st_mode & 07777);
 		return -1;
 	}
 	return 0;
 }
 
-/* The directory was just made: its own name must last, too, or the first identity may be lost after it was used (D10). */
+/* The directory is new: its name must be durable as well, or the first identity may be lost after its use (D10). */
 static int
 sync_parent(const struct state_store *ss)
 {
 	int fd = openat(ss->dirfd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rv;
 
 	if (fd == -1)
-		return errno == EACCES ? 0 : -1; /* not ours to read: the file system's own order has to do */
+		return errno == EACCES ? 0
+				       : -1; /* we may not read it: rely on the order in which the file system writes */
 	rv = fsync(fd);
 	close(fd);
 	return rv;
@@ -147,7 +148,7 @@ state_open(const char *dir, int need_root, char *err, size_t errsize)
 		goto fail;
 	}
 	if (made && sync_parent(ss) == -1) {
-		snprintf(err, errsize, "cannot make state directory %s last: %s", dir, strerror(errno));
+		snprintf(err, errsize, "cannot sync the parent of state directory %s: %s", dir, strerror(errno));
 		goto fail;
 	}
 	log_debug("secrets are kept in memory of kind %s", secret_backend());
@@ -174,7 +175,7 @@ enum file_result { FILE_READ, FILE_MISSING, FILE_BAD_ACCESS, FILE_TOO_LARGE };
 
 /* How many of the names that this file makes - state, state.prev, state.<profile> - lead to that file. */
 static nlink_t
-own_names(const struct state_store *ss, ino_t ino)
+count_names(const struct state_store *ss, ino_t ino)
 {
 	struct dirent *e;
 	struct stat st;
@@ -200,7 +201,7 @@ own_names(const struct state_store *ss, ino_t ino)
 static int
 links_ok(const struct state_store *ss, const struct stat *st)
 {
-	return st->st_nlink == 1 || own_names(ss, st->st_ino) == st->st_nlink;
+	return st->st_nlink == 1 || count_names(ss, st->st_ino) == st->st_nlink;
 }
 
 static const char *
@@ -209,12 +210,13 @@ access_fault(const struct state_store *ss, const struct stat *st, char *text, si
 	if (!S_ISREG(st->st_mode))
 		snprintf(text, size, "is not a regular file; move it away");
 	else if (st->st_uid != ss->owner)
-		snprintf(text, size, "belongs to uid %u; chown it to uid %u", st->st_uid, ss->owner);
+		snprintf(text, size, "is owned by uid %u; chown it to uid %u", st->st_uid, ss->owner);
 	else if ((st->st_mode & 077) != 0)
-		snprintf(text, size, "is open to others (mode %04o); chmod 600 it, and consider its keys known",
+		snprintf(text, size,
+		    "can be accessed by other users (mode %04o); chmod 600 it, and consider its keys known",
 		    st->st_mode & 07777);
 	else if (!links_ok(ss, st))
-		snprintf(text, size, "has another name (hard link); remove the other one");
+		snprintf(text, size, "has more than one hard link; remove the others");
 	else
 		return NULL;
 	return text;
@@ -223,7 +225,7 @@ access_fault(const struct state_store *ss, const struct stat *st, char *text, si
 static enum file_result
 read_file(struct state_store *ss, const char *name, char *text, size_t *len, char *err, size_t errsize)
 {
-	char fault[160] = "cannot be looked at";
+	char fault[160] = "cannot be examined";
 	struct stat st;
 	ssize_t n;
 	int fd;
@@ -299,7 +301,7 @@ write_temp(struct state_store *ss, const char *text, size_t len)
 {
 	int fd, rv, saved;
 
-	(void)ss->io.unlinkat(ss->dirfd, F_TEMP, 0); /* ours alone: we hold the lock */
+	(void)ss->io.unlinkat(ss->dirfd, F_TEMP, 0); /* no other process has it: we hold the lock */
 	if ((fd = ss->io.create(ss->dirfd, F_TEMP, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)) == -1)
 		return -1;
 	rv = write_all(ss, fd, text, len) == 0 && ss->io.fsync(fd) == 0 ? 0 : -1;
@@ -309,7 +311,7 @@ write_temp(struct state_store *ss, const char *text, size_t len)
 	return rv;
 }
 
-/* The present file gets its second name.  A crash in between leaves no state.prev, but then the state itself is whole. */
+/* Gives the present file a second name.  A crash in between leaves no state.prev, but the state itself is complete. */
 static int
 link_prev(struct state_store *ss)
 {
@@ -444,7 +446,7 @@ make_fresh(struct state_store *ss, const char *url, struct state *st, struct key
 	return STATE_FRESH;
 }
 
-/* The file is another server's: it is put aside under a name of its own, and this server's comes back or is made. */
+/* The file is of another server: keep it under a second name, and load or make the one of this server. */
 static enum state_result
 switch_profile(struct state_store *ss, const char *url, struct state *st, struct keyring *k, char *err, size_t errsize)
 {
@@ -459,7 +461,7 @@ switch_profile(struct state_store *ss, const char *url, struct state *st, struct
 		snprintf(err, errsize, "cannot keep the old identity in %s/%s: %s", ss->dir, aside, strerror(errno));
 		return STATE_UNUSABLE;
 	}
-	/* It belongs to the old profile, whose newest version was just put aside. */
+	/* It belongs to the old profile, whose newest version now has its second name. */
 	(void)ss->io.unlinkat(ss->dirfd, F_PREV, 0);
 	ss->have_saved = 0;
 	ss->keep_prev = 1;
@@ -486,7 +488,7 @@ recover(struct state_store *ss, enum load why, struct state *st, struct keyring 
 
 	switch (load_file(ss, F_PREV, st, k, prev_err, sizeof(prev_err))) {
 	case LOAD_OK:
-		log_warnx("%s; going on with the version before it (%s)", err, F_PREV);
+		log_warnx("%s; using the previous version (%s)", err, F_PREV);
 		ss->keep_prev = 1;
 		ss->have_saved = 0;
 		return STATE_RECOVERED;
@@ -495,19 +497,19 @@ recover(struct state_store *ss, enum load why, struct state *st, struct keyring 
 			return STATE_FRESH;
 		if (why == LOAD_MISSING)
 			snprintf(err, errsize,
-			    "%s: the state file is gone though this machine had an identity; restore it, or remove "
+			    "%s: the state file is missing, but this machine had an identity; restore it, or remove "
 			    "%s/%s to become a new machine",
 			    ss->dir, ss->dir, F_MARKER);
 		break;
 	default:
 		if (why == LOAD_MISSING)
-			snprintf(err, errsize, "%s/%s is gone and %s", ss->dir, F_STATE, prev_err);
+			snprintf(err, errsize, "%s/%s is missing and %s", ss->dir, F_STATE, prev_err);
 		break;
 	}
 	if (why == LOAD_CORRUPT) {
 		size_t n = strlen(err);
 
-		snprintf(err + n, errsize - n, " and there is no good %s; restore one of them from a backup", F_PREV);
+		snprintf(err + n, errsize - n, " and there is no usable %s; restore one of them from a backup", F_PREV);
 	}
 	return STATE_UNUSABLE;
 }

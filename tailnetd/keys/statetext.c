@@ -70,7 +70,7 @@ put_key(struct out *o, const char *name, const struct keyring *k, enum key_slot 
 	put(o, "\n", 1);
 }
 
-/* A text a server chose: neither a second line nor anything that set_text() would refuse (ROT-05: what is saved must load). */
+/* A text that a server chose: one line that set_text() accepts, because what is saved must load (ROT-05). */
 static void
 put_text(struct out *o, const char *name, const char *text, size_t size)
 {

@@ -23,7 +23,7 @@ struct eventlog {
 	int paused;
 	struct bucket rate;
 	uint64_t err_ms; /* 0 = never */
-	char err[LOGIN_TOLD_MAX];
+	char err[LOGIN_ADVISED_MAX];
 };
 
 static void
@@ -55,8 +55,8 @@ log_state(struct eventlog *e)
 static void
 log_error_of_login(struct eventlog *e)
 {
-	char err[LOGIN_TOLD_MAX];
-	int source = login_told(e->l, err);
+	char err[LOGIN_ADVISED_MAX];
+	int source = login_advised_error(e->l, err);
 	uint64_t now = time_mono_ms(), since = now - e->err_ms, pause;
 
 	if (source == -1 || source == SRC_STATE) /* a save that fails is logged where it fails */

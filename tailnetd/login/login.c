@@ -11,13 +11,13 @@
 /*
  * How the node keys are kept safe (protocol.md D.4, security.md D10, rows INT-01, REG-04, ROT-05, PERS-06):
  *
- * - Current key C and old key O are what the state file calls node and old key.  They change only in SAVE_COMMIT, which is asked
- *   for when the server has taken the candidate T, and only if that save is durable: before it nothing depends on T (no map
- *   request, not "logged in"); if it fails, C and O are as before and the commit is tried again with backoff.
- * - T goes out as NodeKey with OldNodeKey = C.  In a login by URL it stays in memory (INT-01): losing it costs a new URL.
- * - A T that goes out with an auth key is written ahead, on a line of its own (D10): a one-off key is spent with the server's
- *   answer, and a crash before we read that answer must not lock the machine out.  After a restart T is tried again, with
- *   the auth key; a server that had taken it knows it (ROT-05).
+ * - Current key C and old key O are what the state file calls node and old key.  They change only in SAVE_COMMIT, when the
+ *   server has accepted the candidate T, and only if that save is durable: before it nothing depends on T (no map request,
+ *   not "logged in"); if it fails, C and O are as before and the commit is tried again with backoff.
+ * - T is sent as NodeKey with OldNodeKey = C.  In a login by URL it stays in memory (INT-01): losing it costs a new URL.
+ * - A T that is sent with an auth key is written first, on a line of its own (D10): a one-off key is spent with the
+ *   server's answer, and a crash before we read that answer must not lock the machine out.  After a restart T is tried
+ *   again, with the auth key; a server that had accepted it knows it (ROT-05).
  * - A T whose fate is unknown (connection lost, 5xx) is tried again as it is; one that was refused is wiped, also from
  *   the file (REG-04), and the next try makes a fresh one.
  * - Logout clears everything but the machine key, and is reported after the save.
@@ -81,13 +81,13 @@ login_error(const struct login *c, const char **text)
 }
 
 int
-login_told(const struct login *c, char text[LOGIN_TOLD_MAX])
+login_advised_error(const struct login *c, char text[LOGIN_ADVISED_MAX])
 {
 	const char *err;
 	int source = login_error(c, &err);
 	const char *advice = source != -1 && c->advice[source] != NULL ? c->advice[source] : "";
 
-	snprintf(text, LOGIN_TOLD_MAX, "%s%s%s", err, *advice != '\0' ? "; " : "", advice);
+	snprintf(text, LOGIN_ADVISED_MAX, "%s%s%s", err, *advice != '\0' ? "; " : "", advice);
 	return source;
 }
 
@@ -144,7 +144,7 @@ on_pause(struct login *c)
 {
 	c->paused = c->profile.paused = 1;
 	clear_errors(c);
-	if (c->goal.kind != GOAL_LOGOUT) /* PAU-05: a logout goes on */
+	if (c->goal.kind != GOAL_LOGOUT) /* PAU-05: a logout continues */
 		auth_stop(c);
 	backoff_reset(&c->map_backoff);
 	map_go(c);
@@ -160,7 +160,7 @@ on_unpause(struct login *c)
 	map_go(c);
 }
 
-/* Drop connections, dial again now.  A logout is left to itself, and so is what waits for the disk and not for the network. */
+/* Drop connections, dial again now; except for a logout, and what waits for the disk rather than the network. */
 static void
 on_reconnect(struct login *c)
 {

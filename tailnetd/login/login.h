@@ -9,9 +9,9 @@
 #include "timefmt.h"
 
 /*
- * The login and map life-cycle as pure code: events in, actions out; no I/O, no clock and no randomness of its own (protocol.md D
- * and H, behaviours.md INT FUP ROT OUT EXP PAU BACK).  parent.c carries the actions out in order and feeds results back as events.
- * login.c says how the keys are kept safe.
+ * The login and map life-cycle as pure code: events in, actions out; no I/O, no clock and no randomness of its own
+ * (protocol.md D and H, behaviours.md INT FUP ROT OUT EXP PAU BACK).  parent.c carries the actions out in order and
+ * feeds results back as events. login.c says how the keys are kept safe.
  */
 enum login_state {			/* names: login_state_name(), interface.md 4 */
 	LS_NEW, LS_NOT_AUTHENTICATED, LS_AUTHENTICATING, LS_URL_VISIT_REQUIRED, LS_AUTHENTICATED, LS_SYNCHRONIZED, LS_COUNT
@@ -46,7 +46,7 @@ enum login_ev {
 	LE_COUNT
 };
 
-struct login_user { int64_t id; const char *login_name, *display_name, *profile_pic; };	/* id 0 and "": not told */
+struct login_user { int64_t id; const char *login_name, *display_name, *profile_pic; };	/* id 0 and "": unknown */
 
 struct login_event {
 	enum login_ev	 type;
@@ -80,20 +80,20 @@ enum login_act {
 	LA_AUTH_CANCEL,		/* id: its answer, if any comes, is of no interest */
 	LA_MAP_START,		/* id, map.prepare, map.candidate (which key) */
 	LA_MAP_STOP,		/* map.drop */
-	LA_MAPD_KILL,		/* it does not obey */
+	LA_MAPD_KILL,		/* it did not stop the stream */
 	LA_GENERATE,		/* a new candidate key */
 	LA_DROP_CANDIDATE,	/* wipe it */
 	LA_SAVE,		/* id, save; LE_SAVED follows, before any other event */
 	LA_TIMER,		/* timer.which, timer.ms; arming again replaces */
 	LA_TIMER_OFF,
 	LA_LOGIN_FINISHED,	/* the next status event says so */
-	LA_BROWSE,		/* goal.url is new: tell */
+	LA_BROWSE,		/* goal.url is new: ask the user to open it */
 	LA_LOGOUT_DONE,		/* answer those who wait: done */
 	LA_FORGET_KEY		/* wipe the auth key of LE_LOGIN */
 };
 enum login_save {
 	SAVE_PLAIN,		/* profile and keys as they are; the candidate only if profile.candidate */
-	SAVE_COMMIT,		/* old := current, current := candidate, no candidate; the keys are taken back when the save fails */
+	SAVE_COMMIT,		/* old := current, current := candidate, no candidate; undone when the save fails */
 	SAVE_CLEAR		/* node, old and candidate key wiped, saved or not (logout) */
 };
 enum login_authkey { AUTHKEY_NONE, AUTHKEY_CONFIGURED, AUTHKEY_GIVEN };
@@ -112,7 +112,7 @@ struct login_action {
 		struct { int drop; } stop;
 		enum login_save save;
 		struct { enum login_timer which; unsigned ms; } timer;
-		struct { int ok, told; } done;	/* err: login.logout_err; told: the server knows */
+		struct { int ok, at_server; } done;	/* text: login.logout_err; at_server: logged out there */
 	} u;
 };
 #define LOGIN_MAX_ACTIONS 48
@@ -123,8 +123,8 @@ enum login_goal_kind { GOAL_NONE, GOAL_LOGIN, GOAL_LOGOUT };
 struct login_goal {
 	enum login_goal_kind kind;
 	int		 interactive, ephemeral;
-	int		 with_key;		/* LE_LOGIN brought an auth key */
-	int		 by_expiry;		/* nobody asked: the key expired (EXP-04), before the start or since */
+	int		 with_key;		/* LE_LOGIN had an auth key */
+	int		 by_expiry;		/* no user asked: the key expired (EXP-04), before the start or since */
 	int		 regen;			/* the server called the current key expired (REG-06) */
 	int		 candidate;		/* the key that registers is the candidate */
 	int		 attempts;		/* register requests so far */
@@ -133,15 +133,15 @@ struct login_goal {
 };
 
 /*
- * The candidate key T.  One that exists is tried again until the server has answered: nobody knows whether it was accepted.
- * From WRITING on it is part of the state file (profile.candidate), but for a commit.
+ * The candidate key T.  One that exists is tried again until the server answers: it may have been accepted.
+ * From WRITING on it is part of the state file (profile.candidate), except during a commit.
  */
 enum candidate {
 	CANDIDATE_NONE,
 	CANDIDATE_MEMORY,	/* known to this process only: a login by URL, or one without an auth key */
-	CANDIDATE_WRITING,	/* to be used with an auth key: the save that must come first is not done */
+	CANDIDATE_WRITING,	/* to be used with an auth key: the save that must precede it is not done */
 	CANDIDATE_WRITTEN,	/* on disk: may be sent with an auth key */
-	CANDIDATE_EARLIER,	/* on disk since an earlier life of the daemon */
+	CANDIDATE_EARLIER,	/* on disk since an earlier run of the daemon */
 	CANDIDATE_COUNT
 };
 
@@ -161,13 +161,13 @@ struct login {
 	int		 have_node;
 	enum candidate	 candidate;
 	int		 paused;
-	int		 logged_in;		/* the server took the current key in this life of the daemon */
-	int		 tried;			/* not LS_NEW any more */
+	int		 logged_in;		/* the server accepted the current key in this run of the daemon */
+	int		 tried;			/* no longer LS_NEW */
 	int		 expired;		/* the node key */
 	int		 self_expired;		/* Node.Expired of our own node */
 	int		 authorized;
 	struct login_goal goal;
-	struct login_goal next;		/* a login that came while a logout is in flight (OUT-05) */
+	struct login_goal next;		/* a login requested during a logout (OUT-05) */
 
 	enum login_op	 op;
 	uint32_t	 op_id;
@@ -177,9 +177,9 @@ struct login {
 	int		 hurried;		/* the server has ended a follow-up at once: it gets no credit for an answer */
 	struct backoff	 expiry_backoff;	/* of logins by expiry that follow one another */
 	uint64_t	 calm_ms;		/* the last login was done, or expiry began one; 0 = none */
-	uint64_t	 asked_ms;		/* the last register went out */
+	uint64_t	 asked_ms;		/* the last REGISTER was sent */
 	struct wtime	 uncommitted_expiry;	/* for a commit that can't be saved */
-	int		 logout_told;
+	int		 logout_at_server;
 	char		 logout_err[IPC_ERR_MAX + 100];
 
 	int		 suspect;		/* a handshake looked like a wrong server key */
@@ -190,31 +190,32 @@ struct login {
 	uint32_t	 map_id;
 	int		 synced, map_wait, prepare_failed, restart_map;
 	uint64_t	 live_ms;
-	uint64_t	 map_streams;		/* opened in this life */
+	uint64_t	 map_streams;		/* opened in this run */
 	struct backoff	 map_backoff;
 
 	int64_t		 clock_delta;		/* server's clock minus ours, in seconds; 0 = near enough */
-	uint64_t	 self_ms;		/* what the map tells of ourselves was last saved; 0 = never */
+	uint64_t	 self_ms;		/* our own node from the map was last saved; 0 = never */
 	int		 self_unsaved;		/* there is more: LT_SELF is armed */
 	struct wtime	 delta_wall;		/* both of our clocks when that was learnt */
 	uint64_t	 delta_ms;
 	char		 err[SRC_COUNT][IPC_ERR_MAX + 1];
-	const char	*advice[SRC_COUNT];	/* what to do about it; NULL or "": it mends itself, or the text says it */
+	const char	*advice[SRC_COUNT];	/* what to do about it; NULL or "": nothing, or the text says it */
 	uint64_t	 err_seq[SRC_COUNT], last_err_seq;
 };
 
-void	 login_init(struct login *c, const struct login_config *cfg, const struct profile *p, int have_node, int have_candidate,
-	    uint32_t (*rnd)(void *), void *rnd_arg);
+void	 login_init(struct login *c, const struct login_config *cfg, const struct profile *p, int have_node,
+	    int have_candidate, uint32_t (*rnd)(void *), void *rnd_arg);
 /* Runs one event; out receives the actions (n is set, not added to). */
-void	 login_event(struct login *c, uint64_t now_mono_ms, struct wtime now, const struct login_event *e, struct login_actions *out);
+void	 login_event(struct login *c, uint64_t now_mono_ms, struct wtime now, const struct login_event *e,
+	    struct login_actions *out);
 
 enum login_state login_state(const struct login *c);
-int	 login_logged_in(const struct login *c);		/* as the status tells it */
+int	 login_logged_in(const struct login *c);		/* as the status reports it */
 int	 login_cant_continue(const struct login *c);		/* authCantContinue */
 /* The latest error not yet cleared: its source, or -1 with *text "". */
 int	 login_error(const struct login *c, const char **text);
-#define LOGIN_TOLD_MAX	(IPC_ERR_MAX + 120)
-int	 login_told(const struct login *c, char text[LOGIN_TOLD_MAX]);	/* the same with what to do about it */
+#define LOGIN_ADVISED_MAX	(IPC_ERR_MAX + 120)
+int	 login_advised_error(const struct login *c, char text[LOGIN_ADVISED_MAX]);	/* the same with its advice */
 /* The server key to use: zero = none known. */
 const struct pubkey *login_pin(const struct login *c, enum pin_source *source);
 struct wtime login_corrected(const struct login *c, struct wtime now);	/* by ControlTime (EXP-06) */

@@ -11,7 +11,7 @@ login_act(struct login *c, enum login_act type, uint32_t id)
 	struct login_action *a;
 
 	if (c->out->n == LOGIN_MAX_ACTIONS)
-		abort(); /* no event causes so many */
+		abort(); /* more than any event causes */
 	a = &c->out->a[c->out->n++];
 	memset(a, 0, sizeof(*a));
 	a->type = type;
@@ -99,7 +99,7 @@ login_save(struct login *c, enum login_save how)
 {
 	struct login_action *a = login_act(c, LA_SAVE, login_new_id(c));
 
-	c->self_unsaved = 0; /* it goes along with whatever is saved */
+	c->self_unsaved = 0; /* every save includes it */
 	a->u.save = how;
 	return a->id;
 }

@@ -8,13 +8,13 @@
 #include "login_logout.h"
 #include "login_map.h"
 
-/* The way in: server key, register, follow-up.  One operation at a time; c->op says which. */
+/* Logging in: server key, register, follow-up.  One operation at a time; c->op says which. */
 
 #define CHECK_AGAIN_MS (5u * 60 * 1000) /* a suspicious handshake leads to /key at most this often (security.md T1) */
 #define CHECK_RETRY_MS 30000            /* when /key did not answer */
 #define RETRY_MIN_MS   1000             /* 429, BACK-05; authd has clamped it, but authd is not trusted */
 #define RETRY_MAX_MS   (60u * 60 * 1000)
-#define HELD_MS        10000 /* a follow-up that the server held so long was no haste of its */
+#define HELD_MS        10000 /* a follow-up held for less was ended early by the server */
 
 static void
 put_text(char *dst, size_t size, const char *s)
@@ -24,16 +24,16 @@ put_text(char *dst, size_t size, const char *s)
 
 /* --- keys --- */
 
-/* What happens to the candidate (enum candidate of login.h).  Empty places cannot happen. */
-enum candidate_step { MADE, WRITE, SAVED, NOT_TAKEN, GONE, STEP_COUNT };
+/* What happens to the candidate (enum candidate of login.h). */
+enum candidate_step { MADE, WRITE, SAVED, NOT_TAKEN, REMOVED, STEP_COUNT };
 
 static void
 step_candidate(struct login *c, enum candidate_step s)
 {
 	static const signed char next[CANDIDATE_COUNT][STEP_COUNT] = {
 #define NEVER (-1)
-		/* MADE: generated; WRITE: its save is asked for; SAVED; NOT_TAKEN: the server answered with a URL;
-		 * GONE: wiped, or it is the current key now */
+		/* MADE: generated; WRITE: its save is requested; SAVED; NOT_TAKEN: the server answered with a URL;
+		 * REMOVED: wiped, or the current key now */
 		[CANDIDATE_NONE] = { CANDIDATE_MEMORY, NEVER, NEVER, CANDIDATE_NONE, CANDIDATE_NONE },
 		[CANDIDATE_MEMORY] = { NEVER, CANDIDATE_WRITING, NEVER, CANDIDATE_MEMORY, CANDIDATE_NONE },
 		[CANDIDATE_WRITING] = { NEVER, CANDIDATE_WRITING, CANDIDATE_WRITTEN, CANDIDATE_MEMORY, CANDIDATE_NONE },
@@ -50,7 +50,7 @@ step_candidate(struct login *c, enum candidate_step s)
 void
 auth_forget_candidate(struct login *c)
 {
-	step_candidate(c, GONE);
+	step_candidate(c, REMOVED);
 }
 
 void
@@ -60,7 +60,7 @@ auth_drop_candidate(struct login *c)
 
 	if (c->candidate != CANDIDATE_NONE)
 		login_act(c, LA_DROP_CANDIDATE, IPC_ID_NONE);
-	step_candidate(c, GONE);
+	step_candidate(c, REMOVED);
 	c->goal.candidate = 0;
 	if (in_file)
 		login_save(c, SAVE_PLAIN);
@@ -140,7 +140,7 @@ must_regen(const struct login *c)
 	return !c->have_node || c->expired || c->goal.interactive || c->goal.regen || c->candidate != CANDIDATE_NONE;
 }
 
-/* REG-05: when the auth key goes along. */
+/* REG-05: when the auth key is sent. */
 static enum login_authkey
 which_authkey(const struct login *c)
 {
@@ -173,7 +173,7 @@ begin_login(struct login *c)
 	send_register(c, IPC_REG_LOGIN);
 }
 
-/* Once logged in the key is missing when a configured one was taken away: the map needs one, too. */
+/* Once logged in the key is missing when a configured one was removed: the map needs one as well. */
 static int
 key_missing(const struct login *c)
 {
@@ -212,8 +212,8 @@ auth_stop(struct login *c)
 }
 
 /*
- * Nothing of the goal before it stays, but for a candidate that an auth key may have been spent for.  After so many milliseconds
- * it is pursued; a pause is no time to wait in, for what follows it is to begin at once (PAU-02).
+ * Replaces the goal; only a candidate on which an auth key may have been spent is kept.  The new goal begins after ms,
+ * but not after a pause: what follows a pause begins at once (PAU-02).
  */
 void
 auth_new_goal_after(struct login *c, const struct login_goal *g, unsigned ms)
@@ -264,9 +264,9 @@ auth_login(struct login *c, const struct login_goal *g)
 		login_save(c, SAVE_PLAIN);
 }
 
-/* REG-10; REG-07: an answer without a profile takes nothing away. */
+/* REG-10; REG-07: an answer without a profile removes nothing. */
 static void
-take_user(struct login *c, const struct login_user *u)
+store_user(struct login *c, const struct login_user *u)
 {
 	if (u->id == 0 && (u->login_name == NULL || u->login_name[0] == '\0'))
 		return;
@@ -290,12 +290,12 @@ login_done(struct login *c)
 	auth_go(c); /* the server key may be missing, or its check due */
 }
 
-/* What is known of the current key is not true of the candidate: it is not to be in the file with it (uncommit() is the way back). */
+/* The expiry of the current key is not that of the candidate, and may not be saved with it; uncommit() undoes this. */
 static void
 commit(struct login *c)
 {
 	c->uncommitted_expiry = c->profile.node_key_expiry;
-	c->profile.node_key_expiry = TIME_NONE; /* the next map tells */
+	c->profile.node_key_expiry = TIME_NONE; /* until the next map */
 	c->profile.candidate = 0;
 	c->op = OP_COMMIT;
 	c->op_id = login_save(c, SAVE_COMMIT);
@@ -311,12 +311,12 @@ uncommit(struct login *c)
 static void
 accepted(struct login *c, const struct login_event *e)
 {
-	take_user(c, &e->u.reg.user);
+	store_user(c, &e->u.reg.user);
 	if (c->goal.candidate) {
 		commit(c);
 		return;
 	}
-	login_save(c, SAVE_PLAIN); /* no key depends on it */
+	login_save(c, SAVE_PLAIN); /* no key depends on this save */
 	login_done(c);
 }
 
@@ -327,8 +327,9 @@ was_held(const struct login *c)
 }
 
 /*
- * A follow-up has ended without a login, and the next request is due: at once when the server held it, else after a pause that
- * grows.  A server that gives the same URL, or every time another one, or calls the key expired is not asked in a loop (FUP-03, BACK-03).
+ * A follow-up has ended without a login, and the next request is due: at once when the server held it, else after a
+ * growing pause, so that a server that answers with a URL, or reports the key as expired, each time is not asked in a
+ * loop (FUP-03, BACK-03).
  */
 static void
 ask_again(struct login *c)
@@ -347,7 +348,7 @@ visit(struct login *c, const char *url)
 
 	login_clear_err(c, SRC_AUTH);
 	if (c->candidate == CANDIDATE_EARLIER &&
-	    c->have_node) { /* the server never took it: the current key is still the right one */
+	    c->have_node) { /* the server never accepted it: the current key is still valid */
 		auth_drop_candidate(c);
 		auth_go(c);
 		return;
@@ -448,7 +449,7 @@ key_failed(struct login *c, const char *err)
 	back_off(c);
 }
 
-/* security.md D9: what the check brought is a hint; the pin stays until somebody accepts the other key. */
+/* security.md D9: the result is a hint; the pin stays until the administrator accepts the other key. */
 static void
 key_checked(struct login *c, const struct login_event *e)
 {
@@ -506,7 +507,7 @@ auth_on_reg(struct login *c, const struct login_event *e)
 	map_go(c);
 }
 
-/* Nobody's error: what it was doing is done again by the next authd. */
+/* Not an error of the login: the next authd repeats the operation. */
 void
 auth_on_gone(struct login *c)
 {
@@ -522,7 +523,7 @@ static void
 committed(struct login *c)
 {
 	c->have_node = 1;
-	step_candidate(c, GONE);
+	step_candidate(c, REMOVED);
 	login_done(c);
 }
 
@@ -534,7 +535,10 @@ auth_on_saved(struct login *c, uint32_t id, int ok, const char *err)
 	if (op != OP_WRITE_AHEAD && op != OP_COMMIT && op != OP_CLEAR)
 		return;
 	if (id != c->op_id) {
-		/* A later save went through where ours failed: so may this one.  An earlier one says nothing: ours is on its way. */
+		/*
+		 * A later save succeeded after ours failed, so retry.  An earlier result is irrelevant: ours is still
+		 * running.
+		 */
 		if (ok && op != OP_CLEAR && (int32_t)(id - c->op_id) > 0)
 			auth_on_save_timer(c);
 		return;

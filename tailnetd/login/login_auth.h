@@ -5,7 +5,7 @@
 
 #include "login.h"
 
-/* The way in: server key, register, follow-up, and the goal that they serve. */
+/* Logging in: server key, register, follow-up, and the goal that they serve. */
 
 void	 login_start(struct login *c);		/* as the configuration says, if there is nothing else to do */
 void	 auth_go(struct login *c);			/* do what the goal wants, unless it is being done */

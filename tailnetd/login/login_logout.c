@@ -8,7 +8,7 @@
 #include "login_logout.h"
 #include "login_map.h"
 
-/* The way out: logout, and what is erased by it. */
+/* Logging out, and what is erased by it. */
 
 #define LOGOUT_MS       30000 /* without force: then the server counts as unreachable */
 #define LOGOUT_FORCE_MS 10000
@@ -35,7 +35,7 @@ logout_over(struct login *c, int ok)
 	memset(&c->next, 0, sizeof(c->next));
 	a = login_act(c, LA_LOGOUT_DONE, IPC_ID_NONE);
 	a->u.done.ok = ok;
-	a->u.done.told = c->logout_told;
+	a->u.done.at_server = c->logout_at_server;
 	auth_end_goal(c);
 	if (next.kind == GOAL_LOGIN)
 		auth_login(c, &next);
@@ -43,7 +43,7 @@ logout_over(struct login *c, int ok)
 		auth_go(c); /* a check of the server key may be due */
 }
 
-/* OUT-03: the netmap goes with the login, whatever the server does. */
+/* OUT-03: the netmap is dropped with the login, whatever the server does. */
 void
 auth_erased(struct login *c, int saved, const char *err)
 {
@@ -63,7 +63,7 @@ auth_logout_failed(struct login *c, const char *err)
 	strlcpy(c->logout_err, err, sizeof(c->logout_err));
 	login_set_err(c, SRC_AUTH, err);
 	login_advise(c, SRC_AUTH, "`tailnetctl logout force` forgets the login without the server");
-	c->logout_told = 0;
+	c->logout_at_server = 0;
 	if (c->goal.force)
 		auth_erase(c); /* OUT-04 */
 	else
@@ -90,10 +90,10 @@ auth_logout(struct login *c, int force)
 		join_logout(c, force); /* both are answered when it is done */
 		return;
 	}
-	c->logout_told = 1;
+	c->logout_at_server = 1;
 	c->logout_err[0] = '\0';
 	c->tried = 1;
-	if (!c->have_node) { /* OUT-04: nothing to tell the server */
+	if (!c->have_node) { /* OUT-04: no node key is registered */
 		auth_stop(c);
 		auth_drop_candidate(c);
 		auth_end_goal(c);

@@ -5,12 +5,12 @@
 
 #include "login.h"
 
-/* The way out: logout, and what is erased by it. */
+/* Logging out, and what is erased by it. */
 
 void	 auth_logout(struct login *c, int force);
 void	 auth_on_logout_timer(struct login *c);
 void	 auth_logout_failed(struct login *c, const char *err);
-void	 auth_erase(struct login *c);			/* the server has been told, or is not to be waited for */
+void	 auth_erase(struct login *c);			/* the server is informed, or not waited for */
 void	 auth_erased(struct login *c, int saved, const char *err);
 
 #endif

@@ -8,15 +8,15 @@
 
 /* The map session, and the expiry of the node key that is learnt from it. */
 
-#define STABLE_MS     10000      /* BACK-03: a stream must have lived so long after its netmap to count as a success */
-#define STOP_MS       3000       /* mapd must report the end of a stream it was told to end */
+#define STABLE_MS     10000      /* BACK-03: a stream that ends earlier after its netmap does not count as a success */
+#define STOP_MS       3000       /* mapd must report the end of a stream within it */
 #define RECHECK_MS    30000      /* EXP-07, ERR-06: the wall clock may jump under a longer timer */
 #define SLACK_MS      50         /* a timer that fires early must not be armed for nothing */
 #define PLAUSIBLE_SEC 1673373066 /* protocol.md E.12: a ControlTime before it is nonsense */
 #define LATEST_SEC    INT64_C(253402300799) /* 9999-12-31: no time of the protocol is later */
 #define NEAR_SEC      60
-#define SELF_SAVE_MS  1000 /* a server may change its mind at any rate: the disk gets what is left of it once a second */
-#define LASTING_MS    60000 /* what has expired sooner was given so, or our clock is wrong, or somebody plays with us */
+#define SELF_SAVE_MS  1000  /* a server may send changes at any rate: save at most once a second */
+#define LASTING_MS    60000 /* a key that expires sooner was issued so, or a clock or the server is wrong */
 
 /* --- what is wanted --- */
 
@@ -78,7 +78,7 @@ map_go(struct login *c)
 		break;
 	case MAP_PREPARED:
 		if (want_stream(c))
-			start(c, 0); /* the same session goes on */
+			start(c, 0); /* the same session continues */
 		else if (!want_prepared(c))
 			stop(c, 0);
 		break;
@@ -86,7 +86,7 @@ map_go(struct login *c)
 		if (!want_stream(c) || c->restart_map)
 			stop(c, 0);
 		break;
-	case MAP_STOPPING: break; /* ROT-04: nothing new before the old is gone */
+	case MAP_STOPPING: break; /* ROT-04: no new stream before the old one has ended */
 	}
 }
 
@@ -120,7 +120,7 @@ map_drop(struct login *c)
 		login_act(c, LA_MAP_STOP, c->map_id)->u.stop.drop = 1;
 }
 
-/* --- what mapd tells --- */
+/* --- reports of mapd --- */
 
 static void
 over(struct login *c)
@@ -144,7 +144,7 @@ on_closed(struct login *c, const struct login_event *e)
 			backoff_reset(&c->map_backoff);
 		login_set_err(c, SRC_MAP, e->u.closed.err);
 		if (!live)
-			login_advise_way(c, SRC_MAP); /* a stream that ends is tried again, and no trouble yet */
+			login_advise_way(c, SRC_MAP); /* a stream that was live and ended is simply started again */
 		c->map_wait = 1;
 		login_arm(c, LT_MAP, login_delay(c, &c->map_backoff));
 	}
@@ -173,7 +173,7 @@ map_on_stream(struct login *c, const struct login_event *e)
 	}
 }
 
-/* Nobody's error: the next mapd goes on at once; how soon there is one is the supervisor's business. */
+/* Not an error of the login: the next mapd continues at once; the supervisor decides when it starts. */
 void
 map_on_gone(struct login *c)
 {
@@ -223,7 +223,7 @@ map_on_self(struct login *c, const struct login_event *e)
 	int changed = time_cmp(p->node_key_expiry, e->u.self.expiry) != 0;
 
 	if (e->id != c->map_id || c->map != MAP_STREAM)
-		return; /* PERS-05: a session from before a rotation has no say */
+		return; /* PERS-05: a session from before a rotation is ignored */
 	p->node_key_expiry = e->u.self.expiry;
 	if (!e->u.self.expired) /* EXP-08: an expired node is no unapproved one */
 		c->authorized = e->u.self.authorized;
@@ -255,7 +255,7 @@ map_on_control_time(struct login *c, int64_t sec)
 	expiry_check(c);
 }
 
-/* ERR-06: our clock was set since, or we slept: the server tells the difference again, or there is none any more. */
+/* ERR-06: our clock was set, or the host was suspended: the server will send the difference again, or there is none. */
 static void
 check_clock(struct login *c)
 {
@@ -273,8 +273,8 @@ login_corrected(const struct login *c, struct wtime now)
 }
 
 /*
- * Only who was logged in logs in again (protocol.md H.2, defect 5).  A key that is expired as soon as it is there, or a server (or
- * mapd) that calls it expired and good again in turn, would make logins without end: each waits longer then (EXP-03).
+ * Log in again only if the node was logged in (protocol.md H.2, defect 5).  A key that expires at once, or a server
+ * (or mapd) that reports it as expired and valid in turn, would cause endless logins: each one waits longer (EXP-03).
  */
 static void
 expire(struct login *c)
@@ -291,7 +291,7 @@ expire(struct login *c)
 	auth_new_goal_after(c, &g, soon ? login_delay(c, &c->expiry_backoff) : 0);
 }
 
-/* The login that nobody asked for.  What the server has taken is not given up for lack of a disk. */
+/* Ends the login that no user asked for.  A key that the server has accepted is kept, even while the disk fails. */
 void
 expiry_drop_login(struct login *c)
 {
@@ -310,7 +310,7 @@ revive(struct login *c)
 	c->expired = 0;
 	expiry_drop_login(c);
 	if (!c->logged_in)
-		login_start(c); /* what the expiry has kept from the start */
+		login_start(c); /* the expiry prevented it at start */
 }
 
 /* Milliseconds until the instant, clamped to 0..RECHECK_MS: no overflow in the year 9999. */
@@ -360,7 +360,7 @@ expiry_check(struct login *c)
 		login_disarm(c, LT_EXPIRY);
 }
 
-/* What has expired by our clock may have a life before it again when that is set right (ERR-06). */
+/* A key that has expired by our clock may be valid again when the clock is corrected (ERR-06). */
 void
 expiry_on_timer(struct login *c)
 {

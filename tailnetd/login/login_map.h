@@ -9,8 +9,8 @@
 
 void	 map_go(struct login *c);
 void	 map_restart(struct login *c);
-void	 map_drop_prepared(struct login *c);		/* it was made with what is no more */
-void	 map_drop(struct login *c);			/* logout: the netmap is forgotten, too */
+void	 map_drop_prepared(struct login *c);		/* it was made with values that have changed */
+void	 map_drop(struct login *c);			/* logout: the netmap is dropped as well */
 void	 map_on_stream(struct login *c, const struct login_event *e);
 void	 map_on_gone(struct login *c);
 void	 map_on_stop_timer(struct login *c);

@@ -9,8 +9,9 @@
 #include "timefmt.h"
 
 /*
- * What the login machine decides and the state file keeps, besides the private keys (behaviours.md PERS-02, security.md D10).
- * Plain values: no private key, no pointer, so that the struct can be copied, compared field by field and kept anywhere.
+ * What the login machine decides and the state file keeps, besides the private keys (behaviours.md PERS-02,
+ * security.md D10). Plain values: no private key, no pointer, so that the struct can be copied, compared field by
+ * field and kept anywhere.
  */
 enum pin_source { PIN_NONE, PIN_CONFIG, PIN_FIRST_USE, PIN_ACCEPTED };	/* interface.md 3, server-key */
 

@@ -32,7 +32,7 @@ logout_clears_all_but_the_machine(void **state)
 		s->nstates = 0;
 		sim_reg(s, s->reg.id, fine[i], "", "");
 		assert_int_equal(s->nreg, n); /* no second request */
-		assert_true(s->ndone == 1 && s->done.u.done.ok && s->done.u.done.told);
+		assert_true(s->ndone == 1 && s->done.u.done.ok && s->done.u.done.at_server);
 		assert_true(s->disk.node == 0 && s->disk.old == 0 && s->disk_profile.user_id == 0);
 		assert_int_equal(s->disk_profile.want_running, 0);
 		assert_true(s->nstop == 1 && s->stop_drop == 1);
@@ -66,7 +66,7 @@ logout_with_the_server_down(void **state)
 	assert_true(s->disk.node == node && s->c.synced); /* nothing happened */
 	sim_logout(s, 1);
 	sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "connection refused");
-	assert_true(s->ndone == 2 && s->done.u.done.ok && !s->done.u.done.told);
+	assert_true(s->ndone == 2 && s->done.u.done.ok && !s->done.u.done.at_server);
 	assert_int_equal(s->disk.node, 0);
 	assert_string_equal(sim_err(s), "connection refused");
 	free(s);
@@ -90,7 +90,7 @@ nothing_to_log_out(void **state)
 	sim_login(s, WITH_KEY);
 	assert_int_equal(s->nkey, 1);
 	sim_logout(s, 0);
-	assert_true(s->ndone == 3 && s->done.u.done.ok && s->done.u.done.told);
+	assert_true(s->ndone == 3 && s->done.u.done.ok && s->done.u.done.at_server);
 	assert_true(s->cancelled == s->key_id && s->nforget == 1);
 	sim_key(s, s->key_id, 9, ""); /* too late */
 	sim_login(s, WITH_KEY);

@@ -174,8 +174,8 @@ test_bad_values(void **unused)
 		{ "endpoints 2001:db8::1:5", "not an endpoint" },
 		{ "endpoints 192.0.2.1:0", "not an endpoint" },
 		{ "endpoints 192.0.2.1:1 [fe80::1]:2",
-		    "\"[fe80::1]:2\" is nothing that peers could reach: link-local" },
-		{ "endpoints 0.0.0.0:1", "could reach: unspecified" },
+		    "\"[fe80::1]:2\" is not an address that peers can reach: link-local" },
+		{ "endpoints 0.0.0.0:1", "can reach: unspecified" },
 		{ "accept-routes on", "yes or no" },
 		{ "exit-node \"\"", "a name" },
 		{ "exit-node a\xff", "t.conf:2: control character, or not UTF-8" }, /* no child would take it */
@@ -521,12 +521,12 @@ test_auth_key_file(void **unused)
 	key_refused(&c, "one key on one line");
 	memset(out, 'k', sizeof(out));
 	dir_write(&d, "key", out, sizeof(out), 0600);
-	key_refused(&c, "larger than a key");
+	key_refused(&c, "too large for a key");
 	dir_write(&d, "key", "tskey", 5, 0600);
 	assert_int_equal(symlink(c.auth_key_file, dir_path(&d, "link", other)), 0);
 	if (geteuid() == 0) {
 		assert_int_equal(chown(c.auth_key_file, 12345, (gid_t)-1), 0);
-		key_refused(&c, "belongs to uid 12345");
+		key_refused(&c, "is owned by uid 12345");
 	}
 	dir_path(&d, "link", c.auth_key_file);
 	key_refused(&c, "symbolic link");

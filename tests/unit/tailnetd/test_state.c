@@ -411,7 +411,7 @@ test_access(void **unused)
 	assert_int_equal(rename(other, path), 0);
 	if (geteuid() == 0) {
 		assert_int_equal(chown(path, 12345, (gid_t)-1), 0);
-		assert_unusable(&b, "belongs to uid 12345");
+		assert_unusable(&b, "is owned by uid 12345");
 		assert_int_equal(chown(path, 0, (gid_t)-1), 0);
 	}
 	assert_int_equal(box_load(&b, URL_A), STATE_OK);
@@ -442,7 +442,7 @@ test_directory(void **unused)
 	assert_int_equal(chmod(d.path, 0700), 0);
 	if (geteuid() == 0) {
 		assert_int_equal(chown(d.path, 12345, (gid_t)-1), 0);
-		assert_dir_refused(&d, "belongs to uid 12345");
+		assert_dir_refused(&d, "is owned by uid 12345");
 		assert_int_equal(chown(d.path, 0, (gid_t)-1), 0);
 	}
 	snprintf(sub.path, sizeof(sub.path), "%.200s/new", d.path);
@@ -498,7 +498,7 @@ test_recovery_from_prev(void **unused)
 
 	dir_write(&b.dir, "state", "garbage", 7, 0600);
 	dir_write(&b.dir, "state.prev", "garbage", 7, 0600);
-	assert_unusable(&b, "no good state.prev");
+	assert_unusable(&b, "no usable state.prev");
 	dir_write(&b.dir, "state.prev", "", 0, 0600);
 	dir_write(&b.dir, "state", "", 0, 0600);
 	assert_unusable(&b, "empty");
