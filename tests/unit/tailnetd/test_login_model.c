@@ -6,7 +6,7 @@
 
 #include "log.h"
 #include "timefmt.h"
-#include "util_clientworld.h"
+#include "util_loginworld.h"
 
 /*
  * login.c against a world that does what it likes: commands, answers, lost answers, crashes of children and of the

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdlib.h>
 
-#include "util_clientsim.h"
+#include "util_loginsim.h"
 
 /* login.c, row by row: pause, the map stream, errors, reloads. */
 

@@ -6,7 +6,7 @@
 #include "login.h"
 #include "timefmt.h"
 #include "unit.h"
-#include "util_clientsim.h"
+#include "util_loginsim.h"
 
 static uint32_t
 sim_rnd(void *arg)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef UTIL_CLIENTWORLD_H
-#define UTIL_CLIENTWORLD_H
+#ifndef UTIL_LOGINWORLD_H
+#define UTIL_LOGINWORLD_H
 
-#include "util_clientsim.h"
+#include "util_loginsim.h"
 
 /* What a world around login.c knows, and what must hold before each of the client's actions and after each step. */
 #define MAX_KEYS 400000

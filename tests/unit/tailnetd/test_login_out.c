@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "timefmt.h"
-#include "util_clientsim.h"
+#include "util_loginsim.h"
 
 /* login.c, row by row: logout and expiry. */
 

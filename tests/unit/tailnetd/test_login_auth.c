@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "util_clientsim.h"
+#include "util_loginsim.h"
 
 /* login.c, row by row: logins by URL, and a server key that changes. */
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "timefmt.h"
-#include "util_clientsim.h"
-#include "util_clientworld.h"
+#include "util_loginsim.h"
+#include "util_loginworld.h"
 
 uint32_t
 pick(struct world *w, uint32_t n)

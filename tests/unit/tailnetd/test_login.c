@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "timefmt.h"
-#include "util_clientsim.h"
+#include "util_loginsim.h"
 
 /* login.c, row by row: registering, auth keys, rotation, and what is saved when. */
 

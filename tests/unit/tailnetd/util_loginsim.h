@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef UTIL_CLIENTSIM_H
-#define UTIL_CLIENTSIM_H
+#ifndef UTIL_LOGINSIM_H
+#define UTIL_LOGINSIM_H
 
 #include "unit.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "timefmt.h"
-#include "util_clientsim.h"
+#include "util_loginsim.h"
 
 /*
  * A server, or a child that was taken over, that changes its mind as fast as it can: the disk, the login and the
