@@ -11,6 +11,7 @@
 #include "mem.h"
 #include "nodeview.h"
 #include "peername.h"
+#include "querytail.h"
 #include "text.h"
 
 #define TICK_MS   5000
@@ -89,42 +90,10 @@ no_netmap(struct reader *r)
 		reader_error(r, "busy", "too many readers");
 }
 
-/* "limit=N" "after=ID", each at most once. */
-static int
-parse_peers_args(char *args, uint64_t *limit, int *has_after, int64_t *after)
-{
-	char *word, *save = NULL;
-	int has_limit = 0;
-	int64_t v;
-
-	*limit = UINT64_MAX;
-	*has_after = 0;
-	for (word = strtok_r(args, " \t", &save); word != NULL; word = strtok_r(NULL, " \t", &save)) {
-		if (strncmp(word, "limit=", 6) == 0 && !has_limit &&
-		    text_to_i64(word + 6, strlen(word + 6), 0, INT64_MAX, &v) == 0) {
-			*limit = (uint64_t)v;
-			has_limit = 1;
-		} else if (strncmp(word, "after=", 6) == 0 && !*has_after &&
-		    text_to_i64(word + 6, strlen(word + 6), INT64_MIN, INT64_MAX, after) == 0)
-			*has_after = 1;
-		else
-			return -1;
-	}
-	return 0;
-}
-
 static void
-answer_peers(struct reader *r, char *args)
+answer_peers(struct reader *r, const struct querytail *t)
 {
-	uint64_t limit;
-	int64_t after = 0;
-	int has_after;
-
-	if (parse_peers_args(args, &limit, &has_after, &after) == -1) {
-		reader_error(r, "usage", "usage: peers [limit=N] [after=ID]");
-		return;
-	}
-	if (dump_peers(&r->dump, r->q->nm, limit, has_after, after) == -1) {
+	if (dump_peers(&r->dump, r->q->nm, t->limit, t->has_after, t->after) == -1) {
 		dump_end(&r->dump);
 		no_netmap(r);
 		return;
@@ -138,10 +107,6 @@ answer_peer(struct reader *r, const char *what)
 	struct netmap *nm = r->q->nm;
 	const struct node *n;
 
-	if (what[0] == '\0' || strpbrk(what, " \t") != NULL) {
-		reader_error(r, "usage", "usage: peer NAME|IP|KEY|ID");
-		return;
-	}
 	if (nm->cur == NULL) {
 		no_netmap(r);
 		return;
@@ -155,7 +120,7 @@ answer_peer(struct reader *r, const char *what)
 }
 
 static void
-answer_export(struct reader *r, const struct ipc_query *m, const char *args)
+answer_export(struct reader *r, const struct ipc_query *m)
 {
 	char exit_node[IPC_NAME_MAX + 1];
 	struct wgconf_options o = { .accept_routes = m->accept_routes != 0,
@@ -166,10 +131,6 @@ answer_export(struct reader *r, const struct ipc_query *m, const char *args)
 
 	memcpy(exit_node, m->exit_node, m->exit_node_len);
 	exit_node[m->exit_node_len] = '\0';
-	if (args[0] != '\0') { /* "private" is decided by the parent alone, which does not send it here */
-		reader_error(r, "usage", m->verb == IPC_Q_HOSTS ? "usage: hosts" : "usage: wgconf [private]");
-		return;
-	}
 	rv = m->verb == IPC_Q_HOSTS ? export_hosts(&r->exp, r->q->nm) : export_wgconf(&r->exp, r->q->nm, &o, &r->out);
 	if (rv == -1) {
 		export_end(&r->exp);
@@ -205,15 +166,14 @@ answer_watch(struct reader *r, uint64_t events)
 static void
 answer(struct reader *r, const struct ipc_query *m)
 {
-	char args[IPC_LINE_MAX + 1], *a = args, *end;
+	struct querytail t;
+	char usage[80];
 
-	memcpy(args, m->data, m->data_len);
-	end = args + m->data_len;
-	while (end > a && (end[-1] == ' ' || end[-1] == '\r' || end[-1] == '\t'))
-		end--;
-	*end = '\0';
-	while (*a == ' ' || *a == '\t')
-		a++;
+	if (querytail_read(&t, m) == -1) {
+		reader_error(r, "usage", querytail_usage(m->verb, usage, sizeof(usage)));
+		(void)reader_push(r);
+		return;
+	}
 	switch (m->verb) {
 	case IPC_Q_NETMAP:
 		if (dump_netmap(&r->dump, r->q->nm) == -1) {
@@ -223,10 +183,10 @@ answer(struct reader *r, const struct ipc_query *m)
 		}
 		r->work = WORK_DUMP;
 		break;
-	case IPC_Q_PEERS: answer_peers(r, a); break;
-	case IPC_Q_PEER: answer_peer(r, a); break;
+	case IPC_Q_PEERS: answer_peers(r, &t); break;
+	case IPC_Q_PEER: answer_peer(r, t.text); break;
 	case IPC_Q_WATCH_NETMAP: answer_watch(r, m->events); return;
-	default: answer_export(r, m, a); break;
+	default: answer_export(r, m); break;
 	}
 	(void)reader_push(r);
 }
