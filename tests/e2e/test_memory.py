@@ -5,11 +5,15 @@ import contextlib
 import json
 import mmap
 import os
+import pwd
 import signal
 import struct
+import subprocess
+import sys
 import time
 
 import pytest
+from controlserver import big_peers
 from harness import AUTH_KEY, SLOW, until
 
 pytestmark = pytest.mark.usefixtures("programs")
@@ -124,3 +128,30 @@ def test_each_allocation_of_a_child_start(server, make_daemon, shim):
         assert d.proc.poll() is None, "allocation %d ended the daemon: %s" % (n, d.log(5))
         d.wait_sync(timeout=60 * SLOW)
     assert d.stop() == 0
+
+
+def as_mapd():
+    """How to run a process as mapd's account: nobody else may set its limits."""
+    if os.getuid() != 0:
+        return {}
+    pw = pwd.getpwnam("_tailnetd_map")
+    return {"user": pw.pw_uid, "group": pw.pw_gid, "extra_groups": []}
+
+
+@pytest.mark.rows("PRIV-03")
+def test_mapd_runs_out_of_memory(server, make_daemon):
+    """It ends and comes back, with a health code of its own; the cache stays."""
+    d = make_daemon(server, auth_key=AUTH_KEY, netmap_cache="yes")
+    d.wait_sync()
+    cache = os.path.join(d.state_dir, "netmap.cache")
+    until(lambda: os.path.exists(cache), what="the cache is written")
+    pid = d.child("mapd")
+    limit = "import resource; resource.prlimit(%d, resource.RLIMIT_DATA, (4096, 4096))" % pid
+    subprocess.run([sys.executable, "-c", limit], check=True, **as_mapd())
+    server.tailnet.raw_peers = big_peers(2000)
+    server.map().send(server.tailnet.full_bytes(server.node()))
+    until(lambda: "out-of-memory" in [h["code"] for h in d.status()["health"]], what="it is reported")
+    assert "mapd[%d] ran out of memory (status 75)" % pid in d.log()
+    assert "netmap cache removed" not in d.log() and os.path.exists(cache)
+    s = d.wait(lambda s: s["synced"] and s["peers"] == 2000, what="the next one has it all")
+    assert "child-crash" not in [h["code"] for h in s["health"]]
