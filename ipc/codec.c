@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "buf.h"
-#include "row.h"
+#include "codec.h"
 #include "text.h"
 #include "utf8.h"
 

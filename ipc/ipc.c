@@ -16,8 +16,8 @@
 #include <event2/event.h>
 
 #include "bucket.h"
+#include "codec.h"
 #include "mem.h"
-#include "row.h"
 #include "timefmt.h"
 
 #define HDR_LEN   16

@@ -107,9 +107,9 @@ kill_value(const struct sbx_program_opts *o)
 static uint32_t
 mood_value(const struct sbx_rule *r, const struct sbx_program_opts *o)
 {
-	if (r->mood == SBX_ALLOW_IT)
+	if (r->action == SBX_ALLOW_IT)
 		return SECCOMP_RET_ALLOW;
-	if (r->mood == SBX_ERRNO_IT)
+	if (r->action == SBX_ERRNO_IT)
 		return SECCOMP_RET_ERRNO | (r->err & SECCOMP_RET_DATA);
 	return kill_value(o);
 }
@@ -231,7 +231,7 @@ sbx_program(const struct sbx_rule *const *tables, unsigned ntables, const struct
 	put_head(&c, o);
 	for (i = 0; i < ntables; i++) {
 		for (r = tables[i]; r != NULL && r->call != SBX_NO_CALL; r++) {
-			if (r->call >= SBX_NCALLS || r->mood < SBX_ALLOW_IT || r->mood > SBX_KILL_IT) {
+			if (r->call >= SBX_NCALLS || r->action < SBX_ALLOW_IT || r->action > SBX_KILL_IT) {
 				c.failed = EINVAL;
 				break;
 			}

@@ -11,7 +11,7 @@
 
 #include "buf.h"
 #include "ipc.h"
-#include "row.h"
+#include "codec.h"
 
 /*
  * The dispatcher against a hostile other end (security.md 5.3).  The input is a little program, so that whole

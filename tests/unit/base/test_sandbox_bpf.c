@@ -128,7 +128,7 @@ test_bad_tables_are_refused(void **state)
 	static const struct sbx_rule apart[] = { SBX_ALLOW(read), SBX_ALLOW(write), SBX_FAIL(read, 1), SBX_END };
 	static const struct sbx_rule outside[] = { SBX_ALLOW_IF(read, SBX_MASK(0, 1, 2)), SBX_END };
 	static const struct sbx_rule seventh[] = { SBX_ALLOW_IF(read, SBX_EQ(6, 2)), SBX_END };
-	static const struct sbx_rule strange[] = { { .call = SBX_NCALLS, .mood = SBX_ALLOW_IT }, SBX_END };
+	static const struct sbx_rule strange[] = { { .call = SBX_NCALLS, .action = SBX_ALLOW_IT }, SBX_END };
 	static const struct sbx_rule moodless[] = { { .call = SC_read }, SBX_END };
 	static const struct sbx_rule fine[] = { SBX_ALLOW(read), SBX_END };
 	static const struct sbx_rule *const bad[] = { apart, outside, seventh, strange, moodless };
@@ -186,7 +186,7 @@ reading(const struct sbx_rule *const *tables, enum sbx_arch arch, int deny, cons
 					break;
 			}
 			if (i == SBX_MAX_TESTS)
-				return r->mood == SBX_ALLOW_IT ? OK : r->mood == SBX_ERRNO_IT ? ERR(r->err) : KILL;
+				return r->action == SBX_ALLOW_IT ? OK : r->action == SBX_ERRNO_IT ? ERR(r->err) : KILL;
 		}
 		if (known)
 			return KILL;
@@ -211,7 +211,7 @@ random_table(struct sbx_rule *r, unsigned first, unsigned step)
 	for (call = first; call < 40; call += step) {
 		for (rows = 1 + arc4random_uniform(4); rows > 0; rows--, n++) {
 			r[n] = (struct sbx_rule){ .call = (uint16_t)call,
-				.mood = (uint16_t)(1 + arc4random_uniform(3)),
+				.action = (uint16_t)(1 + arc4random_uniform(3)),
 				.err = 22 };
 			for (i = 0; i < arc4random_uniform(SBX_MAX_TESTS + 1); i++) {
 				uint64_t mask = arc4random_uniform(2) ? UINT64_MAX : ~some_value();

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "buf.h"
-#include "row.h"
+#include "codec.h"
 #include "util_ipc.h"
 
 /*

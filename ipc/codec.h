@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef ROW_H
-#define ROW_H
+#ifndef CODEC_H
+#define CODEC_H
 
 #include <stddef.h>
 
