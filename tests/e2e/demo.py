@@ -86,7 +86,7 @@ def live_change(d, server):
     text = b""
 
     def read(lines):
-        """Until there are so many lines more."""
+        """Waits for this number of further lines."""
         nonlocal text
         end, want = time.monotonic() + 5, text.count(b"\n") + lines
         while text.count(b"\n") < want and select.select([w.stdout], [], [], max(0, end - time.monotonic()))[0]:
@@ -143,7 +143,7 @@ def tour(d, server):
 
 
 def stop(signum, frame):
-    """Ctrl-C, or the terminal went away: the rest of the tour is left out, what was made is not left behind."""
+    """Ctrl-C, or the terminal was closed: skip the rest of the tour, remove what was made."""
     for s in STOP:
         signal.signal(s, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -10,7 +10,7 @@
 #include "ipc.h"
 
 /*
- * What children that have been taken over have in common.  Links nothing of ours; knows the messages by their header
+ * What the compromised children have in common.  Links none of our code; knows the messages by their header
  * only.
  */
 struct hdr {
@@ -26,7 +26,7 @@ union evil_msg {
 };
 
 extern uint32_t generation; /* of the last message from the parent; sent with ours */
-extern int passed;          /* the last descriptor that came, or -1 */
+extern int passed;          /* the last descriptor received, or -1 */
 
 /* The next message but HELLO, which READY is sent for.  0: it is STOP.  Ends the process when the channel ends. */
 int  next_msg(struct hdr *h, union evil_msg *u);
@@ -34,7 +34,7 @@ int  next_msg(struct hdr *h, union evil_msg *u);
 /* Ends the process, status 0, if it is not so. */
 void must(int ok);
 
-/* Bytes from and to the parent, whole; get() keeps a descriptor that comes with them. */
+/* Bytes from and to the parent, whole; get() keeps a descriptor that is sent with them. */
 void get(void *p, size_t n);
 void put(const void *p, size_t n);
 
@@ -45,7 +45,7 @@ void put_len(unsigned type, uint32_t id, const void *p, size_t n, uint32_t claim
 /* READY, of the same build and with every layer of the sandbox claimed. */
 void say_ready(const struct ipc_hello *hello);
 
-/* STREAM with nothing but that state. */
+/* STREAM with only that state. */
 void evil_stream(uint32_t id, uint32_t what);
 
 #endif

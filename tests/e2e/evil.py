@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""Children that have been taken over: evild.c, evilflood.c and evilauth.c with evil.c, by the list in evil_list.h."""
+"""Compromised children: evild.c, evilflood.c and evilauth.c with evil.c, by the list in evil_list.h."""
 import os
 import re
 import shutil

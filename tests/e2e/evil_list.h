@@ -4,10 +4,10 @@
 #define EVIL_LIST_H
 
 /*
- * The scenarios of children that have been taken over: S(kind, symbol, name).  evil.py reads this file; the kind says
+ * The scenarios of compromised children: S(kind, symbol, name).  evil.py reads this file; the kind says
  * which test runs them, the name is that of the case.  A program is built for one of them, -DEVIL=EVILD_SHORT.
  */
-/* evild.c: a mapd that breaks a rule, or lies */
+/* evild.c: a mapd that violates the protocol or sends false values */
 #define EVILD_LIST(S) \
 	S(VIOLATION, UNKNOWN_TYPE, "unknown-type") \
 	S(VIOLATION, WRONG_DIRECTION, "wrong-direction") \
@@ -32,12 +32,12 @@
 	S(HARMLESS, OTHER_ID, "other-id") \
 	S(HARMLESS, FORGED_SELF, "forged-self") \
 	S(HARMLESS, HANDSHAKES, "handshakes") \
-	S(HARMLESS, EXIT_WISH, "exit-wish") \
+	S(HARMLESS, EXIT_WISH, "exit-request") \
 	S(HARMLESS, DESCRIPTORS, "descriptors") \
 	S(HARMLESS, LOG_ESCAPES, "log-escapes") \
 	S(HARMLESS, DIALS, "dials") \
 	S(HARMLESS, LIMITS, "limits") \
-	S(HARMLESS, EXIT_WISHES, "exit-wishes") \
+	S(HARMLESS, EXIT_WISHES, "exit-requests") \
 	S(HARMLESS, DIAL_PLANS, "dial-plans") \
 	S(HARMLESS, NEVER_READS, "never-reads") \
 	S(CACHE_VIOLATION, CACHE_WRITTEN_TWICE, "written-twice") \
@@ -64,7 +64,7 @@
 	S(FLOOD, HANDSHAKES, "handshakes") \
 	S(FLOOD, STREAMS, "streams")
 
-/* evilauth.c: an authd that breaks a rule, or lies */
+/* evilauth.c: an authd that violates the protocol or sends false values */
 #define EVILAUTH_LIST(S) \
 	S(AUTHD_VIOLATION, TWO_RESULTS, "two-results") \
 	S(AUTHD_VIOLATION, BAD_OUTCOME, "bad-outcome") \

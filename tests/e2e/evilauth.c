@@ -7,8 +7,8 @@
 #include "evil.h"
 
 /*
- * An authd that has been taken over, by the scenario EVIL of evil_list.h.  The first register request of a daemon's
- * life it answers as a server would, so that there is a honest mapd, synchronized, beside what it does then.
+ * A compromised authd, by the scenario EVIL of evil_list.h.  It answers the first register request
+ * of a daemon as a server would, so that an honest, synchronized mapd runs beside it.
  */
 static uint32_t first_done;
 
@@ -64,7 +64,7 @@ evil(uint32_t id)
 		close(3);
 		for (;;)
 			pause();
-	/* lies */
+	/* false values */
 	case EVILAUTH_FORGED_KEY: /* a key where a result is asked for: it is no pin */ forged_key(id); break;
 	case EVILAUTH_OTHER_ID: result(id + 1000, IPC_REG_OK, ""); break;
 	case EVILAUTH_URLS: /* always another place to visit */
@@ -77,9 +77,7 @@ evil(uint32_t id)
 			send_msg(IPC_HS_FINISH, i, &f, sizeof(f));
 		}
 		break;
-	case EVILAUTH_EXPIRED: /* works, but so often that the key is a new one each time */
-		result(id, IPC_REG_KEY_EXPIRED, "");
-		break;
+	case EVILAUTH_EXPIRED: /* works, but each time with a new key */ result(id, IPC_REG_KEY_EXPIRED, ""); break;
 	case EVILAUTH_NO_ANSWER: break;
 	}
 }
@@ -98,7 +96,7 @@ main(void)
 			result(h.id, IPC_REG_OK, "");
 		else if (h.type == IPC_REGISTER)
 			evil(h.id);
-		else if (h.type == IPC_CANCEL && EVIL > EVILAUTH_FORGED_KEY) /* one of the lies behind it in the list */
+		else if (h.type == IPC_CANCEL && EVIL > EVILAUTH_FORGED_KEY) /* one of the false values behind it */
 			result(h.id, IPC_REG_TRANSPORT, "");
 	}
 	return 0;

@@ -8,7 +8,7 @@
 #include "evil.h"
 
 /*
- * A mapd that has been taken over: starts as an honest one would and then breaks one rule of the channel, that of the
+ * A compromised mapd: starts like an honest one and then violates one rule of the channel, that of the
  * scenario EVIL of evil_list.h (security.md 5.3).
  */
 static struct ipc_map_start map; /* the last one we were given */
@@ -110,7 +110,7 @@ evil_write(uint32_t id)
 		cache_done(IPC_CACHE_WRITTEN, id, IPC_CACHE_OK, IPC_CACHE_MAX + UINT64_C(1), 1);
 		break;
 	case EVILD_CACHE_RUBBISH:         /* rubbish, and a Seq after which nothing would ever be saved again */
-	case EVILD_CACHE_RUBBISH_GOES_ON: /* rubbish that goes on after it was taken */
+	case EVILD_CACHE_RUBBISH_GOES_ON: /* rubbish that continues after it was accepted */
 		for (i = 0; i < 4; i++)
 			must(write(passed, junk, sizeof(junk)) == sizeof(junk));
 		cache_done(IPC_CACHE_WRITTEN, id, IPC_CACHE_OK, 4 * sizeof(junk), UINT64_MAX);
@@ -220,7 +220,7 @@ evil(void)
 		send_msg(IPC_LOG, 0, &l, offsetof(struct ipc_log, data) + 10);
 		break;
 	}
-	case EVILD_UNASKED_CACHE_WRITTEN: /* an answer that nobody asked for */
+	case EVILD_UNASKED_CACHE_WRITTEN: /* an answer without a request */
 		cache_done(IPC_CACHE_WRITTEN, 1, IPC_CACHE_OK, 1, 1);
 		break;
 	case EVILD_UNASKED_CACHE_LOADED: cache_done(IPC_CACHE_LOADED, 1, IPC_CACHE_OK, 1, 1); break;
@@ -230,17 +230,17 @@ evil(void)
 		evil_stream(map_id, IPC_STREAM_LIVE);
 		deltas(IPC_SRC_CACHED);
 		break;
-	case EVILD_OTHER_ID: /* from here on: nothing that the form forbids, but nothing may come of it */
+	case EVILD_OTHER_ID: /* from here on: correct in form, but without any effect */
 		evil_stream(map_id + 1000, IPC_STREAM_LIVE);
 		forged_self(map_id + 1000);
 		break;
-	case EVILD_FORGED_SELF: /* live without a stream, and a self that is somebody else */
+	case EVILD_FORGED_SELF: /* live without a stream, and a self that is a different node */
 		forged_self(map_id);
 		evil_stream(map_id, IPC_STREAM_OPEN);
 		evil_stream(map_id, IPC_STREAM_LIVE);
 		forged_self(map_id);
 		break;
-	case EVILD_HANDSHAKES: { /* answers for handshakes that nobody began, with points of low order */
+	case EVILD_HANDSHAKES: { /* answers for handshakes that were not begun, with points of low order */
 		struct ipc_hs_finish f;
 
 		memset(&f, 0, sizeof(f));
@@ -250,7 +250,7 @@ evil(void)
 		send_msg(IPC_HS_FINISH, 77, &f, sizeof(f));
 		break;
 	}
-	case EVILD_EXIT_WISH: { /* the server's wish, forged */
+	case EVILD_EXIT_WISH: { /* the server's request, forged */
 		struct ipc_exit_wish w = { 3 };
 
 		send_msg(IPC_EXIT_WISH, map_id, &w, sizeof(w));

@@ -9,7 +9,7 @@
 #include "evil.h"
 
 /*
- * A mapd that has been taken over and breaks no rule: it says what the form allows, as often as it allows (the scenario
+ * A compromised mapd that violates no rule: it sends what the form allows, at the highest allowed rate (the scenario
  * EVIL of evil_list.h).
  */
 #define BATCH    9 /* messages each 5 ms: 1800 a second, of the 2000 that are a violation */
@@ -86,7 +86,7 @@ one(void)
 		url.url_len = (uint16_t)snprintf(url.url, sizeof(url.url), "https://c.example/%u", n);
 		send_msg(IPC_BROWSE, map_id, &url, sizeof(url));
 		break;
-	case EVILFLOOD_DIALS: /* connections that nobody waits for: a look-up each, if it is let */
+	case EVILFLOOD_DIALS: /* connections that are not needed: a look-up each, if allowed */
 		send_msg(n % 2 ? IPC_DIAL_CANCEL : IPC_DIAL, 1 + n / 2, n % 2 ? (void *)&e : (void *)&dial,
 		    n % 2 ? sizeof(e) : sizeof(dial));
 		break;

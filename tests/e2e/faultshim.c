@@ -147,7 +147,7 @@ shim_start(void)
 		return;
 	if (strlen(spec) >= sizeof(copy) || strlen(d) >= sizeof(dir) || *d != '/')
 		wrong(spec);
-	/* The directory may not be there yet: its own name is kept as given then. */
+	/* The directory may not exist yet: its name is then kept as given. */
 	if (realpath(d, dir) == NULL)
 		strcpy(dir, d);
 	strcpy(copy, spec);

@@ -104,7 +104,7 @@ class CtlError(Exception):
 
 
 class ControlSocket(socket.socket):
-    """A connection to the control socket.  What comes back is held against docs/schema (schema.py)."""
+    """A connection to the control socket.  Answers are validated against docs/schema (schema.py)."""
 
     def __init__(self, path, timeout=None):
         super().__init__(socket.AF_UNIX)
@@ -435,7 +435,7 @@ class Daemon:
         return self.ctl("status")
 
     def troubles(self):
-        """The codes of its health, but for what every kernel without Landlock has."""
+        """The codes of its health, except the one that every kernel without Landlock causes."""
         return [h["code"] for h in self.status()["health"] if not (NO_LANDLOCK and h["code"] == "sandbox-degraded")]
 
     def netmap(self):
@@ -615,8 +615,8 @@ def cpu_all(pid):
 
 
 def forms(key):
-    """How a secret could lie in memory: raw, hex, base64 at each of the three alignments; of a key also either half of
-    it."""
+    """The forms that a secret may have in memory: raw, hex, base64 at each of the three alignments; of a key also
+    each half."""
     out = [key, key.hex().encode(), key.hex().upper().encode()]
     for half in (key[:16], key[16:]) if len(key) == 32 else ():
         out += [half, half.hex().encode(), half.hex().upper().encode()]
@@ -642,8 +642,8 @@ def concealed_spans(pid):
 
 
 def memory_hits(pid, patterns, concealed=True):
-    """How many of the patterns lie in the memory of the process.  None: it is gone or cannot be read.  concealed: also
-    in memory that is kept out of cores; of memfd_secret nobody can read anything."""
+    """The number of patterns in the memory of the process.  None: it has ended or cannot be read.  concealed: also
+    in memory that is kept out of cores; memfd_secret cannot be read at all."""
     hits = 0
     try:
         skip = set() if concealed else concealed_spans(pid)

@@ -2,10 +2,10 @@
 # Copyright (c) 2026 The tailnetd authors
 """docs/schema against what the daemon says.
 
-harness.py passes on each line that a control socket or `tailnetctl -j` gave to a test (Answer, heard()).  conftest.py
-validates them when the test is over (verdict()), so that no measurement includes that time.  Lines that differ only in
-ages, counters and times are validated once.  Of a long list of nodes a sample is validated: the first, the last and
-some between.
+harness.py passes on each line that a test got from a control socket or `tailnetctl -j` (Answer, received()).
+conftest.py validates them at the end of the test (verdict()), so that no measurement includes that time.  Lines that
+differ only in ages, counters and times are validated once.  Of a long list of nodes a sample is validated: the first,
+the last and some between.
 """
 import glob
 import json
@@ -107,13 +107,13 @@ def ctl_answer(args):
     return Answer(wanted(command, " ".join(args[1:]), ctl=True))
 
 
-# Set by conftest.py: there is somebody who asks for the verdict.  Bench and demo measure, and keep nothing.
+# Set by conftest.py, which asks for the verdict.  Bench and demo measure, and keep nothing.
 recording = False
 # Lines that were right in earlier tests; those of this test; how many of each kind; answers that have not ended.
-_passed, _heard, _counts, _open = set(), {}, {}, []
+_passed, _received, _counts, _open = set(), {}, {}, []
 
 
-def heard(name, line):
+def received(name, line):
     """A line (bytes, or text) that ought to be an answer of that schema, or an error; None: text."""
     if isinstance(line, bytes):
         line = line.decode(errors="surrogateescape")
@@ -129,16 +129,16 @@ def heard(name, line):
         except ValueError:
             pass  # verdict() reports it
     key = name, VOLATILE.sub(lambda m: m[1] + "1" if m[1] else m[2] + "2000-01-01T00:00:00Z", line)
-    if key in _passed or key in _heard:
+    if key in _passed or key in _received:
         return
     n = _counts[name] = _counts.get(name, 0) + 1
     if n <= LINES or n % 20 == 0:
-        _heard[key] = True
+        _received[key] = True
 
 
 class Answer:
     """What one connection, or one run of tailnetctl, gives, in pieces.  A line is passed on when the next one or the
-    end has come: the error "incomplete" says that the line before it was cut off."""
+    end was received: the error "incomplete" says that the line before it was cut off."""
 
     def __init__(self, name):
         self.name, self.parts, self.line = name, [], None
@@ -157,20 +157,20 @@ class Answer:
             self.line = line
 
     def end(self):
-        """No more; a last line without its newline is one that was cut off."""
+        """The end; a last line without its newline was cut off."""
         if self.line is not None:
-            heard(self.name, self.line)
+            received(self.name, self.line)
         self.line = None
 
 
 def verdict():
-    """Judges what was heard since the last time: complaints."""
+    """Judges the lines received since the last call: complaints."""
     out = []
     for a in _open:
         a.end()
     _open.clear()
-    keys = list(_heard)
-    _heard.clear()
+    keys = list(_received)
+    _received.clear()
     _counts.clear()
     for key in keys:
         name, line = key

@@ -25,7 +25,7 @@ def program():
 
 
 def start(stormd, d, seconds, seed=1):
-    """As nobody, who is in the control group here."""
+    """As an unprivileged account that is in the control group here."""
     secrets = [b"privkey:", b"PrivateKey"] + [f for k in d.private_keys() for f in forms(k)]
     secrets += [s.encode() for s in d.secrets]
     return subprocess.Popen([stormd, d.socket, str(seconds), str(seed)] + [s.hex() for s in secrets],
@@ -41,7 +41,7 @@ def finish(p):
 
 
 def status_times(d, seconds, every=0.005):
-    """How long root's `status` took, over and over, one after the other: seconds, sorted."""
+    """The times of consecutive `status` commands of root: seconds, sorted."""
     times, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
         t = time.perf_counter()
@@ -66,7 +66,7 @@ def used(d):
 
 
 def run(stormd, d, seconds):
-    """What a storm did: stormd's own counts, p99 of root's status before and in it, what was not given back, and
+    """What a storm did: stormd's own counts, p99 of `status` for root before and in it, what was not given back, and
     whether the daemon was synchronized all the while."""
     finish(start(stormd, d, 1))  # what is used for the first time now is not growth
     w = d.watch()

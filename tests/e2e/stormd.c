@@ -14,16 +14,16 @@
 #include <unistd.h>
 
 /*
- * 100 clients of the control socket at once that mean no good: random bytes, and all that somebody who knows the
- * protocol could think of.  stormd SOCKET SECONDS SEED [SECRET-IN-HEX...] counts what came back and prints one line of
+ * 100 clients of the control socket at once that attack it: random bytes, and what an attacker who knows the
+ * protocol could send.  stormd SOCKET SECONDS SEED [SECRET-IN-HEX...] counts the answers and prints one line of
  * JSON; "allowed" are answers to what was not permitted, "leaks" are secrets in what could be read.
  */
 #define CLIENTS  100
-#define TAIL     256 /* of what was read before: a secret may lie across two reads */
+#define TAIL     256 /* of the previous data: a secret may be divided between two reads */
 #define MAX_LINE 70000
 #define SECRETS  64
 #define LIFE_MS  4000 /* most die sooner */
-#define HOGS     3    /* those that sit on a place and wait: with more, nobody else would ever be heard */
+#define HOGS     3    /* those that keep a place and wait: with more, no other client would ever be served */
 
 enum how {
 	HOW_RANDOM,
@@ -53,7 +53,7 @@ struct peer {
 	size_t ntail;
 };
 
-static const char *const reads[] = { "status", "netmap", "peers", "peers limit=3", "peer 1", "peer nobody", "wgconf",
+static const char *const reads[] = { "status", "netmap", "peers", "peers limit=3", "peer 1", "peer unknown", "wgconf",
 	"hosts", "metrics", "processes", "server-key" };
 /* None of these may do anything for a member of the group. */
 static const char *const writes[] = { "login", "login interactive ephemeral", "login auth-key=tskey-auth-stolen",
@@ -140,7 +140,7 @@ think(struct peer *p)
 		p->denied = 1;
 		break;
 	case HOW_MUTATED: mutate(p); break;
-	case HOW_HALF: /* no newline, ever: some until the daemon has had enough */
+	case HOW_HALF: /* never a newline: some until the daemon closes the connection */
 		put_line(p, PICK(reads));
 		p->len -= 1 + rnd((uint32_t)p->len - 1);
 		p->until = now_ms() + (rnd(8) ? rnd(300) : 6000);

@@ -40,7 +40,7 @@ def write(path, data):
 
 
 def wait_cache(d, other_than=b""):
-    """The cache file, once it is there and another one."""
+    """The cache file, once it exists and has changed."""
     def look():
         with contextlib.suppress(FileNotFoundError):
             data = read(cache_of(d))
@@ -53,7 +53,7 @@ def wait_cached(d):
 
 
 def same(a, b):
-    """Two netmap objects but for where they come from."""
+    """Two netmap objects without their sources."""
     a, b = ({k: v for k, v in x.items() if k not in ("Source", "Seq")} for x in (a, b))
     return a == b
 
@@ -207,7 +207,7 @@ def test_written_at_the_end(server, make_daemon, how):
     assert not os.path.exists(temp_of(d))
     d.start()
     wait_cached(d)
-    if how != "pause":  # there the map of the second stream may have come before the end
+    if how != "pause":  # there the map of the second stream may have been received before the end
         nm = d.netmap()
         assert nm["Domain"] == "late.example" and [p["ID"] for p in nm["Peers"]] == [7]
 
@@ -255,7 +255,7 @@ def test_after_a_crash_of_mapd(server, make_daemon):
 
 
 def test_mapd_that_crashes_is_not_believed(server, make_daemon):
-    """One that dies of a fault may have written anything."""
+    """A process that crashes may have written anything."""
     d = make_daemon(server, auth_key=AUTH_KEY, netmap_cache="yes")
     d.wait_sync()
     wait_cache(d)
@@ -343,7 +343,7 @@ def test_another_control_url(server, make_server, cached):
 
 
 def put_back(d, data):
-    """A cache of theirs where ours should be."""
+    """Replaces the cache file by data."""
     assert d.stop() in (0, None)
     write(cache_of(d), data)
 
@@ -571,7 +571,7 @@ def test_killed_while_writing(server, make_daemon, who):
 
 @pytest.mark.rows("MAP-08")
 def test_many_peers(server, make_daemon):
-    """20,000 peers there and back; nothing of them in the parent."""
+    """20,000 peers written and read; no part of them in the parent."""
     server.tailnet.raw_peers = big_peers(20000)
     d = make_daemon(server, auth_key=AUTH_KEY, netmap_cache="yes")
     d.wait_sync(timeout=60 * SLOW)
@@ -588,7 +588,7 @@ def test_many_peers(server, make_daemon):
 
 @pytest.mark.root
 def test_full_disk(server, make_daemon, tmp_path):
-    """The old one stays, one line says so, and all else goes on."""
+    """The old one remains, one line says so, and everything else continues."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=755", "tmpfs", str(disk)]).returncode != 0:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""Many deltas: a burst beside watchers that stand still, and a long run of them for what it leaves behind.  The figures
+"""Many deltas: a burst with watchers that do not read, and a long run that must leave nothing behind.  The figures
 of the same at full length are `make bench BENCH=churn`."""
 import json
 import random
@@ -40,7 +40,7 @@ class Keeper:
         self.proc = subprocess.Popen([sys.executable, "-c", KEEPER, d.socket, line, str(last)], stdout=subprocess.PIPE)
 
     def ready(self):
-        """It has the first status and the map that is there."""
+        """It has the first status and the present map."""
         assert self.proc.stdout.readline() == b"ready\n"
 
     def events(self):
@@ -55,7 +55,7 @@ class Keeper:
 
 
 def memory(pid):
-    """Bytes of its own: what it shares with daemons of other tests comes and goes with them."""
+    """Private bytes: what it shares with daemons of other tests changes with them."""
     with open("/proc/%d/smaps_rollup" % pid) as f:
         return next(int(x.split()[1]) * 1024 for x in f if x.startswith("Anonymous:"))
 
@@ -85,9 +85,9 @@ def encoded(m, messages):
 
 @pytest.mark.rows("STAT-04")
 def test_a_burst_loses_nothing(server, make_daemon):
-    """10,000 deltas at once: who reads hears every one of them, in order; who does not costs memory only up to its
-    limit and is told.  All that is sent while the reader is there fits into its queue (4 MiB): on a busy machine it may
-    get to read late."""
+    """10,000 deltas at once: a watcher that reads gets each of them, in order; one that does not costs memory only up
+    to its limit and gets `lagged`.  All that is sent while the reader exists fits into its queue (4 MiB): on a busy
+    machine it may read late."""
     count, peers, swell = 10000, 1000, 200
     d = start(make_daemon, server, [{"ID": FIRST + i, "Name": "p%d." % i, "Key": "nodekey:%064x" % (i + 1)}
                                     for i in range(peers)])
@@ -98,7 +98,7 @@ def test_a_burst_loses_nothing(server, make_daemon):
     for s, line in zip(stuck, (b"watch netmap\n", b"watch\n")):
         s.sendall(line)
     time.sleep(0.2)
-    for i in range(swell):  # so that the one that stands still has lost something
+    for i in range(swell):  # so that the one that does not read has lost something
         m.send({"PeersChanged": [{"ID": FIRST, "Name": "p0.", "CapMap": {"x": ["%050000d" % i]}}]})
     m.send({"PeersChanged": [{"ID": FIRST, "Name": "p0."}]})
     seq = first + swell + 1
@@ -120,9 +120,9 @@ def test_a_burst_loses_nothing(server, make_daemon):
     for i, (e, x) in enumerate(zip(events[2:], sent)):
         assert e["netmapSeq"] == seq + 1 + i and e["changed"] == [str(x["NodeID"])] and not e["removed"], e
         assert (e["nodes"][0]["Online"], e["nodes"][0]["HomeDERP"]) == (x["Online"], x["DERPRegion"]), e
-    if not SANITIZED:  # at most 4 MiB of queue for each of the watchers, and a map that somebody still reads
+    if not SANITIZED:  # at most 4 MiB of queue for each of the watchers, and a map that is still being read
         assert grown["mapd"] < 12 * MIB and grown["tailnetd"] < 2 * MIB, grown
-    # The one that stood still: what it got before, how much it missed, and then the map as it is.
+    # The one that did not read: what it got before, how much it missed, and then the present map.
     stuck[0].settimeout(20 * SLOW)
     got = []
     for line in stuck[0].makefile("rb"):
@@ -160,7 +160,7 @@ def with_time(i):
     return {"ControlTime": "2026-01-02T%02d:%02d:%02d.5Z" % (i // 3600, i // 60 % 60, i % 60)}
 
 
-# What a delta may bring besides, each of which is news for the parent.
+# What else a delta may contain, each of which is a change for the parent.
 NEWS = {
     "control-time": with_time,
     "keepalive": lambda i: dict(with_time(i), KeepAlive=True),

@@ -30,11 +30,11 @@ class Clocks:
         self.d, self.ahead = d, [0, 0, 0]
 
     def tick(self, boot=0, wall=0):
-        """The next of the parent's looks at the clocks is due, and they have run so much further than they should.
-        What it asks its children is answered before this is over, so that the next one does not take them for dead."""
+        """The parent compares the clocks again, and they have advanced by these seconds more than they should.
+        Its children have answered its PING before this returns, so that the next one does not kill them."""
         for i, seconds in enumerate((TICK, TICK + boot, TICK + wall)):
             self.ahead[i] += seconds
-        for i in (2, 1, 0):  # it is due when the others are as they are to be
+        for i in (2, 1, 0):  # it is due when the others have their new values
             struct.pack_into("=q", self.map, 8 * i, self.ahead[i])
         for _ in range(2):
             self.d.status()
@@ -43,7 +43,7 @@ class Clocks:
 
 @pytest.mark.rows("ERR-06")
 def test_suspend(server, make_daemon, shim):
-    """What the connections were is dead for all we know: there are new ones at once, and only then."""
+    """The old connections may be unusable: new ones are made at once, and only then."""
     d = make_daemon(server, start=False, auth_key=AUTH_KEY)
     c = Clocks(d, shim)
     d.start()
@@ -65,7 +65,7 @@ def test_suspend(server, make_daemon, shim):
 
 @pytest.mark.rows("ERR-06")
 def test_wall_clock_jumps(server, make_daemon, shim):
-    """Hours forth and years back end nothing; a clock that is earlier than the program is told, for as long as it
+    """Hours forth and years back end nothing; a clock that is earlier than the program is reported, as long as it
     is."""
     d = make_daemon(server, start=False, auth_key=AUTH_KEY)
     c = Clocks(d, shim)

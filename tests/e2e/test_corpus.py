@@ -3,8 +3,8 @@
 """The malicious-server corpus of security.md 5.4, by number: what no other test sends is sent here and in
 test_corpus_tls.py.
 
-Whatever comes, the child survives or dies alone, the parent and its socket live, memory stays bounded, `err` or a
-health code says what it was, the keys are intact, and a good server is found again within 60 s.
+Whatever is received, the child survives or ends alone, parent and its socket continue, memory is bounded, `err` or a
+health code names the cause, the keys are intact, and a good server is found again within 60 s.
 """
 import base64
 import contextlib
@@ -23,7 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 pytestmark = pytest.mark.usefixtures("programs")
 MIB = 1 << 20
 
-# Where the other inputs of the corpus are sent; test_every_input_is_sent() looks whether those tests are there.
+# Where the other inputs of the corpus are sent; test_every_input_is_sent() checks that those tests exist.
 ELSEWHERE = {
     2: "test_dial:test_silent_server", 4: "test_key:test_bad_certificates", 5: "test_key:test_bad_certificates",
     6: "test_key:test_bad_certificates test_dial:test_noise_over_unverified_tls",
@@ -58,7 +58,7 @@ class Watched:
         self.mapd = d.child("mapd")
 
     def error(self, *words, timeout=DEADLINE):
-        """The status that tells of it: one printable line."""
+        """The status that reports it: one printable line."""
         s = self.w.status(lambda s: s["err"] and all(x in s["err"] for x in words), timeout,
                           what="err with %s" % (words,))
         assert len(s["err"]) <= 600 and s["err"].isprintable(), s["err"]
@@ -109,7 +109,7 @@ def dribble(s):
 
 
 def other_prologue(conn, r):
-    """As of a server that hashed another version than it was told."""
+    """As of a server that hashed a different version than the one it was sent."""
     hs = noise.Responder(conn.server.noise_key)
     init = base64.b64decode(conn.server.log.all("http", conn=conn.id)[-1].headers[3][1])
     s = hs.sym = noise.Symmetric(130)
@@ -324,7 +324,7 @@ STREAMS = {
 @pytest.mark.rows("NOISE-05", "NOISE-06", "NOISE-07", "H2-04", "MAP-02", "MAP-09", "ERR-03", "FLD-16")
 @pytest.mark.parametrize("name", STREAMS)
 def test_streams_that_are_ended(server, watched, name):
-    """Nothing of the message is taken, and the next stream is a good one."""
+    """No part of the message is accepted, and the next stream works."""
     do, words, limit = STREAMS[name]
     m = server.map()
     server.log.wait("lite")
@@ -432,7 +432,7 @@ def test_66_messages_that_add_up(server, watched):
     until(lambda: not watched.d.troubles(), 5 * SLOW, "a map that keeps to the limits")
 
 
-# ---- wishes ----------------------------------------------------------------------------------------------------------
+# ---- requests --------------------------------------------------------------------------------------------------------
 
 def c2n(payload):
     return {"PingRequest": {"URL": "https://unused/c2n/x", "Types": "c2n",
@@ -516,7 +516,7 @@ def test_72_register_answers(server, make_daemon, answer):
 # ---- the list --------------------------------------------------------------------------------------------------------
 
 def sent_here(path):
-    """Numbers that stand in the names of tests and of their cases."""
+    """Numbers in the names of tests and of their cases."""
     with open(path) as f:
         text = f.read()
     found = re.findall(r'"(\d\d)-[a-z0-9]', text) + re.findall(r"^def test_(\d\d)_", text, re.M)
@@ -524,7 +524,7 @@ def sent_here(path):
 
 
 def test_every_input_is_sent():
-    """1 to 72, each in a test that is there."""
+    """1 to 72, each in a test that exists."""
     here = sent_here(os.path.join(HERE, "test_corpus.py")) | sent_here(os.path.join(HERE, "test_corpus_tls.py"))
     for tests in ELSEWHERE.values():
         for t in tests.split():

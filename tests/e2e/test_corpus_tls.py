@@ -246,7 +246,7 @@ def key_updates(lib, s):
 @pytest.mark.rows("KEY-04", "KEY-05")
 @pytest.mark.parametrize("name", ["10-tickets", "11-key-updates", "12-cut-without-notify"])
 def test_floods_inside_tls(make_server, make_daemon, ca, name):
-    """What is no data either comes to an end with a good answer behind it, or is given up in 15 s; it costs no
+    """What is no data either ends and a good answer follows, or is given up in 15 s; it costs no
     memory."""
     s = make_server(tls=ca.context())
     s.tailnet.add_auth_key(AUTH_KEY, reusable=True)

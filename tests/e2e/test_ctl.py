@@ -36,7 +36,7 @@ def end(p, timeout=20):
 
 
 def test_login_waits(server, make_daemon):
-    """For the visit, and to the second for --timeout: events that came before do not hold it up."""
+    """For the visit, and to the second for --timeout: earlier events do not delay it."""
     d = make_daemon(server)
     p = begin(d, "login")
     url = d.wait_state("url-visit-required")["url"]
@@ -109,7 +109,7 @@ def test_login_qr(server, make_daemon):
 
 
 def test_login_that_fails_as_the_one_before(server, make_daemon):
-    """An error that was there already is told all the same when it is the new login's, too."""
+    """An error that existed before is reported nevertheless if the new login has it too."""
     d = make_daemon(server, auth_key=AUTH_KEY, start=False)
     os.unlink(d.key_file)
     d.start()
@@ -123,7 +123,7 @@ def test_login_that_fails_as_the_one_before(server, make_daemon):
 
 
 def test_check_after_a_restart(server, make_daemon):
-    """Nobody has to log in where only the server is away: 6 of interface.md 8, not 5."""
+    """No login is needed where only the server is unreachable: 6 of interface.md 8, not 5."""
     d = make_daemon(server, auth_key=AUTH_KEY)
     d.wait_sync()
     server.unlisten()
@@ -139,7 +139,7 @@ def test_check_after_a_restart(server, make_daemon):
 
 
 def test_what_ends_a_wait(server, make_daemon):
-    """Somebody's logout, and the daemon's end."""
+    """The logout of another user, and the end of the daemon."""
     d = make_daemon(server)
     p = begin(d, "login")
     d.wait_state("url-visit-required")
@@ -255,7 +255,7 @@ def test_auth_key_prompt(server, make_daemon):
 
 
 def test_no_answer(tmp_path):
-    """A daemon that dies has not said that there is nothing: only hosts and peers may be empty."""
+    """A daemon that ends has not reported an empty answer: only hosts and peers may be empty."""
     path = str(tmp_path / "sock")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -281,7 +281,7 @@ def test_no_answer(tmp_path):
 
 
 def test_watch_netmap_comes_back(server, daemon):
-    """Over the end of mapd, and says so; it gives up when the daemon does not start again."""
+    """Continues over the end of mapd, and says so; it gives up when the daemon does not start again."""
     p = begin(daemon, "watch", "netmap")
     until(lambda: "  netmap  " in p.stdout.readline())
     daemon.kill("mapd")

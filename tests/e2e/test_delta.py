@@ -12,7 +12,7 @@ from controlserver.model import parse_time
 from harness import AUTH_KEY, CtlError, Daemon, until
 
 pytestmark = [pytest.mark.usefixtures("programs"), pytest.mark.xdist_group("delta")]
-GONE = ...
+REMOVED = ...
 
 
 class Rig:
@@ -33,7 +33,7 @@ class Rig:
             self.server.stop()
 
     def settle(self):
-        """Everything sent so far is in the netmap now."""
+        """Everything sent up to now is in the netmap."""
         mark = "mark%d.example" % next(self.count)
         self.stream.send({"Domain": mark})
         return self.daemon.wait_netmap(lambda n: n["Domain"] == mark, what=self.daemon.log(last=30))
@@ -73,11 +73,11 @@ BASE = [make_peer(i) for i in (5, 7, 9)]
 
 
 def but(i, **change):
-    """BASE with that peer's members changed; GONE takes one away."""
+    """BASE with that peer's members changed; REMOVED removes one."""
     out = []
     for p in BASE:
         if p["ID"] == i:
-            p = {k: v for k, v in dict(p, **change).items() if v is not GONE}
+            p = {k: v for k, v in dict(p, **change).items() if v is not REMOVED}
         out.append(p)
     return out
 
@@ -112,7 +112,7 @@ CASES = {
                                                       Hostinfo=...)]}],
                          [p if p["ID"] == 7 else dict(p, Tags=["tag:a"], KeySignature="c2ln", CapMap={"x": None})
                           for p in
-                          but(7, Endpoints=GONE, HomeDERP=GONE, Online=GONE, LastSeen=GONE, Cap=GONE, Hostinfo=GONE)]),
+                          but(7, Endpoints=REMOVED, HomeDERP=REMOVED, Online=REMOVED, LastSeen=REMOVED, Cap=REMOVED, Hostinfo=REMOVED)]),
     "replace-key": ("DEL-01", BASE, [{"PeersChanged": [make_peer(7, Key=NEW_KEY)]}], but(7, Key=NEW_KEY)),
     "allowed-ips": ("DEL-15", BASE, [{"PeersChanged": [make_peer(
         7, AllowedIPs=BASE[1]["Addresses"] + ["10.1.0.0/16"], PrimaryRoutes=["10.1.0.0/16"])]}],
@@ -134,7 +134,7 @@ CASES = {
                  but(5, Online=False)),
     "online-unknown-before": ("DEL-05", [make_peer(5, Online=...)], [{"OnlineChange": {"5": True}}],
                               [make_peer(5, Online=True)]),
-    "seen-cleared": ("DEL-06", BASE, [{"PeerSeenChange": {"7": False, "8": False}}], but(7, LastSeen=GONE)),
+    "seen-cleared": ("DEL-06", BASE, [{"PeerSeenChange": {"7": False, "8": False}}], but(7, LastSeen=REMOVED)),
     "derp": ("DEL-07", BASE, [patch(7, DERPRegion=12)], but(7, HomeDERP=12)),
     "derp-0": ("DEL-07", BASE, [patch(7, DERPRegion=0)], BASE),
     "endpoints": ("DEL-08", BASE, [patch(7, Endpoints=["198.51.100.1:1", "[2001:db8::1]:2"])],

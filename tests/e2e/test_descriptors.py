@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""Descriptors that a client attaches to its words (security.md T6, D13): nobody takes them, and to be rid of them costs
-nobody time."""
+"""Descriptors that a client attaches to its data (security.md T6, D13): none is accepted, and closing them delays
+no other client."""
 import os
 import signal
 import subprocess
@@ -31,7 +31,7 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 	return next(fd, level, name, value, len);
 }
 """
-# What closes such a socket waits for a minute: its owner has unsent data in it and wishes to know what becomes of that.
+# What closes such a socket waits for a minute: its owner has unsent data in it and waits until it is sent.
 CLIENT = """
 import array, contextlib, socket, struct, sys, time
 path, line, count, nested = sys.argv[1], sys.argv[2].encode(), int(sys.argv[3]), sys.argv[4] == "nested"
@@ -136,7 +136,7 @@ def test_sockets_that_are_slow_to_close(listening, line, count, how):
 
 
 def test_a_handed_over_reader_on_an_old_kernel(server, make_daemon, old_kernel):
-    """Is told all the same, though it can't say anything more."""
+    """Gets its answer, although it cannot send any further data."""
     if SANITIZED:
         pytest.skip("the sanitizer wants to be the first library")
     d = make_daemon(server, start=False, auth_key=AUTH_KEY)

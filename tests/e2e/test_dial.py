@@ -73,7 +73,7 @@ def test_wrong_upgrade_value(server, make_daemon, head):
 
 @pytest.mark.rows("DIAL-06")
 def test_noise_over_unverified_tls(make_server, make_daemon, ca):
-    """The certificate matters for /key only: here the server key is pinned and the certificate is nobody's."""
+    """The certificate matters for /key only: here the server key is pinned and the certificate's CA is unknown."""
     s = make_server(tls=ca.context(names=["wrong.example"], self_signed=True))
     s.tailnet.add_auth_key(AUTH_KEY)
     d = make_daemon(s.tls_url, auth_key=AUTH_KEY, server_key=s.noise_public)
@@ -174,7 +174,7 @@ def test_refused_port_is_named(make_daemon):
 
 
 def test_server_comes_late(server, make_daemon):
-    """An unreachable server is no reason to give up, and to be found as soon as it is there."""
+    """An unreachable server is no reason to give up, and is used as soon as it can be reached."""
     server.unlisten()
     d = make_daemon(server, auth_key=AUTH_KEY)
     d.wait_err()

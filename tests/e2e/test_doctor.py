@@ -63,7 +63,7 @@ def test_https_and_a_name(tls_server, make_daemon, ca):
 
 
 def test_before_login(server, make_daemon):
-    """No key is pinned, nobody is logged in: as far as one can go, and no registration left at the server."""
+    """No key is pinned, nothing is logged in: up to the last possible step, without a registration at the server."""
     d = make_daemon(server, login="manual")
     got = by_name(d.ask("doctor"))
     assert len(got) == 8 and all(x["ok"] for x in got.values()), got
@@ -96,7 +96,7 @@ def test_the_step_that_fails(server, make_server, make_daemon, ca, where):
     elif where == "noise":
         served = server.key_reply(asking())
         server.on_key = lambda req: served
-        server.rekey()  # /key tells the old one: the handshake does not decrypt
+        server.rekey()  # /key returns the old one: the handshake does not decrypt
         words, at = ("Noise",), 5
     elif where == "http2":
         server.early = b"\xff\xff\xffTS\xff\xff\xff\xff"  # an early payload of 4 GiB
@@ -128,7 +128,7 @@ def test_one_at_a_time_and_gone_clients(server, daemon):
     with pytest.raises(CtlError) as e:
         daemon.ask("doctor")
     assert e.value.code == "busy"
-    s.close()  # the patient leaves: so does the doctor
+    s.close()  # the client disconnects: the doctor stops
     no_doctor(daemon)
     server.on_key = None
     assert all(x["ok"] for x in daemon.ask("doctor"))

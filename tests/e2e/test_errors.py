@@ -18,7 +18,7 @@ URL = "http://127.0.0.1:9"
 
 
 def check(d, *flags):
-    """tailnetd -n: exit code and what it said."""
+    """tailnetd -n: exit code and output."""
     d.write_conf()
     p = subprocess.run([os.path.join(BIN, "tailnetd"), "-n", "-f", d.conf_file] + list(flags), stdin=subprocess.DEVNULL,
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
@@ -287,7 +287,7 @@ def test_what_to_do(server, tls_server, make_daemon, what, wrong, to_do):
 
 @pytest.mark.parametrize("layer", ["tcp", "101", "noise", "h2", "map", "zstd"])
 def test_random_bytes(server, make_daemon, layer):
-    """A server that speaks garbage, fixed seeds: the parent lives, the keys are intact, and a good server is found
+    """A server that sends garbage, fixed seeds: the parent survives, the keys are intact, and a good server is found
     again."""
     r = random.Random(layer)
     d = make_daemon(server, auth_key=AUTH_KEY)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""A child that has been taken over (evil.py; security.md 5.3): it may be killed, nothing else may happen."""
+"""A compromised child (evil.py; security.md 5.3): it may be killed, nothing else may happen."""
 import os
 import signal
 import subprocess
@@ -60,7 +60,7 @@ def test_broken_rules_kill_the_child(evil, server, name):
 
 @pytest.mark.rows("PRIV-03", "PRIV-04")
 def test_hup_while_a_child_has_hung_up(evil, server):
-    """It is there for another half a second: a new configuration is not for it."""
+    """It runs for half a second more: a new configuration is not sent to it."""
     d = evil(VIOLATIONS["hangs-up"])
     until(lambda: d.process("mapd")["pid"])
     for _ in range(100):
@@ -87,7 +87,7 @@ def test_lies_come_to_nothing(evil, server, name):
     assert d.proc.poll() is None
     def keys(text):
         lines = [x for x in text.splitlines() if "privkey:" in x]
-        # Only the map tells when the node key expires: who lies about it causes a login with a new node key, which the
+        # Only the map says when the node key expires: a false time causes a login with a new node key, which the
         # server decides on (EXP-05). The key before it is kept as the old one; the machine key is out of reach.
         return [x for x in lines if x.startswith("machine-key")] if name == "forged-self" else lines
     assert keys(d.state_text()) == keys(before)
@@ -127,7 +127,7 @@ def test_floods_that_break_no_rule(make_daemon, server, name):
     times.sort()
     print(name, "CPU %.3f" % used, "status %.1f ms, at most %.1f" % (times[len(times) // 2] * 1e3, times[-1] * 1e3))
     assert times[len(times) // 2] < 0.03 * SLOW
-    # A watcher of the changes that keeps up is told all of them, 1.8 million a second: most of a CPU, as long as it
+    # A watcher of the changes that keeps up gets all of them, 1.8 million a second: most of a CPU, as long as it
     # reads; others do not wait.
     assert name == "changes" or used < 0.1 * SLOW
     assert times[-1] < 0.5 * SLOW
@@ -214,7 +214,7 @@ def test_lies_about_the_cache_kill_the_child(evil, server, name):
 @pytest.mark.rows("PRIV-04")
 @pytest.mark.parametrize("name", CACHE_LIES)
 def test_a_cache_of_a_liar(evil, server, name):
-    """What it writes is its own affair: the next, honest mapd finds that it is nothing."""
+    """It may write anything: the next, honest mapd finds that it is invalid."""
     d = evil(CACHE_LIES[name], netmap_cache="yes")
     until(lambda: server.log.count("register") >= 1)
     d.wait(lambda s: s["nodeKey"])
@@ -242,7 +242,7 @@ def test_a_cache_of_a_liar(evil, server, name):
 
 @pytest.mark.rows("PRIV-04")
 def test_a_cache_that_is_written_all_the_time(evil, server):
-    """The pause goes by what the disk got, not by what it is told."""
+    """The pause depends on the bytes written to the disk, not on the reported size."""
     d = evil(SCENARIOS["CACHE_FLOOD"]["written-all-the-time"], netmap_cache="yes")
     pid = d.child("mapd")
 

@@ -48,7 +48,7 @@ def test_expiry_by_the_local_timer(server, make_daemon):
 
 
 def test_an_expired_key_is_not_waited_out(server, make_daemon):
-    """tailnetctl wait: the stream may go on, but nobody is synchronized who is not logged in."""
+    """tailnetctl wait: the stream may continue, but a node that is not logged in is not synchronized."""
     d = make_daemon(server, auth_key=AUTH_KEY, on_expiry="wait")
     d.wait_sync()
     server.set_expiry(1)
@@ -108,7 +108,7 @@ def test_expired_and_no_server(server, make_daemon, mode):
 
 @pytest.mark.rows("EXP-03", "BACK-03")
 def test_keys_that_are_born_expired(server, make_daemon):
-    """Each login brings a key that the map calls expired, and so the next login: no loop (at most 30 in 30 s)."""
+    """Each login gets a key that the map reports as expired, and so the next login: no loop (at most 30 in 30 s)."""
     server.tailnet.key_life = -100
     d = make_daemon(server, auth_key=AUTH_KEY)
     d.wait(lambda s: s["keyExpired"])
@@ -178,7 +178,7 @@ def test_a_keepalive_says_what_time_it_is(server, daemon):
 
 @pytest.mark.rows("EXP-08")
 def test_expiry_in_a_busy_tailnet(server, daemon):
-    """Changes of other peers, one after the other without a pause, do not put it off."""
+    """Continuous changes of other peers do not delay it."""
     m = server.map()
     m.send({"Peers": [make_peer(5, KeyExpiry=stamp(2)), make_peer(6)], "Domain": "a."})
     daemon.wait_netmap(lambda n: n["Domain"] == "a.")
@@ -204,7 +204,7 @@ def test_expired_self_is_not_for_approval(server, make_daemon):
         node.extra = {"KeyExpiry": ZERO_TIME}
         server.map().send({"Node": node.json(server.tailnet.domain)})
         d.wait(lambda s: s["state"] == "state:synchronized" and not s["keyExpired"])
-    # The log has it, too, but a server that goes on like this does not fill it.
+    # The log has it, too, but a server that continues like this does not fill it.
     assert d.log().count(" warn: node-key-expired: ") == 1 and "machine-not-approved" not in d.log()
 
 
@@ -237,7 +237,7 @@ def test_pause_and_unpause(server, daemon):
 @pytest.mark.rows("STAT-02", "PAU-05", "ROT-04")
 def test_mapd_that_stands_still(server, daemon):
     """What it still has is stale at once, whatever it says or does not; it is killed when it does not stop, and another
-    goes on."""
+    continues."""
     pid = daemon.kill("mapd", signal.SIGSTOP)
     daemon.ctl("pause")
     s = daemon.status()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""The state directory goes wrong under the real daemon (PERS-03, PERS-06; security.md 5.5): faultshim.c in the
+"""The state directory fails under the real daemon (PERS-03, PERS-06; security.md 5.5): faultshim.c in the
 parent."""
 import os
 
@@ -40,7 +40,7 @@ def health(s):
 @pytest.mark.rows("PERS-06")
 @pytest.mark.parametrize("call", sorted(BROKEN))
 def test_rotation_that_cannot_be_saved(server, make_daemon, shim, call):
-    """Reported; the old key stays current and no server ever hears of the new one; saved when the disk is well
+    """Reported; the old key stays current and the new one is never sent to a server; saved when the disk is well
     again."""
     f = Faults(make_daemon, server, shim, BROKEN[call])
     text, mark = f.d.state_text(), server.log.mark()

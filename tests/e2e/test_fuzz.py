@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""A server whose bytes are spoilt, layer by layer, from fixed seeds, cut anywhere (ERR-05).  E2E_FUZZ: seconds per
+"""A server whose bytes are changed, layer by layer, from fixed seeds, cut anywhere (ERR-05).  E2E_FUZZ: seconds per
 layer."""
 import asyncio
 import json
@@ -49,7 +49,7 @@ def spoil(r, data):
 
 
 def message(r):
-    """A plausible message, so that what is spoilt is often still one."""
+    """A plausible message, so that the changed one is often still plausible."""
     peers = [make_peer(r.choice((5, 6, 7, 1 << 40))) for _ in range(r.randint(0, 3))]
     parts = [
         {"Peers": peers}, {"PeersChanged": peers}, {"PeersRemoved": [5, 6]}, {"OnlineChange": {"5": True}},
@@ -75,7 +75,7 @@ def message(r):
 
 
 class Spoiler:
-    """What stands in a server's way while `on`; of each layer one knob."""
+    """The changes to a server's data while `on`; one knob for each layer."""
 
     def __init__(self, layer, server):
         self.layer, self.server, self.on, self.often = layer, server, False, 0.2
@@ -129,7 +129,7 @@ class Spoiler:
 
 
 class Proxy:
-    """TCP to the TLS port of a server, with what comes from there spoilt."""
+    """TCP to the TLS port of a server, with the data from there changed."""
 
     def __init__(self, server):
         self.server, self.r, self.on = server, random.Random("tls%d" % SEED), False
@@ -164,7 +164,7 @@ class Proxy:
 
 
 def trial(layer, server, d, r):
-    """One go: something for the spoiler to spoil."""
+    """One attempt: some data for the spoiler to change."""
     server.faults.chunk = r.choice((0, 0, 1, 3, 100))
     server.faults.record = r.choice((0, 0, 1, 7, 300)) if layer != "h2" else 0
     server.faults.data = r.choice((0, 0, 1, 50))
@@ -223,7 +223,7 @@ def test_spoilt_layer(make_server, make_daemon, ca, layer):
     with_key = d.status()
     d.ctl("reconnect")
     if layer == "key" and with_key["serverKey"] not in ("", server.noise_public):
-        d.ctl("server-key accept " + server.noise_public)  # a digit of it was spoilt, and it was the first
+        d.ctl("server-key accept " + server.noise_public)  # a digit of it was changed, and it was the first
     if layer in ("register", "key"):
         d.ctl("login auth-key=" + AUTH_KEY)
     s = d.wait_sync(timeout=60 * SLOW)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""The host under the daemon changes: its addresses, its forwarding, its network that takes nothing any more
+"""The host under the daemon changes: its addresses, its forwarding, its network that no longer sends anything
 (behaviours.md 15 and 16).  The host is a network namespace of its own, behind a cable."""
 import json
 import time
@@ -103,7 +103,7 @@ def flags(j):
 @pytest.mark.rows("LITE-07")
 @pytest.mark.parametrize("family, endpoints", [(4, "none"), (6, "auto")])
 def test_forwarding_that_is_off(server, net, host, family, endpoints):
-    """Told while routes are advertised that nobody gets through; what is true now, not what was when they were set."""
+    """Reported while advertised routes are not forwarded; as it is now, not as it was when they were set."""
     other = 10 - family
     forward(net, family, 0)
     forward(net, other, 1)
@@ -142,7 +142,7 @@ def test_forwarding_is_off_from_the_start(server, net, host):
 
 @pytest.mark.rows("KA-02")
 def test_packets_are_dropped(server, net, host):
-    """No reset, no end: silence, as when a router has gone.  The stream is given up, and there is a new one when
+    """No reset, no end: silence, as when a router fails.  The stream is given up, and there is a new one when
     packets pass again."""
     server.keepalive_every = 0.3
     d = host(map_watchdog=2)

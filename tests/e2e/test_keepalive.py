@@ -222,7 +222,7 @@ def test_changes_are_sent_beside_the_stream(server, daemon):
 
 @pytest.mark.rows("LITE-01")
 def test_changed_is_what_the_server_hears(server, daemon):
-    """A value that is there already, collected or configured, is no change, whoever gave it; nor is taking it back."""
+    """A value that exists already, collected or configured, is no change, whatever its source; nor is removing it."""
     server.log.wait("lite")
     own, mark = daemon.status()["hostinfo"], server.log.mark()
     assert own["OS"] and own["Hostname"]
@@ -249,7 +249,7 @@ def test_what_is_not_reported_is_not_taken(daemon, endpoint):
 
 @pytest.mark.rows("LITE-07")
 def test_our_own_health_does_not_restart_the_stream(server, daemon):
-    """Nor is it told: it is nobody's business but this host's."""
+    """Nor is it reported: it concerns this host only."""
     server.log.wait("lite")
     m = server.map()
     server.register_script = [HOLD, HOLD]
@@ -295,7 +295,7 @@ def test_changes_before_login(server, make_daemon):
 
 @pytest.mark.parametrize("endpoints", ["auto", "none", "192.0.2.1:9"])
 def test_listen_port_0(server, make_daemon, endpoints):
-    """One is picked, once, and told wherever a port is told; another one in the configuration is only that."""
+    """One is chosen, once, and reported wherever a port is; a different one in the configuration replaces it."""
     d = make_daemon(server, auth_key=AUTH_KEY, listen_port=0, endpoints=endpoints)
     d.wait_sync()
 

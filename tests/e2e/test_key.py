@@ -70,7 +70,7 @@ def test_bad_key_answers(server, make_daemon, answer, words):
     t = time.monotonic()
     assert d.stop() == 0
     assert time.monotonic() - t < 5
-    # A server that mends its ways is believed again.
+    # A server that works correctly again is accepted again.
     server.on_key = None
     d.start()
     d.wait_sync()
@@ -222,7 +222,7 @@ def test_pinned_by_configuration(server, make_daemon):
 
 @pytest.mark.rows("KEY-05")
 def test_no_trust_anchors(tls_server, make_daemon, ca):
-    """Nothing is asked of anybody; the log says it once, with the file's name, and with the file it goes on by
+    """No request is sent; the log says it once, with the file's name, and with the file it continues by
     itself."""
     d = make_daemon(tls_server.tls_url, start=False, auth_key=AUTH_KEY, log_level="info")
     d.conf["ca-file"] = path = os.path.join(d.dir, "ca.pem")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""Where private keys and the auth key are to be found through a whole life (security.md 5.2, T8, D11, D12): nowhere."""
+"""Private keys and the auth key are found nowhere, from login to logout (security.md 5.2, T8, D11, D12)."""
 import contextlib
 import glob
 import os
@@ -100,7 +100,7 @@ class Scanner:
 
 
 def files_with(directory, patterns):
-    """The files under a directory, but for those of the state, that hold one of the patterns."""
+    """The files under a directory, except those of the state, that contain one of the patterns."""
     out = []
     for path in glob.glob(directory + "/**", recursive=True):
         if os.path.isfile(path) and "/state/" not in path and os.path.basename(path) != "authkey":
@@ -193,13 +193,13 @@ def session_keys(server, closed):
 
 @pytest.mark.rows("PRIV-01")
 def test_secrets_of_the_handshakes(server, make_daemon):
-    """security.md 5.2, D1: no child ever has one of the shared secrets, and the keys of a connection go with it."""
+    """security.md 5.2, D1: no child ever has one of the shared secrets; a connection's keys are wiped with it."""
     d = make_daemon(server, auth_key=AUTH_KEY, login="manual")
     scan = Scanner(d.pid)
 
     def learn():
         values = {v for _, hs in list(server.handshakes) for v in hs.secrets.values()}
-        scan.patterns = [p for v in values for p in (v, v[:16], v[16:])]  # nobody would write them as text
+        scan.patterns = [p for v in values for p in (v, v[:16], v[16:])]  # a program would not write them as text
     gate = server.gate()
 
     async def hold(req):
@@ -240,7 +240,7 @@ def test_secrets_of_the_handshakes(server, make_daemon):
 @pytest.mark.rows("PRIV-01", "REG-12")
 @pytest.mark.parametrize("source", ["command", "file"])
 def test_auth_key_is_gone_100_ms_after_use(server, make_daemon, source):
-    """authd has sent the request and waits for the answer: the key is nowhere any more.  mapd and resolver never have
+    """authd has sent the request and waits for the answer: the key is no longer anywhere.  mapd and resolver never have
     it."""
     d = make_daemon(server, auth_key=AUTH_KEY if source == "file" else None, login="manual")
     d.secrets.append(AUTH_KEY)
@@ -268,7 +268,7 @@ def test_auth_key_is_gone_100_ms_after_use(server, make_daemon, source):
 
 
 def cores(d):
-    """Where a core could lie: the working directory (this is / for all), the root of the children, the daemon's own
+    """Where a core could be: the working directory (this is / for all), the root of the children, the daemon's own
     directory."""
     with open("/proc/sys/kernel/core_pattern") as f:
         where = os.path.dirname(f.read().strip())
@@ -287,7 +287,7 @@ def limit(pid):
 @pytest.mark.rows("PRIV-01")
 @pytest.mark.parametrize("sig", [signal.SIGABRT, signal.SIGSEGV])
 def test_no_core_of_any_process(server, make_daemon, tmp_path, sig):
-    """Started without a limit for cores; each process dies of a signal that makes one."""
+    """Started without a limit for cores; each process is killed by a signal that makes one."""
     if SANITIZED and sig == signal.SIGSEGV:
         pytest.skip("the sanitizer takes it for a finding")
     p = subprocess.Popen([*UNLIMITED, "sleep", "60"], cwd=tmp_path)
@@ -310,7 +310,7 @@ def test_no_core_of_any_process(server, make_daemon, tmp_path, sig):
     for name in ("authd", "mapd"):
         pid = d.child(name)
         assert limit(pid) == ["0", "0"]
-        # What may not be dumped belongs to root in /proc, whoever runs it.
+        # What may not be dumped belongs to root in /proc, whatever user runs it.
         assert os.stat("/proc/%d/maps" % pid).st_uid == 0 != int(status_field(pid, "Uid").split()[0])
         os.kill(pid, sig)
         until(lambda p=pid: not alive(p), 10 * SLOW, name + " is dead")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""Each layer of each process by itself, as the kernel tells it (docs/sandbox.md), the resolver's too: what is missing
+"""Each layer of each process by itself, as the kernel reports it (docs/sandbox.md), the resolver's too: what is missing
 must not hide behind the others."""
 import contextlib
 import ctypes
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("programs")
 MIB = 1 << 20
 KILL, SETGID, SETUID, SYS_CHROOT = (1 << n for n in (5, 6, 7, 18))
 CAPS = KILL | SETGID | SETUID | SYS_CHROOT
-# docs/sandbox.md, rlimits: hard and soft, but for tailnetd's soft ones.  What is not named here stays as it was.
+# docs/sandbox.md, rlimits: hard and soft, except the soft ones of tailnetd.  What is not named here is unchanged.
 CORE, SOFT = {"Max core file size": 0}, {"Max open files": 256, "Max data size": 64 * MIB, "Max locked memory": MIB}
 LIMITS = {
     "authd": {"Max processes": 0, "Max file size": 0, "Max open files": 32, "Max data size": 128 * MIB,
@@ -63,7 +63,7 @@ def capabilities(pid):
 
 
 def child_layers(name, pid, parent):
-    """What the kernel tells of a child of root's daemon."""
+    """What the kernel reports about a child of a daemon run by root."""
     account = pwd.getpwnam(USERS[name])
     assert status_field(pid, "Uid").split() == [str(account.pw_uid)] * 4
     assert status_field(pid, "Gid").split() == [str(account.pw_gid)] * 4
@@ -168,7 +168,7 @@ def test_undumpable_without_root(server, make_daemon):
 
 
 class NoAnswer:
-    """A network of its own with a name server that hears and never answers: a look-up there takes its time."""
+    """A network of its own with a name server that never answers: a look-up there takes a long time."""
     FILES = {"/etc/resolv.conf": "nameserver 127.0.0.1\noptions timeout:30\n", "/etc/nsswitch.conf": "hosts: dns\n"}
 
     def __init__(self, directory):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
 """The life-cycle at random: commands, answers that are held, late, wrong or lost, children that die, the daemon that
-dies.  Then the world becomes kind, and the last command must have won (the same for the pure state machine is
-test_login_model.c)."""
+crashes.  Then everything works again, and the last command must have won (the same for the pure state machine is
+test_client_model.c)."""
 import asyncio
 import contextlib
 import os
@@ -137,7 +137,7 @@ class Life:
         return s
 
     def answers_to_logouts(self):
-        """Each gets one; a logout that failed is no wish any more."""
+        """Each gets one; a logout that failed is no longer in force."""
         for c in self.waiting:
             c.settimeout(60 * SLOW)
             answer = c.recv(4096)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""Whoever takes the log has stopped, or is not there (interface.md 9): the daemon goes on, and says later what is
+"""The log receiver has stopped, or does not exist (interface.md 9): the daemon continues, and says later what is
 missing."""
 import contextlib
 import os
@@ -24,8 +24,8 @@ exec "$@"
 """
 
 
-def goes_on(d, pid):
-    """Much to log, and nobody to take it."""
+def continues(d, pid):
+    """Much to log, and no receiver."""
     for i in range(400):
         os.kill(pid, signal.SIGUSR1)
         t = time.monotonic()
@@ -49,7 +49,7 @@ def test_a_pipe_that_nobody_reads(server, make_daemon):
         while True:
             os.write(w, b"x" * 4096)
     os.set_blocking(w, True)
-    goes_on(d, d.pid)
+    continues(d, d.pid)
     os.set_blocking(r, False)
     with contextlib.suppress(BlockingIOError):
         while True:
@@ -112,7 +112,7 @@ def test_syslogd_hangs_or_is_started_anew(server, make_daemon, tmp_path_factory)
         assert all(re.match(r"<[0-9]+>[A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} tailnetd\[%d\]: (info|warn): " % pid, x)
                    for x in text), text
         assert text[-1].endswith(": info: state:authenticated -> state:synchronized") and text[-1].startswith("<30>")
-        goes_on(d, pid)  # it hangs: its queue takes a few and no more
+        continues(d, pid)  # it hangs: its queue holds a few only
         assert lines(s)
         os.kill(pid, signal.SIGUSR1)
         until(lambda: "lines left out: nobody took them" in " ".join(lines(s)), 5 * SLOW)
@@ -127,7 +127,7 @@ def test_syslogd_hangs_or_is_started_anew(server, make_daemon, tmp_path_factory)
         text = lines(s)
         assert len(text) == 2 and text[0].endswith("warn: 1 log line left out: nobody took them"), text
         assert "synchronized" in text[1], text
-        goes_on(d, pid)
+        continues(d, pid)
     finally:
         t = time.monotonic()
         os.kill(pid, signal.SIGTERM)

@@ -58,7 +58,7 @@ def test_auth_key_while_a_url_is_pending(server, make_daemon):
 @pytest.mark.rows("INT-04")
 @pytest.mark.parametrize("then", ["logout", "login"])
 def test_late_answer_is_dropped(server, make_daemon, then):
-    """Held register A; a newer command; A is answered: nothing of A counts."""
+    """Held register A; a newer command; A is answered: the answer to A has no effect."""
     gate = server.gate()
     held = []
 
@@ -119,7 +119,7 @@ def test_clear_text_url_from_a_tls_server(tls_server, make_daemon, ca):
 
 @pytest.mark.rows("INT-06", "ROT-02", "ROT-03")
 def test_interactive_on_a_logged_in_node(server, make_daemon):
-    """A new key, and until it is accepted everything goes on with the old one."""
+    """A new key, and until it is accepted the old one is used."""
     d = make_daemon(server, auth_key=None)
     d.ctl("login auth-key=" + AUTH_KEY)
     old = d.wait_sync()
@@ -176,7 +176,7 @@ def test_followup_repeats_the_candidate(server, make_daemon):
     assert s["nodeKey"] == a.json["NodeKey"]
 
 
-TICK = 31  # the parent asks its children every 30 s whether they are there
+TICK = 31  # the parent asks its children every 30 s whether they answer
 # The parent's clock goes as far ahead as a file says, in seconds.
 CLOCK = """
 #define _GNU_SOURCE
@@ -234,7 +234,7 @@ def test_followup_outlives_the_parents_timers(server, make_daemon, tmp_path):
             slept = status_field(authd, "voluntary_ctxt_switches")
             ahead[:] = seconds.to_bytes(8, "little")
             assert d.status()["url"] == url
-            # What is asked every so often, whether it is still there, it has answered.
+            # It has answered the periodic PING.
             until(lambda s=slept: status_field(authd, "voluntary_ctxt_switches") != s, what="authd was asked",
                   every=0.001)
     shown = d.watch().all()[0]["time"]
@@ -391,7 +391,7 @@ def test_plain_login_keeps_the_key(server, daemon):
 
 @pytest.mark.rows("ROT-02")
 def test_wgconf_between_two_keys(server, daemon):
-    """The private key goes with the netmap of its public key only (protocol.md K.2)."""
+    """The private key is printed with the netmap of its public key only (protocol.md K.2)."""
     old = daemon.status()
     assert "\nPrivateKey = " in daemon.text("wgconf private")
     server.on_map = lambda req: HOLD
@@ -424,7 +424,7 @@ def test_rotation_seen_by_a_peer(server, make_daemon):
 
 @pytest.mark.rows("ROT-04")
 def test_nothing_of_the_old_identity_afterwards(server, make_daemon):
-    """A lite update of the old key is held; after the rotation it is not sent again, and its connection is gone
+    """A lite update of the old key is held; after the rotation it is not sent again, and its connection is closed
     first."""
     d = make_daemon(server)
     d.ctl("login auth-key=" + AUTH_KEY)
@@ -494,7 +494,7 @@ def test_login_as_another_user(server, make_daemon):
 @pytest.mark.parametrize("rotations", [1, 3])
 def test_a_key_that_was_replaced_long_ago(server, make_daemon, rotations):
     """A state file out of a backup: its key is asked about as always, and the user has to say yes; until then it is
-    nobody's."""
+    unused."""
     d = make_daemon(server)
     d.ctl("login auth-key=" + AUTH_KEY)
     first = d.wait_sync()
@@ -522,7 +522,7 @@ def test_a_key_that_was_replaced_long_ago(server, make_daemon, rotations):
     assert not s["synced"] and not s["loggedIn"] and s["goal"]
     assert [e.kind for e in server.log.all(since=mark) if e.kind in ("map", "lite")] == []
     assert not [e for e in w.all("status") if e["loginFinished"] or e["status"]["synced"]]
-    assert [e["url"] for e in w.all("browse")] in ([], [url])  # [] where the watch came later
+    assert [e["url"] for e in w.all("browse")] in ([], [url])  # [] where the watch began later
     assert server.node().key == last["nodeKey"], "the server has not been talked into anything"
     server.complete(url)
     now = d.wait_sync()

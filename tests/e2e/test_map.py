@@ -286,7 +286,7 @@ def test_budget_is_per_message(server, make_daemon):
 
 @pytest.mark.rows("MAP-10")
 def test_two_machines_with_one_key(server, make_daemon):
-    """The loser of a stream comes back with growing pauses; no tight fight."""
+    """The client that loses its stream connects again with growing pauses; no tight loop."""
     a = make_daemon(server, auth_key=AUTH_KEY)
     a.wait_sync()
     a.stop()
@@ -357,7 +357,7 @@ def limit(d):
 
 
 def test_items_over_a_limit(server, daemon):
-    """security.md D15: what is too many of one thing is left out, said once, and not for ever."""
+    """security.md D15: members over a limit are left out, logged once, and only while that lasts."""
     m = server.map()
     p = make_peer(50, Endpoints=["192.0.2.%d:%d" % (i % 200 + 1, 1000 + i) for i in range(100)])
     m.send({"PeersChanged": [p]})
@@ -377,7 +377,7 @@ def test_items_over_a_limit(server, daemon):
 
 @pytest.mark.parametrize("what", ["deep", "string", "frame", "decoded"])
 def test_messages_over_a_limit(server, make_daemon, what):
-    """Refused as a whole, with the netmap as it was; the server hears no more of it than a new stream."""
+    """Refused as a whole, with the netmap as it was; the server only sees a new stream."""
     d = make_daemon(server, auth_key=AUTH_KEY, max_map_wire="1M", max_map_decoded="4M")
     d.wait_sync()
     m = server.map()
@@ -417,8 +417,8 @@ def test_a_text_of_a_megabyte(server, daemon):
 
 @pytest.mark.rows("FLD-15")
 def test_odd_texts_of_our_own_node(server, make_daemon):
-    """Texts of our own node and user go to the parent, which takes no control characters: they are written out there,
-    and nobody dies of them.  The netmap has them as they came."""
+    """Texts of our own node and user are sent to the parent, which accepts no control characters: they are escaped
+    before that, and no process ends by them.  The netmap has them unchanged."""
     odd, written = "a\x1b[31mb\u009bc\x7fd\u202ee\0f\ng", "a\\x1b[31mb\\u{009b}c\\x7fd\\u{202e}e\\x00f\\x0ag"
     server.tailnet.default_user.login = server.tailnet.default_user.display = odd
     d = make_daemon(server, auth_key=AUTH_KEY)

@@ -140,7 +140,7 @@ def test_frame_too_long(server, daemon, frame):
 
 @pytest.mark.rows("NOISE-05")
 def test_longest_frames_arrive(server, daemon):
-    """4093 bytes of ciphertext are the most, and are taken."""
+    """4093 bytes of ciphertext are the maximum, and are accepted."""
     m = server.map()
     server.tailnet.add_peer(5)
     m.send({"Peers": [{**server.tailnet.peers[0], "CapMap": {"x": ["y" * 30000]}}]})

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""sd_notify: what systemd is told, and when."""
+"""sd_notify: what is sent to systemd, and when."""
 import os
 import signal
 import socket
@@ -85,7 +85,7 @@ def test_watchdog_is_fed_only_while_children_answer(server, make_daemon, manager
                                                                  "WATCHDOG_USEC": "400000"})
     d.start()
     d.wait_sync()
-    if child == "authd":  # it is there while a login is under way
+    if child == "authd":  # it runs while a login is under way
         server.register_script = [HOLD]
         mark = server.log.mark()
         d.ctl("login interactive")

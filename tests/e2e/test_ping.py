@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("programs")
 
 
 def c2n(server, url, request, **more):
-    """Sends an HTTP request down the map stream; the answer that came back as (head, body)."""
+    """Sends an HTTP request down the map stream; the answer as (head, body)."""
     server.map().send({"PingRequest": dict({"URL": url, "Types": "c2n", "Payload": base64.b64encode(request).decode()},
                                            **more)})
     e = server.log.wait("rpc", path="/" + url.split("/", 3)[3])
@@ -64,7 +64,7 @@ def test_c2n_echo(server, daemon):
 
 @pytest.mark.rows("PING-05")
 def test_c2n_gives_nothing_away(server, daemon):
-    """Whatever is asked for: no path has a key in its answer, and the answer goes through Noise only."""
+    """Whatever is asked for: no path has a key in its answer, and the answer is sent through Noise only."""
     keys = daemon.private_keys()
     everything = b""
     for i, path in enumerate(("/debug/prefs", "/debug/netmap", "/debug/metrics", "/debug/health", "/debug/goroutines",
@@ -102,7 +102,7 @@ def test_pings_that_are_not_made(server, daemon):
 
 @pytest.mark.rows("PING-01", "PING-02")
 def test_two_pings_want_the_trust_anchors(tls_server, make_daemon, ca):
-    """mapd asks for them with each ping; the second copy comes while the first ping is being dialled with the first
+    """mapd asks for them with each ping; the second copy arrives while the first ping is being dialled with the first
     one."""
     d = make_daemon(tls_server.tls_url, auth_key=AUTH_KEY, ca_file=ca.file)
     d.wait_sync()

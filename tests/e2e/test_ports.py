@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.usefixtures("programs"), pytest.mark.root,
 
 
 class Inside(Server):
-    """The scripted server in a namespace: its thread is there, and so are its sockets."""
+    """The scripted server in a namespace: its thread and its sockets are in it."""
 
     def __init__(self, ns, **how):
         self.ns = ns
@@ -75,7 +75,7 @@ def accepts(s, since=0):
 @pytest.mark.parametrize("url, clear", [("http://" + PUBLIC, 80), ("http://" + PUBLIC + ":8080", 8080),
                                         ("http://" + NAME, 80)])
 def test_clear_text_comes_first(world, url, clear):
-    """And when it is quick, nobody is asked on 443; not by the map either, which has its own process."""
+    """And when it is quick, port 443 is not used; not for the map either, which has its own process."""
     s, d = world(url, clear=clear)
     d.start().wait_sync()
     assert set(accepts(s)) == {"clear"}
@@ -185,7 +185,7 @@ def test_clear_text_that_breaks_after_the_handshake(world):
 @pytest.mark.rows("DIAL-07")
 @pytest.mark.parametrize("tls", ["refused", "silent"])
 def test_plain_server_is_found_again(world, tls):
-    """TLS is preferred soon after a dial, but a server that speaks clear text only is reached in the same attempt."""
+    """TLS is preferred soon after a dial, but a server with only clear text is reached in the same attempt."""
     s, d = world("http://" + PUBLIC)
     if tls == "refused":
         s.run(s._unlisten())
@@ -223,7 +223,7 @@ def hosts(ns, *lines):
 
 @pytest.mark.rows("DIAL-10")
 def test_dead_address_and_lost_names(world, ns):
-    """The first of two addresses is nobody's; later the name is gone altogether, and the good ones serve on."""
+    """The first of two addresses is unused; later the name no longer exists, and the good ones continue to work."""
     hosts(ns, "%s %s" % (OTHER, NAME), "%s %s" % (PUBLIC, NAME))
     s, d = world("https://" + NAME)
     t = time.monotonic()
@@ -240,8 +240,8 @@ def test_dead_address_and_lost_names(world, ns):
 
 @pytest.mark.rows("DIAL-09")
 def test_dial_plan(world):
-    """The next connection goes to a candidate, by its delay; dead ones do not hold it up; with none alive it is the
-    name again, and an address that is not a public one is none."""
+    """The next connection is made to a candidate, by its delay; ones without a server do not delay it; if all fail, the
+    name is used again; an address that is not public is no candidate."""
     s, d = world("http://" + NAME, host="0.0.0.0")
     where = []
     s.on_accept = lambda conn: where.append(conn.writer.get_extra_info("sockname")[0])
@@ -252,7 +252,7 @@ def test_dial_plan(world):
         m = s.map()
         m.send({"ControlDialPlan": {"Candidates": list(candidates)}, "Domain": "plan%d." % len(where)})
         d.wait_netmap(lambda n: n["Domain"] == "plan%d." % len(where))
-        time.sleep(1.1)  # mapd tells the parent of one plan a second
+        time.sleep(1.1)  # mapd sends the parent one plan a second
         del where[:]
         t = time.monotonic()
         s.drop_all()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""The process model (behaviours.md 25): keys, sandbox, children that die or lie."""
+"""The process model (behaviours.md 25): keys, sandbox, children that crash or send false values."""
 import os
 import pwd
 import random
@@ -59,7 +59,7 @@ def test_children_never_hold_a_private_key(server, make_daemon):
     assert d.stop() == 0
     keys = d.private_keys()
     assert len(keys) == 2
-    # The method finds what is there: our own memory has the keys.
+    # The method finds existing keys: our own memory has the keys.
     assert memory_hits(os.getpid(), [keys[0]])
     d.spawn()
     scan = Scanner(d.pid)
@@ -151,7 +151,7 @@ def test_children_are_locked_in(server, make_daemon):
     parent = d.process("tailnetd")
     assert parent["pid"] == d.pid and parent["uid"] == 0
     assert set(parent["sandbox"]) == LAYERS - {"uid", "chroot", "pdeathsig"}, parent
-    # Where a layer cannot be had, `best-effort` goes on without it and says so; else nothing is missing.
+    # Where a layer cannot be had, `best-effort` continues without it and says so; else nothing is missing.
     assert any(h["code"] == "sandbox-degraded" for h in d.status()["health"]) == (d.conf["sandbox"] == "best-effort")
 
 
@@ -196,7 +196,7 @@ def test_killed_child_comes_back(server, daemon, name):
 
 @pytest.mark.rows("PRIV-03", "MAP-06")
 def test_netmap_after_a_restart_of_mapd(server, daemon):
-    """Seq goes on, the map is whole again."""
+    """Seq continues, the map is complete again."""
     server.tailnet.add_peer(5)
     m = server.map()
     for i in range(20):
@@ -246,7 +246,7 @@ def test_the_longest_pause_after_a_kill(daemon):
 @pytest.mark.root
 @pytest.mark.rows("PRIV-03")
 def test_who_goes_first_when_memory_runs_out(server, make_daemon):
-    """mapd, which holds most of it and comes back; tailnetd last (security.md D8)."""
+    """mapd, which uses most of it and is restarted; tailnetd last (security.md D8)."""
     may = subprocess.run(["sh", "-c", "echo -500 >/proc/self/oom_score_adj"], stderr=subprocess.DEVNULL).returncode == 0
 
     def adj(pid):

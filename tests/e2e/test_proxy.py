@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""`proxy`: everything goes by HTTP CONNECT through a real tinyproxy, and through nothing else."""
+"""`proxy`: all connections use HTTP CONNECT through a real tinyproxy."""
 import os
 
 import pytest

@@ -34,7 +34,7 @@ def heavy(server, big):
 
 
 def begin(d, line):
-    """A reader that has read the beginning of its answer and no more."""
+    """A reader that has read only the beginning of its answer."""
     s = d.connect()
     s.sendall(line.encode() + b"\n")
     return s, s.recv(20000)
@@ -75,7 +75,7 @@ def test_a_slow_reader_sees_one_map(server, big):
 
 
 def test_a_slow_watcher_is_told_what_it_missed(server, big):
-    """Changes behind a whole map that it has yet to get come to it as that map, and it hears how many they were
+    """Changes after a whole map that is still to be sent are in that map, and it gets their number
     (interface.md 6)."""
     s, head = begin(big, "watch netmap")
     seq = renew(server, big, big.status()["netmapSeq"])
@@ -97,7 +97,7 @@ def test_a_slow_watcher_is_told_what_it_missed(server, big):
 
 @pytest.mark.rows("STAT-04")
 def test_a_burst_of_whole_maps(server, big):
-    """Neither a fast reader nor one that stands still is cut off by them: it has the map it began with, and a watcher
+    """Neither a fast reader nor one that does not read is cut off by them: it has the map it began with, and a watcher
     the last one."""
     w, waiting = big.watch(netmap=True), {c: begin(big, c) for c in COMMANDS}
     m = server.map()
@@ -142,11 +142,11 @@ def test_answers_that_cannot_be_finished_say_so(server, heavy):
 @pytest.mark.parametrize("args,how", [("-j peers", "replaced"), ("wgconf", "replaced"), ("-j wgconf", "replaced"),
                                       ("-j netmap", "replaced"), ("-j netmap", "killed")])
 def test_what_is_cut_short_is_no_success(server, heavy, args, how):
-    """tailnetctl, when what it reads ends early: by an error line, or in the middle of a line when mapd dies."""
+    """tailnetctl, when what it reads ends early: by an error line, or in the middle of a line when mapd ends."""
     big, seq = heavy, heavy.status()["netmapSeq"]
     p = subprocess.Popen([BIN + "/tailnetctl", "-s", big.socket] + args.split(), stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE)
-    assert os.read(p.stdout.fileno(), 1)  # and no more: it can't go on
+    assert os.read(p.stdout.fileno(), 1)  # and it cannot continue
     if how == "replaced":
         for _ in range(2):
             seq = renew(server, big, seq)
@@ -158,7 +158,7 @@ def test_what_is_cut_short_is_no_success(server, heavy, args, how):
 
 
 def test_watch_netmap_comes_back(server, big):
-    """mapd dies in the middle of a map: interface.md 6, last sentence. No event is glued to the half of another."""
+    """mapd ends in the middle of a map: interface.md 6, last sentence. No event is glued to the half of another."""
     seq = big.status()["netmapSeq"]
     p = Ctl(big, "-j", "watch", "netmap", text=False)
     try:

@@ -69,7 +69,7 @@ def test_nothing_to_say_is_said_right(server, make_daemon):
 
 
 def lasting(d):
-    """The state file but for the key that is being tried and the checksum."""
+    """The state file without the key that is being tried and the checksum."""
     return [x for x in d.state_text().splitlines() if not x.startswith(("candidate-", "sum "))]
 
 
@@ -106,7 +106,7 @@ def test_refused_key(server, make_daemon, kind):
     assert regs[3].t - regs[2].t > 0.04, "no backoff"
     assert lasting(d) == before
     assert not w.all("browse")
-    # The key is mended at the server: logged in without a restart.
+    # The key is made valid at the server: logged in without a restart.
     server.on_register = None
     t.keys.pop(key, None)
     t.add_auth_key(key)
@@ -134,7 +134,7 @@ def test_restart_without_the_key(server, make_daemon, deleted):
 
 
 def test_map_connection_is_made_while_we_register(server, daemon):
-    """Round trips saved: mapd has shaken hands when the answer comes, and sends its request on that connection."""
+    """Round trips saved: mapd has finished its handshake when the answer arrives, and sends its request at once."""
     assert daemon.stop() == 0
     gate = server.gate()
 
@@ -420,8 +420,8 @@ def test_logout_ends_stream_and_map(server, daemon):
 
 @pytest.mark.rows("OUT-03", "STAT-02")
 def test_late_news_of_a_map_that_is_gone(server, daemon):
-    """The server's answer to the logout and a change of the map lie there together: whichever the parent reads first,
-    nothing of the map is told or shown after the logout."""
+    """The server's answer to the logout and a change of the map are available together: whichever the parent reads
+    first, no part of the map is reported or shown after the logout."""
     for i in range(4):
         gate, m, w = server.gate(), server.map(), daemon.watch()
 
@@ -436,7 +436,7 @@ def test_late_news_of_a_map_that_is_gone(server, daemon):
             os.kill(daemon.pid, signal.SIGSTOP)
             m.send({"Peers": [make_peer(5 + i)]})
             gate.open()
-            time.sleep(0.3)  # authd and mapd have said it
+            time.sleep(0.3)  # authd and mapd have sent it
             os.kill(daemon.pid, signal.SIGCONT)
             assert b'"ok":true' in s.recv(4096)
         time.sleep(0.2)
@@ -536,7 +536,7 @@ def test_logged_out_survives_a_restart(server, daemon):
 
 @pytest.mark.rows("SHUT-01")
 def test_shutdown_during_a_logout(server, daemon):
-    """Who waits for it is told why it will not come."""
+    """A client that waits for it gets the reason why it fails."""
     server.on_register = lambda req: HOLD
     node = daemon.status()["nodeKey"]
     with daemon.connect() as s:

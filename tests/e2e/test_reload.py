@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("programs")
 
 
 def reload(d, ok=True):
-    """HUP, and the daemon's word that it has taken or refused the new configuration."""
+    """HUP, and the daemon's log line that it has accepted or refused the new configuration."""
     word = "configuration reloaded" if ok else "configuration not reloaded"
     n = d.log().count(word)
     d.write_conf()
@@ -87,7 +87,7 @@ def test_trust_anchors_taken_away(tls_server, make_daemon, ca):
 
 @pytest.mark.rows("KEY-01", "KEY-08")
 def test_server_key_taken_away(server, make_daemon):
-    """With no key left the server's is taken on first use, as at a start; the node stays logged in."""
+    """Without a configured key the server's is trusted on first use, as at a start; the node stays logged in."""
     d = make_daemon(server, auth_key=AUTH_KEY, server_key=server.noise_public)
     before = d.wait_sync()
     m, regs = server.map(), server.log.count("register")
@@ -102,7 +102,7 @@ def test_server_key_taken_away(server, make_daemon):
 
 @pytest.mark.rows("EXP-04")
 def test_on_expiry_changes(server, make_daemon):
-    """To `wait`: the login that nobody asked for is dropped, and nothing more is sent; back to `login`: it starts."""
+    """To `wait`: the automatic login is dropped, and nothing more is sent; back to `login`: it starts."""
     d = make_daemon(server)
     d.ctl("login auth-key=" + AUTH_KEY)
     node = d.wait_sync()["nodeKey"]
@@ -128,7 +128,7 @@ def test_on_expiry_changes(server, make_daemon):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs other users")
 def test_another_operator(server, make_daemon):
-    """Whoever is taken off the configuration has no say any more, and one who does not exist changes nothing."""
+    """A user removed from the configuration loses the right, and one that does not exist changes nothing."""
     d = make_daemon(server, auth_key=AUTH_KEY, control_group="_tailnetd", control_operator="nobody", hostname="first")
     d.wait_sync()
     assert json.loads(d.ask_as("log debug", group="_tailnetd")) == {"ok": True}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""docs/schema: it is valid, it refuses what is wrong, it describes what there is and no more, and every answer is held
+"""docs/schema: it is valid, it refuses what is wrong, it describes exactly what exists, and every answer is held
 against it."""
 import copy
 import os
@@ -18,12 +18,12 @@ pytestmark = [pytest.mark.usefixtures("programs"), pytest.mark.xdist_group("sche
 # Properties that one short session does not show, and the test whose answers have them.
 RARE = {"events.json#/$defs/lagged/properties/" + p: "test_status.py::test_a_slow_watcher"
         for p in ("v", "seq", "time", "event", "dropped")}
-# Not of the server's Node any more: it must never be shown.
+# No longer part of the server's Node: it must never be shown.
 NEVER = {"wire.json#/$defs/Node/properties/DERP"}
 
 
 def resolve(where, ref):
-    """(file name, pointer, schema) of a $ref that stands in that file."""
+    """(file name, pointer, schema) of a $ref in that file."""
     name, _, pointer = ref.partition("#")
     name = name or where
     s = schema.SCHEMAS[name[:-len(".json")]]
@@ -56,7 +56,7 @@ def applicable(where, pointer, s, value):
 
 
 def children(where, pointer, s, value):
-    """Yields (key or index, file, pointer, schema) of what lies in the value, by each schema that speaks of it."""
+    """Yields (key or index, file, pointer, schema) of each part of the value, by each schema that describes it."""
     for w, p, x in applicable(where, pointer, s, value):
         if isinstance(value, dict):
             for k in value:
@@ -82,7 +82,7 @@ def seen(where, pointer, s, value):
 
 
 def declared(where, pointer, s):
-    """The pointers of all properties of a file; those of conditions aside, which are there a second time."""
+    """The pointers of all properties of a file; without those of conditions, which are a repetition."""
     if isinstance(s, list):
         for i, x in enumerate(s):
             yield from declared(where, "%s/%d" % (pointer, i), x)
@@ -148,7 +148,7 @@ def everything(server):
 
 @pytest.fixture(scope="module")
 def said(programs):
-    """{schema: what a daemon said}, of a session that shows as much as it can."""
+    """{schema: answers of a daemon}, of a session that shows as much as possible."""
     server = Server()
     server.tailnet.add_auth_key(AUTH_KEY, reusable=True)
     out = {}
@@ -209,7 +209,7 @@ def test_each_schema_is_valid(name):
                 yield from refs(y)
     for r in refs(s):
         assert resolve(name + ".json", r)[2], r
-    # Each property that must be there is described.
+    # Each required property is described.
     def required(x):
         if isinstance(x, dict):
             assert "properties" not in x or set(x.get("required", [])) <= set(x["properties"]), x

@@ -142,7 +142,7 @@ def test_shutdown(server, make_daemon, state, how):
 @pytest.mark.rows("SHUT-01")
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_as_soon_as_the_socket_is_there(server, make_daemon, sig):
-    """It is not lost and kills nobody, though the daemon is not up yet."""
+    """It is not lost and ends no process, although the daemon is not up yet."""
     for _ in range(5):
         d = make_daemon(server, start=False, login="manual", log_level="info")
         d.spawn()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""The control socket as a file and as a stream (interface.md 3): clients that say too much, stop sending, or come too
-often."""
+"""The control socket as a file and as a stream (interface.md 3): clients that send too much, stop sending, or
+connect at a high rate."""
 import json
 import os
 import socket
@@ -71,7 +71,7 @@ def test_answers(daemon, half):
 
 @pytest.mark.parametrize("line", ["watch", "watch netmap"])
 def test_a_watcher_that_only_listens(daemon, line):
-    """It hears on, and its place is free soon after it has gone."""
+    """It continues to receive, and its place is free soon after it has disconnected."""
     before = fds(daemon.pid), fds(daemon.child("mapd"))
     with daemon.connect() as s:
         s.sendall(line.encode() + b"\n")
@@ -97,7 +97,7 @@ def test_a_watcher_that_only_listens(daemon, line):
 
 @pytest.mark.parametrize("more", [1, 5000, 100000])
 def test_more_than_a_line(daemon, more):
-    """One command, one answer: what comes behind it is not looked at, and does not spoil the end of the answer."""
+    """One command, one answer: what follows it is ignored, and does not damage the end of the answer."""
     for line in ("status", "netmap", "hosts", "server-key", "log debug", "set hostinfo {}", "bogus"):
         got = ask(daemon, line.encode() + b"\n" + b"x" * more)
         assert got.endswith("\n") and ("error" in got) == (line == "bogus"), (line, got[:200])
@@ -148,13 +148,13 @@ def test_rate_of_writing_commands(server, make_daemon):
     key = d.wait_sync()["serverKey"]
     for line in ("log debug", "server-key accept " + key, "set endpoints auto", "server-key accept mkey:1"):
         t = time.monotonic()
-        # So many that it is busy also where a connection takes 30 ms: less than that come back meanwhile.
+        # Enough that it is busy also where a connection takes 30 ms: fewer tokens are added meanwhile.
         got = often(d, "nobody", line, 400)
         most = 100 + 20 * (time.monotonic() - t) + 1
         assert got["busy"] >= 400 - most and 1 <= 400 - got["busy"] <= most, (line, got)
         assert often(d, "nobody", "status", 160) == {"ok": 160}
         assert often(d, "root", "log debug", 160) == {"ok": 160}
-        time.sleep(2)  # 40 of them have come back
+        time.sleep(2)  # 40 tokens have been added
         got = often(d, "nobody", line, 20)
         assert "busy" not in got, (line, got)
         time.sleep(5)
@@ -162,7 +162,7 @@ def test_rate_of_writing_commands(server, make_daemon):
 
 @pytest.mark.rows("SHUT-02")
 def test_another_ones_socket_stays(daemon):
-    """Ours was removed while we ran, and somebody else listens there now."""
+    """Ours was removed while we ran, and another program listens there now."""
     os.unlink(daemon.socket)
     with socket.socket(socket.AF_UNIX) as s:
         s.bind(daemon.socket)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("programs")
 
 
 def in_background(d, conf, cwd="/"):
-    """tailnetd without -d: exit code and what it said, when the process that was started is gone."""
+    """tailnetd without -d: exit code and output, when the process that was started has ended."""
     d.write_conf()
     p = subprocess.run(KERNEL + [os.path.join(BIN, "tailnetd"), "-f", conf], stdin=subprocess.DEVNULL,
                        stdout=subprocess.PIPE,
@@ -81,7 +81,7 @@ def test_no_sandbox(server, make_daemon):
 
 
 def test_under_a_service_manager(server, make_daemon):
-    """With NOTIFY_SOCKET the started process is the daemon, also when nobody answers there."""
+    """With NOTIFY_SOCKET the started process is the daemon, also when no one answers there."""
     for path in ("notify", "nobody"):
         d = make_daemon(server, start=False, auth_key=AUTH_KEY)
         manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""What is told about the state, and backoff (behaviours.md 17 and 18)."""
+"""What is reported about the state, and backoff (behaviours.md 17 and 18)."""
 import json
 import re
 import socket
@@ -58,7 +58,7 @@ def test_order_of_states_with_a_url(server, make_daemon):
 
 
 def log_lines(d):
-    """(level, text) of each line but those that a child tells about the kernel, whenever it is up."""
+    """(level, text) of each line except those that a child logs about the kernel when it starts."""
     return [x.split(": ", 2)[1:] for x in d.log().splitlines() if "sandbox goes without" not in x]
 
 
@@ -92,7 +92,7 @@ def test_the_log(server, make_daemon):
 
 @pytest.mark.rows("STAT-03")
 def test_the_log_after_a_burst(server, make_daemon):
-    """Not more than one line a second, but the last line about the state is the state, and the last trouble is told."""
+    """At most one line a second, but the last line about the state is the state, and the last problem is logged."""
     d = make_daemon(server, auth_key=AUTH_KEY, log_level="info")
     d.wait_sync()
     for _ in range(15):
@@ -129,7 +129,7 @@ def test_lost_stream(server, daemon):
 
 @pytest.mark.rows("STAT-02", "STAT-04")
 def test_watch_netmap_before_there_is_any(server, make_daemon):
-    """It is a stream from the first status on, like the plain one (interface.md 3 and 6), and goes on when mapd takes
+    """It is a stream from the first status on, like the plain one (interface.md 3 and 6), and continues when mapd takes
     it over."""
     d = make_daemon(server)
     plain, full = d.watch(), d.watch(netmap=True)
@@ -158,7 +158,7 @@ def test_watch_netmap_before_there_is_any(server, make_daemon):
         d.ctl("pause")
         until(lambda: d.status()["paused"])
         seen = []
-        for line in deaf.makefile("rb"):  # what was left to say, and with the last byte of it mapd goes on
+        for line in deaf.makefile("rb"):  # the rest of the parent's data, and after its last byte mapd continues
             seen.append(json.loads(line))
             if seen[-1]["event"] == "netmap":
                 break
@@ -241,7 +241,7 @@ def test_cancels_are_no_errors(server, daemon):
 
 @pytest.mark.rows("STAT-03", "PAU-01", "PAU-03", "OUT-01")
 def test_quick_commands_are_no_errors(server, make_daemon):
-    """More connections than the parent lets a child begin at once: the next one waits a little and nobody hears of
+    """More connections than the parent lets a child begin at once: the next one waits a little and no one notices
     it."""
     d = make_daemon(server, auth_key=AUTH_KEY)
     d.wait_sync()
@@ -277,7 +277,7 @@ def test_idle_is_silent(server, daemon):
 @pytest.mark.rows("STAT-04")
 @pytest.mark.parametrize("verb", ["watch", "watch netmap"])
 def test_a_slow_watcher(server, daemon, verb):
-    """It holds nobody up, is told what it missed, and loses no status event."""
+    """It delays no other client, gets the number of events that it missed, and loses no status event."""
     slow = daemon.connect()
     slow.sendall(verb.encode() + b"\n")
     time.sleep(0.2)
@@ -455,7 +455,7 @@ def test_repeated_errors_do_not_reset_them(server, make_daemon):
 
 @pytest.mark.rows("BACK-03")
 def test_a_flapping_server(server, make_daemon):
-    """A full map and the end, for ever: at most 30 polls in 30 s."""
+    """A full map and the end, again and again: at most 30 polls in 30 s."""
     d = make_daemon(server, auth_key=AUTH_KEY)
     server.on_session = lambda m: server.loop.call_later(0.01, m.stream._end)
     server.log.wait("map-open")

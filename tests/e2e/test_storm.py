@@ -95,7 +95,7 @@ def holding(d, user, text, n):
 
 @pytest.mark.parametrize("text", ["watch\n", "watch netmap\n", "stat"])
 def test_places_of_one_user(server, daemon, text):
-    """8 of one user; the next user and root have theirs, and all is free again when they go."""
+    """8 of one user; the next user and root have theirs, and all is free again when they disconnect."""
     with holding(daemon, 65534, text, 10) as busy:
         assert busy == 2
         with holding(daemon, 65533, text, 8) as other:
@@ -111,7 +111,7 @@ def busy_now(d, text):
 
 @pytest.mark.parametrize("text", ["watch\n", "watch netmap\n"])
 def test_places_of_all_users(server, daemon, text):
-    """64 of all together, and 8 more that are root's alone."""
+    """64 of all together, and 8 more for root only."""
     with contextlib.ExitStack() as stack:
         for uid in range(60001, 60009):
             assert stack.enter_context(holding(daemon, uid, text, 8)) == 0
@@ -125,8 +125,8 @@ def test_places_of_all_users(server, daemon, text):
 @pytest.mark.rows("PRIV-03")
 @pytest.mark.parametrize("text", ["watch netmap\n", "netmap\n"])
 def test_readers_cannot_get_mapd_killed(server, make_daemon, text):
-    """While mapd has no time, queries wait for it: not so many that it dies of them, or cannot be told anything else.
-    Two daemons: the kernel counts the descriptors that are on their way for all processes of a user together
+    """While mapd has no time, queries wait for it: but not more than it can hold, and other messages still reach it.
+    Two daemons: the kernel counts the descriptors in flight for all processes of a user together
     (ETOOMANYREFS)."""
     daemons = [make_daemon(server, auth_key=AUTH_KEY) for _ in range(2)]
     for d in daemons:

@@ -75,8 +75,8 @@ def test_no_descriptors_for_a_new_child(server, make_daemon):
 @pytest.mark.rows("PRIV-03")
 @pytest.mark.skipif(NO_LANDLOCK, reason="best-effort goes on without the chroot")
 def test_no_sandbox_at_run_time(server, make_daemon):
-    """What has worked may work again: the daemon waits for it, for it would be gone for good (a service manager leaves
-    71 alone)."""
+    """What has worked may work again: the daemon waits, because its end would be permanent (a service manager does not
+    restart it after 71)."""
     d = make_daemon(server, auth_key=AUTH_KEY, log_level="info")
     d.wait_sync()
     empty = os.path.join(d.dir, "empty")

@@ -28,7 +28,7 @@ def again(t, d):
 @pytest.mark.parametrize("settings", ["with the 101", "in pieces", "after the preface"])
 @pytest.mark.parametrize("scheme, how, limit", [("http", {}, 4), ("https", {}, 5), ("https", {"transport": "tls"}, 5)])
 def test_warm(tls_server, start, scheme, how, limit, settings):
-    """The key is pinned.  SYN, (TLS,) upgrade, register, map: mapd connects while authd registers, and nobody waits for
+    """The key is pinned.  SYN, (TLS,) upgrade, register, map: mapd connects while authd registers, without waiting for
     SETTINGS."""
     f = tls_server.faults
     f.cork, f.settings_after_preface = settings == "with the 101", settings == "after the preface"

@@ -25,7 +25,7 @@ import socket, sys
 role, mine, theirs, size = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 s = socket.socket(socket.AF_INET6 if ":" in mine else socket.AF_INET)
 s.settimeout(20)
-if role == "hear":
+if role == "listen":
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind((mine, 7000))
     s.listen()
@@ -114,7 +114,7 @@ def host(make_daemon, server, net, i, **conf):
 
 
 def test_wg_reads_it(server, net, make_daemon):
-    """Every peer of the netmap that WireGuard can have is there as the netmap says, and nobody else."""
+    """Every peer of the netmap that WireGuard can have is configured as the netmap says, and no other."""
     d = host(make_daemon, server, net, 0, accept_routes="yes", listen_port=41700)
 
     def peer(i, **more):
@@ -125,7 +125,7 @@ def test_wg_reads_it(server, net, make_daemon):
         peer(101, Endpoints=["192.0.2.7:41641", "[2001:db8::7]:1"]), peer(102, Endpoints=["[2001:db8::8]:65535"]),
         peer(103, Endpoints=[], HomeDERP=1),
         peer(104, Endpoints=["192.0.2.9:1"], AllowedIPs=["100.99.0.4/32", "fd7a:115c:a1e0::68/128", "198.51.100.0/24"]),
-        # Not for WireGuard: expired, without disco key or DERP, and an exit node that nobody chose.
+        # Not for WireGuard: expired, without disco key or DERP, and an exit node that is not chosen.
         peer(105, Endpoints=["192.0.2.10:1"], Expired=True), peer(106, Endpoints=["192.0.2.11:1"], DiscoKey=None),
         peer(107, Endpoints=["192.0.2.12:1"], AllowedIPs=["0.0.0.0/0", "::/0"]),
     ]
@@ -160,15 +160,15 @@ def up(net, i, name, d):
 
 def talk(net, frm, to, mine, theirs, size=200000, timeout=15):
     """A TCP connection that carries size bytes; what the other side says of it."""
-    hear = subprocess.Popen(["ip", "netns", "exec", net.hosts[to], "python3", "-c", TALK, "hear", theirs, "",
+    listener = subprocess.Popen(["ip", "netns", "exec", net.hosts[to], "python3", "-c", TALK, "listen", theirs, "",
                              str(size)],
                             stdout=subprocess.PIPE, text=True)
     try:
-        assert hear.stdout.readline() == "ready\n"
+        assert listener.stdout.readline() == "ready\n"
         return net.run(frm, "python3", "-c", TALK, "say", mine, theirs, str(size), str(timeout)).strip()
     finally:
-        hear.kill()
-        hear.communicate()
+        listener.kill()
+        listener.communicate()
 
 
 def test_two_hosts_reach_each_other(server, net, make_daemon):
@@ -188,7 +188,7 @@ def test_two_hosts_reach_each_other(server, net, make_daemon):
             assert talk(net, 1, 0, theirs[k], mine[k]) == "got 200000 from " + theirs[k]
         counted = net.run(0, "wg", "show", wa, "transfer").split()
         assert int(counted[1]) > 400000 and int(counted[2]) > 400000, "through the tunnel"
-        # The server takes b away from a: after the next wgconf nothing passes any more.
+        # The server removes b from a: after the next wgconf no packet passes.
         server.map(a.status()["nodeKey"]).send(
             {"PeersRemoved": [server.tailnet.by_key(b.status()["nodeKey"]).id]})
         a.wait_netmap(lambda n: not n["Peers"])

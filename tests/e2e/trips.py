@@ -2,10 +2,10 @@
 # Copyright (c) 2026 The tailnetd authors
 """Counts round trips without a clock: a proxy in front of the scripted server that moves time on by itself.
 
-What either side sends waits until nobody has anything to do any more: nothing comes, and no process of the daemon uses
+What either side sends waits until all are idle: nothing arrives, and no process of the daemon uses
 the CPU.  Then half a round trip passes at once, and all that is due is delivered, on all connections together.  How
-long either side thinks, and how slow the machine is, does not count.  The SYN of a connection has gone half a trip,
-too, and the SYN-ACK has come back, before the first bytes of its client set out.
+long either side thinks, and how slow the machine is, does not count.  The SYN of a connection also travels half
+a trip, and the SYN-ACK is received, before the first bytes of its client are sent.
 
     with Trips(server) as t:
         d = Daemon(t.url, start=False)
@@ -20,7 +20,7 @@ import time
 from harness import DEADLINE, SLOW, SYNC, Late, descendants
 
 QUIET = 0.03 * SLOW
-FREE = -1  # the tick after the last: everything is delivered as it comes
+FREE = -1  # the tick after the last: everything is delivered at once
 
 
 def used(pid):
@@ -100,7 +100,7 @@ class Trips:
                 writer.close()
 
     async def _quiet(self, pid):
-        """Until nobody does anything."""
+        """Until all are idle."""
         last = None
         while True:
             now = used(pid)

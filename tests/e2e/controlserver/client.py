@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""A small blocking client: checks the server by itself, and stands in for other machines of a tailnet."""
+"""A small blocking client: checks the server by itself, and acts as other machines of a tailnet."""
 import base64
 import json
 import socket
@@ -151,7 +151,7 @@ class Client:
         return status, json.loads(data) if status == 200 else data
 
     def messages(self, **more):
-        """The messages of a map stream, decoded, without end."""
+        """The messages of a map stream, decoded, until the stream ends."""
         req = {"Version": self.version, "NodeKey": self.node_text, "Stream": True, "KeepAlive": True,
                "Compress": "zstd"}
         req.update(more)

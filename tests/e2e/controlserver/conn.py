@@ -45,7 +45,7 @@ class Reply:
         self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
 
 
-HOLD = object()  # a hook's answer: say nothing; somebody will later
+HOLD = object()  # a hook's answer: do not answer now; the test answers later
 DONE = object()  # a hook's answer: it has answered by itself
 
 STATUS_TEXT = {101: "Switching Protocols", 200: "OK", 302: "Found", 400: "Bad Request", 404: "Not Found",
@@ -119,7 +119,7 @@ class Conn:
         self.out_parts, self.out_size = [], 0
         self.out_event, self.room_event = asyncio.Event(), asyncio.Event()
         self.room_event.set()
-        self.gate = asyncio.Event()  # closed: nothing goes out
+        self.gate = asyncio.Event()  # closed: nothing is sent
         self.gate.set()
         self.h2 = None
         self.streams = {}
@@ -467,7 +467,7 @@ class Conn:
         return True
 
     def pump(self):
-        """As much of what the streams have to say as the windows allow."""
+        """Sends data of the streams up to the limits of the windows."""
         if self.closed or self.h2 is None:
             return
         limit = self.server.faults.data

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""A small tailnet in memory: users, auth keys, nodes and what each node is told about the others."""
+"""A small tailnet in memory: users, auth keys, nodes and what is sent to each node about the others."""
 import datetime
 import itertools
 import secrets

@@ -37,7 +37,7 @@ class Faults:
         self.chunk_pause = 0.0
         self.record = 0  # plaintext bytes per Noise record
         self.early_record = 0  # the same for the early payload
-        self.empty_records = 0  # so many records of nothing after each record
+        self.empty_records = 0  # number of empty records after each record
         self.cork = True  # 101, response, early payload and SETTINGS in one write
         self.settings_after_preface = False
         self.data = 0  # bytes per DATA frame
@@ -144,7 +144,7 @@ class Server:
         self.log = Log()
         self.faults = Faults()
         self.noise_key = noise_key or noise.new_private()
-        self.handshakes = []  # (connection, noise.Responder) of those that came through
+        self.handshakes = []  # (connection, noise.Responder) of those that succeeded
         self.legacy_key = None
         self.head_101 = HEAD_101
         self.settings = {}
@@ -355,7 +355,7 @@ class Server:
         return Reply(200, answer, [("content-type", "application/json")])
 
     def _tell(self, before):
-        """The streams of the other nodes hear of new and changed nodes; a stream with a retired key ends."""
+        """The streams of the other nodes receive new and changed nodes; a stream with a retired key ends."""
         t = self.tailnet
         changed = [n for n in t.nodes.values() if before.get(n.id) != n.key]
         for m in list(self.sessions):
