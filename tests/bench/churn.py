@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""Many deltas: a burst beside watchers that stand still, and a million of them for what they leave behind."""
+"""Many deltas: a burst with watchers that do not read, and a million of them, which must leave nothing behind."""
 import contextlib
 import random
 import socket
@@ -42,7 +42,7 @@ print(deltas, gaps, lagged, flush=True)
 
 
 def toggles(m, online, count=PEERS, seed=9):
-    """One message for each of the peers: it goes on or off, and has another endpoint."""
+    """One message for each of the peers: its online state and its endpoint change."""
     ids = list(range(FIRST, FIRST + count))
     random.Random(seed).shuffle(ids)
     return encode(m, [{"PeersChangedPatch": [{"NodeID": i, "Online": online,
@@ -59,7 +59,7 @@ def stuck(d, line):
 
 
 def sizes(p):
-    """Memory of their own: what is shared with other daemons of this machine comes and goes with them."""
+    """Private memory: what is shared with other daemons of this machine changes with them."""
     return {n: memory(pid)["Anonymous"] for n, pid in p.pids.items()}
 
 

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""A TCP proxy that makes a wire long:  delayproxy.py MILLISECONDS TO-PORT...  prints a port of 127.0.0.1 for each TO-PORT.
+"""A TCP proxy that delays:  delayproxy.py MILLISECONDS TO-PORT...  prints a port of 127.0.0.1 for each TO-PORT.
 
-Every piece is delivered so many milliseconds after it came, in both directions, in order and without a limit of rate.  The
-TCP handshake of a client with this proxy takes no time, so the first bytes of a client are held one round trip more: as if
-its SYN had gone all the way and the SYN-ACK had come back.
+Every piece is delivered MILLISECONDS after it was received, in both directions, in order and without a limit of rate.
+The TCP handshake of a client with this proxy takes no time, so the first bytes of a client are held one round trip
+more: as if its SYN and the SYN-ACK had been delayed, too.
 """
 import asyncio
 import contextlib
@@ -64,7 +64,7 @@ async def main(delay, ports):
     for port in ports:
         servers.append(await asyncio.start_server(lambda r, w, p=port: pair(r, w, p, delay), HOST, 0, limit=1 << 20))
     print(*(s.sockets[0].getsockname()[1] for s in servers), flush=True)
-    # Lives as long as the one who asked for it.
+    # Runs as long as the process that started it.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     for s in servers:
         s.close()

@@ -78,7 +78,7 @@ def build(directory):
 
 
 def burst(c, m, mode, done):
-    """The 10,000 deltas of churn.py at once; nobody watches here."""
+    """The 10,000 deltas of churn.py at once; without watchers here."""
     frames = churn.toggles(m, True)
     cpu, rss, t = measure.cpu(c.proc.pid), measure.memory(c.proc.pid)["Rss"], time.monotonic()
     m.send_raw(b"".join(frames))

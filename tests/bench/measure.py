@@ -11,7 +11,7 @@ figures = {}  # by name: what was measured, each time
 
 
 def emit(name, value, unit):
-    """One result: the only thing that goes to stdout."""
+    """One result: the only output on stdout."""
     figures.setdefault(name, []).append(value)
     digits = max(1, 3 - int(math.log10(max(abs(value), 0.1))))
     text = "%d" % value if isinstance(value, int) else "%.*f" % (digits, value)
@@ -86,8 +86,8 @@ class Processes:
         return total
 
     def together(self):
-        """Memory that all of them held at their peaks, pages that they share counted once: PSS now, and what the peak was above
-        the resident set now (working memory, which nobody shares)."""
+        """Memory of all of them at their peaks, shared pages counted once: PSS now, and what the peak was above the
+        resident set now (working memory, which is not shared)."""
         total = 0
         for p in self.pids.values():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError, KeyError):

@@ -6,11 +6,12 @@
     make bench                                  everything but 250,000 peers
     make bench BENCH="ingest delta"             some sections
     make bench BENCH=full                       everything, with 250,000 peers (-f is the same)
-    make bench BENCH=check                      what has a limit (limits.py); fails when a figure is past its own
+    make bench BENCH=check                      what has a limit (limits.py); fails when a figure exceeds its limit
     make bench BENCH="check storm churn"        the same of some sections
 
-Sections: start ingest delta latency idle sizes rtt trips store storm churn go.  The daemon is the real one, all its processes and its sandbox;
-the server is the scripted one of the e2e tests on loopback, which encodes everything before the clock starts.
+Sections: start ingest delta latency idle sizes rtt trips store storm churn go.  The daemon is the real one with all its
+processes and its sandbox; the server is the scripted one of the e2e tests on loopback, which encodes everything before
+the clock starts.
 """
 import contextlib
 import os
@@ -114,7 +115,7 @@ def sec_idle(want):
     with ten_peers(BenchServer()) as s, daemon(s.url) as d:
         d.wait(lambda st: st["synced"] and st["state"] == harness.SYNC)
         assert d.status()["peers"] == 10
-        time.sleep(10)  # until what is not needed all the time has gone: authd, resolver
+        time.sleep(10)  # until authd and resolver, which are not always needed, have ended
         pids = Processes(d).pids
         total = {"Pss": 0, "Private_Dirty": 0}
         for name, pid in sorted(pids.items()):
@@ -189,7 +190,7 @@ while True:
 
 
 def latency(d, n):
-    """status and peer NAME while somebody reads the whole netmap over and over."""
+    """status and peer NAME while a client reads the whole netmap again and again."""
     names = ["host-%d" % (FIRST + i * 7919 % n) for i in range(400)]
     reader = subprocess.Popen([sys.executable, "-c", READER, d.socket], stdout=subprocess.PIPE, text=True)
     try:
@@ -207,7 +208,7 @@ def latency(d, n):
     finally:
         reader.kill()
         reader.communicate()
-    # Alone: the probe has gone.
+    # Alone: the probe has ended.
     reader = subprocess.Popen([sys.executable, "-c", READER, d.socket], stdout=subprocess.PIPE, text=True)
     try:
         runs = [tuple(map(float, reader.stdout.readline().split())) for _ in range(3)]

@@ -114,7 +114,7 @@ def test_each_allocation_of_a_reload(server, make_daemon, shim):
 @pytest.mark.long
 @pytest.mark.rows("PRIV-03")
 def test_each_allocation_of_a_child_start(server, make_daemon, shim):
-    """From the death of mapd to the next netmap: dials, handshakes, what it is sent."""
+    """From the end of mapd to the next netmap: dials, handshakes, what it is sent."""
     d = make_daemon(server, start=False, auth_key=AUTH_KEY)
     memory = Memory(d, shim)
     d.start()

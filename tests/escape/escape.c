@@ -34,12 +34,12 @@ int sandbox_enter_resolver(int required, int drop_ids, uid_t uid, gid_t gid);
 #define CHILD_NAME "escape-child"
 #define PATIENCE   300 /* times 10 ms */
 
-enum who { AUTHD, MAPD, RESOLVER };
+enum program { AUTHD, MAPD, RESOLVER };
 static const char *const profiles[] = { "authd", "mapd", "resolver" };
 
 struct plan { /* one child */
 	unsigned op;
-	enum who who;
+	enum program program;
 	unsigned skip;
 	int drop;
 	uid_t uid;
@@ -90,10 +90,10 @@ be_the_child(void)
 		o.required = 0;
 	}
 	sandbox_skip = p.skip;
-	if (p.who == RESOLVER)
+	if (p.program == RESOLVER)
 		rv = sandbox_enter_resolver(o.required, o.drop_ids, o.uid, o.gid);
 	else
-		rv = sandbox_enter(p.who == MAPD ? &mapd_profile : &authd_profile, &o);
+		rv = sandbox_enter(p.program == MAPD ? &mapd_profile : &authd_profile, &o);
 	if (rv == -1)
 		_exit(EXIT_NO_SANDBOX);
 	errno = 0;
@@ -216,7 +216,7 @@ prepare(struct plan *p, struct world *w)
 	(void)snprintf(p->chroot_dir, sizeof(p->chroot_dir), "%s/empty", p->f.dir);
 	if (mkdir(p->chroot_dir, 0555) == -1)
 		die(p->chroot_dir);
-	/* Where children start: who only changes the root still stands outside, and "new" is in reach. */
+	/* Where children start: a process that only changes its root is still outside of it, and can reach "new". */
 	if (chdir(p->f.dir) == -1)
 		die(p->f.dir);
 	w->keep[0] = listener(&p->f.control_port, SOCK_STREAM);
@@ -430,10 +430,10 @@ main(int argc, char *argv[])
 		be_the_child();
 	if (argc == 2 && strcmp(argv[1], "escaped") == 0)
 		return EXIT_ESCAPED;
-	for (p.who = AUTHD; argc > 2 && p.who <= RESOLVER; p.who++)
-		if (strcmp(argv[1], profiles[p.who]) == 0)
+	for (p.program = AUTHD; argc > 2 && p.program <= RESOLVER; p.program++)
+		if (strcmp(argv[1], profiles[p.program]) == 0)
 			break;
-	if (argc < 3 || p.who > RESOLVER) {
+	if (argc < 3 || p.program > RESOLVER) {
 		fprintf(stderr, "usage: escape authd|mapd|resolver SKIPPED-LAYERS [OPERATION]\n");
 		return 2;
 	}

@@ -12,9 +12,9 @@
  */
 struct fixture {			/* what the operation may aim at; made by the supervisor */
 	pid_t		 supervisor;
-	pid_t		 sibling;	/* another process of ours, with another uid */
+	pid_t		 sibling;	/* another process of this test, with a different uid */
 	uint64_t	 address;	/* of a word in the supervisor */
-	uint16_t	 control_port;	/* somebody listens */
+	uint16_t	 control_port;	/* a process listens on it */
 	uint16_t	 other_port;
 	uint16_t	 udp_port;
 	char		 dir[64];	/* writable by all, outside the chroot */

@@ -430,7 +430,7 @@ OP(look_for_descriptors)
 			return 0;
 	return -1;
 }
-/* Only the parent can tell: escape.c turns the child's bytes over to ipc. */
+/* Only the parent can find out: escape.c passes the child's bytes to ipc. */
 OP(bad_message)
 {
 	UNUSED;

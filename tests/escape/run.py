@@ -3,8 +3,8 @@
 # Copyright (c) 2026 The tailnetd authors
 """The escape suite (security.md 5.1): every operation, in a fresh process, inside each child's sandbox.
 
-Fails if one succeeds with all layers on.  Then single layers are left out, to show what each of them stops; fails if one does
-not stop what it is for.
+Fails if one succeeds with all layers on.  Then single layers are left out, to show what each of them stops; fails if
+one does not stop what it is for.
 The resolver runs foreign code (NSS) and has a deny-list: what it may do is listed here, and nothing else.
   run.py [--markdown]     TAILNETD_BUILD names the build (make ESCAPE=1), with tests/escape/escape in it
 """
@@ -17,11 +17,11 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("TAILNETD_BUILD", ROOT / "build-escape"))
-# What gets through with all layers on.
+# The operations that succeed with all layers on.
 ALLOWED = {
     "authd": set(),
     "mapd": set(),
-    # Memory and descriptors of its own (8 10 54 61 65-68 71 75 76 80), what a look-up is made of: UDP, unix sockets, netlink
+    # Memory and descriptors of its own (8 10 54 61 65-68 71 75 76 80), what a look-up needs: UDP, unix sockets, netlink
     # (29-32 40 41), and what does nothing to others (22 23).
     "resolver": {8, 10, 22, 23, 29, 30, 31, 32, 40, 41, 54, 61, 65, 66, 67, 68, 71, 75, 76, 80},
 }
@@ -41,10 +41,11 @@ LEFT_OUT = [
     ("seccomp only", "uid,chroot,rlimits,undumpable,pdeathsig,capabilities,landlock"),
     ("landlock only", "uid,chroot,rlimits,undumpable,pdeathsig,seccomp"),
 ]
-# Several layers stop most of it, so a hole in one of them shows only where the others are left out: with these columns nothing gets
-# through ...
+# Several layers stop most operations, so a hole in one of them shows only where the others are left out: with these
+# columns no operation succeeds.
 TIGHT = {"all layers", "no landlock", "no uid", "no chroot", "no rlimits", "no capabilities", "seccomp only"}
-# ... and with these not what that layer is there for.  Landlock's as of version 6 (TCP since 4, abstract sockets since 6).
+# With these columns no operation that the layer must stop.  Landlock as of version 6 (TCP since 4, abstract sockets
+# since 6).
 STOPPED = {
     "landlock only": {1, 2, 3, 4, 5, 7, 11, 12, 13, 18, 24, 25, 31, 37, 39, 77, 78},
     "uid, chroot, rlimits": {1, 2, 3, 6, 7, 11, 12, 13, 14, 15, 16, 17, 18, 20, 21, 30, 52, 60, 77, 78},
@@ -67,7 +68,7 @@ def escaped(results, profile="mapd"):
 
 
 def broken(results):
-    """Operations that tell nothing: the test itself did not work."""
+    """Operations without a result: the test itself did not work."""
     return [f"{n} {name}: {v}" for n, (name, v) in results.items() if v in ("no sandbox", "no fixture", "hangs")]
 
 
@@ -127,7 +128,7 @@ def judge_column(head, results):
 
 
 def static_program():
-    """The same with another libc, if musl-gcc is there."""
+    """The same with another libc, if musl-gcc is installed."""
     if shutil.which("musl-gcc") is None:
         print("musl     not tried: no musl-gcc (Debian: musl-tools)")
         return None
@@ -140,7 +141,7 @@ def static_program():
     rooms = subprocess.run(["make", "-s", "print-rooms"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
     folders = sorted({d for line in rooms.splitlines() for d in line.replace(":", " ").split()})
     includes = [f"-I{ROOT / d}" for d in (*folders, "tests/escape")]
-    # The kernel's headers; musl's own come first.  libbsd's queue.h has no libc in it.
+    # The kernel's headers; musl's own are searched first.  libbsd's queue.h has no libc in it.
     machine = os.uname().machine
     foreign = ["-idirafter", "/usr/include", "-idirafter", f"/usr/include/{machine}-linux-gnu"]
     subprocess.run(["musl-gcc", "-static", "-std=c11", "-D_GNU_SOURCE", "-O2", "-DTEST_ESCAPE", "-DESCAPE_STATIC", *includes,

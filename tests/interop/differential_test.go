@@ -270,7 +270,8 @@ func (c *complaints) peers(d *fullNetmap, m *model, g *netmap.NetworkMap, j *jud
 		}
 		c.check(fmt.Sprintf("peer %d", id), canonNode(&dp[id].Node, now), canonNode(&p.Node, now), theirs, m.goDiffers[id], j)
 		if f := canon(dp[id].Future); f != canon(p.Future) {
-			*c = append(*c, fmt.Sprintf("peer %d: a member that nobody knows\n  daemon %s\n  sent   %s", id, f, canon(p.Future)))
+			*c = append(*c, fmt.Sprintf("peer %d: an unknown member\n  daemon %s\n  sent   %s", id, f,
+				canon(p.Future)))
 		}
 	}
 }
@@ -448,7 +449,7 @@ func differential(t *testing.T, seed uint64, j *judgement) {
 	}
 	for i := range *diffMessages {
 		first := i == 0 || gen.chance(3)
-		if first { // a stream that ends; with the next one all begins anew (MAP-06)
+		if first { // a stream that ends; the next one begins from nothing (MAP-06)
 			if ours != nil {
 				close(ours.end)
 				close(theirs.end)

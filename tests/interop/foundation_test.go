@@ -112,7 +112,7 @@ func TestRawDeltas(t *testing.T) {
 
 	added := largetailnet.MakePeer(tailcfg.NodeID(1<<62+5), 1)
 	if !c.AddRawMapResponse(d.nodeKey(), &tailcfg.MapResponse{PeersChanged: []*tailcfg.Node{added}}) {
-		t.Fatal("the server has no stream of ours")
+		t.Fatal("the server has no stream of this node")
 	}
 	nm = d.awaitPeers("the added peer", func(p []*tailcfg.Node) bool { return len(p) == 3 })
 	i := slices.IndexFunc(nm.Peers, func(p *tailcfg.Node) bool { return p.ID == added.ID })
@@ -125,7 +125,7 @@ func TestRawDeltas(t *testing.T) {
 	}
 	gone := nm.Peers[(i+1)%3].ID
 	if !c.AddRawMapResponse(d.nodeKey(), &tailcfg.MapResponse{PeersRemoved: []tailcfg.NodeID{gone}}) {
-		t.Fatal("the server has no stream of ours")
+		t.Fatal("the server has no stream of this node")
 	}
 	nm = d.awaitPeers("the removal", func(p []*tailcfg.Node) bool { return len(p) == 2 })
 	for _, p := range nm.Peers {

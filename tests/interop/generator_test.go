@@ -177,7 +177,7 @@ func (g *generator) some(most int) []tailcfg.NodeID {
 	return slices.Clone(g.ids[:min(len(g.ids), g.IntN(most+1))])
 }
 
-// fresh makes ids that nobody has.
+// fresh makes unused ids.
 func (g *generator) fresh(n int) (l []tailcfg.NodeID) {
 	taken := map[tailcfg.NodeID]bool{1: true}
 	for _, id := range g.ids {
@@ -192,7 +192,7 @@ func (g *generator) fresh(n int) (l []tailcfg.NodeID) {
 	return l
 }
 
-// next makes a message; first: the first of a stream, with which everything begins anew.
+// next makes a message; first: the first of a stream, which replaces everything before.
 func (g *generator) next(i int, first bool) *tailcfg.MapResponse {
 	r := &tailcfg.MapResponse{Domain: fmt.Sprintf("m%d.example", i)}
 	if first {
@@ -202,7 +202,7 @@ func (g *generator) next(i int, first bool) *tailcfg.MapResponse {
 		r.Node = g.selfNode()
 	}
 	switch {
-	case first && g.chance(25): // the deltas of a first message meet nobody but what it adds itself
+	case first && g.chance(25): // the deltas of a first message apply only to peers that it adds itself
 		g.add(r, g.limit/4)
 	case first || g.chance(3):
 		g.fullPeers(r)
@@ -239,7 +239,7 @@ func (g *generator) selfNode() *tailcfg.Node {
 	return &n
 }
 
-// deltas works on peers that are there, adds new ones and names some that nobody knows.
+// deltas works on existing peers, adds new ones and names some unknown ones.
 func (g *generator) deltas(r *tailcfg.MapResponse) {
 	removed := map[tailcfg.NodeID]bool{}
 	for _, id := range g.some(12) {
@@ -248,13 +248,13 @@ func (g *generator) deltas(r *tailcfg.MapResponse) {
 			g.op(r, id, removed)
 		}
 	}
-	if g.chance(10) { // ids that nobody knows
+	if g.chance(10) { // unknown ids
 		r.PeersRemoved = append(r.PeersRemoved, 1<<40+1, 0, -1<<63)
 		set(&r.OnlineChange, tailcfg.NodeID(1<<40+2), true)
 		r.PeersChangedPatch = append(r.PeersChangedPatch, g.patch(1<<40+3))
 	}
 	for _, n := range r.PeersChanged {
-		delete(removed, n.ID) // it is there again
+		delete(removed, n.ID) // it exists again
 	}
 	g.ids = slices.DeleteFunc(g.ids, func(id tailcfg.NodeID) bool { return removed[id] })
 	if g.chance(30) && len(g.ids) < g.limit {

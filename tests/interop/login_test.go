@@ -173,7 +173,7 @@ func TestRateLimitedRegister(t *testing.T) {
 	})
 	d.awaitState(synchronized)
 	if took := time.Since(start); took < 2*time.Second || asked.Load() != 2 {
-		t.Errorf("logged in after %v with %d requests; Retry-After said 2 s", took, asked.Load())
+		t.Errorf("logged in after %v with %d requests; Retry-After was 2 s", took, asked.Load())
 	}
 }
 
@@ -198,7 +198,7 @@ func TestLogoutDuringLogin(t *testing.T) {
 	<-held
 	d.must("logout")
 	close(release)
-	time.Sleep(300 * time.Millisecond) // the late answer is on its way
+	time.Sleep(300 * time.Millisecond) // the late answer has been sent
 	if s := d.status(); s.LoggedIn || s.NodeKey != "" || s.State != "state:not-authenticated" {
 		t.Errorf("the late answer changed something: %+v", s)
 	}

@@ -39,9 +39,9 @@ type model struct {
 	clientVersion *tailcfg.ClientVersion
 	autoUpdate    *bool
 
-	// seenNow has when the message came in for peers whose LastSeen is "now"; zero for those who never were.
+	// seenNow has the time of the message for peers whose LastSeen is "now"; zero for those that never were.
 	seenNow map[tailcfg.NodeID]time.Time
-	// goDiffers has why Go's client may see a peer in another way; "" for all others. A full list mends most of it.
+	// goDiffers has why Go's client may see a peer in another way; "" for all others. A full list corrects most.
 	goDiffers map[tailcfg.NodeID]string
 }
 
@@ -53,7 +53,7 @@ const (
 	oldDisco    = "a disco key that is held to be older than the one it has"
 )
 
-// A peer is a node with a member that nobody knows.
+// A peer is a node with an unknown member.
 type peer struct {
 	tailcfg.Node
 	Future json.RawMessage
@@ -107,7 +107,7 @@ func fixNode(n *tailcfg.Node, self bool) *tailcfg.Node {
 	return n
 }
 
-// keepAlive brings the time and the client version, and nothing before there is a map (KA-05).
+// keepAlive contains the time and the client version, and nothing before there is a map (KA-05).
 func (m *model) keepAlive(text []byte, live bool) {
 	if live {
 		m.applyTold(decode(text))
@@ -245,7 +245,7 @@ func (m *model) applyPeers(r *response) {
 	}
 }
 
-// replaced says why Go's client may not have what a replacement brought, "" if it has.
+// replaced says why Go's client may not have what a replacement contained, "" if it has.
 func replaced(r *response, was *peer, seenNow bool, now *peer, differed string) string {
 	switch {
 	case was == nil:
@@ -368,7 +368,7 @@ func canonNode(n *tailcfg.Node, seenNow time.Time) string {
 	c.CapMap = maps.Clone(n.CapMap)
 	for k, v := range c.CapMap {
 		if len(v) == 0 {
-			c.CapMap[k] = nil // null and [] both say no more than that the capability is there
+			c.CapMap[k] = nil // null and [] both only say that the capability exists
 		}
 	}
 	if len(c.Endpoints) == 0 {
@@ -402,6 +402,6 @@ func canon(v any) string {
 	if err := d.Decode(&x); err != nil {
 		return "undecodable: " + err.Error()
 	}
-	b, _ = json.Marshal(x) // maps come out sorted
+	b, _ = json.Marshal(x) // maps are printed sorted
 	return string(b)
 }

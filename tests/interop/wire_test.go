@@ -53,7 +53,7 @@ var unchanged = map[string]string{
 	"PopBrowserURL": `""`, "MapSessionHandle": `"h"`, "Seq": "7",
 }
 
-// dress writes r down: what omitempty swallows, nulls and empty values that change nothing, members that nobody knows, in any
+// dress writes r down: what omitempty swallows, nulls and empty values that change nothing, unknown members, in any
 // order and sometimes in another case.
 func (g *generator) dress(r *tailcfg.MapResponse) *wire {
 	w := &wire{members: members(r)}
@@ -114,7 +114,7 @@ func (g *generator) dressPatches(l []*tailcfg.PeerChange) json.RawMessage {
 	return marshal(out)
 }
 
-// dressNodes gives one of the nodes members that nobody knows, spells others in lower case, or says null of what is not there.
+// dressNodes gives one of the nodes unknown members, spells others in lower case, or sends null for what is absent.
 func (g *generator) dressNodes(list json.RawMessage) json.RawMessage {
 	var nodes []map[string]json.RawMessage
 	if err := json.Unmarshal(list, &nodes); err != nil {
@@ -143,7 +143,7 @@ func (g *generator) dressNodes(list json.RawMessage) json.RawMessage {
 	return marshal(nodes)
 }
 
-// text is the JSON of the message; nodeKey, if given, takes the place of the self node's.
+// text is the JSON of the message; nodeKey, if given, replaces that of the self node.
 func (w *wire) text(nodeKey string) []byte {
 	var b strings.Builder
 	for i, name := range w.order {
@@ -174,7 +174,7 @@ func newStream(t *testing.T, w testcontrol.MapStreamWriter) *stream {
 	field := func(name string) reflect.Value {
 		f := v.FieldByName(name)
 		if !f.IsValid() {
-			t.Fatalf("testcontrol's map stream has no %q any more", name)
+			t.Fatalf("testcontrol's map stream no longer has %q", name)
 		}
 		return reflect.NewAt(f.Type(), unsafe.Pointer(f.UnsafeAddr())).Elem()
 	}

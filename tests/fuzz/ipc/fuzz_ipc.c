@@ -124,7 +124,7 @@ put(struct run *r, const void *p, size_t n, int nfds)
 	(void)!sendmsg(r->raw, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* A message that obeys its row, but for what `bend` says. */
+/* A message that conforms to its row, except for `bend`. */
 static size_t
 message(uint8_t *out, unsigned type, unsigned bend, const uint8_t *fill, size_t nfill)
 {
@@ -157,7 +157,7 @@ message(uint8_t *out, unsigned type, unsigned bend, const uint8_t *fill, size_t 
 	return sizeof(h) + len;
 }
 
-/* op[1]: bit 0 one message of ours, bit 1 many, bit 2 chunks, bit 3 the other end reads. */
+/* op[1]: bit 0 one message from us, bit 1 many, bit 2 chunks, bit 3 the other end reads. */
 static void
 speak(struct run *r, const uint8_t *op, const uint8_t *fill, size_t nfill)
 {
@@ -200,7 +200,7 @@ operate(struct run *r, const uint8_t *op, const uint8_t *fill, size_t nfill)
 		if (r->c != NULL)
 			ipc_set_state(r->c, (enum ipc_state)(1 << op[1] % 3));
 		break;
-	case 2: /* our own end speaks, if it may */ speak(r, op, fill, nfill); break;
+	case 2: /* our own end sends, if it may */ speak(r, op, fill, nfill); break;
 	case 3: /* in two pieces */
 		n = message(msg, op[1], op[2], fill, nfill);
 		cut = op[2] < n ? op[2] : n;

@@ -10,12 +10,12 @@
 #include "mapresp.h"
 
 /*
- * A netmap cache from the disk.  Every other input is given a good checksum, so that what lies behind it is reached.
- * What is taken can be written, and what was written is taken again.
+ * A netmap cache from the disk.  Every second input gets a valid checksum, so that the code after the check is reached.
+ * What is accepted can be written, and what was written is accepted again.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct cache_owner who; /* zeros, as in the seeds */
+static struct cache_owner owner; /* zeros, as in the seeds */
 
 static void
 check(int ok)
@@ -30,8 +30,8 @@ read_cache(const uint8_t *p, size_t size, size_t piece)
 {
 	struct netmap *nm = netmap_new();
 	struct ingest *g = ingest_new(nm);
-	struct cachereader *r = cachereader_new(g, &who, size, 8u << 20);
-	struct netmap_origin o = { who.node_key, who.machine_key, TIME_NONE };
+	struct cachereader *r = cachereader_new(g, &owner, size, 8u << 20);
+	struct netmap_origin o = { owner.node_key, owner.machine_key, TIME_NONE };
 	struct netmap_change ch;
 	const char *why;
 	size_t n, part;
@@ -70,7 +70,7 @@ write_again(struct netmap *nm)
 
 	check(fd != -1);
 	unlink(path);
-	w = cachewriter_new(dup(fd), &who, nm->cur->received, sizeof(copy));
+	w = cachewriter_new(dup(fd), &owner, nm->cur->received, sizeof(copy));
 	check(mapresp_begin(&resp, nm) == 0);
 	do {
 		text.n = 0;

@@ -12,8 +12,8 @@
 #include "mapresp.h"
 
 /*
- * Deltas against full maps: what any messages (parted by 0x1e) have made of a map, said as one full message to
- * another map, gives the same map: the same netmap object (but for the order of members), wgconf and hosts.
+ * Deltas against full maps: the map that any messages (separated by 0x1e) have made, sent as one full message to
+ * another map, gives the same map: the same netmap object (except the order of members), wgconf and hosts.
  */
 static const struct wtime now = { 1800000000, 0 };
 static const struct pubkey key = { { 1 } };
@@ -33,7 +33,7 @@ apply(struct netmap *nm, struct ingest *g, const void *p, size_t n)
 }
 
 static char *
-shown(struct netmap *nm)
+printed(struct netmap *nm)
 {
 	static const struct wgconf_options opt = { .accept_routes = 1, .exit_node = "" };
 	struct exporter x;
@@ -94,7 +94,7 @@ differ(const char *what, const char *a, const char *b)
 	abort();
 }
 
-/* nm said in one message to a new map. */
+/* nm sent in one message to a new map. */
 static void
 compare(struct netmap *nm)
 {
@@ -114,8 +114,8 @@ compare(struct netmap *nm)
 		pb_byte(&text, '\0');
 		differ("refused", ingest_error(g), (char *)text.p);
 	}
-	a = shown(nm);
-	b = shown(other);
+	a = printed(nm);
+	b = printed(other);
 	if (!same(a, b))
 		differ("not the same", a, b);
 	free(a);

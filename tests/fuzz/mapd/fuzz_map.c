@@ -49,7 +49,7 @@ parse(const char *s, size_t n, int flags)
 	return o;
 }
 
-/* The same values: numbers by their text, as far as json-c kept it. */
+/* The same values: numbers by their text, if json-c kept it. */
 static int
 same(struct json_object *a, struct json_object *b)
 {
@@ -170,7 +170,7 @@ one_value(struct dict *d, const uint8_t *s, size_t n, enum type_id t)
 }
 
 static char *
-shown(struct netmap *nm)
+printed(struct netmap *nm)
 {
 	struct dump d;
 	struct pb out = { 0 };
@@ -184,7 +184,7 @@ shown(struct netmap *nm)
 }
 
 static void
-check_shown(struct netmap *nm, const char *s)
+check_printed(struct netmap *nm, const char *s)
 {
 	struct json_object *o;
 	struct exporter x;
@@ -211,7 +211,7 @@ check_shown(struct netmap *nm, const char *s)
 	(void)netmap_self(nm, &self);
 }
 
-/* Every wish is within its bounds and safe for C. */
+/* Every directive is within its bounds and safe for C. */
 static void
 check_side(const struct directives *s)
 {
@@ -234,7 +234,7 @@ one_message(struct netmap *nm, struct ingest *g, const uint8_t *s, size_t n, siz
 {
 	struct netmap_change ch;
 	struct wtime now = { 1800000000, 0 };
-	char *before = shown(nm), *after;
+	char *before = printed(nm), *after;
 	size_t part;
 	int r = 0, changed = -1;
 
@@ -250,14 +250,14 @@ one_message(struct netmap *nm, struct ingest *g, const uint8_t *s, size_t n, siz
 		check(ingest_error(g)[0] != '\0', "an error has a text");
 	check(changed == -1 || !ingest_over_limit(g), "a limit that was passed refuses");
 	check(changed == -1 || ingest_dropped(g) < (1u << 22), "what was left out is counted");
-	after = shown(nm);
+	after = printed(nm);
 	if (changed == -1)
 		check(strcmp(before, after) == 0, "a refused message changes nothing");
-	check_shown(nm, after);
+	check_printed(nm, after);
 	if (changed == 1 && netmap_expire(nm, (struct wtime){ 2000000000, 0 }, &ch) == 1) {
 		free(after);
-		after = shown(nm);
-		check_shown(nm, after);
+		after = printed(nm);
+		check_printed(nm, after);
 	}
 	free(before);
 	free(after);

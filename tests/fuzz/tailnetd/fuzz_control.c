@@ -50,7 +50,7 @@ check_answer(const struct buf *b)
 	ps_need(buf_ptr(b)[n - 1] == '\n', "half a line as an answer");
 }
 
-/* Somebody of the group, or the control-operator.  Only root can be others. */
+/* A member of the group, or the control-operator.  Only root can be others. */
 static int
 connect_as(struct psim *s, uint8_t how, int full)
 {
@@ -122,7 +122,7 @@ one_client(struct psim *s, const uint8_t *data, size_t n)
 		s->p.stopping = 0; /* `shutdown`: the others are served all the same */
 }
 
-/* Some clients one after the other, each with its one line, against one daemon; in place of one a minute may pass. */
+/* Some clients in sequence, each with its one line, against one daemon; between them a minute may pass. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -238,7 +238,7 @@ say(struct run *r, const uint8_t *op, const uint8_t *fill, size_t n, int honest)
 	(void)!send(r->raw[i], u.b, sizeof(h) + len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* id 7: somebody who waits for the answer while other things happen. */
+/* id 7: a client that waits for the answer while other things happen. */
 static void
 command(struct run *r, uint8_t which, uint8_t id)
 {
@@ -267,12 +267,12 @@ operate(struct run *r, const uint8_t *op, const uint8_t *fill, size_t n)
 	int i = op[0] % 3, k;
 
 	switch (op[0] / 3 % 8) {
-	case 0: /* 200: many of them while nobody reads on the other end */
+	case 0: /* 200: many of them while the other end does not read */
 		for (k = 0; k < (n >= 200 ? 300 : 1); k++)
 			command(r, op[1], op[2]);
 		break;
 	case 1:
-		/* it dies and another one comes; or it hangs up first, and the parent acts of its own accord */
+		/* it ends and a new one starts; or it closes its channel first, and the parent acts by itself */
 		if (op[1] % 2 != 0) {
 			shutdown(r->raw[i], SHUT_RDWR);
 			ps_run(r->s);

@@ -17,7 +17,7 @@
 #include "text.h"
 
 /*
- * The state directory as somebody left it (security.md D10): a start, a save, a logout, another start.  First bytes:
+ * The state directory with any content (security.md D10): a start, a save, a logout, another start.  First bytes:
  * what is odd about the directory, about state and about state.prev, which call of a save fails.  Then both texts,
  * 0xff between them; the checksums are put behind them.  Whatever happens: no second identity where there was one,
  * and what was saved is what is loaded.
@@ -171,9 +171,9 @@ sweep(void)
 	need(system(command) == 0); /* NOLINT: a fuzz target */
 }
 
-/* One start; -1: refused.  The machine's public key in who. */
+/* One start; -1: refused.  The machine's public key in machine. */
 static int
-start(struct pubkey *who, int odd, int save)
+start(struct pubkey *machine, int odd, int save)
 {
 	struct state_store *ss;
 	struct keyring *k = keyring_new();
@@ -194,7 +194,7 @@ start(struct pubkey *who, int odd, int save)
 	need(r != STATE_UNUSABLE || err[0] != '\0');
 	if (r != STATE_UNUSABLE) {
 		need(keyring_has(k, SLOT_MACHINE));
-		*who = *keyring_public(k, SLOT_MACHINE);
+		*machine = *keyring_public(k, SLOT_MACHINE);
 		if (save == 1) {
 			st.profile.paused = !st.profile.paused;
 			if (state_save(ss, &st, k, err, sizeof(err)) == -1)

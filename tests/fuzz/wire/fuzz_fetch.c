@@ -99,7 +99,7 @@ serve(struct world *w, uint8_t op)
 	case 0:
 	case 1:
 		n = take(&w->in);
-		data = take_bytes(&w->in, &n);
+		data = script_bytes(&w->in, &n);
 		if (op & 1)
 			peer_raw(p, data, n);
 		else

@@ -144,7 +144,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (!(x.mood & 64))
 		h2_send(x.h);
-	if (x.mood & 8) { /* freed on the way, perhaps */
+	if (x.mood & 8) { /* perhaps freed before the end */
 		h2_recv(x.h, data + 1, size - 1, 2);
 		if (!x.freed)
 			h2_free(x.h);

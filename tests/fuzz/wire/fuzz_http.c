@@ -50,7 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if ((rc == -1) != (err[0] != '\0'))
 		abort();
-	/* Growing input gives the answer as soon as it is there, and the same one. */
+	/* Growing input gives the answer as soon as it is complete, and the same one. */
 	for (size_t n = 0; n <= size && n < 600 && first == 0; n++)
 		first = http1_parse(&again, data, n, &used2, err2, sizeof(err2));
 	if (first != 0 && (first != rc || (rc == 1 && (used2 != used || again.status != h.status))))

@@ -9,7 +9,7 @@
 /*
  * Map frames whole and in small pieces: the same frames, bytes and end; all limits kept.  The first byte: zstd or
  * plain, the pieces; 0xff lets frames be as large as the windows of single segments that are too wide, 0xfe has a
- * reader who stops.
+ * reader that stops.
  */
 struct sink {
 	uint64_t bytes, sum;

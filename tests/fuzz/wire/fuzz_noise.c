@@ -7,9 +7,9 @@
 #include "noiserec.h"
 
 /*
- * The input is a script: records sealed by the peer, damaged or not, and raw bytes, in pieces of any size.  What
- * comes out must be what was sealed, in order, up to the first damage.  The first byte: 0xff = the counters are about
- * to run out, 0xfe = the reader stops.
+ * The input is a script: records sealed by the peer, damaged or not, and raw bytes, in pieces of any size.  The
+ * decrypted data must be what was sealed, in order, up to the first damage.  The first byte: 0xff = the counters are
+ * near their end, 0xfe = the reader stops.
  */
 struct out {
 	struct buf b;
@@ -57,7 +57,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		switch (data[at] & 3) {
 		case 0:
 		case 1:
-			if (!damaged) /* if it does not go out whole: what did go out is the beginning of it */
+			if (!damaged) /* not sent as a whole: the part that was sent is its beginning */
 				buf_put(&expect, plain, n);
 			damaged |= noiserec_seal(&server, plain, n, &wire) == -1;
 			break;

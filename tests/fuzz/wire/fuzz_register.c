@@ -9,7 +9,7 @@
 
 /*
  * First byte: the status and the scheme; then the Retry-After value up to a newline; the rest is the body.  Whatever
- * comes, the verdict is one of the list and every text in it is safe to print and fits where it goes.
+ * comes, the verdict is one of the list and every text in it is safe to print and fits its destination.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

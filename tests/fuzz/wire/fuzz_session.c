@@ -13,7 +13,7 @@
 
 /*
  * A whole session - race, TLS, upgrade, Noise, early payload, HTTP/2, requests - against servers that do anything at
- * any time, and an owner who makes requests, pauses, cancels and frees wherever it is called.  The input is a script
+ * any time, and an owner that makes requests, pauses, cancels and frees wherever it is called.  The input is a script
  * of both.  Every request ends once or is cancelled, nothing is called after the end, and nothing is left.
  */
 #define PEERS 12
@@ -293,7 +293,7 @@ frame(struct world *w, struct peer *p)
 {
 	uint8_t f[9 + 64] = { 0, 0, 0, take(&w->in) % 11, take(&w->in), 0, 0, 0, take(&w->in) % 16 };
 	size_t n = take(&w->in) % 64;
-	const uint8_t *data = take_bytes(&w->in, &n);
+	const uint8_t *data = script_bytes(&w->in, &n);
 
 	f[2] = (uint8_t)n;
 	memcpy(f + 9, data, n);
@@ -311,7 +311,7 @@ serve(struct world *w, uint8_t op)
 	case 0:
 	case 1:
 		n = take(&w->in);
-		data = take_bytes(&w->in, &n);
+		data = script_bytes(&w->in, &n);
 		if (op & 1)
 			peer_raw(p, data, n);
 		else
@@ -320,7 +320,7 @@ serve(struct world *w, uint8_t op)
 	case 2: peer_say(p, good_head, sizeof(good_head) - 1 - take(&w->in) % 4 * 30); break;
 	case 3:
 		n = take(&w->in);
-		data = take_bytes(&w->in, &n);
+		data = script_bytes(&w->in, &n);
 		peer_record(p, data, n);
 		break;
 	case 4: frame(w, p); break;

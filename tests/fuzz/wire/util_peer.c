@@ -152,7 +152,7 @@ take(struct script *s)
 }
 
 const uint8_t *
-take_bytes(struct script *s, size_t *n)
+script_bytes(struct script *s, size_t *n)
 {
 	const uint8_t *p = s->p;
 

@@ -27,9 +27,9 @@ const char *peer_cert(void);		/* of the peer, PEM */
 int	 peer_open(struct peer *p, int tls);
 void	 peer_close(struct peer *p);
 void	 peer_raw(struct peer *p, const void *data, size_t n);
-/* Reads all that has come, and lets TLS answer. */
+/* Reads all received data, and lets TLS answer. */
 void	 peer_pump(struct peer *p);
-/* Inside of TLS, if there is one and it stands. */
+/* Inside of TLS, if it is used and established. */
 void	 peer_say(struct peer *p, const void *data, size_t n);
 /* Inside of a Noise record. */
 void	 peer_record(struct peer *p, const void *data, size_t n);
@@ -41,6 +41,6 @@ struct script {
 };
 
 uint8_t	 take(struct script *s);
-const uint8_t *take_bytes(struct script *s, size_t *n);
+const uint8_t *script_bytes(struct script *s, size_t *n);
 
 #endif

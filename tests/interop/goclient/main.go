@@ -34,7 +34,7 @@ var (
 	url     = flag.String("url", "", "control server")
 	authKey = flag.String("auth-key-file", "", "file with a pre-auth key")
 	mode    = flag.String("mode", "controlclient", "controlclient or tsp")
-	every   = flag.Int("every", 1, "report every that many messages")
+	every   = flag.Int("every", 1, "report after every N messages")
 	start   = time.Now()
 )
 

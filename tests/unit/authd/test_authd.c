@@ -172,7 +172,7 @@ test_register_auth_key(void **state)
 	fp_stop(&fp);
 }
 
-/* security.md 5.2: gone from authd 100 ms after use, while the request is still waiting for its answer. */
+/* security.md 5.2: wiped in authd 100 ms after use, while the request is still waiting for its answer. */
 /* rows: REG-12 */
 static void
 test_auth_key_is_wiped(void **state)
@@ -399,7 +399,7 @@ test_no_backend_log_id(void **state)
 	fp_stop(&fp);
 }
 
-/* A new operation pushes the running one aside; each has its one result. */
+/* A new operation cancels the running one; each has exactly one result. */
 static void
 test_pushed_aside(void **state)
 {
@@ -480,7 +480,7 @@ refused_by_child(const struct ipc_register *r)
 	fp_free(&fp);
 }
 
-/* A parent that breaks the rules ends the child, it does not confuse it. */
+/* A protocol violation by the parent ends the child, it does not confuse it. */
 static void
 test_malformed_register(void **state)
 {

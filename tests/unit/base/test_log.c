@@ -37,7 +37,7 @@ test_levels_and_errno(void **state)
 	log_init("unit", LOG_L_WARN);
 	log_to_sink(keep, &s);
 	errno = ENOENT;
-	log_info("not said");
+	log_info("not logged");
 	assert_int_equal(s.lines, 0);
 	log_warn("open %s", "x");
 	assert_int_equal(errno, ENOENT);
@@ -50,9 +50,9 @@ test_levels_and_errno(void **state)
 	assert_int_equal(s.lines, 3);
 	assert_int_equal(log_get_level(), LOG_L_DEBUG);
 	errno = ENOENT;
-	log_write_as("child", 7, LOG_L_WARN, "said");
+	log_write_as("child", 7, LOG_L_WARN, "logged");
 	assert_int_equal(errno, ENOENT);
-	assert_string_equal(s.text, "child[7]: said");
+	assert_string_equal(s.text, "child[7]: logged");
 }
 
 static void
@@ -111,7 +111,7 @@ test_fatal_goes_to_stderr_and_exits(void **state)
 	assert_string_equal(out, want);
 }
 
-/* A pipe that nobody reads: the writer goes on, and later says how much was lost. */
+/* A pipe that is not read: the writer continues, and later says how much was lost. */
 static void
 test_nobody_reads(void **state)
 {

@@ -100,7 +100,7 @@ says_so_once(void)
 	int fds[2];
 	char c = 0;
 
-	/* What was logged is known to the child alone, which is gone then: ask a grandchild's pipe. */
+	/* What was logged is known to the child alone, which has ended then: ask a grandchild's pipe. */
 	if (pipe(fds) == -1)
 		_exit(1);
 	if (fork() == 0) {

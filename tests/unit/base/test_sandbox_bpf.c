@@ -288,7 +288,7 @@ compare_numbers(const char *path, enum sbx_arch arch)
 		ours = sbx_call_name(arch, nr);
 		if (strcmp(name, "syscalls") == 0)
 			continue;                             /* their number */
-		if (number_of(name, arch) == -1 && nr < 1024) /* above: old, gone */
+		if (number_of(name, arch) == -1 && nr < 1024) /* above: old, removed */
 			fail_msg("%s: %s is %d, we say there is none", path, name, nr);
 		if (ours != NULL && strcmp(ours, name) == 0)
 			n++;

@@ -176,7 +176,7 @@ test_descriptors_in_the_way(void **state)
 
 	(void)state;
 	open_self(&img);
-	/* channel as descriptor 0: the places that are arranged may be taken by the very things to be placed */
+	/* channel as descriptor 0: the target descriptors may be in use by the very descriptors to be moved */
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
 	keep = dup(0);
 	assert_int_equal(dup2(sv[1], 0), 0);

@@ -13,8 +13,8 @@
 #include "util_fakeparent.h"
 
 /*
- * A role that does what it is told: REGISTER connects a session, a second one frees it, KEY_FETCH starts a fetch,
- * CANCEL cancels it.  What its callbacks hear goes out as log lines.
+ * A role that follows its messages: REGISTER connects a session, a second one frees it, KEY_FETCH starts a fetch,
+ * CANCEL cancels it.  What its callbacks receive is sent as log lines.
  */
 struct puppet {
 	struct child *c;
@@ -108,7 +108,7 @@ puppet_ca(void *ctx)
 	struct puppet *p = ctx;
 
 	log_info("ca: %s, %s", child_trust(p->c) != NULL ? "good" : "bad",
-	    child_trust_error(p->c) != NULL ? "said why" : "no reason");
+	    child_trust_error(p->c) != NULL ? "with reason" : "no reason");
 }
 
 static void *
@@ -443,7 +443,7 @@ test_unusable_ca(void **state)
 	(void)state;
 	fp_start_ready(&fp, &puppet_role);
 	fp_send(&fp, IPC_CA, IPC_ID_NONE, &none, sizeof(none), open("/dev/null", O_RDONLY));
-	assert_true(fp_logged(&fp, "ca: bad, said why"));
+	assert_true(fp_logged(&fp, "ca: bad, with reason"));
 	fp_stop(&fp);
 }
 
@@ -463,7 +463,7 @@ test_session(void **state)
 	fp_stop(&fp);
 }
 
-/* Answers to questions that nobody asks any more: descriptors are closed, nothing else happens. */
+/* Answers to requests that no longer exist: descriptors are closed, nothing else happens. */
 static void
 test_stale_answers(void **state)
 {

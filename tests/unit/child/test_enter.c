@@ -50,7 +50,7 @@ static char empty_dir[] = "/tmp/test_enterXXXXXX";
 struct result {
 	int layers;    /* of sandbox_enter() */
 	int rv, err;   /* of what was tried */
-	int sig;       /* what the process died of */
+	int sig;       /* the signal that ended the process */
 	unsigned seen; /* sandbox_read_back() by the parent */
 };
 
@@ -175,7 +175,7 @@ kill_init(void)
 
 /* rows: PRIV-02 */
 static void
-test_layers_are_told_truly(void **state)
+test_layers_are_reported_correctly(void **state)
 {
 	const struct sandbox_opts o = options();
 	struct result r = in_sandbox(&o, nothing);
@@ -184,7 +184,7 @@ test_layers_are_told_truly(void **state)
 	assert_int_equal(r.sig, 0);
 	if (getuid() == 0)
 		assert_int_equal(r.layers, ALL_LAYERS);
-	else /* nobody's bounding set can be cut without CAP_SETPCAP */
+	else /* a bounding set cannot be reduced without CAP_SETPCAP */
 		assert_int_equal(r.layers & ~SBX_CAPS, ALL_LAYERS & ~(SBX_UID | SBX_CHROOT | SBX_CAPS));
 	assert_int_equal(r.seen, r.layers);
 	assert_int_equal(r.rv, 0);
@@ -256,7 +256,7 @@ test_best_effort_goes_on(void **state)
 	assert_int_equal(r.layers & (SBX_CHROOT | SBX_SECCOMP), SBX_SECCOMP);
 }
 
-/* The child is gone as soon as its parent is. */
+/* The child ends as soon as its parent does. */
 static void
 test_dies_with_its_parent(void **state)
 {
@@ -285,7 +285,7 @@ test_dies_with_its_parent(void **state)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	alarm(10);
-	assert_int_equal(read(p[0], &c, 1), 0); /* end of file: nobody holds the pipe */
+	assert_int_equal(read(p[0], &c, 1), 0); /* end of file: no process has the pipe */
 	alarm(0);
 	close(p[0]);
 }
@@ -326,7 +326,7 @@ test_undumpable_by_either(void **state)
 			fail_msg("the child ended");
 		snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
 		assert_int_equal(stat(path, &st), 0);
-		assert_int_equal(st.st_uid, 0); /* which tells something where we are not root */
+		assert_int_equal(st.st_uid, 0); /* which proves something if we are not root */
 		assert_int_equal(write(p[0], "x", 1), 1);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_int_equal(status, 0);
@@ -338,7 +338,7 @@ static int
 run(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_layers_are_told_truly),
+		cmocka_unit_test(test_layers_are_reported_correctly),
 		cmocka_unit_test(test_what_is_stopped),
 		cmocka_unit_test(test_required_fails_closed),
 		cmocka_unit_test(test_best_effort_goes_on),
@@ -359,7 +359,7 @@ main(void)
 	if (mkdtemp(empty_dir) == NULL || chmod(empty_dir, 0555) == -1)
 		return 1;
 	rv = run();
-	if (getuid() == 0) { /* once more as nobody */
+	if (getuid() == 0) { /* again without privileges */
 		fflush(stdout);
 		if ((pid = fork()) == 0) {
 			if (setresgid(TEST_GID, TEST_GID, TEST_GID) == -1 ||

@@ -254,7 +254,7 @@ test_flush_is_bounded(void **state)
 				     -1),
 		    0);
 	assert_true(ipc_queued(r.c) > 0);
-	ipc_flush(r.c, 20); /* nobody reads: comes back */
+	ipc_flush(r.c, 20); /* no reader: returns */
 	assert_true(ipc_queued(r.c) > 0);
 	fcntl(r.raw, F_SETFL, O_NONBLOCK);
 	while (ipc_queued(r.c) > 0) {
@@ -268,7 +268,7 @@ test_flush_is_bounded(void **state)
 	rig_close(&r);
 }
 
-/* How often the 32 bytes stand in this process's writable memory. */
+/* The number of copies of the 32 bytes in this process's writable memory. */
 static int
 occurrences(const uint8_t *masked)
 {

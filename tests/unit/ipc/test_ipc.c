@@ -415,7 +415,7 @@ test_half_messages_and_end(void **state)
 		r.raw = -1;
 		rig_turn(&r);
 		assert_int_equal(r.closed, 1);
-		assert_int_equal(r.violation, 0); /* it died; that is told by its exit */
+		assert_int_equal(r.violation, 0); /* it ended; its exit reports that */
 		assert_int_equal(r.handled, 0);
 		rig_close(&r);
 	}

@@ -11,7 +11,7 @@ static struct event_base *base;
 struct count {
 	struct timer t;
 	int due;
-	int again; /* so many more times */
+	int again; /* the number of further times */
 	int frees; /* itself */
 };
 
@@ -38,7 +38,7 @@ test_once_and_in_time(void **state)
 	assert_false(timer_pending(&c.t));
 	assert_int_equal(timer_set_ms(&c.t, 1030), 0);
 	assert_true(timer_pending(&c.t));
-	assert_int_equal(timer_set_ms(&c.t, 30), 0); /* the last word counts */
+	assert_int_equal(timer_set_ms(&c.t, 30), 0); /* the last call counts */
 	event_base_dispatch(base);
 	assert_int_equal(c.due, 1);
 	assert_in_range(time_mono_ms() - from, 29, 1000);

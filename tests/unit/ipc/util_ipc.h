@@ -8,7 +8,7 @@
 #include "ipc.h"
 #include "unit.h"
 
-/* One end under test, the other end in the hand of the test, which speaks bytes. */
+/* One end under test, the other end belongs to the test, which sends bytes. */
 struct rig {
 	struct event_base *base;
 	struct ipc *c;

@@ -310,7 +310,7 @@ test_types(void **state)
 	assert_int_equal(json_get_arr(o, "a", &v), 1);
 	assert_non_null(v);
 	assert_int_equal(json_get_arr(o, "o", &v), -1);
-	assert_null(v); /* nobody iterates over what is no array */
+	assert_null(v); /* no iteration over what is no array */
 	assert_int_equal(json_get_arr(o, "n", &v), 0);
 	json_object_put(o);
 }

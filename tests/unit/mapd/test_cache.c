@@ -46,13 +46,13 @@
 static struct cache_owner
 owner(void)
 {
-	struct cache_owner who;
+	struct cache_owner ident;
 
-	memset(&who, 0, sizeof(who));
-	memset(who.profile, 0xab, sizeof(who.profile));
-	memset(&who.node_key, 0x11, sizeof(who.node_key));
-	memset(&who.machine_key, 0x22, sizeof(who.machine_key));
-	return who;
+	memset(&ident, 0, sizeof(ident));
+	memset(ident.profile, 0xab, sizeof(ident.profile));
+	memset(&ident.node_key, 0x11, sizeof(ident.node_key));
+	memset(&ident.machine_key, 0x22, sizeof(ident.machine_key));
+	return ident;
 }
 
 static int
@@ -70,7 +70,7 @@ memory_file(void)
 static uint8_t *
 save(struct map_test *m, size_t about, size_t *len)
 {
-	struct cache_owner who = owner();
+	struct cache_owner ident = owner();
 	struct mapresp resp;
 	struct cachewriter *w;
 	struct pb text = { 0 };
@@ -78,7 +78,7 @@ save(struct map_test *m, size_t about, size_t *len)
 	const char *why;
 	uint8_t *p;
 
-	assert_non_null(w = cachewriter_new(copy, &who, RECEIVED, IPC_CACHE_MAX));
+	assert_non_null(w = cachewriter_new(copy, &ident, RECEIVED, IPC_CACHE_MAX));
 	assert_int_equal(mapresp_begin(&resp, m->nm), 0);
 	do {
 		text.n = 0;
@@ -100,11 +100,11 @@ save(struct map_test *m, size_t about, size_t *len)
 
 /* Result of reading the n bytes as a file of `size`; on OK the map is in m. */
 static enum ipc_cache_result
-load_as(struct map_test *m, const struct cache_owner *who, const uint8_t *p, size_t n, size_t size, size_t piece,
+load_as(struct map_test *m, const struct cache_owner *ident, const uint8_t *p, size_t n, size_t size, size_t piece,
     char *text)
 {
-	struct cachereader *r = cachereader_new(m->g, who, size, 512u << 20);
-	struct netmap_origin o = { who->node_key, who->machine_key, TIME_NONE };
+	struct cachereader *r = cachereader_new(m->g, ident, size, 512u << 20);
+	struct netmap_origin o = { ident->node_key, ident->machine_key, TIME_NONE };
 	enum ipc_cache_result result;
 	const char *why;
 	size_t part;
@@ -137,9 +137,9 @@ load_as(struct map_test *m, const struct cache_owner *who, const uint8_t *p, siz
 static enum ipc_cache_result
 load(struct map_test *m, const uint8_t *p, size_t n, size_t piece, char *text)
 {
-	struct cache_owner who = owner();
+	struct cache_owner ident = owner();
 
-	return load_as(m, &who, p, n, n, piece, text);
+	return load_as(m, &ident, p, n, n, piece, text);
 }
 
 static struct map_test *
@@ -151,7 +151,7 @@ idle(void)
 	return m;
 }
 
-/* The two netmap objects but for Seq, Source and ReceivedAt. */
+/* The two netmap objects without Seq, Source and ReceivedAt. */
 static void
 same_map(struct map_test *a, struct map_test *b)
 {
@@ -188,7 +188,7 @@ comes_back_as_it_was(void **state)
 		mt_expect(b, "ReceivedAt", "'2023-11-14T22:13:20.123Z'");
 		mt_ids(b, "-5 9 9007199254740995");
 		assert_true(b->ch.full && b->ch.self_changed && b->ch.seq == 1);
-		/* Again from what came back: nothing is lost or added on the way. */
+		/* Again from the result: nothing was lost or added. */
 		free(p);
 		p = save(b, 1000, &n);
 		mt_free(b);
@@ -225,12 +225,12 @@ small_maps(void **state)
 	}
 }
 
-/* Our own mark hides key, endpoints and DERP of a peer; it is not written, but made anew by the clock of the day. */
+/* Our own mark hides key, endpoints and DERP of a peer; it is not written, but set again by the present time. */
 static void
 marks_are_not_saved(void **state)
 {
 	struct map_test *a = mt_new(), *b = idle();
-	struct cache_owner who = owner();
+	struct cache_owner ident = owner();
 	char text[300];
 	uint8_t *p;
 	size_t n;
@@ -241,7 +241,7 @@ marks_are_not_saved(void **state)
 	mt_peer(a, 9, "Endpoints", NULL);
 	p = save(a, 1000, &n);
 	b->now.sec = 1577836800; /* the day before that expiry */
-	assert_int_equal(load_as(b, &who, p, n, n, n, text), IPC_CACHE_OK);
+	assert_int_equal(load_as(b, &ident, p, n, n, n, text), IPC_CACHE_OK);
 	mt_peer(b, 9, "Expired", NULL);
 	mt_peer(b, 9, "Endpoints", "['192.0.2.9:1']");
 	mt_peer(b, 9, "HomeDERP", "3");
@@ -278,7 +278,7 @@ cached_is_not_live(void **state)
 	assert_string_equal(before, after);
 	free(before);
 	free(after);
-	/* Streams that bring nothing leave it there as what it is. */
+	/* Streams without a message do not change it. */
 	mt_session(b);
 	assert_int_equal(netmap_source(b->nm), IPC_SRC_CACHED);
 	mt_refused(b, "{'Domain':'no node'}", "no Node");
@@ -305,7 +305,7 @@ static void
 every_cut(void **state)
 {
 	struct map_test *a = mt_new(), *b = idle();
-	struct cache_owner who = owner();
+	struct cache_owner ident = owner();
 	char text[300];
 	uint8_t *p;
 	size_t n, i;
@@ -315,14 +315,14 @@ every_cut(void **state)
 	p = save(a, 1000, &n);
 	for (i = 0; i < n; i++) {
 		if (i > 0) {
-			assert_int_not_equal(load_as(b, &who, p, i, n, 64, text),
+			assert_int_not_equal(load_as(b, &ident, p, i, n, 64, text),
 			    IPC_CACHE_OK); /* shorter than it was */
 			assert_int_not_equal(load(b, p, i, 64, text), IPC_CACHE_OK);
 		}
 		assert_int_equal(netmap_source(b->nm), IPC_SRC_NONE);
 	}
 	p[n] = 0;
-	assert_int_equal(load_as(b, &who, p, n + 1, n, 64, text), IPC_CACHE_BAD);
+	assert_int_equal(load_as(b, &ident, p, n + 1, n, 64, text), IPC_CACHE_BAD);
 	assert_int_equal(load(b, p, n + 1, 64, text), IPC_CACHE_BAD);
 	assert_int_equal(load(b, p, n, 64, text), IPC_CACHE_OK);
 	free(p);
@@ -361,7 +361,7 @@ static void
 somebody_elses(void **state)
 {
 	struct map_test *a = mt_new(), *b = idle();
-	struct cache_owner who;
+	struct cache_owner ident;
 	char text[300];
 	uint8_t *p;
 	size_t n;
@@ -369,17 +369,17 @@ somebody_elses(void **state)
 	(void)state;
 	mt_ok(a, FULL);
 	p = save(a, 1000, &n);
-	who = owner();
-	who.profile[31] ^= 1;
-	assert_int_equal(load_as(b, &who, p, n, n, n, text), IPC_CACHE_FOREIGN);
+	ident = owner();
+	ident.profile[31] ^= 1;
+	assert_int_equal(load_as(b, &ident, p, n, n, n, text), IPC_CACHE_FOREIGN);
 	assert_string_equal(text, "of another control server");
-	who = owner();
-	who.node_key.b[0] ^= 1;
-	assert_int_equal(load_as(b, &who, p, n, n, n, text), IPC_CACHE_FOREIGN);
+	ident = owner();
+	ident.node_key.b[0] ^= 1;
+	assert_int_equal(load_as(b, &ident, p, n, n, n, text), IPC_CACHE_FOREIGN);
 	assert_string_equal(text, "of another node key");
-	who = owner();
-	who.machine_key.b[31] ^= 1;
-	assert_int_equal(load_as(b, &who, p, n, n, n, text), IPC_CACHE_FOREIGN);
+	ident = owner();
+	ident.machine_key.b[31] ^= 1;
+	assert_int_equal(load_as(b, &ident, p, n, n, n, text), IPC_CACHE_FOREIGN);
 	p[16] = 2;
 	assert_int_equal(load(b, p, n, n, text), IPC_CACHE_BAD);
 	assert_string_equal(text, "unsupported version: format 2");
@@ -396,10 +396,10 @@ somebody_elses(void **state)
 static enum ipc_cache_result
 load_text(const char *json, char *text)
 {
-	struct cache_owner who = owner();
+	struct cache_owner ident = owner();
 	struct map_test *b = idle();
 	int fd = memory_file(), copy = dup(fd);
-	struct cachewriter *w = cachewriter_new(copy, &who, RECEIVED, IPC_CACHE_MAX);
+	struct cachewriter *w = cachewriter_new(copy, &ident, RECEIVED, IPC_CACHE_MAX);
 	char *s = mt_quotes(json);
 	enum ipc_cache_result r;
 	uint8_t buf[4096];
@@ -433,20 +433,20 @@ not_a_netmap(void **state)
 			fail_msg("taken: %s", texts[i]);
 		assert_true(text[0] != '\0');
 	}
-	/* Wishes of a server are not heard: nobody looks at them. */
+	/* Requests of a server in it are ignored. */
 	assert_int_equal(load_text("{" NODE_SELF ",'Debug':{'Exit':3,'SleepSeconds':100},'PopBrowserURL':'https://x',"
 				   "'PingRequest':{'URL':'http://x'}}",
 			     text),
 	    IPC_CACHE_OK);
 }
 
-/* --- writing that goes wrong --- */
+/* --- writing that fails --- */
 
 static void
 no_room(void **state)
 {
-	struct cache_owner who = owner();
-	struct cachewriter *w = cachewriter_new(open("/dev/full", O_WRONLY), &who, RECEIVED, IPC_CACHE_MAX);
+	struct cache_owner ident = owner();
+	struct cachewriter *w = cachewriter_new(open("/dev/full", O_WRONLY), &ident, RECEIVED, IPC_CACHE_MAX);
 	char text[4096];
 	const char *why;
 	uint64_t size;
@@ -461,7 +461,7 @@ no_room(void **state)
 	assert_non_null(strstr(why, "No space"));
 	cachewriter_free(w);
 	fd = memory_file();
-	w = cachewriter_new(dup(fd), &who, RECEIVED, 100000);
+	w = cachewriter_new(dup(fd), &ident, RECEIVED, 100000);
 	for (i = 0; i < 1000 && rv == 0; i++) {
 		size_t k;
 
@@ -478,14 +478,14 @@ no_room(void **state)
 	close(fd);
 }
 
-/* The map changes while it is written: the file has what was there at the beginning. */
+/* The map changes while it is written: the file has the map of the beginning. */
 static void
 written_while_it_changes(void **state)
 {
 	struct map_test *a = mt_new(), *b = idle(), *then = mt_new();
-	struct cache_owner who = owner();
+	struct cache_owner ident = owner();
 	int fd = memory_file();
-	struct cachewriter *w = cachewriter_new(dup(fd), &who, RECEIVED, IPC_CACHE_MAX);
+	struct cachewriter *w = cachewriter_new(dup(fd), &ident, RECEIVED, IPC_CACHE_MAX);
 	struct mapresp resp;
 	struct pb out = { 0 };
 	char text[300];
@@ -521,20 +521,20 @@ written_while_it_changes(void **state)
 	mt_free(then);
 }
 
-/* The hash in them has an alignment of its own; several, since any of them may lie well by chance. */
+/* The hash in them has an alignment of its own; several, since any of them may be aligned by chance. */
 static void
 on_their_boundary(void **state)
 {
 	struct map_test *m = mt_new();
-	struct cache_owner who = owner();
+	struct cache_owner ident = owner();
 	struct cachewriter *w[8];
 	struct cachereader *r[8];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < 8; i++) {
-		w[i] = cachewriter_new(memory_file(), &who, RECEIVED, IPC_CACHE_MAX);
-		r[i] = cachereader_new(m->g, &who, 1000, 1000);
+		w[i] = cachewriter_new(memory_file(), &ident, RECEIVED, IPC_CACHE_MAX);
+		r[i] = cachereader_new(m->g, &ident, 1000, 1000);
 		assert_int_equal((uintptr_t)w[i] % _Alignof(crypto_generichash_state), 0);
 		assert_int_equal((uintptr_t)r[i] % _Alignof(crypto_generichash_state), 0);
 	}

@@ -39,7 +39,7 @@ test_changed_adds_and_replaces(void **state)
 		"") "]}");
 	mt_change(m, "-7 3 4", "", 0);
 	mt_ids(m, "-7 2 3 4 5");
-	/* the whole node is the new one: what it no longer has is gone */
+	/* the whole node is the new one: what it no longer has is removed */
 	mt_peer(m, 3, "", PEER("3", "3", "33", ""));
 	mt_peer(m, 5, "", PEER("5", "5", "55", ""));
 	/* the same once more changes nothing */
@@ -365,7 +365,7 @@ test_order_in_a_message(void **state)
 	struct map_test *m = with_three();
 
 	(void)state;
-	/* the members stand in reverse on purpose: each step must be seen by the next */
+	/* the members are in reverse order on purpose: each step must be seen by the next */
 	mt_ok(m,
 	    "{'PeersChangedPatch':[{'NodeID':3,'Online':true,'LastSeen':'2026-03-03T03:03:03Z'},{'NodeID':5,'"
 	    "DERPRegion':6},{'NodeID':2,'DERPRegion':6}],"

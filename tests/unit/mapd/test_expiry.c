@@ -30,7 +30,7 @@ test_peer_expires(void **state)
 	    "{" NODE_SELF ",'Peers':[" PEER("2", "2", "22", EXPIRES("2027-01-15T08:01:00Z")) "," PEER("3", "3", "33",
 		EXPIRES("2027-01-15T09:00:00Z")) "," PEER("4", "4", "44", EXPIRES("0001-01-01T00:00:00Z")) "," PEER("5",
 		"5", "55", "") "," PEER("6", "6", "66", EXPIRES("2027-01-15T07:00:00Z")) "]}");
-	/* one that came with its time over is marked at once */
+	/* one that is expired when it is received is marked at once */
 	mt_peer(m, 6, "Expired", "true");
 	mt_peer(m, 6, "Endpoints", NULL);
 	mt_peer(m, 2, "Expired", NULL);
@@ -54,7 +54,7 @@ test_peer_expires(void **state)
 	assert_int_equal(peers_by_key(m->nm->cur->peers, key)->r.id, 2);
 	assert_int_equal(netmap_expire(m->nm, at(T0 + 71), &ch), 0);
 	assert_int_equal(netmap_next_expiry(m->nm, at(T0 + 71)), T0 + 3600 + 10);
-	/* a later expiry takes our mark back, with all that was hidden */
+	/* a later expiry removes the mark and restores all that was hidden */
 	m->now = at(T0 + 71);
 	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':2,'KeyExpiry':'2027-01-15T08:30:00Z'}]}");
 	mt_change(m, "2", "", 0);
@@ -131,7 +131,7 @@ test_server_clock(void **state)
 	assert_true(netmap_expiry_due(m->nm, at(T0)));
 	assert_int_equal(netmap_expire(m->nm, at(T0), &ch), 1);
 	mt_peer(m, 2, "Expired", NULL);
-	/* a server that lives in 2020 (testcontrol does) expires nobody, whatever it says */
+	/* the clock of a server in the year 2020 (testcontrol's) expires no peer, whatever the key expiry */
 	mt_ok(m,
 	    "{'ControlTime':'2020-08-03T00:00:00Z','PeersChanged':[" PEER("3", "3", "33",
 		EXPIRES("2019-01-01T00:00:00Z")) "]}");
@@ -161,7 +161,7 @@ test_clock_and_streams(void **state)
 	mt_peer(m, 2, "Expired", "true");
 	mt_ok(m, "{'PeersChanged':[" PEER("3", "3", "33", EXPIRES("2027-01-15T10:00:00Z")) "]}");
 	assert_int_equal(netmap_next_expiry(m->nm, at(T0)), T0 + 3600 + 10); /* by the local clock */
-	/* while the old map is shown it is judged by the clock that it came with, however long the server is away */
+	/* while the old map is shown it is judged by the clock of its own server, for any time without that server */
 	mt_session(m);
 	mt_session(m);
 	assert_int_equal(netmap_clock_delta(m->nm), 3600);

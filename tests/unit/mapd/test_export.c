@@ -65,7 +65,7 @@ test_wgconf(void **state)
 		"'100.64.1.5/32'", "") "," /* no disco key, no DERP: can't be reached */
 	    NODE("6", "66", "'100.64.1.6/32'", DISCO ",'Expired':true") "," NODE("7", "77", "'100.64.1.7/32'",
 		DISCO
-		",'AllowedIPs':[]") "," NODE("8", "88", "'100.64.1.2/32'", DISCO) /* somebody else's address */ "]}");
+		",'AllowedIPs':[]") "," NODE("8", "88", "'100.64.1.2/32'", DISCO) /* another peer's address */ "]}");
 	expect_conf(m, &plain,
 	    "[Interface]\nListenPort = 41641\n"
 	    "\n# p2.tail1.ts.net\n[Peer]\nPublicKey = " K22
@@ -75,7 +75,7 @@ test_wgconf(void **state)
 	    "\nAllowedIPs = 100.64.1.3/32\nPersistentKeepalive = 25\n"
 	    "\n# p4.tail1.ts.net\n[Peer]\nPublicKey = " K44
 	    "\nAllowedIPs = 100.64.1.4/32\nEndpoint = [2001:db8::4]:51820\nPersistentKeepalive = 25\n");
-	/* subnet routes: the primary of 10.3/16 has it, the malformed prefix nobody */
+	/* subnet routes: the primary of 10.3/16 has it, the malformed prefix no peer */
 	expect_conf(m, &routes,
 	    "ListenPort = 1\n"
 	    "\n# p2.tail1.ts.net\n[Peer]\nPublicKey = " K22
@@ -102,7 +102,7 @@ test_exit_node(void **state)
 	    "{" NODE_SELF ",'Peers':[" NODE("2", "22", "'100.64.1.2/32'",
 		DISCO ",'AllowedIPs':['100.64.1.2/32','0.0.0.0/0','::/0']") "," NODE("3", "33",
 		"'100.64.1.3/32','0.0.0.0/0'", DISCO ",'AllowedIPs':['100.64.1.3/32','0.0.0.0/0','::/0']") "]}");
-	/* a default route is never taken without having been chosen, also when it is called an address */
+	/* a default route is never used without having been chosen, also if it is sent as an address */
 	have = wgconf(m, &plain);
 	assert_null(strstr(have, "/0"));
 	free(have);
@@ -123,7 +123,7 @@ test_exit_node(void **state)
 	assert_non_null(strstr(have, "AllowedIPs = 100.64.1.2/32\n"));
 	free(have);
 	for (i = 0; i < 3; i++) {
-		o.exit_node = (const char *const[]){ "nobody", "3", KEY_OF("33") }[i];
+		o.exit_node = (const char *const[]){ "unknown", "3", KEY_OF("33") }[i];
 		have = wgconf(m, &o);
 		assert_null(strstr(have, "/0"));
 		assert_non_null(strstr(have, "# the configured exit-node is not among the peers"));
@@ -132,7 +132,7 @@ test_exit_node(void **state)
 	mt_free(m);
 }
 
-/* K.2: whom WireGuard could never reach.  The zero key means none (protocol.md A.2). */
+/* K.2: peers that WireGuard could never reach.  The zero key means none (protocol.md A.2). */
 static void
 test_unusable_peers(void **state)
 {
@@ -151,7 +151,7 @@ test_unusable_peers(void **state)
 		expect_conf(m, &plain, "[Interface]\nListenPort = 41641\n");
 		mt_free(m);
 	}
-	/* a patch may bring a key, and the one that means none */
+	/* a patch may contain a key, and the one that means none */
 	m = mt_new();
 	mt_ok(m, "{" NODE_SELF ",'Peers':[" NODE("2", "22", "'100.64.1.2/32'", "") "]}");
 	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':2,'DiscoKey':'" DISCO_OF("dd") "'}]}");
@@ -260,7 +260,7 @@ test_long_lists(void **state)
 		n++;
 	assert_int_equal(n, 250);
 	free(have);
-	/* one of many addresses finds its peer, too, and not any more when that is gone */
+	/* one of many addresses finds its peer, too, and no longer when that is removed */
 	assert_int_equal(find_peer(m->nm, "10.0.3.249")->r.id, 2);
 	mt_ok(m, "{'PeersRemoved':[2]}");
 	assert_int_equal(find_peer(m->nm, "10.0.0.0")->r.id, 3);

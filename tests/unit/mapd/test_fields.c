@@ -56,7 +56,7 @@ test_derp(void **state)
 	    "{'HomeParams':{'RegionScore':{'1':0.5}},'Regions':{'1':" REGION("1") ",'900':" REGION(
 		"900") "},'omitDefaultRegions':true}");
 	mt_same(m, "{'DERPMap':null}");
-	/* no regions: those we have stay, with omitDefaultRegions; the rest is taken */
+	/* no regions: the present ones stay, with omitDefaultRegions; the rest is used */
 	mt_ok(m, "{'DERPMap':{'HomeParams':{'RegionScore':{'1':2}},'Regions':null,'omitDefaultRegions':false}}");
 	mt_expect(m, "DERPMap",
 	    "{'HomeParams':{'RegionScore':{'1':2}},'Regions':{'1':" REGION("1") ",'900':" REGION(
@@ -93,13 +93,13 @@ test_profiles(void **state)
 	mt_change(m, "", "", IPC_F_UserProfiles);
 	mt_expect(m, "UserProfiles",
 	    "{'10':{'ID':10,'LoginName':'me'},'30':{'ID':30,'LoginName':'sharer','Groups':['g'],'X':{}}}");
-	/* one that came before its peer */
+	/* one that was received before its peer */
 	mt_ok(m, "{'PeersChanged':[{'ID':4,'User':40,'Name':'p4.','Key':'" KEY_OF("44") "','Addresses':[]}]}");
 	mt_expect(m, "UserProfiles.40.LoginName", "'later'");
 	mt_ok(m, "{'UserProfiles':[{'ID':40,'LoginName':'new'}]}");
 	mt_expect(m, "UserProfiles.40.LoginName", "'new'");
 	mt_same(m, "{'UserProfiles':[{'ID':40,'LoginName':'new'}]}");
-	/* of two in one message the last counts, also when it is what was there before */
+	/* of two in one message the last counts, also when it is equal to the value before */
 	mt_ok(m, "{'UserProfiles':[{'ID':40,'LoginName':'other'},{'ID':40,'LoginName':'new'}]}");
 	mt_expect(m, "UserProfiles.40.LoginName", "'new'");
 	mt_ok(m, "{'UserProfiles':[{'ID':40,'LoginName':'new'},{'ID':40,'LoginName':'other'}]}");
@@ -200,7 +200,7 @@ test_display_messages(void **state)
 	mt_free(m);
 }
 
-/* Names share their domains inside; nothing of that shows, whatever a server calls its nodes. */
+/* Names share their domains inside; that is not visible, for any names of nodes. */
 static void
 test_node_names(void **state)
 {
@@ -361,7 +361,7 @@ test_passed_through(void **state)
 }
 
 static const struct directives *
-side_of(struct map_test *m, const char *text)
+directives_of(struct map_test *m, const char *text)
 {
 	char *s = mt_quotes(text);
 
@@ -381,7 +381,7 @@ test_side(void **state)
 	struct netmap_change ch;
 
 	(void)state;
-	s = side_of(m,
+	s = directives_of(m,
 	    "{'KeepAlive':true,'PingRequest':{'URL':'https://h/"
 	    "p','URLIsNoise':true,'Types':'c2n','Payload':'R0VUIC8='},'PopBrowserURL':'https://x/y',"
 	    "'ControlTime':'2027-01-15T09:00:00Z','ClientVersion':{'LatestVersion':'2'},'Domain':'ignored','"
@@ -411,7 +411,7 @@ test_side(void **state)
 	mt_expect(m, "ControlTime", "'2027-01-15T09:00:00Z'");
 	assert_int_equal(netmap_clock_delta(m->nm), 3600);
 
-	s = side_of(m,
+	s = directives_of(m,
 	    "{'PingRequest':{'URL':'https://h/"
 	    "\\u0000p'},'PopBrowserURL':'','Debug':{'Exit':0,'SleepSeconds':-1},'ControlDialPlan':{'Candidates':null}"
 	    "}");
@@ -422,7 +422,7 @@ test_side(void **state)
 	assert_int_equal(s->sleep_ms, 0);
 	assert_int_equal(s->dial_plan->n, 0);
 	assert_int_equal(s->has_control_time, 0);
-	s = side_of(m, "{}");
+	s = directives_of(m, "{}");
 	assert_null(s->ping);
 	assert_null(s->dial_plan);
 	assert_int_equal(s->has_exit, 0);
@@ -446,7 +446,7 @@ test_debug(void **state)
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		snprintf(text, sizeof(text),
 		    "{'Debug':{'SleepSeconds':%s,'DisableLogTail':true,'GoroutineDumpURL':'x','Foo':[1]}}", t[i].value);
-		assert_int_equal(side_of(m, text)->sleep_ms, t[i].ms);
+		assert_int_equal(directives_of(m, text)->sleep_ms, t[i].ms);
 		assert_int_equal(ingest_directives(m->g)->disable_logtail, 1);
 		assert_int_equal(ingest_directives(m->g)->has_exit, 0);
 	}

@@ -38,14 +38,14 @@ test_filter_chunks(void **state)
 	mt_expect(m, "PacketFilterRules", "[" RULE("1.1.1.1") "," RULE("2.2.2.2") "," RULE("3.3.3.3") "]");
 	mt_same(m, "{'PacketFilters':{}}");
 	mt_same(m, "{'PacketFilters':null}");
-	/* PacketFilter is the chunk base and comes first */
+	/* PacketFilter is the chunk base and is first */
 	mt_ok(m, "{'PacketFilters':{'b':null},'PacketFilter':[" RULE("4.4.4.4") "]}");
 	mt_expect(m, "PacketFilterRules", "[" RULE("1.1.1.1") "," RULE("4.4.4.4") "]");
 	mt_ok(m, "{'PacketFilter':[" RULE("5.5.5.5") "],'PacketFilters':{'base':[" RULE("6.6.6.6") "],'B':[]}}");
 	mt_expect(m, "PacketFilterRules", "[" RULE("6.6.6.6") "]");
 	mt_same(m, "{'PacketFilters':{'*':[]}}");
-	mt_same(m, "{'PacketFilters':{'gone':null}}");
-	/* "*":null clears all, what else is in the message stays, wherever it stands */
+	mt_same(m, "{'PacketFilters':{'none':null}}");
+	/* "*":null clears all, the other members of the message stay, in any order */
 	mt_ok(m, "{'PacketFilters':{'z':[" RULE("7.7.7.7") "],'*':null},'PacketFilter':[" RULE("8.8.8.8") "]}");
 	mt_expect(m, "PacketFilterRules", "[" RULE("7.7.7.7") "]");
 	mt_ok(m, "{'PacketFilters':{'z':null}}");
@@ -102,7 +102,7 @@ test_effective_filter(void **state)
 	    "{'SrcIPs':['1.1.1.1'],'DstPorts':[{'IP':'2.2.2.2'}],'IPProto':[17,99]},"
 	    "{'SrcIPs':['1.1.1.1'],'DstPorts':[{'IP':'2.2.2.2'}],'IPProto':[6,17,1,58]},"
 	    "{'SrcIPs':['3.3.3.3'],'CapGrant':[{'Dsts':['100.64.0.1/32'],'CapMap':{'c':[1]}}]}]}");
-	/* forms of old servers close it all, in whatever chunk */
+	/* old forms deny everything, in any chunk */
 	mt_ok(m, "{'PacketFilters':{'zz':[{'SrcIPs':['*'],'SrcBits':[32],'DstPorts':[{'IP':'*'}]}]}}");
 	mt_expect(m, "EffectiveFilter", "{'DenyAll':true,'Reason':'a rule has SrcBits or Bits','Rules':[]}");
 	mt_ok(m, "{'PacketFilters':{'zz':[{'SrcIPs':['*'],'SrcBits':[],'DstPorts':[{'IP':'*','Bits':null}]}]}}");

@@ -89,12 +89,12 @@ test_first_needs_node(void **state)
 	assert_int_equal(mt_msg(m, "{'KeepAlive':true," NODE_SELF "}"), 0);
 	assert_null(mt_dump(m));
 	mt_ok(m, "{" NODE_SELF "}");
-	/* a new stream again needs it; what was there stays, stale */
+	/* a new stream needs it again; the present map stays, stale */
 	mt_session(m);
 	assert_int_equal(netmap_source(m->nm), IPC_SRC_STALE);
 	mt_refused(m, "{'Domain':'x'}", "has no Node");
 	mt_expect(m, "Source", "'stale'");
-	/* so it is when a stream begins that nobody has ended the one before for */
+	/* the same when a stream begins while the one before has not ended */
 	mt_ok(m, "{" NODE_SELF "}");
 	mt_expect(m, "Source", "'live'");
 	netmap_session_begin(m->nm, &key, &key);
@@ -114,7 +114,7 @@ test_new_stream(void **state)
 	mt_ok(m, everything);
 	seq = netmap_seq(m->nm);
 	mt_session(m);
-	/* all of it is still there, and going stale is no change of the map */
+	/* the whole map is kept, and becoming stale is no change of the map */
 	mt_ids(m, "-2 30 9007199254740993");
 	mt_expect(m, "Source", "'stale'");
 	mt_expect(m, "Domain", "'e.com'");
@@ -125,7 +125,7 @@ test_new_stream(void **state)
 	mt_expect(m, "Source", "'stale'");
 	mt_expect(m, "ClientVersion", "null");
 	mt_expect(m, "ControlTime", "'2027-01-15T08:00:00Z'");
-	/* nothing of it leaks into the new one */
+	/* no part of it leaks into the new one */
 	mt_ok(m, "{" NODE_SELF ",'PeersChanged':[" PEER("7", "7", "77", "") "],'OnlineChange':{'30':true,'7':true}}");
 	assert_int_equal(m->ch.full, 1);
 	mt_expect(m, "",
@@ -372,7 +372,7 @@ test_limits(void **state)
 
 #define ROOM 200000
 
-/* So many entries of 10 KB, one message each, until one is refused. */
+/* Entries of 10 KB, one message each, until one is refused: their number. */
 static size_t
 grow(struct map_test *m, const char *before, const char *after, const char *tail, size_t at_most)
 {
@@ -387,7 +387,7 @@ grow(struct map_test *m, const char *before, const char *after, const char *tail
 	return n - 1;
 }
 
-/* security.md D15: what many messages bring one by one is bounded as a whole, whatever it is. */
+/* security.md D15: the sum of what many messages add is bounded, for each kind. */
 /* rows: MAP-09 */
 static void
 test_the_map_as_a_whole(void **state)
@@ -431,18 +431,18 @@ test_the_map_as_a_whole(void **state)
 }
 
 /*
- * A server that gives every peer the same key, address and name costs no more than one that does not, and nobody
+ * A server that gives every peer the same key, address and name costs no more than one that does not, and no peer
  * is lost.
  */
 static void
-test_twins(void **state)
+test_duplicates(void **state)
 {
 	struct map_test *m = mt_new();
 	struct peers *p;
 
 	(void)state;
 	assert_int_equal(feed(m, "{'Node':{'ID':1,'Name':'me.t.'},'Peers':[",
-			     "{'ID':%,'Name':'twin.t.','Key':'" KEY_OF(
+			     "{'ID':%,'Name':'dup.t.','Key':'" KEY_OF(
 				 "22") "','Addresses':['100.64.1.1/32','100.64.1.1/32']}",
 			     20000, "]}"),
 	    1);
@@ -452,17 +452,17 @@ test_twins(void **state)
 	assert_int_equal(p->byname.n, 1);
 	assert_int_equal(p->duplicates_key, 19999);
 	assert_int_equal(p->duplicates_addr, 39999);
-	assert_int_equal(peers_by_name(p, "twin", "t")->r.id, 1);
+	assert_int_equal(peers_by_name(p, "dup", "t")->r.id, 1);
 	mt_ok(m, "{'PeersRemoved':[1]}");
-	assert_int_equal(peers_by_name(p, "TWIN.t.", "")->r.id, 2);
+	assert_int_equal(peers_by_name(p, "DUP.t.", "")->r.id, 2);
 	assert_non_null(peers_by_addr(p, (const uint8_t[16]){ 100, 64, 1, 1 }, 4));
 	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':5,'Key':'" KEY_OF("55") "'}]}");
 	assert_int_equal(p->bykey.n, 1);
 	assert_int_equal(feed(m, "{'PeersRemoved':[", "%", 19999, "]}"), 1);
-	assert_int_equal(p->duplicates_key, 1); /* 20000: nobody took the index over when its holder went */
+	assert_int_equal(p->duplicates_key, 1); /* 20000: none entered the index when its holder was removed */
 	assert_int_equal(p->duplicates_addr, 2);
 	assert_int_equal(p->duplicates_name, 1);
-	assert_int_equal(peers_by_name(p, "twin.t", "")->r.id, 20000);
+	assert_int_equal(peers_by_name(p, "dup.t", "")->r.id, 20000);
 	mt_ok(m, "{'PeersRemoved':[20000]}");
 	assert_int_equal(p->bykey.n + p->byaddr.n + p->byname.n + p->duplicates_addr, 0);
 	mt_free(m);
@@ -480,7 +480,7 @@ main(void)
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_the_map_as_a_whole),
-		cmocka_unit_test(test_twins),
+		cmocka_unit_test(test_duplicates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,7 +127,7 @@ test_unexpected_eof(void **state)
 	poll = live_stream(&fp, 120000);
 	fs_more(fp.servers[0], poll, "\x05\0\0\0z", 5, 1);
 	wait_closed(&fp, 200, "unexpected EOF");
-	/* What was there stays, marked stale. */
+	/* The present map stays, marked stale. */
 	while ((m = fp_wait(&fp, IPC_DELTAS))->u.deltas.source != IPC_SRC_STALE)
 		;
 	assert_int_equal(m->u.deltas.data_len, 0);
@@ -184,10 +184,10 @@ test_watchdog(void **state)
 	t = time_mono_ms();
 	fs_more(fp.servers[0], poll, "\x40\x1f\0\0\x50\x2a\x4d\x18\x38\x1f\0\0", 12, 0); /* a long skippable frame */
 	for (i = 0; i < 150 && !fp.servers[0]->gone; i++) {
-		fs_more(fp.servers[0], poll, "\x28", 1, 0); /* bytes without end are no message */
+		fs_more(fp.servers[0], poll, "\x28", 1, 0); /* a message that does not end is none */
 		fp_run_for(&fp, 20);
 	}
-	assert_true(fp.servers[0]->gone); /* the whole connection: it may be dead */
+	assert_true(fp.servers[0]->gone); /* the whole connection: it may be unusable */
 	assert_in_range(time_mono_ms() - t, 200, 3000);
 	wait_closed(&fp, 0, "no complete message from the server for 0.4 s");
 	fp_stop(&fp);
@@ -271,7 +271,7 @@ test_stop_during_sleep(void **state)
 	fp_stop(&fp);
 }
 
-/* The server goes away while we sleep as it told us to: the message still counts, then the stream is over. */
+/* The server closes while we sleep as it requested: the message still counts, then the stream is over. */
 static void
 test_lost_during_sleep(void **state)
 {
@@ -323,7 +323,7 @@ test_prepare(void **state)
 	fs = fp_server(&fp, 0);
 	fp_run_for(&fp, 50);
 	assert_int_equal(fs->nstreams, 0);
-	send_start(&fp, 50, 0x44, 0); /* a key made meanwhile: nothing was said with another on this connection */
+	send_start(&fp, 50, 0x44, 0); /* a key made meanwhile: this connection was not used with a different one */
 	wait_poll(&fp, fs);
 	assert_int_equal(fp.nservers, 1);
 	fp_stop(&fp);
@@ -377,7 +377,7 @@ test_stop_and_drop(void **state)
 	fp_stop(&fp);
 }
 
-/* Ten thousand changes: every one is told, in far fewer messages than a channel may carry. */
+/* Ten thousand changes: every one is reported, in far fewer messages than a channel may carry. */
 static void
 test_many_deltas(void **state)
 {
@@ -407,7 +407,7 @@ test_many_deltas(void **state)
 	fp_stop(&fp);
 }
 
-/* --- a parent that breaks the rules --- */
+/* --- protocol violations by the parent --- */
 
 static void
 violation(enum ipc_type type, const void *payload, size_t len, int fd)

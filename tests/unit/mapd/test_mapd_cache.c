@@ -71,7 +71,7 @@ make_cache(uint64_t *size)
 }
 
 static void
-test_cache_is_shown_until_the_server_speaks(void **state)
+test_cache_until_the_server_sends(void **state)
 {
 	struct fakeparent fp;
 	struct fs_stream *poll, *lite;
@@ -103,7 +103,7 @@ test_cache_is_shown_until_the_server_speaks(void **state)
 	wait_stream(&fp, IPC_STREAM_OPEN);
 	assert_null(fp_try(&fp, IPC_SELF, 50));
 	send_frame(fp.servers[0], poll, FULL_MAP);
-	m = fp_wait(&fp, IPC_SELF); /* the same node: told again, now by the session */
+	m = fp_wait(&fp, IPC_SELF); /* the same node: reported again, now by the session */
 	assert_int_equal(m->id, 50);
 	while ((m = fp_wait(&fp, IPC_DELTAS))->u.deltas.source != IPC_SRC_LIVE)
 		assert_int_equal(m->u.deltas.source, IPC_SRC_CACHED);
@@ -136,7 +136,7 @@ test_cache_is_forgotten(void **state)
 	assert_int_equal(m->u.deltas.source, IPC_SRC_NONE);
 	assert_int_equal(m->u.deltas.peers, 0);
 	fp_wait(&fp, IPC_CACHE_LOADED);
-	cache_load(&fp, 8, fd, 0x11, size); /* answered exactly once, whatever comes first */
+	cache_load(&fp, 8, fd, 0x11, size); /* answered exactly once, whatever arrives first */
 	fp_send_empty(&fp, IPC_CACHE_FORGET, 0);
 	m = fp_wait(&fp, IPC_CACHE_LOADED);
 	assert_int_equal(m->id, 8);
@@ -201,7 +201,7 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cache_is_shown_until_the_server_speaks),
+		cmocka_unit_test(test_cache_until_the_server_sends),
 		cmocka_unit_test(test_cache_is_forgotten),
 		cmocka_unit_test(test_cache_that_is_none),
 		cmocka_unit_test(test_cache_rules),

@@ -35,7 +35,7 @@ test_lite_on_change(void **state)
 	assert_non_null(strstr(fs_body(lite), "192.0.2.7:555"));
 	assert_null(strstr(fs_body(lite), "Stream"));
 	assert_null(strstr(fs_body(lite), "ReadOnly"));
-	fs_answer(fs, lite, "200", NULL, "junk that nobody reads", 22, 1);
+	fs_answer(fs, lite, "200", NULL, "junk that is not read.", 22, 1);
 	m = fp_wait(&fp, IPC_LITE);
 	assert_int_equal(m->u.lite.ok, 1);
 	assert_int_equal(m->u.lite.generation, 2);
@@ -173,7 +173,7 @@ send_forwarding(struct fakeparent *fp, uint32_t generation, int broken)
 	fp_send(fp, IPC_MAP_PARAMS, IPC_ID_NONE, &p, sizeof(p), -1);
 }
 
-/* Whoever cannot forward says so, in update and poll, and takes it back; the stream goes on. */
+/* A host that cannot forward reports it, in update and poll, and withdraws it; the stream continues. */
 /* rows: LITE-07 */
 static void
 test_forwarding_broken(void **state)

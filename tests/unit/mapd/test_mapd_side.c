@@ -22,7 +22,7 @@ test_side_fields(void **state)
 
 	(void)state;
 	send_frame(fs, poll,
-	    "{\"KeepAlive\":true,\"Debug\":{\"Exit\":3,\"SleepSeconds\":100}}"); /* nothing of it counts */
+	    "{\"KeepAlive\":true,\"Debug\":{\"Exit\":3,\"SleepSeconds\":100}}"); /* no part of it counts */
 	send_frame(fs, poll, "{\"Domain\":\"x\"}");
 	wait_seq(&fp, 2);
 	assert_null(fp_try(&fp, IPC_EXIT_WISH, 0));
@@ -117,7 +117,7 @@ test_plans_one_after_the_other(void **state)
 	assert_int_equal(fp_wait(&fp, IPC_DIAL_PLAN)->u.plan.e[0].ip.addr[3], 1);
 	assert_int_equal(fp_wait(&fp, IPC_DIAL_PLAN)->u.plan.e[0].ip.addr[3], 100);
 	assert_in_range(time_mono_ms() - t, 900, 5000);
-	/* What is not told yet is told before the stream is over. */
+	/* What was not reported yet is reported before the stream is over. */
 	for (i = 101; i <= 103; i++)
 		send_plan(fp.servers[0], poll, i);
 	assert_null(fp_try(&fp, IPC_DIAL_PLAN, 100));
@@ -127,7 +127,7 @@ test_plans_one_after_the_other(void **state)
 	fp_stop(&fp);
 }
 
-/* ControlTime is told when it says something new about our clock, and once for each stream. */
+/* ControlTime is reported when it says something new about our clock, and once for each stream. */
 static void
 test_control_times(void **state)
 {
@@ -204,7 +204,7 @@ test_clock_is_set(void **state)
 	send_frame(fp.servers[0], poll, text);
 	wait_stream(&fp, IPC_STREAM_LIVE);
 	assert_null(strstr(ask_netmap(&fp, map, sizeof(map)), "\"Expired\":true"));
-	clock_wall_ahead(0); /* NTP has come; the server says nothing about it */
+	clock_wall_ahead(0); /* NTP has set the clock; the server does not know */
 	send_frame(fp.servers[0], poll, "{\"PeersChangedPatch\":[{\"NodeID\":2,\"Online\":true}]}");
 	wait_seq(&fp, 2);
 	assert_non_null(strstr(ask_netmap(&fp, map, sizeof(map)), "\"Online\":true"));
@@ -283,13 +283,13 @@ test_head(void **state)
 	send_frame(fs, poll, PING("http://control.example:8080/q", ",\"Types\":\"disco,TSMP\""));
 	assert_true(fp_logged(&fp, "not supported"));
 	assert_null(fp_try(&fp, IPC_DIAL, 20));
-	/* The map goes on meanwhile. */
+	/* The map continues meanwhile. */
 	send_frame(fs, poll, "{\"Domain\":\"after\"}");
 	wait_seq(&fp, 2);
 	fp_stop(&fp);
 }
 
-/* What begins well and goes on behind a NUL is neither taken for its beginning nor for nothing. */
+/* A text that begins well and continues after a NUL is read neither as its beginning nor as empty. */
 /* rows: FLD-15 PING-06 */
 static void
 test_nul_in_side_fields(void **state)

@@ -6,9 +6,9 @@
 #include "util_clock.h"
 #include "util_mapd.h"
 
-/* mapd where much time passes at once: its clock that only goes forward is ahead of the test's. */
+/* mapd where much time passes at once: its monotonic clock is ahead of the test's. */
 
-/* mapd is woken, looks at its timers, does what is due in two more turns, and all of it has come here. */
+/* mapd wakes up, checks its timers, does what is due in two more turns, and its messages are here. */
 static struct fp_msg *
 look_at_clock(struct fakeparent *fp)
 {
@@ -76,7 +76,7 @@ send_ping(struct fakeparent *fp, struct fs_stream *poll, const char *url, const 
 	send_frame(fp->servers[0], poll, text);
 }
 
-/* Four may be under way; each makes room after 15 seconds, whoever was asked and however silent they are. */
+/* Four may be under way; each makes room after 15 seconds, also if the hosts never answer. */
 /* rows: PING-01 */
 static void
 test_pings_end(void **state)

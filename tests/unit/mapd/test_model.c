@@ -11,7 +11,7 @@
 /*
  * The store against a naive model: an array of json-c objects, changed by the rules of protocol.md E.6 in the
  * plainest way.  Random messages with all operations mixed; readers hold snapshots meanwhile, which must go on
- * showing what was there when they were taken.
+ * showing the map of the time when they were made.
  */
 #define IDS      60 /* small: ids meet again and again */
 #define MESSAGES 12000

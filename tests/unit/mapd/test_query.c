@@ -82,7 +82,7 @@ test_answers(void **state)
 	fixture_free(f);
 }
 
-/* `printf 'netmap\n' | nc -U` is done with sending before the answer comes. */
+/* `printf 'netmap\n' | nc -U` has finished sending before it gets the answer. */
 static void
 test_half_closed(void **state)
 {
@@ -110,7 +110,7 @@ test_half_closed(void **state)
 	fixture_free(f);
 }
 
-/* One that the parent has served so far: no status again, and the count goes on. */
+/* One that the parent has served up to now: no status again, and the count continues. */
 static void
 test_watcher_from_the_parent(void **state)
 {
@@ -141,7 +141,7 @@ test_watch(void **state)
 	char *s;
 
 	(void)state;
-	/* the first status may come before the query or after it; nothing is said before it */
+	/* the first status may arrive before the query or after it; nothing is sent before it */
 	query_event(f->q, 7, "\"event\":\"status\",\"n\":1", 22);
 	a = ask(f, 7, IPC_Q_WATCH_NETMAP, "");
 	b = ask(f, 8, IPC_Q_WATCH_NETMAP, "");
@@ -277,9 +277,9 @@ test_slow_watcher_without_notices(void **state)
 	fixture_free(f);
 }
 
-/* What happens while a whole map is owed is in that map; the events that it stands for are counted. */
+/* Changes while a whole map is pending are in that map; the events that it replaces are counted. */
 static void
-test_owed_map(void **state)
+test_pending_map(void **state)
 {
 	static const char head[] = "\"event\":\"big\",\"x\":\"";
 	struct fixture *f = fixture(NULL);
@@ -296,7 +296,7 @@ test_owed_map(void **state)
 	renew(f, &b); /* while the first is being written */
 	for (i = 0; i < 5; i++)
 		change(f, i % 2 ? "{'OnlineChange':{'5':true}}" : "{'OnlineChange':{'5':false}}");
-	/* so much that deltas would be dropped now, if there were any */
+	/* enough that deltas would be dropped now, if there were any */
 	memset(notice, 'x', QUERY_QUEUE_MAX - 1000);
 	memcpy(notice, head, strlen(head));
 	notice[QUERY_QUEUE_MAX - 1001] = '"';
@@ -312,7 +312,7 @@ test_owed_map(void **state)
 	fixture_free(f);
 }
 
-/* Nobody was promised what happens before the first map; what was lost of one that is gone is told with the next. */
+/* Events before the first map do not count; the number lost of a removed map is reported with the next. */
 static void
 test_first_map(void **state)
 {
@@ -361,7 +361,7 @@ test_old_maps_are_kept(void **state)
 	renew(f, &b);
 	watcher = ask(f, 9, IPC_Q_WATCH_NETMAP, "");
 	query_event(f->q, 9, "\"event\":\"status\"", 16);
-	for (i = 0; i < 4; i++) { /* two are in the way of nobody, whatever they take */
+	for (i = 0; i < 4; i++) { /* two delay no other reader, however much they read */
 		want[i] = mt_dump(f->m);
 		fd[i] = ask(f, (uint32_t)i + 1, IPC_Q_NETMAP, "");
 		turn(f);
@@ -408,7 +408,7 @@ main(void)
 		cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_slow_watcher),
 		cmocka_unit_test(test_slow_watcher_without_notices),
-		cmocka_unit_test(test_owed_map),
+		cmocka_unit_test(test_pending_map),
 		cmocka_unit_test(test_first_map),
 		cmocka_unit_test(test_watcher_from_the_parent),
 		cmocka_unit_test(test_old_maps_are_kept),

@@ -58,14 +58,14 @@ test_snapshot_readers(void **state)
 		close(fd[k]);
 	}
 	assert_int_equal(query_clients(f->q), 0);
-	/* with the last reader gone nothing old is kept */
+	/* without the last reader nothing old is kept */
 	assert_true(recset_bytes(f->m->nm->cur->peers->set) < 6u << 20);
 	fixture_free(f);
 }
 
 /*
  * Maps older than the last but one are not kept when there is no room.  The answer that ends early says so: a list of
- * peers or a WireGuard configuration that merely stops would be taken for the whole.
+ * peers or a WireGuard configuration that merely stops would look complete.
  */
 static void
 test_broken_off_answers(void **state)
@@ -97,7 +97,7 @@ test_broken_off_answers(void **state)
 		for (i = 0; i < 5; i++) {
 			s = broken_off(f, fd[i], gone ? "no-netmap" : "timeout");
 			if (verbs[i] == IPC_Q_PEERS)
-				assert_int_equal(s[strlen(s) - 1], '}'); /* nothing but whole lines */
+				assert_int_equal(s[strlen(s) - 1], '}'); /* only whole lines */
 			free(s);
 		}
 		assert_int_equal(query_clients(f->q), 0);
@@ -185,7 +185,7 @@ is_busy(struct fixture *f, int fd)
 	return busy;
 }
 
-/* Nobody's readers are in another's way, and root always has places (interface.md 3, security.md D13). */
+/* The readers of a user do not block those of another, and root always has places (interface.md 3, security.md D13). */
 static void
 test_places_for_each(void **state)
 {

@@ -8,9 +8,8 @@
 #include "util_map.h"
 
 /*
- * Who reads `watch netmap` (interface.md 6) keeps a map, puts the nodes of each delta into it, takes out those that
- * are gone, and asks again for the members that a delta names.  Whatever the messages were, it then has what `netmap`
- * says.
+ * A client that reads `watch netmap` (interface.md 6) keeps a map, adds the nodes of each delta to it, deletes the removed
+ * ones, and asks again for the members that a delta names.  After any messages it then has the same map as `netmap`.
  */
 #define MESSAGES 6000
 #define IDS      12
@@ -28,7 +27,7 @@ static const struct {
 	{ IPC_F_ControlTime, "ControlTime", NULL }, { IPC_F_ClientVersion, "ClientVersion", NULL },
 	{ IPC_F_DefaultAutoUpdate, "DefaultAutoUpdate", NULL } };
 
-static uint32_t told_late; /* what keep-alives brought since the last event: it may have become again what it was */
+static uint32_t changed_late; /* what keep-alives changed since the last event: it may have changed back */
 
 static struct json_object *
 member(struct json_object *o, const char *name)
@@ -72,9 +71,9 @@ check_peers(const struct map_test *m, struct json_object *old, struct json_objec
 		struct json_object *was = node(old, id), *is = node(new, id);
 
 		if (has(m->ch.changed, m->ch.nchanged, id) && is == NULL)
-			fail_msg("peer %lld is gone and was called changed: %s", (long long)id, msg);
+			fail_msg("peer %lld is removed but was reported as changed: %s", (long long)id, msg);
 		if (has(m->ch.removed, m->ch.nremoved, id) != (was != NULL && is == NULL))
-			fail_msg("peer %lld: not told that it is gone, or told wrongly: %s", (long long)id, msg);
+			fail_msg("peer %lld: its removal was not reported, or wrongly: %s", (long long)id, msg);
 		if (is != NULL && !has(m->ch.changed, m->ch.nchanged, id) && !json_object_equal(was, is))
 			fail_msg("peer %lld changed and was not named: %s", (long long)id, msg);
 	}
@@ -94,7 +93,7 @@ check(const struct map_test *m, struct json_object *old, struct json_object *new
 
 		if (!same && !(m->ch.fields & members[i].bit))
 			fail_msg("%s is another and was not named: %s", members[i].name, msg);
-		if (members[i].bit & told_late)
+		if (members[i].bit & changed_late)
 			continue;
 		if (same && (m->ch.fields & members[i].bit) && strstr(msg, sent) == NULL &&
 		    !(members[i].bit == IPC_F_DisplayMessages && strstr(msg, "Health") != NULL))
@@ -175,20 +174,20 @@ test_deltas_name_what_changed(void **state)
 	mt_ok(m, "{" NODE_SELF "}");
 	old = mt_json(m);
 	for (i = 0; i < MESSAGES; i++) {
-		if (mt_rnd(100) == 0) { /* a new stream: profiles of the one before are gone */
+		if (mt_rnd(100) == 0) { /* a new stream: profiles of the one before are removed */
 			mt_session(m);
 			mt_ok(m, "{" NODE_SELF "}");
 			json_object_put(old);
 			old = mt_json(m);
 		}
-		if (mt_rnd(10) == 0) { /* no event: what it brings is told with the next (KA-01, KA-05) */
+		if (mt_rnd(10) == 0) { /* no event: its changes are reported with the next (KA-01, KA-05) */
 			snprintf(msg, sizeof(msg),
 			    "{'KeepAlive':true,'ControlTime':'2027-01-15T08:00:0%uZ','ClientVersion':{'LatestVersion':'"
 			    "%u'}}",
 			    mt_rnd(10), mt_rnd(2));
 			assert_int_equal(mt_msg(m, msg), 0);
 			assert_true(m->ch.fields == 0 && m->ch.nchanged == 0);
-			told_late = IPC_F_ControlTime | IPC_F_ClientVersion;
+			changed_late = IPC_F_ControlTime | IPC_F_ClientVersion;
 			continue;
 		}
 		say(msg, sizeof(msg));
@@ -198,7 +197,7 @@ test_deltas_name_what_changed(void **state)
 			continue; /* no event */
 		new = mt_json(m);
 		check(m, old, new, msg);
-		told_late = 0;
+		changed_late = 0;
 		json_object_put(old);
 		old = new;
 	}

@@ -115,7 +115,7 @@ test_odd_strings(void **state)
 }
 
 /*
- * What the parent is told of our own node has no control character left, or it would kill us for it; the netmap has
+ * What is reported to the parent about our own node has no control character, or it would kill us; the netmap has
  * them all.
  */
 /* rows: FLD-15 */
@@ -261,7 +261,7 @@ test_wrong_types(void **state)
 	assert_string_equal(before, after);
 	free(before);
 	free(after);
-	/* and the next good one is taken */
+	/* and the next good one is accepted */
 	mt_ok(m, "{'Domain':'e'}");
 	mt_free(m);
 }

@@ -170,7 +170,7 @@ mt_peers(struct map_test *m)
 	return whole(&d);
 }
 
-/* Members of all objects: as they stand in the text ... */
+/* Members of all objects: in the order of the text ... */
 static size_t
 names_in_text(const char *s)
 {
@@ -214,7 +214,7 @@ mt_json(struct map_test *m)
 	if ((o = json_tokener_parse(s)) == NULL)
 		fail_msg("not JSON: %s", s);
 	if (names_in_text(s) != names_in_value(o))
-		fail_msg("a name stands twice in one object: %s", s);
+		fail_msg("a name occurs twice in one object: %s", s);
 	free(s);
 	return o;
 }
@@ -251,7 +251,7 @@ expect(struct json_object *o, const char *path, const char *want)
 		return;
 	}
 	if (want == NULL)
-		fail_msg("%s is %s, should not be there", path, json_object_to_json_string(v));
+		fail_msg("%s is %s, should not exist", path, json_object_to_json_string(v));
 	text = mt_quotes(want);
 	w = json_tokener_parse(text);
 	if (w == NULL && strcmp(text, "null") != 0)

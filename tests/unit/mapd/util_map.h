@@ -10,7 +10,7 @@
 #include "netmap.h"
 #include "nodeview.h"
 
-/* A netmap that is fed map messages as text.  In texts ' stands for " (and ` for '). */
+/* A netmap that is fed map messages as text.  In texts ' means " (and ` means '). */
 struct map_test {
 	struct netmap	*nm;
 	struct ingest	*g;

@@ -29,7 +29,7 @@ struct fs_stream *wait_lite(struct fakeparent *fp, struct fakeserver *fs, unsign
 /* STREAM messages until the wanted one. */
 struct ipc_stream *wait_stream(struct fakeparent *fp, enum ipc_stream_what what);
 void	 wait_closed(struct fakeparent *fp, int status, const char *part);
-/* mapd with its poll answered 200 and the lite update too; nothing of the map sent yet. */
+/* mapd with its poll answered 200 and the lite update too; no part of the map sent yet. */
 struct fs_stream *open_stream(struct fakeparent *fp, uint32_t watchdog_ms);
 struct fs_stream *live_stream(struct fakeparent *fp, uint32_t watchdog_ms);
 struct fp_msg *ask_counters(struct fakeparent *fp);

@@ -20,7 +20,7 @@ struct fixture *fixture(const char *first);
 void	 fixture_free(struct fixture *f);
 int	 ask_with(struct fixture *f, uint32_t id, struct ipc_query *m, enum ipc_query_verb verb, const char *args);
 int	 ask(struct fixture *f, uint32_t id, enum ipc_query_verb verb, const char *args);
-/* What has come on fd so far, at most max bytes; *ended if the other side has closed. */
+/* What was received on fd up to now, at most max bytes; *ended if the other side has closed. */
 char *take(struct fixture *f, int fd, size_t max, int *ended);
 char *answer(struct fixture *f, enum ipc_query_verb verb, const char *args);
 

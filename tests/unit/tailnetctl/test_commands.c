@@ -94,7 +94,7 @@ serve_one(int fd)
 		dprintf(fd, "{\"error\":{\"code\":\"internal\",\"message\":\"unexpected: %.*s\"}}\n",
 		    (int)(n ? n - 1 : 0), req);
 	}
-	/* The events of a login come while both connections are open. */
+	/* The events of a login arrive while both connections are open. */
 	if (strcmp(req, "watch\n") == 0)
 		sleep(1);
 	close(fd);

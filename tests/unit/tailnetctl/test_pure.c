@@ -118,7 +118,7 @@ test_spans(void **state)
 	assert_string_equal(date_text(INT64_MAX, out), "?");
 }
 
-/* JSON as it comes, in two pieces cut anywhere: what a terminal would obey is escaped, the rest is as it was. */
+/* JSON as received, in two pieces cut anywhere: control sequences are escaped, the rest is unchanged. */
 static void
 test_json_is_made_safe(void **state)
 {
@@ -298,7 +298,7 @@ args_of(const char *line, struct login_args *a)
 	return login_args_parse(argc, argv, a, err, sizeof(err));
 }
 
-/* An auth key is never taken from argv. */
+/* An auth key is never read from argv. */
 static void
 test_login_arguments(void **state)
 {

@@ -11,7 +11,7 @@
 /* What is printed is read back, module by module, and compared with the code itself. */
 
 #define SIDE_MAX 190 /* modules: the largest code has 177 */
-#define QUIET    2   /* light modules around it that have to be there */
+#define QUIET    2   /* required light modules around it */
 
 struct seen {
 	int width, height;

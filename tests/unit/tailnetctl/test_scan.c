@@ -17,7 +17,7 @@
 #include "timefmt.h"
 #include "unit.h"
 
-/* A source that brings the text in pieces of `step` bytes. */
+/* A source that delivers the text in pieces of `step` bytes. */
 static pid_t
 feed(struct source *s, const char *text, size_t n, size_t step)
 {

@@ -347,23 +347,23 @@ static const struct state_io faulty = { .create = my_create,
 	.renameat = my_rename,
 	.unlinkat = my_unlink };
 
-/* One write and one removal.  Returns whether the write was reported good; *gone: the removal, too. */
+/* One write and one removal.  Returns whether the write was reported good; *removed: the removal, too. */
 static int
-life(struct rig *r, int *gone)
+start_and_stop(struct rig *r, int *removed)
 {
 	char err[300];
 	int fd, ok;
 
 	if ((fd = cachefile_create(&r->cf, err, sizeof(err))) == -1) {
-		*gone = -1;
+		*removed = -1;
 		return 0;
 	}
 	assert_int_equal(write(fd, "new", 3), 3);
 	close(fd);
 	ok = cachefile_commit(&r->cf, 3, err, sizeof(err)) == 0;
-	*gone = -1;
+	*removed = -1;
 	if (plan.call == CALL_UNLINK)
-		*gone = cachefile_remove(&r->cf, err, sizeof(err));
+		*removed = cachefile_remove(&r->cf, err, sizeof(err));
 	return ok;
 }
 
@@ -377,7 +377,7 @@ every_call_fails(void **state)
 	for (c = 0; c < CALL_COUNT; c++)
 		for (at = 1; at < 8; at++) {
 			struct rig r;
-			int ok, gone;
+			int ok, removed;
 
 			rig_open(&r);
 			write_new(&r, "old");
@@ -386,10 +386,10 @@ every_call_fails(void **state)
 			plan.at = at;
 			plan.seen = plan.die = 0;
 			state_set_io(r.ss, &faulty);
-			ok = life(&r, &gone);
+			ok = start_and_stop(&r, &removed);
 			fired += plan.seen >= at;
 			state_set_io(r.ss, NULL);
-			if (gone == 1)
+			if (removed == 1)
 				assert_null(contents(&r));
 			else if (ok)
 				assert_string_equal(contents(&r), "new");
@@ -415,7 +415,7 @@ every_call_is_the_last(void **state)
 				const char *text;
 				uint64_t size;
 				char err[300];
-				int fd, gone, status;
+				int fd, removed, status;
 				pid_t pid;
 
 				rig_open(&r);
@@ -427,11 +427,11 @@ every_call_is_the_last(void **state)
 					plan.seen = 0;
 					plan.die = die;
 					state_set_io(r.ss, &faulty);
-					(void)life(&r, &gone);
+					(void)start_and_stop(&r, &removed);
 					_exit(0);
 				}
 				assert_int_equal(waitpid(pid, &status, 0), pid);
-				cachefile_init(&r.cf, r.ss); /* the next life */
+				cachefile_init(&r.cf, r.ss); /* the next start */
 				assert_false(dir_has(&r.d, CACHEFILE_TEMP));
 				text = contents(&r);
 				assert_true(text == NULL ? c == CALL_UNLINK

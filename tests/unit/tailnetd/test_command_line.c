@@ -90,7 +90,7 @@ whole_tails(void **state)
 	assert_false(command_line_fits(&cl));
 }
 
-/* Nothing but this line asks for the private key. */
+/* Only this line requests the private key. */
 static void
 private_key(void **state)
 {
@@ -107,7 +107,7 @@ private_key(void **state)
 	}
 }
 
-/* What goes to mapd unsplit can ask for nothing that needs a right (decision 4 of the house). */
+/* The text that is passed to mapd unsplit cannot request anything that needs a right (decision 4 of the house). */
 static void
 table(void **state)
 {

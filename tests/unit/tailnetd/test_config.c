@@ -371,7 +371,7 @@ test_secrets_are_masked(void **unused)
 
 /* --- what leaves the parent (decisions: marked keywords only, never a secret) --- */
 
-/* Every member of the children's record that comes from the configuration, by name: a new one is added here on purpose. */
+/* Every member of the children's record that is set from the configuration, by name: new ones are added on purpose. */
 static void
 test_what_children_are_sent(void **unused)
 {
@@ -397,7 +397,7 @@ holds(const void *mem, size_t n, const char *text)
 	return memmem(mem, n, text, strlen(text)) != NULL;
 }
 
-/* A value of each keyword that can be told from all others: the record holds those above, and nothing of the rest. */
+/* A value of each keyword that differs from all others: the record contains those above, and no others. */
 static void
 test_record_of_children(void **unused)
 {

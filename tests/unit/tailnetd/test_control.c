@@ -24,7 +24,7 @@
 #include "util_clock.h"
 #include "util_parentsim.h"
 
-/* Between the code and the kernel: a socket that takes only so much, the moments of a socket's birth. */
+/* Between the code and the kernel: a socket that accepts a limited number of bytes, the moments of a socket's birth. */
 static ssize_t takes = -1; /* bytes of an answer before it is full; -1 = all there are */
 static char born[128];     /* the path that is looked at */
 static struct stat at_bind, at_chmod, at_listen, dir_at_bind;
@@ -190,7 +190,7 @@ slow_and_half_closed_clients(void **state)
 	buf_reset(&b);
 	fd = ps_connect(s);
 	assert_int_equal(write(fd, "stat", 4), 4);
-	shutdown(fd, SHUT_WR); /* half a line and gone: closed without a word */
+	shutdown(fd, SHUT_WR); /* half a line and closed: no answer */
 	assert_int_equal(ps_read(s, fd, &b), 1);
 	assert_int_equal(buf_len(&b), 0);
 	close(fd);
@@ -306,7 +306,7 @@ set_says_what_changed(void **state)
 	assert_int_equal(hostreport_params(s->p.report)->disco_key.b[0], 0x22);
 }
 
-/* Who has said all and waits for an answer, or for events, gets them; who is gone gives the place back. */
+/* A client that has sent all and waits for an answer, or for events, gets them; one that has closed frees its place. */
 static void
 half_closed_and_waiting(void **state)
 {
@@ -333,7 +333,7 @@ half_closed_and_waiting(void **state)
 	}
 	buf_reset(&b);
 	fd = ps_connect(s);
-	assert_int_equal(write(fd, "logout\n", 7), 7); /* nobody is logged in: over with the save */
+	assert_int_equal(write(fd, "logout\n", 7), 7); /* not logged in: done with the save */
 	shutdown(fd, SHUT_WR);
 	assert_int_equal(ps_read(s, fd, &b), 1);
 	assert_memory_equal(buf_ptr(&b), OK, strlen(OK));
@@ -368,7 +368,7 @@ copies(const char *want, size_t n)
 	return found;
 }
 
-/* security.md D14, REG-12: a key that comes in pieces leaves none of them in a buffer that was outgrown. */
+/* security.md D14, REG-12: a key received in pieces leaves none of them in a buffer that was replaced by a larger. */
 static void
 auth_key_in_pieces(void **state)
 {
@@ -417,7 +417,7 @@ hung_up(struct psim *s, int fd)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
 }
 
-/* Who asks and does not read the answer has 30 s, and 30 more when some of it was taken. */
+/* A client that does not read its answer has 30 s, and 30 more when a part of it was read. */
 static void
 answer_is_not_read(void **state)
 {

@@ -55,7 +55,7 @@ fake_resolver(void)
 			pause();
 		return 0;
 	}
-	for (p = text; *p != '\0'; p++) /* one byte at a time: an answer is what comes until the end */
+	for (p = text; *p != '\0'; p++) /* one byte at a time: an answer is all data until the end */
 		if (write(STDOUT_FILENO, p, 1) != 1)
 			return 1;
 	return 0;
@@ -296,7 +296,7 @@ test_dead_first_address(void **state)
 	int good, silent, plugs[PLUGS], i;
 
 	w->c.clear_port = listener("127.0.0.1", 0, 5, &good);
-	answer(w, "4 127.0.0.9\n4 127.0.0.1\n"); /* nobody listens on .9 */
+	answer(w, "4 127.0.0.9\n4 127.0.0.1\n"); /* no server on .9 */
 	dial(w);
 	expect_address(w, "127.0.0.1:");
 	assert_true(w->took < 1000);
@@ -411,7 +411,7 @@ test_bad_answers(void **state)
 		{ "", "no answer" },
 		{ "!die", "no answer" },
 		{ "!closed", "no answer" },
-		{ "!stays", "no answer" }, /* security.md T9: it is of no use any more */
+		{ "!stays", "no answer" }, /* security.md T9: it is no longer useful */
 		{ "!megabyte", "malformed" },
 		{ "rubbish\n", "malformed" },
 		{ "4 127.0.0.1", "malformed" },
@@ -435,7 +435,7 @@ test_bad_answers(void **state)
 	assert_int_equal(w->children, 10); /* every helper ended and was reaped */
 }
 
-/* security.md D3: what no name may lead to, whoever answers */
+/* security.md D3: the addresses that no name may lead to, from any server */
 static void
 test_refused_addresses(void **state)
 {

@@ -38,7 +38,7 @@ channel_closed(void **state)
 	supervise_config(sup);
 	supervise_ping(sup);
 	supervise_look(sup);
-	assert_int_equal(supervise_answered(sup), 1); /* it is gone: nobody's answer is missing */
+	assert_int_equal(supervise_answered(sup), 1); /* it has ended: no answer is missing */
 	hostreport_refresh(r->s->p.report);
 	childsend_log_level(r->s->p.sup, LOG_L_INFO);
 	assert_non_null(strstr(ps_ask(r->s, "metrics"), "# EOF"));
@@ -46,7 +46,7 @@ channel_closed(void **state)
 	assert_non_null(strstr(ps_ask(r->s, "pause"), "ok"));
 }
 
-/* PRIV-03, KA-02: a child that hangs is not synchronized for ever. */
+/* PRIV-03, KA-02: a child that hangs does not count as synchronized permanently. */
 static void
 child_hangs(void **state)
 {
@@ -57,7 +57,7 @@ child_hangs(void **state)
 
 	for (i = 0; i < 10; i++) {
 		supervise_look(r->s->p.sup);
-		supervise_ping(r->s->p.sup); /* for systemd; whoever answers only that hangs all the same */
+		supervise_ping(r->s->p.sup); /* for systemd; a child that answers only that hangs nevertheless */
 		assert_int_equal(m->violated, i >= 3);
 		assert_int_equal(a->violated, 0);
 		say(r, 0, IPC_PONG, IPC_ID_LOOK, &e, sizeof(e));
@@ -119,7 +119,7 @@ mapd_dies(struct rig *r, int sig)
 }
 
 /*
- * A child that is wanted again while it still stops is started again when it is gone; psim lets it wait for ever
+ * A child that is wanted again while it still stops is started again when it has ended; psim lets it wait endlessly
  * then.
  */
 /* rows: PRIV-03 */
@@ -138,7 +138,7 @@ wanted_while_it_stops(void **state)
 			assert_int_equal(c->phase, CHILD_STOPPING);
 			if (again)
 				child_want(c);
-			assert_int_equal(timer_pending(&c->retry), 0); /* not before it is gone */
+			assert_int_equal(timer_pending(&c->retry), 0); /* not before it has ended */
 			die(r, c, SIGKILL);
 			assert_int_equal(timer_pending(&c->retry) != 0, again);
 			attach_again(r, i);
@@ -146,7 +146,7 @@ wanted_while_it_stops(void **state)
 }
 
 /*
- * What a child tells of ourselves within a second of the last time waits to be saved; a shutdown is no reason to
+ * What a child reports about this node within a second of the last time waits to be saved; a shutdown is no reason to
  * forget it.
  */
 /* rows: SHUT-03 EXP-01 */
@@ -168,7 +168,7 @@ shutdown_saves_what_waits(void **state)
 	assert_non_null(strstr(state_text(r), "node-key-expiry 2030-03-18T"));
 }
 
-/* PRIV-03, T4: what a taken-over mapd wanted others to dial goes with it. */
+/* PRIV-03, T4: the dial plan of a compromised mapd is dropped with it. */
 static void
 plan_of_a_crashed_mapd(void **state)
 {
@@ -181,7 +181,7 @@ plan_of_a_crashed_mapd(void **state)
 	plan.e[0].has_ip = 1;
 	plan.e[0].ip = (struct ipc_addr){ .addr = { 8, 8, 8, 8 }, .family = 4, .bits = 32 };
 	say(r, 1, IPC_DIAL_PLAN, 1, &plan, sizeof(plan));
-	mapd_dies(r, SIGKILL); /* somebody's kill(1) says nothing about it */
+	mapd_dies(r, SIGKILL); /* kill(1) by a user says nothing about it */
 	dialler_times(r->s->p.dialler, &times);
 	assert_int_equal(times.n, 1);
 	mapd_dies(r, SIGUSR1); /* as a crash, without a core */
@@ -205,7 +205,7 @@ crash_is_over(void **state)
 	p->sup->fault_ms -= 599000;
 	supervise_look(p->sup);
 	assert_true(p->health.h[HEALTH_CHILD_CRASH].on);
-	mapd_dies(r, SIGUSR1); /* again: the ten minutes begin anew */
+	mapd_dies(r, SIGUSR1); /* again: the ten minutes start from the beginning */
 	p->sup->fault_ms -= 599000;
 	supervise_look(p->sup);
 	assert_true(p->health.h[HEALTH_CHILD_CRASH].on);
@@ -288,8 +288,8 @@ many_urls(void **state)
 }
 
 /*
- * STAT-04, PRIV-04: a reader of nothing costs nothing more once it lags; one that reads gets what one message tells
- * at once.
+ * STAT-04, PRIV-04: a client that does not read costs nothing more once it lags; one that reads gets the content of a
+ * message at once.
  */
 static void
 many_records(void **state)
@@ -299,7 +299,7 @@ many_records(void **state)
 	struct ipc_deltas m;
 	struct buf out;
 	int fd = ps_connect(r->s), i;
-	unsigned told;
+	unsigned sent;
 
 	buf_init(&out, PS_MAX_ANSWER);
 	assert_int_equal(write(fd, "watch\n", 6), 6);
@@ -317,10 +317,10 @@ many_records(void **state)
 	assert_int_equal(child_of(r, 1)->violated, 0);
 	assert_int_equal(ps_read(r->s, fd, &out), 0);
 	buf_putc(&out, '\0');
-	told = times(&out, "\"event\":\"delta\"");
-	assert_in_range(told, 1000, rec.seq - 1000);
+	sent = times(&out, "\"event\":\"delta\"");
+	assert_in_range(sent, 1000, rec.seq - 1000);
 	assert_int_equal(times(&out, "\"event\":\"lagged\""), 1);
-	assert_int_equal(strtoul(strstr((char *)buf_ptr(&out), "\"dropped\":") + 10, NULL, 10), rec.seq - told);
+	assert_int_equal(strtoul(strstr((char *)buf_ptr(&out), "\"dropped\":") + 10, NULL, 10), rec.seq - sent);
 	buf_free(&out);
 	close(fd);
 }
@@ -408,8 +408,8 @@ empty(struct bucket *b)
 }
 
 /*
- * Says it as say() does; how many answers of that type mapd hears, waiting for one up to ms; last: the id of the last
- * one.
+ * Sends it as say() does; returns the number of answers of that type to mapd, waiting for one up to ms; last: the id of
+ * the last one.
  */
 static unsigned
 heard(struct rig *r, unsigned type, uint32_t id, const void *p, size_t n, unsigned answer, int ms, uint32_t *last)
@@ -440,7 +440,7 @@ heard(struct rig *r, unsigned type, uint32_t id, const void *p, size_t n, unsign
 
 /*
  * PAU-01, STAT-03, PRIV-04: what a child asks for too early is not refused, which a user would see as an error: it
- * waits for its turn.
+ * waits in the queue.
  */
 static void
 too_early(void **state)
@@ -456,7 +456,7 @@ too_early(void **state)
 	empty(&m->hs_rate);
 	assert_int_equal(heard(r, IPC_HS_BEGIN, 1, &e, sizeof(e), IPC_HS_INIT, 0, NULL), 0);
 	assert_int_equal(heard(r, IPC_HS_BEGIN, 2, &e, sizeof(e), IPC_HS_FAIL, 0, NULL), 0);
-	say(r, 1, IPC_DIAL_CANCEL, 1, &e, sizeof(e)); /* has taken no turn */
+	say(r, 1, IPC_DIAL_CANCEL, 1, &e, sizeof(e)); /* is not counted */
 	assert_int_equal(heard(r, IPC_HS_BEGIN, 3, &e, sizeof(e), IPC_HS_INIT, 5000, &last), 1);
 	assert_int_equal(last, 2);
 	for (id = 4; id <= 5; id++)
@@ -475,7 +475,7 @@ too_early(void **state)
 	assert_int_equal(heard(r, IPC_DIAL, 118, &d, sizeof(d), IPC_DIALLED, 5000, &last), 1);
 	assert_int_equal(last, 102);
 	assert_int_equal(m->violated, 0);
-	/* and whoever is gone stands in no line */
+	/* and a child that has ended waits in no queue */
 	shutdown(r->raw[1], SHUT_RDWR);
 	ps_run(r->s);
 	assert_int_equal(m->ndials, 0);
@@ -483,8 +483,8 @@ too_early(void **state)
 }
 
 /*
- * PRIV-04, security.md D1: keys of a handshake that nobody finishes are wiped after 30 s, and it cannot be finished
- * any more.
+ * PRIV-04, security.md D1: keys of an unfinished handshake are wiped after 30 s, and it cannot be finished
+ * after that.
  */
 static void
 half_open(void **state)

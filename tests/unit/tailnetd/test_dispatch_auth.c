@@ -9,7 +9,7 @@
 /* What authd says of a register is looked at again: it has parsed what the server sent (security.md T3). */
 
 static int
-told(int https, const char *url)
+reported(int https, const char *url)
 {
 	static struct parent p;
 	static struct ipc_reg_result r;
@@ -19,7 +19,7 @@ told(int https, const char *url)
 	memset(&p, 0, sizeof(p));
 	memset(&r, 0, sizeof(r));
 	p.cfg.https = (unsigned)https;
-	p.stopping = 1; /* nothing comes of it here */
+	p.stopping = 1; /* without an effect here */
 	c.owed = 2;
 	r.outcome = IPC_REG_URL;
 	IPC_SET(&r, url, url, strlen(url));
@@ -36,14 +36,14 @@ test_login_urls(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(told(1, bad[i]), -1);
-		assert_int_equal(told(0, bad[i]), -1);
+		assert_int_equal(reported(1, bad[i]), -1);
+		assert_int_equal(reported(0, bad[i]), -1);
 	}
-	assert_int_equal(told(1, ""), -1);
-	assert_int_equal(told(1, "http://login.example/a"), -1);
-	assert_int_equal(told(0, "http://login.example/a"), 0);
-	assert_int_equal(told(1, "https://login.example/a"), 0);
-	assert_int_equal(told(1, "HTTPS://login.example/a"), 0);
+	assert_int_equal(reported(1, ""), -1);
+	assert_int_equal(reported(1, "http://login.example/a"), -1);
+	assert_int_equal(reported(0, "http://login.example/a"), 0);
+	assert_int_equal(reported(1, "https://login.example/a"), 0);
+	assert_int_equal(reported(1, "HTTPS://login.example/a"), 0);
 }
 
 int

@@ -250,7 +250,7 @@ test_watch(void **unused)
 #endif
 
 #ifdef __linux__
-/* LITE-07: whoever turns it on or off for one family only. */
+/* LITE-07: turned on or off for one family only. */
 static void
 test_watch_forwarding(void **unused)
 {

@@ -15,12 +15,12 @@
 #include "util_childsim.h"
 
 /*
- * One child says everything that can be said, well or badly, while the other one is honest and synchronized
- * (security.md 5.3, PRIV-04).  A child that was killed for it is followed by the next at once; tests/e2e/test_evil.py
+ * One child sends every possible message, right or wrong, while the other child is honest and synchronized
+ * (security.md 5.3, PRIV-04).  After a child was killed, the next starts at once; tests/e2e/test_evil.py
  * has the real pauses.
  */
 #define RANDOM 100000 /* messages, half of them of each child */
-#define WARM   5000   /* after so many, memory does not grow by more than ... */
+#define WARM   5000   /* after this number, memory does not grow by more than ... */
 #define GROWTH (2u << 20)
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -102,7 +102,7 @@ next_child(struct rig *r, int i, enum ipc_state s)
 	struct child *c = child_of(r, i);
 
 	ps_detach(c, r->raw[i]);
-	c->not_before = time_mono_ms() + 1000000000; /* nobody is started */
+	c->not_before = time_mono_ms() + 1000000000; /* no child is started */
 	timer_stop(&c->retry);
 	r->raw[i] = ps_attach(r->s, c);
 	if (s == IPC_S_START)
@@ -116,10 +116,10 @@ struct attempt {
 	unsigned type, flags;
 	uint32_t len, id, generation; /* as the header says */
 	size_t n;                     /* bytes that come */
-	int fd;                       /* comes along; 0 = none */
+	int fd;                       /* is sent with it; 0 = none */
 };
 
-/* A descriptor goes with the first byte. */
+/* A descriptor is sent with the first byte. */
 static void
 send_with(int sock, const void *p, size_t n, int fd)
 {
@@ -164,7 +164,7 @@ broke_a_rule(const struct rig *r, int i)
 	return c->violated || c->ipc == NULL;
 }
 
-/* The other child, and whoever asks, notice nothing. */
+/* The other child, and clients, notice nothing. */
 static void
 undisturbed(const struct rig *r, int evil)
 {
@@ -173,7 +173,7 @@ undisturbed(const struct rig *r, int evil)
 	if (c->violated || c->ipc == NULL || c->phase != CHILD_READY)
 		fail_msg("the sibling is disturbed");
 	if (evil == AUTHD && !r->s->p.login.synced)
-		fail_msg("not synchronized any more");
+		fail_msg("no longer synchronized");
 }
 
 static unsigned
@@ -246,7 +246,7 @@ somebody_holds(int p[2])
 	return rv;
 }
 
-/* Right messages but for the generation, the flags or a descriptor, which nobody takes, announced or not. */
+/* Right messages except the generation, the flags or a descriptor, which is never accepted, announced or not. */
 static void
 bend(struct rig *r, int i)
 {
@@ -271,12 +271,12 @@ bend(struct rig *r, int i)
 			if (broke_a_rule(r, i) != (k == RIGHT || k == ATTACHED ? refused : 1))
 				fail_msg("type %u, bend %u: %s", type, k, refused ? "refused" : "let through");
 			if (somebody_holds(p))
-				fail_msg("type %u, bend %u: the descriptor was taken", type, k);
+				fail_msg("type %u, bend %u: the descriptor was accepted", type, k);
 			undisturbed(r, i);
 		}
 }
 
-/* All that the state machine knows but for the time of its last event. */
+/* All that the state machine knows except the time of its last event. */
 static void
 knowledge(const struct rig *r, struct login *out)
 {
@@ -286,7 +286,7 @@ knowledge(const struct rig *r, struct login *out)
 	out->out = NULL;
 }
 
-/* An answer is on its way, whatever the child has said already. */
+/* An answer is pending, whatever the child has sent before. */
 static void
 owes(struct rig *r, int i)
 {
@@ -295,7 +295,7 @@ owes(struct rig *r, int i)
 }
 
 /*
- * Right in everything but the id: what an earlier operation or stream would have said moves nothing, and breaks no
+ * Right in everything but the id: messages of an earlier operation or stream have no effect, and violate no
  * rule.
  */
 static void
@@ -312,9 +312,9 @@ stale(struct rig *r, int i, unsigned type, const void *p, size_t n)
 		say(r, i, type, ids[k], p, n);
 		knowledge(r, &after);
 		if (memcmp(&before, &after, sizeof(before)) != 0)
-			fail_msg("type %u with id %u and not %u is heard", type, ids[k], right);
+			fail_msg("type %u with id %u and not %u has an effect", type, ids[k], right);
 		if (broke_a_rule(r, i))
-			fail_msg("type %u with id %u and not %u breaks a rule", type, ids[k], right);
+			fail_msg("type %u with id %u and not %u is a violation", type, ids[k], right);
 		undisturbed(r, i);
 	}
 }

@@ -226,7 +226,7 @@ test_netinfo_is_apart(void **unused)
 	is_str(ni, "PreferredDERP", "5");
 	is_str(ni, "WorkingUDP", "true");
 	json_object_put(o);
-	/* protocol.md F.2: latencies alone are no news, but they are kept */
+	/* protocol.md F.2: changed latencies alone are not reported, but stored */
 	assert_int_equal(set(&s, 1, "{\"DERPLatency\":{\"1-v4\":0.012}}"), 0);
 	o = built(conf(""), &s);
 	assert_true(json_object_object_get_ex(o, "NetInfo", &ni));

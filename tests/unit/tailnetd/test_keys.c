@@ -196,7 +196,7 @@ touch(uint8_t *p)
 	*(volatile uint8_t *)p = 1;
 }
 
-/* security.md D11: closed memory cannot be touched, and a forked process has none of it. */
+/* security.md D11: closed memory cannot be touched, and a forked process does not have it. */
 static void
 test_secret_memory(void **unused)
 {
@@ -259,7 +259,7 @@ asks_once(uint8_t *unused)
 	}
 }
 
-/* A kernel without secret memory has said so once; whoever was asked again would be killed here. */
+/* A kernel without secret memory is asked once; a second call would be killed here. */
 static void
 test_missing_is_known(void **unused)
 {

@@ -77,7 +77,7 @@ key_failure_backs_off(void **state)
 	assert_string_equal(sim_err(s), "");
 	assert_int_equal(s->nreg + s->nstart, 0);
 	sim_key(s, s->key_id, 0, "server too old");
-	assert_in_range(s->timer_ms[LT_AUTH], 5, 15); /* and begins the pauses anew */
+	assert_in_range(s->timer_ms[LT_AUTH], 5, 15); /* and the pauses start from the beginning */
 	sim_advance(s, 20);
 	none.id = s->key_id;
 	sim_event(s, &none); /* an answer without a key is no key */
@@ -216,7 +216,7 @@ auth_key_goes_with_a_key_that_is_on_disk(void **state)
 	sim_key(s, s->key_id, 9, "");
 	assert_int_equal(s->reg_disk_cand, s->reg_keys.cand);
 	assert_int_equal(s->disk.node, 0);
-	/* The server takes it, and we die before reading the answer. */
+	/* The server accepts it, and we crash before reading the answer. */
 	s->cfg.have_auth_key = 1;
 	sim_boot(s);
 	assert_int_equal(s->reg_keys.cand, 1);
@@ -229,7 +229,7 @@ auth_key_goes_with_a_key_that_is_on_disk(void **state)
 }
 
 /*
- * Whatever comes between: a one-off key may have been spent for that candidate, and nobody else gets anything for it.
+ * Whatever happens between: a one-off key may have been used up for that candidate, and is worth nothing for another.
  */
 /* rows: ROT-05 REG-05 */
 static void
@@ -290,7 +290,7 @@ auth_key_that_leads_to_a_url(void **state)
 	assert_int_equal(s->disk.cand, cand);
 	sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "lost");
 	sim_advance(s, 20);
-	sim_url(s, "https://c/a"); /* so nobody has taken it: a candidate like any other */
+	sim_url(s, "https://c/a"); /* so it was not accepted: a candidate like any other */
 	assert_string_equal(sim_err(s), "");
 	assert_true(s->disk.cand == 0 && !s->disk_profile.candidate);
 	assert_int_equal(s->reg_keys.cand, cand);
@@ -299,7 +299,7 @@ auth_key_that_leads_to_a_url(void **state)
 	free(s);
 }
 
-/* A rotation that was taken, but is not on the disk yet, survives a pause. */
+/* A rotation that was accepted, but is not on the disk yet, survives a pause. */
 /* rows: ROT-05 PERS-06 */
 static void
 commit_that_waits_survives_a_pause(void **state)
@@ -335,7 +335,7 @@ connection_for_the_map_is_prepared_once(void **state)
 	assert_true(s->map.u.map.prepare && !s->map.u.map.candidate);
 	starts = s->nstart;
 	sim_closed(s, "connection refused");
-	assert_string_equal(sim_err(s), ""); /* nobody has asked for it */
+	assert_string_equal(sim_err(s), ""); /* it was not requested */
 	assert_int_equal(s->nstart, starts);
 	sim_reg(s, s->reg.id, IPC_REG_HTTP, "", "500");
 	sim_advance(s, 20);
@@ -347,7 +347,7 @@ connection_for_the_map_is_prepared_once(void **state)
 	sim_closed(s, "");
 	sim_advance(s, 20);
 	assert_int_equal(s->nstart, starts + 1);
-	sim_login(s, INTERACTIVE | WITH_KEY); /* with the key that is to be */
+	sim_login(s, INTERACTIVE | WITH_KEY); /* with the future key */
 	assert_true(s->map.u.map.prepare && s->map.u.map.candidate);
 	free(s);
 }
@@ -451,7 +451,7 @@ nothing_depends_on_a_key_that_is_not_saved(void **state)
 	s->disk_full = 0;
 	sim_advance(s, 10000);
 	assert_int_equal(s->nfinished, 2);
-	s->disk_full = 1; /* once more: the pauses begin anew */
+	s->disk_full = 1; /* once more: the pauses start from the beginning */
 	sim_simple(s, LE_PAUSE);
 	assert_in_range(s->timer_ms[LT_SAVE], 5, 15);
 	s->disk_full = 0;

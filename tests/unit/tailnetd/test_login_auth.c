@@ -24,7 +24,7 @@ login_by_url(void **state)
 	assert_true(s->reg.u.reg.candidate && s->reg_keys.cand == cand);
 	assert_string_equal(s->reg_url, "https://c/a");
 	assert_int_equal(s->nstart, 0);
-	sim_advance(s, 24 * 60 * 60 * 1000); /* no time limit of ours */
+	sim_advance(s, 24 * 60 * 60 * 1000); /* no time limit on our side */
 	assert_int_equal(s->nreg, 2);
 	assert_int_equal(s->ncancel, 0);
 	sim_ok(s);
@@ -99,11 +99,11 @@ forced_new_key_on_a_running_node(void **state)
 	assert_int_equal(s->reg.u.reg.authkey, AUTHKEY_NONE);
 	sim_url(s, "https://c/a");
 	assert_true(s->reg.u.reg.candidate && s->reg_keys.node == first);
-	assert_true(s->c.synced && login_logged_in(&s->c) && s->nstop == stops); /* the old stream goes on */
+	assert_true(s->c.synced && login_logged_in(&s->c) && s->nstop == stops); /* the old stream continues */
 	assert_int_equal(s->disk.node, first);
 	sim_ok(s);
 	assert_int_equal(s->nstop, stops + 1);
-	assert_int_equal(s->nstart, starts); /* not before the old one is gone */
+	assert_int_equal(s->nstart, starts); /* not before the old one has ended */
 	assert_true(s->disk.node != first && s->disk.old == first);
 	assert_false(s->c.synced);
 	sim_event(s, &(struct login_event){ .type = LE_CLOSED, .id = old_map, .u.closed = { .err = "" } });
@@ -257,7 +257,7 @@ followups_that_end_at_once_are_no_loop(void **state)
 		assert_int_equal(s->nreg, n + 1);
 		sim_url(s, "https://c/z");
 		sim_advance(s, 20);
-		assert_int_equal(s->nreg, n + 2); /* the pauses begin anew */
+		assert_int_equal(s->nreg, n + 2); /* the pauses start from the beginning */
 		sim_url(s, "https://c/y");
 		sim_login(s, 0); /* a command gives credit again */
 		n = s->nreg;
@@ -374,13 +374,13 @@ suspicion_during_a_login(void **state)
 	assert_int_equal(s->nkey, keys + 1);
 	sim_key(s, s->key_id, 5, "");
 	assert_false(key_is_zero(&s->c.offered));
-	assert_int_equal(s->reg.u.reg.op, IPC_REG_LOGIN); /* goes on with the old pin */
+	assert_int_equal(s->reg.u.reg.op, IPC_REG_LOGIN); /* continues with the old pin */
 	e.id = s->reg.id;
 	sim_event(s, &e);
 	sim_advance(s, 100);
 	assert_int_equal(s->nkey, keys + 1); /* not again so soon */
 	sim_login(s, 0);
-	assert_int_equal(s->nkey, keys + 2); /* unless somebody asks */
+	assert_int_equal(s->nkey, keys + 2); /* unless a user requests it */
 	sim_key(s, s->key_id, 5, "");
 	sim_ok(s);
 	assert_true(key_is_zero(&s->c.offered)); /* which works after all */

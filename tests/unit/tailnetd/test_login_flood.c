@@ -7,7 +7,7 @@
 #include "util_loginsim.h"
 
 /*
- * A server, or a child that was taken over, that changes its mind as fast as it can: the disk, the login and the
+ * A server, or a compromised child, that changes its answers as fast as it can: the disk, the login and the
  * server's own door see a few of all those changes, and the last one.
  */
 
@@ -145,7 +145,7 @@ another_url_each_time(void **state)
 	sim_url(s, "https://c/a");
 	sim_advance(s, 60000);
 	sim_url(s, "https://c/b");
-	assert_string_equal(s->reg_url, "https://c/b"); /* the wait goes on at once */
+	assert_string_equal(s->reg_url, "https://c/b"); /* the wait continues at once */
 	sim_advance(s, 60000);
 	n = s->nreg;
 	for (i = 0; i < 10000; i++) {

@@ -294,7 +294,7 @@ children_come_and_go(void **state)
 	assert_int_equal(s->nreg, n + 1);
 	sim_simple(s, LE_AUTHD_GONE);
 	sim_ok(s);
-	sim_simple(s, LE_AUTHD_GONE); /* idle: nobody cares */
+	sim_simple(s, LE_AUTHD_GONE); /* idle: no effect */
 	assert_int_equal(s->nreg, n + 2);
 	free(s);
 }
@@ -401,7 +401,7 @@ reload_brings_an_auth_key(void **state)
 		e.u.config = s->cfg;
 		e.u.config.have_auth_key = 1;
 		sim_event(s, &e);
-		assert_int_equal(s->nreg, n + (k == NEW)); /* nobody else waits for it, or wants it */
+		assert_int_equal(s->nreg, n + (k == NEW)); /* no other login waits for it, or needs it */
 		if (k == NEW)
 			assert_int_equal(s->reg.u.reg.authkey, AUTHKEY_CONFIGURED);
 		sim_advance(s, 60000);
@@ -412,7 +412,7 @@ reload_brings_an_auth_key(void **state)
 	}
 }
 
-/* A reload that changes nothing of it neither begins a login nor ends one. */
+/* A reload that changes no part of it neither begins a login nor ends one. */
 /* rows: EXP-04 INT-01 */
 static void
 reload_without_news(void **state)
@@ -460,13 +460,13 @@ reload_changes_on_expiry(void **state)
 	sim_event(s, &e);
 	sim_advance(s, 20);
 	assert_int_equal(s->nreg, n + 1);
-	e.u.config.expiry_wait = 1; /* and takes back what nobody asked for */
+	e.u.config.expiry_wait = 1; /* and cancels the automatic login */
 	sim_event(s, &e);
 	assert_int_equal(s->cancelled, s->reg.id);
 	sim_advance(s, 60000);
 	assert_int_equal(s->nreg, n + 1);
 	assert_int_equal(login_state(&s->c), LS_NOT_AUTHENTICATED);
-	sim_login(s, 0); /* somebody asks: that stays */
+	sim_login(s, 0); /* requested by a user: that stays */
 	sim_event(s, &e);
 	assert_int_equal(s->nreg, n + 2);
 	assert_int_equal(login_state(&s->c), LS_AUTHENTICATING);

@@ -42,7 +42,7 @@ answer_register(struct world *w, enum ipc_reg_outcome o)
 	e.u.reg.user = (struct login_user){ pick(w, 3), "who", "Who", "" };
 	w->flight = FLIGHT_NONE;
 	sim_event(w->s, &e);
-	/* A login that is done is told, once; one that is not on the disk is not done. */
+	/* A login that is done is reported, once; one that is not on the disk is not done. */
 	MUST(w, w->s->nfinished == finished + (unsigned)(won && w->s->disk.node == w->flight_key));
 }
 
@@ -98,7 +98,7 @@ late_answer(struct world *w)
 	changes_nothing(w, &e);
 }
 
-/* So is what comes of a stream that is over, or never was. */
+/* So are messages of a stream that has ended, or never existed. */
 static void
 late_stream(struct world *w)
 {
@@ -139,7 +139,7 @@ stream_goes_on(struct world *w)
 
 	if (w->mapd == MAPD_NONE)
 		return;
-	/* What it says of a stream that nobody asked for, or asked for no more, is not believed. */
+	/* What it reports of a stream that was not requested, or no longer is, is ignored. */
 	w->live |= step == LE_LIVE && !w->stopping && w->mapd == MAPD_STREAM;
 	sim_event(w->s, &(struct login_event){ .type = step, .id = w->mapd_id });
 }
@@ -364,7 +364,7 @@ settle(struct world *w)
 	w->settled++;
 }
 
-/* The key is expired exactly when somebody says so or its time is over, by the clock as it is now. */
+/* The key is expired exactly when it was reported so or its time is over, by the present clock. */
 static void
 look_at_the_clock(struct world *w)
 {

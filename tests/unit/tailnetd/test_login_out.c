@@ -86,7 +86,7 @@ nothing_to_log_out(void **state)
 	sim_logout(s, 0);
 	assert_true(s->ndone == 2 && s->done.u.done.ok);
 	assert_int_equal(s->nreg + s->nkey, 0);
-	/* A login that has got nowhere: it is given up, and the server is told as little. */
+	/* A login that has not reached the server: it is given up, and nothing is sent. */
 	sim_login(s, WITH_KEY);
 	assert_int_equal(s->nkey, 1);
 	sim_logout(s, 0);
@@ -239,7 +239,7 @@ what_the_map_tells_of_ourselves_is_kept(void **state)
 	e.u.self.user = (struct login_user){ 7, "", "", "" };
 	sim_event(s, &e);
 	assert_string_equal(s->c.profile.login_name, "anna@example.com");
-	e.u.self.user = (struct login_user){ 0, "nobody", "", "" };
+	e.u.self.user = (struct login_user){ 0, "someone", "", "" };
 	sim_event(s, &e);
 	assert_int_equal(s->c.profile.user_id, 7);
 	e.u.self.user = (struct login_user){ 7, "anna@example.com", "Anna C", "" };
@@ -450,7 +450,7 @@ a_clock_that_is_set_right(void **state)
 		assert_int_equal(s->c.goal.kind, GOAL_NONE);
 	}
 	assert_int_equal(s->nreg, n + 1);
-	/* So at a start: the login comes as soon as it may. */
+	/* The same at a start: the login begins as soon as it may. */
 	s->wall.sec += 100 * 86400;
 	s->cfg.expiry_wait = 1;
 	n = s->nreg;
@@ -464,7 +464,7 @@ a_clock_that_is_set_right(void **state)
 	free(s);
 }
 
-/* The clock is years ahead when the daemon starts: nobody has to visit a URL for a key that was good all the while. */
+/* The clock is years ahead when the daemon starts: no user must visit a URL for a key that was valid all the time. */
 /* rows: ERR-06 EXP-04 PERS-02 */
 static void
 a_start_with_a_clock_ahead(void **state)
@@ -527,7 +527,7 @@ a_clock_that_the_server_has_corrected(void **state)
 		assert_true(s->c.clock_delta == -wrong[i]);
 		sim_self(s, (struct wtime){ e.u.control_time + 3600, 0 }, 0, 1);
 		assert_false(s->c.expired);
-		s->wall.sec -= wrong[i]; /* NTP has come */
+		s->wall.sec -= wrong[i]; /* NTP has set the clock */
 		sim_advance(s, 31000);
 		assert_false(s->c.expired);
 		assert_int_equal(s->c.clock_delta, 0);
@@ -564,7 +564,7 @@ keys_that_are_born_expired(void **state)
 	}
 	assert_in_range(s->nreg - n, 10, 30); /* in 30 s */
 	first = s->nreg;
-	sim_login(s, WITH_KEY); /* whoever asks need not wait */
+	sim_login(s, WITH_KEY); /* a requested login need not wait */
 	assert_int_equal(s->nreg, first + 1);
 	free(s);
 }

@@ -144,7 +144,7 @@ test_fresh_ephemeral(void **state)
 		assert_non_null(n);
 		noise_abort(n);
 		assert_memory_equal(init[i], "\x00\x83\x01\x00\x60", 5);
-		for (j = 0; j < i; j++) /* no 8 bytes in a row of one stand at the same place of another */
+		for (j = 0; j < i; j++) /* no 8 bytes in a row of one are at the same place of another */
 			for (at = 5; at + 8 <= NOISE_INIT_LEN; at++)
 				assert_memory_not_equal(init[i] + at, init[j] + at, 8);
 	}

@@ -128,7 +128,7 @@ memory_is_limited(void)
 #endif
 }
 
-/* Everything is tried in a new process; the exit code says which expectation failed first. */
+/* Everything is tried in a new process; the exit code is the number of the first failed expectation. */
 #define EXPECT(n, e) \
 	do { \
 		if (!(e)) \
@@ -188,7 +188,7 @@ worse(int layers)
 	EXPECT(9, sethostname("x", 1) == -1 && errno == EPERM);
 	EXPECT(10, chown(state_dir, 1, 1) == -1);
 	EXPECT(11, memory_is_limited());
-	EXPECT(12, kill(1, 0) == -1); /* not a process of ours: outside the scope */
+	EXPECT(12, kill(1, 0) == -1); /* not our process: outside the scope */
 	EXPECT(13, listen(socket(AF_INET, SOCK_STREAM, 0), 1) == -1 && errno == EPERM); /* it would get a port */
 	EXPECT(14, chmod(state_dir, 0777) == -1 && errno == EPERM);
 	EXPECT(15, symlink("/etc/shadow", "link") == -1 && errno == EPERM);
@@ -213,7 +213,7 @@ test_required_fails_closed(void **state)
 {
 	(void)state;
 	if (getuid() == 0)
-		skip();                            /* every layer is there */
+		skip();                            /* every layer is available */
 	assert_int_equal(in_sandbox(1, work), 71); /* no right to cut the bounding set */
 }
 

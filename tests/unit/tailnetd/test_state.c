@@ -452,7 +452,7 @@ test_directory(void **unused)
 	assert_int_equal(st.st_mode & 07777, 0700);
 	assert_dir_refused(&sub, "another tailnetd is running");
 	box_close(&b);
-	box_open(&b); /* the lock went with the store */
+	box_open(&b); /* the lock was released with the store */
 	box_close(&b);
 	dir_remove(&sub);
 	assert_int_equal(symlink(d.path, sub.path), 0);
@@ -528,7 +528,7 @@ test_missing_file(void **unused)
 	box_end(&b);
 }
 
-/* How many identities are put aside. */
+/* The number of identities kept for other URLs. */
 static int
 profiles(const struct dir *d)
 {

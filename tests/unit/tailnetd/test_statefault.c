@@ -26,7 +26,7 @@
 enum call { CALL_WRITE, CALL_FSYNC, CALL_LINK, CALL_RENAME, CALL_CREATE, CALL_UNLINK, CALL_COUNT };
 enum fate { FATE_FAIL, FATE_SHORT, FATE_EINTR, FATE_DIE_BEFORE, FATE_DIE_AFTER, FATE_COUNT };
 
-/* The functions of struct state_io take no argument of ours. */
+/* The functions of struct state_io take no argument for the test. */
 static struct plan {
 	enum call call;
 	enum fate fate;
@@ -148,10 +148,10 @@ quiet(void **unused)
 }
 
 static const char *
-told(enum call c, enum fate f, int at, char out[64])
+describe(enum call c, enum fate f, int at, char out[64])
 {
 	static const char *const calls[] = { "write", "fsync", "linkat", "renameat", "create", "unlinkat" };
-	static const char *const fates[] = { "fails", "is short", "EINTR", "dies before", "dies after" };
+	static const char *const fates[] = { "fails", "is short", "EINTR", "ends before", "ends after" };
 
 	snprintf(out, 64, "%s %d %s", calls[c], at, fates[f]);
 	return out;
@@ -229,7 +229,7 @@ one_fault(enum call c, enum fate f, int at)
 	char what[64];
 	int rv = -1, fired, now;
 
-	told(c, f, at, what);
+	describe(c, f, at, what);
 	dir_make(&d);
 	box_new(&b, &d, &machine, &old, &new);
 	rotate(&b);
@@ -244,9 +244,9 @@ one_fault(enum call c, enum fate f, int at)
 
 	now = found(&d, &machine, &old, &new, what);
 	if (rv == 0 && !now)
-		fail_msg("%s: success was reported, but the old identity is there", what);
+		fail_msg("%s: success was reported, but the old identity is on the disk", what);
 	if (rv == -1 && now && !(c == CALL_FSYNC && at == 2))
-		fail_msg("%s: failure was reported, but the new identity is there", what);
+		fail_msg("%s: failure was reported, but the new identity is on the disk", what);
 	if (fired && f == FATE_FAIL && rv != -1 && !(c == CALL_UNLINK && at == 1)) /* 1: of a temporary file, if any */
 		fail_msg("%s: the failure went unnoticed", what);
 	if (f == FATE_EINTR && c == CALL_WRITE)
@@ -315,7 +315,7 @@ one_death(enum call c, enum fate f, int at)
 	pid_t pid;
 	int status;
 
-	told(c, f, at, what);
+	describe(c, f, at, what);
 	dir_make(&d);
 	box_new(&b, &d, &machine, &old, &new);
 	assert_int_equal(keyring_export(b.k, SLOT_CANDIDATE, text), 0);
@@ -370,7 +370,7 @@ test_death_at_every_call(void **unused)
 	damaged = 0;
 }
 
-/* Rotations without end until the kill comes: the file always has a whole identity. */
+/* Endless rotations until the kill: the file always has a whole identity. */
 static void
 rotate_forever(const struct dir *d)
 {
@@ -443,7 +443,7 @@ one_logout_fault(enum call c, enum fate f, int at)
 	char what[64], text[PRIVKEY_TEXT_LEN];
 	int rv, fired;
 
-	told(c, f, at, what);
+	describe(c, f, at, what);
 	dir_make(&d);
 	assert_int_equal(box_load(&b, &d, URL_A, NULL), STATE_FRESH);
 	assert_int_equal(keyring_generate(b.k, SLOT_NODE), 0);
@@ -457,7 +457,7 @@ one_logout_fault(enum call c, enum fate f, int at)
 	rv = state_save_erased(b.ss, &b.st, b.k, b.err, sizeof(b.err));
 	fired = plan.fired;
 	if (rv == 0 && anywhere(&d, text, sizeof(text)))
-		fail_msg("%s: reported as done, but the key is there", what);
+		fail_msg("%s: reported as done, but the key is on the disk", what);
 	if (fired && f == FATE_FAIL && rv != -1 &&
 	    !(c == CALL_UNLINK && at % 2 == 1)) /* odd: of a temporary file, if any */
 		fail_msg("%s: the failure went unnoticed", what);
@@ -499,7 +499,7 @@ one_switch_death(enum call c, enum fate f, int at)
 	pid_t pid;
 	int status;
 
-	told(c, f, at, what);
+	describe(c, f, at, what);
 	dir_make(&d);
 	assert_int_equal(box_load(&b, &d, URL_A, NULL), STATE_FRESH);
 	a = *keyring_public(b.k, SLOT_MACHINE);

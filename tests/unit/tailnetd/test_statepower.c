@@ -17,9 +17,9 @@
 #include "util_statebox.h"
 
 /*
- * The power fails.  Every call of a save also goes to a model of a disk that promises no more than POSIX does:
+ * The power fails.  Every call of a save is also made on a model of a disk that promises no more than POSIX does:
  * contents are lost or halved until fsync of the file, and of the changes of names since the last fsync of the
- * directory any may be there and any missing.  After each call every disk that could be found after a power cut is
+ * directory each may be present or missing.  After each call every disk that could be found after a power cut is
  * made for real and loaded.
  */
 #define URL_A      "https://a.example.com"
@@ -62,7 +62,7 @@ struct disk {
 	unsigned disks; /* looked at */
 };
 
-/* The functions of struct state_io take no argument of ours. */
+/* The functions of struct state_io take no argument for the test. */
 static struct disk *disk;
 
 static int *
@@ -203,9 +203,9 @@ my_unlinkat(int dirfd, const char *name, int flag)
 
 static const struct state_io recording = { my_write, my_fsync, my_linkat, my_renameat, my_create, my_unlinkat };
 
-/* --- what may be found after a cut --- */
+/* --- the possible disks after a power cut --- */
 
-/* One of them: names after the changes in `mask`, unsynced contents whole, halved or gone. */
+/* One of them: names after the changes in `mask`, unsynced contents whole, halved or lost. */
 static void
 materialise(const struct disk *d, unsigned mask, unsigned contents, struct dir *out)
 {
@@ -230,7 +230,7 @@ materialise(const struct disk *d, unsigned mask, unsigned contents, struct dir *
 	}
 }
 
-/* Every disk that may be there now; look() fails the test when it does not like one. */
+/* Every possible disk now; look() fails the test when it does not like one. */
 static void
 each_disk(const struct disk *d, void (*look)(const struct dir *))
 {

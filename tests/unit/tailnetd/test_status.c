@@ -143,7 +143,7 @@ events_of_changes_only(void **state)
 	buf_free(&b);
 }
 
-/* Who begins while a change waits to be told hears of it, and when it is undone before the others would have. */
+/* A watcher that starts while a change is pending receives it, also if it is undone before the others would get it. */
 /* rows: STAT-01 STAT-03 */
 static void
 begun_in_between(void **state)
@@ -175,7 +175,7 @@ begun_in_between(void **state)
 	buf_free(&b);
 }
 
-/* A server that has a thousand changes a second: who reads a little later has lost nothing that is so. */
+/* A server with a thousand changes a second: a client that reads a little later has the final state. */
 /* rows: STAT-01 */
 static void
 changes_without_an_end(void **state)

@@ -16,7 +16,7 @@
 #include "util_childsim.h"
 
 /*
- * The lives of the children: pauses between them, whether they answer, and what the parent does each 30 s
+ * Start and end of the children: the pauses between, whether they answer, and what the parent does each 30 s
  * (security.md D8, D16).
  */
 
@@ -24,19 +24,19 @@
 #define CAP         (300 * S) /* "5 min" */
 #define HEALTHY     (600 * S) /* "10 healthy minutes" */
 #define BUILD       INT64_C(1767225600)
-#define EXITS       0 /* for dies(), beside signals */
+#define EXITS       0 /* for ends(), beside signals */
 #define BREAKS_RULE (-1)
-#define ENDS_FIRST  (-2) /* breaks a rule, and is gone before it is killed */
+#define ENDS_FIRST  (-2) /* violates the protocol, and ends before it is killed */
 #define NO_MEMORY   (-3)
 
 /* --- pauses --- */
 
 /*
- * A real process in mapd's place ends that way; 1: about so long a pause, give or take a quarter, is what comes of
+ * A real process in mapd's place ends that way; 1: about this pause, plus or minus a quarter, follows
  * it.
  */
 static int
-dies(struct rig *r, int how, uint64_t want)
+ends(struct rig *r, int how, uint64_t want)
 {
 	struct child *m = child_of(r, 1);
 	uint64_t before = time_mono_ms(), after;
@@ -64,9 +64,9 @@ dies(struct rig *r, int how, uint64_t want)
 	}
 	assert_int_equal(m->pid, 0);
 	after = time_mono_ms();
-	child_want(m); /* whoever asks for it in its pause changes nothing */
+	child_want(m); /* a request during its pause changes nothing */
 	assert_int_equal(m->pid, 0);
-	assert_int_equal(m->unstarted, 0); /* there is no program to start: it would have been told */
+	assert_int_equal(m->unstarted, 0); /* a missing program would have been counted */
 	assert_true(timer_pending(&m->retry));
 	close(r->raw[1]);
 	r->raw[1] = ps_attach(r->s, m);
@@ -103,15 +103,15 @@ pauses_double(void **state)
 				more--;
 			}
 			live(r, 0);
-			assert_true(dies(r, cases[i].how, want));
+			assert_true(ends(r, cases[i].how, want));
 		}
 		child_of(r, 1)->fails = 1000000; /* it never gives up, and never tries more often */
 		live(r, 0);
-		assert_true(dies(r, cases[i].how, CAP));
+		assert_true(ends(r, cases[i].how, CAP));
 	}
 }
 
-/* D8: +-25 %, so that what fails together does not come back together. */
+/* D8: +-25 %, so that what fails together does not start again together. */
 /* rows: PRIV-03 */
 static void
 pauses_differ(void **state)
@@ -123,7 +123,7 @@ pauses_differ(void **state)
 
 	for (i = 0; i < 40; i++) {
 		m->fails = 30;
-		assert_true(dies(r, EXITS, CAP));
+		assert_true(ends(r, EXITS, CAP));
 		ms = m->not_before - time_mono_ms();
 		least = ms < least ? ms : least;
 		most = ms > most ? ms : most;
@@ -131,7 +131,7 @@ pauses_differ(void **state)
 	assert_true(least < CAP - CAP / 20 && most > CAP + CAP / 20);
 }
 
-/* D8: ten healthy minutes, and the count starts anew. */
+/* D8: ten healthy minutes, and the count starts from 0. */
 /* rows: PRIV-03 */
 static void
 health_is_forgiving(void **state)
@@ -141,18 +141,18 @@ health_is_forgiving(void **state)
 
 	m->fails = 30;
 	live(r, HEALTHY - 60 * S);
-	assert_true(dies(r, EXITS, CAP));
+	assert_true(ends(r, EXITS, CAP));
 	m->ready_ms -= HEALTHY; /* of a life before: this one was never ready */
-	assert_true(dies(r, EXITS, CAP));
+	assert_true(ends(r, EXITS, CAP));
 	live(r, HEALTHY);
-	assert_true(dies(r, EXITS, S));
+	assert_true(ends(r, EXITS, S));
 	live(r, 0);
-	assert_true(dies(r, EXITS, 2 * S));
+	assert_true(ends(r, EXITS, 2 * S));
 	m->fails = 30;
 	live(r, HEALTHY);
-	assert_true(dies(r, SIGUSR1, S));
+	assert_true(ends(r, SIGUSR1, S));
 	live(r, 0);
-	assert_true(dies(r, SIGUSR1, 4 * S));
+	assert_true(ends(r, SIGUSR1, 4 * S));
 }
 
 static unsigned
@@ -164,10 +164,7 @@ planned(struct rig *r)
 	return t.n;
 }
 
-/*
- * D8: a death for lack of memory has its own health code, and what mapd wanted to be dialled stays; a crash forgets
- * that.
- */
+/* D8: an end for lack of memory has its own health code, and keeps the dial plan of mapd; a crash drops the plan. */
 /* rows: PRIV-03 */
 static void
 memory_is_no_crash(void **state)
@@ -179,7 +176,7 @@ memory_is_no_crash(void **state)
 
 	dialler_plan(p->dialler, &plan);
 	live(r, 0);
-	assert_true(dies(r, NO_MEMORY, S));
+	assert_true(ends(r, NO_MEMORY, S));
 	assert_true(p->health.h[HEALTH_OUT_OF_MEMORY].on);
 	assert_non_null(strstr(p->health.h[HEALTH_OUT_OF_MEMORY].text, "] ran out of memory (status 75)"));
 	assert_false(p->health.h[HEALTH_CHILD_CRASH].on);
@@ -193,7 +190,7 @@ memory_is_no_crash(void **state)
 	assert_false(p->health.h[HEALTH_OUT_OF_MEMORY].on);
 
 	live(r, 0);
-	(void)dies(r, SIGUSR1, S);
+	(void)ends(r, SIGUSR1, S);
 	assert_true(p->health.h[HEALTH_CHILD_CRASH].on);
 	assert_false(p->health.h[HEALTH_OUT_OF_MEMORY].on);
 	assert_int_equal(planned(r), 0);
@@ -210,7 +207,7 @@ both_have_to_answer(void **state)
 	struct ipc_empty e = { 0 };
 	int first;
 
-	assert_int_equal(supervise_answered(sup), 1); /* nobody was asked */
+	assert_int_equal(supervise_answered(sup), 1); /* no child was asked */
 	for (first = 0; first < 2; first++) {
 		supervise_ping(sup);
 		assert_int_equal(supervise_answered(sup), 0);
@@ -223,7 +220,7 @@ both_have_to_answer(void **state)
 
 /* The last message of that type to mapd, its body in *body if there is room; how many there were. */
 static unsigned
-told(struct rig *r, unsigned type, void *body, size_t size)
+received(struct rig *r, unsigned type, void *body, size_t size)
 {
 	static uint8_t text[65536];
 	struct hdr h;
@@ -243,7 +240,7 @@ told(struct rig *r, unsigned type, void *body, size_t size)
 	return n;
 }
 
-/* KA-02: "120 s" is what mapd hears when nobody says otherwise. */
+/* KA-02: mapd gets "120 s" by default. */
 /* rows: KA-02 */
 static void
 watchdog_of_mapd(void **state)
@@ -252,11 +249,11 @@ watchdog_of_mapd(void **state)
 	struct ipc_config m;
 
 	supervise_config(r->s->p.sup);
-	assert_int_equal(told(r, IPC_CONFIG, &m, sizeof(m)), 1);
+	assert_int_equal(received(r, IPC_CONFIG, &m, sizeof(m)), 1);
 	assert_int_equal(m.watchdog_ms, 120000);
 	ps_config(r->s, "map-watchdog 7\n");
 	supervise_config(r->s->p.sup);
-	assert_int_equal(told(r, IPC_CONFIG, &m, sizeof(m)), 1);
+	assert_int_equal(received(r, IPC_CONFIG, &m, sizeof(m)), 1);
 	assert_int_equal(m.watchdog_ms, 7000);
 }
 
@@ -274,7 +271,7 @@ tick(struct rig *r, uint64_t boot_ms, int64_t wall_s)
 	c->map = MAP_STREAM;
 	c->map_backoff.n = 7;
 	parent_tick(&r->s->p, boot_ms, wall_s);
-	stops = told(r, IPC_MAP_STOP, NULL, 0);
+	stops = received(r, IPC_MAP_STOP, NULL, 0);
 	for (i = 0; i < 2; i++)
 		say(r, i, IPC_PONG, IPC_ID_LOOK, &e, sizeof(e));
 	assert_int_equal(child_of(r, 1)->violated, 0);
@@ -282,7 +279,7 @@ tick(struct rig *r, uint64_t boot_ms, int64_t wall_s)
 	return stops == 1;
 }
 
-/* D16: more time gone than the tick is long, on a clock that runs while all of us do not. */
+/* D16: more time has passed than a tick, on a clock that also runs during suspend. */
 /* rows: ERR-06 */
 static void
 suspended(void **state)
@@ -298,7 +295,7 @@ suspended(void **state)
 	assert_true(tick(r, t += 86400 * S, BUILD));
 	assert_false(tick(r, t += 30 * S, BUILD));
 	/*
-	 * ERR-06: what the wall clock does is no suspend, and where it has to stand in for one (OpenBSD) going back
+	 * ERR-06: what the wall clock does is no suspend, and where it is used for that (OpenBSD) going back
 	 * is none
 	 */
 	assert_false(tick(r, t += 30 * S, BUILD + 86400 * 365));
@@ -327,7 +324,7 @@ says_clock_wrong(struct psim *s, int watcher)
 	return found;
 }
 
-/* tailnetd(8), D16: a clock earlier than the release is told, for as long as it is. */
+/* tailnetd(8), D16: a clock earlier than the release is reported, as long as it is wrong. */
 static void
 clock_is_wrong(void **state)
 {

@@ -6,7 +6,7 @@
 #include "dispatch.h"
 #include "util_parentsim.h"
 
-/* The parent of util_parentsim.h, and the test in the place of its children: it speaks bytes. */
+/* The parent of util_parentsim.h, and the test in place of its children: it sends bytes. */
 
 struct hdr {
 	uint16_t type, flags;

@@ -98,7 +98,7 @@ sim_do(struct sim *s, const struct login_action *a, struct login_event *saved, u
 	case LA_GENERATE: s->mem.cand = ++s->last_key; break;
 	case LA_DROP_CANDIDATE: s->mem.cand = 0; break;
 	case LA_SAVE:
-		assert_true(*nsaved < SIM_QUEUE); /* one event does not save without end */
+		assert_true(*nsaved < SIM_QUEUE); /* one event does not save endlessly */
 		saved[*nsaved].type = LE_SAVED;
 		saved[*nsaved].id = a->id;
 		saved[*nsaved].u.result.ok = sim_save(s, a->u.save);
@@ -119,7 +119,7 @@ sim_do(struct sim *s, const struct login_action *a, struct login_event *saved, u
 	}
 }
 
-/* As action.c does it: what an action causes waits until the actions are done, and then takes its turn. */
+/* As action.c does it: what an action causes waits until the actions are done, and then follows in order. */
 static void
 sim_step(struct sim *s, const struct login_event *e)
 {

@@ -9,7 +9,7 @@
 
 /*
  * A parent for login.c without any I/O: carries the actions out on numbers instead of keys, a struct instead of a
- * file and a clock that stands still until it is moved.
+ * file and a clock that only moves when the test moves it.
  */
 #define SIM_LOG	 64
 #define SIM_QUEUE 8	/* action.c has room for as many */

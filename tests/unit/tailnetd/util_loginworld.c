@@ -41,8 +41,8 @@ before_register(struct world *w, const struct login_action *a)
 	w->registers++;
 	MUST(w, !key_is_zero(login_pin(&s->c, NULL)));
 	if (a->u.reg.op != IPC_REG_LOGOUT) {
-		MUST(w, s->c.profile.want_running); /* logged out means that somebody must ask */
-		/* on-expiry wait: nothing is sent, but for what the server has taken already */
+		MUST(w, s->c.profile.want_running); /* logged out means that a user must request it */
+		/* on-expiry wait: nothing is sent, except what the server has accepted before */
 		MUST(w, !s->c.goal.by_expiry || !s->c.cfg.expiry_wait || w->accepted[key]);
 		MUST(w, (a->u.reg.authkey == AUTHKEY_GIVEN) <= w->have_given);
 		MUST(w, !s->c.expired || candidate || a->u.reg.op == IPC_REG_FOLLOWUP); /* EXP-05 */
@@ -158,7 +158,7 @@ check_keys(struct world *w)
 	MUST(w, s->c.have_node == (s->mem.node != 0));
 	MUST(w, (s->c.candidate != CANDIDATE_NONE) == (s->mem.cand != 0));
 	MUST(w, !s->c.logged_in || s->c.have_node);
-	/* A rotation keeps the key before it, and is told; nothing else changes the key. */
+	/* A rotation keeps the key before it, and is reported; nothing else changes the key. */
 	if (s->disk.node != 0 && s->disk.node != w->disk_node) {
 		MUST(w, s->disk.old == w->mem_node);
 		MUST(w, s->nfinished > w->finished);
@@ -166,7 +166,7 @@ check_keys(struct world *w)
 	w->disk_node = s->disk.node;
 	w->mem_node = s->mem.node; /* not the same when a logout could not be saved */
 	w->finished = s->nfinished;
-	/* The auth key of a login is nowhere when nothing wants it any more. */
+	/* The auth key of a login is nowhere when nothing needs it any longer. */
 	MUST(w, !w->have_given || s->c.goal.with_key || s->c.next.with_key);
 }
 
@@ -177,7 +177,7 @@ check_alive(struct world *w)
 	const uint64_t *t = w->s->timer;
 	int saving = c->op == OP_COMMIT || c->op == OP_WRITE_AHEAD || c->op == OP_CLEAR;
 
-	/* Nothing waits for something that does not come. */
+	/* Nothing waits for an event that never happens. */
 	MUST(w, (c->op == OP_KEY || c->op == OP_KEY_CHECK || c->op == OP_REGISTER) == (w->flight != FLIGHT_NONE));
 	if (c->goal.kind == GOAL_LOGIN && !c->paused)
 		MUST(w, c->op != OP_NONE || t[LT_AUTH] != 0);
@@ -193,7 +193,7 @@ check_alive(struct world *w)
 		MUST(w, t[LT_MAP_STOP] != 0);
 	if (c->have_node && !time_is_none(c->profile.node_key_expiry))
 		MUST(w, t[LT_EXPIRY] != 0 && t[LT_EXPIRY] <= w->s->ms + 31000);
-	/* What is shown and not told is told in the end. */
+	/* What is shown and not yet reported is reported in the end. */
 	MUST(w, c->goal.url[0] == '\0' || strcmp(c->goal.url, w->url) == 0);
 }
 

@@ -18,7 +18,7 @@ struct world {
 	uint32_t seed;
 	unsigned long step;
 	unsigned run;
-	uint8_t *accepted; /* by key number: the server took it at some time */
+	uint8_t *accepted; /* by key number: the server accepted it at some time */
 	enum flight flight;
 	uint32_t flight_id;
 	int flight_key; /* NodeKey of the register */
@@ -31,11 +31,11 @@ struct world {
 	struct pubkey conn_pin, flight_pin; /* the server key that these connections were made with */
 	int live, stopping, killed;
 	enum wish wish;          /* what the last command wants; nothing: a failure made it void */
-	int wants_pause;         /* and whether it is to be quiet */
-	int unwanted_key;        /* `login interactive` wants another one; 0: no such wish */
+	int wants_pause;         /* and whether it must be quiet */
+	int unwanted_key;        /* `login interactive` requests a new one; 0: no such request */
 	int have_given;          /* the parent holds an auth key of LE_LOGIN */
 	unsigned logouts;        /* not answered yet */
-	char url[40];            /* the last one that was told */
+	char url[40];            /* the last one that was reported */
 	int disk_node, mem_node; /* before this step */
 	unsigned finished;
 	uint32_t last_id; /* ids only grow: an answer finds its own request, or none */

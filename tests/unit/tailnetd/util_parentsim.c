@@ -35,7 +35,7 @@ static int
 ps_fsync(int fd)
 {
 	(void)fd;
-	return 0; /* nobody pulls the plug here */
+	return 0; /* no power failure here */
 }
 
 static void
@@ -124,7 +124,7 @@ ps_attach(struct psim *s, struct child *c)
 	ps_need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0, "socketpair");
 	c->ipc = ipc_new(s->p.base, sv[0], IPC_PARENT_SIDE, c->role, ++c->generation, c->kind->handlers, c);
 	ps_need(c->ipc != NULL, "ipc_new");
-	c->pid = PS_NOBODY;
+	c->pid = PS_NO_PID;
 	c->phase = CHILD_STARTING;
 	c->violated = 0;
 	c->owed = 0;

@@ -22,9 +22,9 @@ void	 ps_config(struct psim *s, const char *more);
 struct psim *ps_new(const char *more_config);
 void	 ps_free(struct psim *s);
 
-#define PS_NOBODY ((pid_t)0x3fffffff) /* beyond pid_max: signals reach nobody */
+#define PS_NO_PID ((pid_t)0x3fffffff) /* beyond pid_max: signals reach no process */
 
-/* As child_start(), but nobody is there: the other end of the channel. */
+/* As child_start(), but without a process: the other end of the channel. */
 int	 ps_attach(struct psim *s, struct child *c);
 /* As child_gone(). */
 void	 ps_detach(struct child *c, int raw);

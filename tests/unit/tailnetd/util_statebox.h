@@ -16,7 +16,7 @@ struct box {
 };
 
 /*
- * Opens the state in d and loads what is there for url, through io (NULL: the system's own calls); state_load()'s
+ * Opens the state in d and loads the identity for url, through io (NULL: the system's own calls); state_load()'s
  * result.
  */
 enum state_result box_load(struct box *b, const struct dir *d, const char *url, const struct state_io *io);

@@ -48,9 +48,9 @@ epoll_wait(int fd, struct epoll_event *events, int max, int ms)
 	int n = epoll_pwait(fd, events, max, simulated ? 0 : ms, NULL);
 
 	if (simulated && n == 0 && ms < 0)
-		abort(); /* nothing can happen any more */
+		abort(); /* nothing can happen from here on */
 	if (simulated) {
-		int64_t ns = n == 0 ? ms * (NS / 1000) : NS / 1000000; /* who turns for ever does so for some time */
+		int64_t ns = n == 0 ? ms * (NS / 1000) : NS / 1000000; /* an endless loop takes some time */
 
 		mono_ns += ns;
 		wall_ns += ns;

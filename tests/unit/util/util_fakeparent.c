@@ -321,6 +321,6 @@ fp_request(struct fakeparent *fp, struct fakeserver *fs, unsigned n)
 	for (i = 0; i < FP_WAIT_MS / 5 && (fs->nstreams <= n || !fs->streams[n].ended); i++)
 		fp_run_for(fp, 5);
 	if (fs->nstreams <= n || !fs->streams[n].ended)
-		fail_msg("request %u did not come", n);
+		fail_msg("request %u was not received", n);
 	return &fs->streams[n];
 }

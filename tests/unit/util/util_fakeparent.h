@@ -14,8 +14,8 @@
 #include "util_fakeserver.h"
 
 /*
- * The parent's end of a channel for tests of children: forks, runs a role as main() would, speaks ipc with it, and by
- * itself dials (socketpairs to a fake control server in this process) and does "handshakes" with fixed keys.
+ * The parent's end of a channel for tests of children: forks, runs a role as main() would, exchanges ipc messages with
+ * it, and by itself dials (socketpairs to a fake control server in this process) and does "handshakes" with fixed keys.
  */
 #define FP_MESSAGES 512
 #define FP_SERVERS  8
@@ -52,7 +52,7 @@ struct fakeparent {
 	struct ipc	*ipc;
 	pid_t		 pid;
 	int		 manual;		/* 1: the test answers DIAL and HS_* itself */
-	int		 plain;			/* 1: servers speak plain HTTP: the test does */
+	int		 plain;			/* 1: servers use plain HTTP, answered by the test */
 	int		 closed, violation;
 	char		 why[200];
 	struct fp_msg	*msgs[FP_MESSAGES];

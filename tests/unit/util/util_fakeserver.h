@@ -31,7 +31,7 @@ struct fs_stream {
 struct fakeserver {
 	int		 fd, plain, upgraded;
 	struct event	*rd, *wr;
-	struct buf	 in;		/* plain mode: all that came; else the upgrade head */
+	struct buf	 in;		/* plain mode: all received data; else the upgrade head */
 	struct buf	 wire;		/* waits to be written */
 	struct noiserec	 rec;
 	nghttp2_session	*h2;

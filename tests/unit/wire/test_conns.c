@@ -49,7 +49,7 @@ test_goaway(void **state)
 	assert_true(tp_wait(&p, &map.pieces, 2, 10000));
 	assert_false(session_is_up(p.s));
 	assert_int_equal(p.downs, 0);
-	/* A new request goes to a new connection, the running stream goes on. */
+	/* A new request uses a new connection, the running stream continues. */
 	tr_post(&lite, p.s, "/lite", "{}", 2, NULL, NULL);
 	assert_true(tp_wait(&p, &lite.done, 1, 10000));
 	assert_int_equal(lite.err, REQ_OK);
@@ -179,7 +179,7 @@ test_reset_ends_only_its_stream(void **state)
 }
 
 /*
- * The connection dies with what ran on it; what only waited for room is asked on a new one, and nobody hears of an
+ * The connection fails with its streams; a request that only waited is sent on a new one, and no owner gets an
  * end.
  */
 /* rows: H2-05 */

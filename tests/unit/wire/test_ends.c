@@ -14,7 +14,7 @@
 /* How connections and sessions end: at any byte, at a deadline, by their owner. */
 static SSL_CTX *cert;
 
-/* One request to a server that goes away after n bytes.  Returns how it ended. */
+/* One request to a server that closes after n bytes.  Returns how it ended. */
 static enum request_err
 cut_after(size_t n, int tls, size_t chunk)
 {
@@ -71,7 +71,7 @@ test_cut_at_each_byte(void **state)
 static void
 free_at_the_deadline(struct tparent *p)
 {
-	assert_int_equal(p->ncancels, 1); /* what the owner is asked for is asked before it may be gone */
+	assert_int_equal(p->ncancels, 1); /* requests to the owner are made before it may be freed */
 	session_free(p->s);
 	p->s = NULL;
 }
@@ -100,7 +100,7 @@ test_free_at_the_deadline(void **state)
 	tp_free(&p);
 }
 
-/* session_free() calls nothing back, not even with what was held back for a stream that goes on just now. */
+/* session_free() makes no callback, not even with data that was held back for a stream that continues now. */
 static void
 test_free_calls_nothing_back(void **state)
 {

@@ -282,7 +282,7 @@ test_certificates(void **state)
 	SSL_CTX_free(other);
 }
 
-/* A body without length must end with close_notify, or somebody may have cut it. */
+/* A body without length must end with close_notify, or an attacker may have cut it. */
 static void
 test_cut_tls(void **state)
 {
@@ -315,7 +315,7 @@ test_cut_tls(void **state)
 	SSL_CTX_free(ctx);
 }
 
-/* A server that takes the connection and says nothing: what the fetch was busy with is told, in one piece. */
+/* A server that accepts the connection and sends nothing: the text names the step of the fetch. */
 /* rows: KEY-04 */
 static void
 test_silence_in_the_handshake(void **state)
@@ -344,7 +344,7 @@ test_silence_in_the_handshake(void **state)
 	SSL_CTX_free(ctx);
 }
 
-/* Newer trust anchors come while a fetch uses the old ones, also for the connection after a redirect. */
+/* Newer CA certificates arrive while a fetch uses the old ones, also for the connection after a redirect. */
 /* rows: KEY-05 PING-01 */
 static void
 test_trust_is_replaced_meanwhile(void **state)

@@ -114,7 +114,7 @@ stop(struct peer *x)
 	buf_free(&x->text);
 }
 
-/* Is there a frame of that type in what the client sent? */
+/* Does the client's data contain a frame of that type? */
 static int
 sent(struct peer *x, uint8_t type, uint8_t flags, const void *payload, size_t n)
 {
@@ -212,7 +212,7 @@ test_unusual_but_right(void **state)
 	stop(&x);
 }
 
-/* A connection error: recv or the sending after it fails, the text says something, and nothing more is taken. */
+/* A connection error: recv or the sending after it fails, there is an error text, and further data is refused. */
 static void
 violation(struct peer *x, const char *text)
 {
@@ -221,7 +221,7 @@ violation(struct peer *x, const char *text)
 	if (rc == 0 && h2_error(x->h)[0] == '\0')
 		fail_msg("accepted: %s", text);
 	if (!h2_over(x->h))
-		fail_msg("goes on: %s (%s)", text, h2_error(x->h));
+		fail_msg("continues: %s (%s)", text, h2_error(x->h));
 	if (strstr(h2_error(x->h), text) == NULL)
 		fail_msg("\"%s\" instead of \"%s\"", h2_error(x->h), text);
 	assert_int_equal(h2_over_limit(x->h), strncmp(text, "too ", 4) == 0);
@@ -305,7 +305,7 @@ test_header_bombs(void **state)
 	for (int i = 0; i < 9; i++)
 		frame(&x.to, NGHTTP2_CONTINUATION, 0, 1, "", 0);
 	violation(&x, "too many HTTP/2 CONTINUATION frames");
-	/* Interim answers without end. */
+	/* Endless interim answers. */
 	start(&x);
 	for (int i = 0; i < 120; i++)
 		frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, CONTINUE100, 5);
@@ -445,7 +445,7 @@ four_mib(struct peer *x, uint32_t id)
 		frame(&x->to, NGHTTP2_DATA, 0, id, chunk, sizeof(chunk));
 }
 
-/* The connection's window does not shrink by what nobody takes: more than 16 MiB of it, then a body that is wanted. */
+/* The connection's window does not shrink by discarded data: more than 16 MiB of it, then a body that is read. */
 /* rows: H2-03 */
 static void
 test_connection_window(void **state)
@@ -457,7 +457,7 @@ test_connection_window(void **state)
 
 	(void)state;
 	start(&x);
-	/* Cancelled in the middle of a frame, and the server goes on since it has not heard of it. */
+	/* Cancelled in the middle of a frame, and the server continues since it has not received it. */
 	for (id = 3; id < 3 + 2 * 1100; id += 2) {
 		st = another(&x, id);
 		frame(&x.to, NGHTTP2_DATA, 0, id, chunk, sizeof(chunk));
@@ -494,7 +494,7 @@ test_odd_ends(void **state)
 	struct peer x;
 
 	(void)state;
-	start(&x); /* compressed, which nobody asked for */
+	start(&x); /* compressed, which was not requested */
 	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, OK200 "\x0f\x0b\x04gzip", 8);
 	frame(&x.to, NGHTTP2_DATA, 0, 1, "\x1f\x8b", 2);
 	assert_int_equal(deliver(&x), 0);
@@ -528,7 +528,7 @@ test_odd_ends(void **state)
 	assert_true(h2_over(x.h));
 	assert_string_equal(h2_error(x.h), "");
 	stop(&x);
-	start(&x); /* cancelled: no callbacks, RST_STREAM(CANCEL) goes out */
+	start(&x); /* cancelled: no callbacks, RST_STREAM(CANCEL) is sent */
 	h2_cancel(x.st);
 	frame(&x.to, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, OK200, 1);
 	frame(&x.to, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, 1, "xx", 2);

@@ -310,7 +310,7 @@ test_bombs(void **state)
 	s = feed_large(&small, 3 * MIB, 0, 1, err); /* refused on its header */
 	assert_non_null(strstr(err, "announces 3145728 decoded bytes"));
 	assert_int_equal(s.bytes, 0);
-	s = feed_large(&small, 3 * MIB, 0, 0, err); /* no size given: stopped on the way */
+	s = feed_large(&small, 3 * MIB, 0, 0, err); /* no size given: stopped before the end */
 	assert_true(strstr(err, "compressed more than") != NULL || strstr(err, "more than 2097152") != NULL);
 	assert_true(s.bytes <= 2 * MIB);
 	s = feed_large(&config, 64 * MIB, 'x', 0, err); /* within all sizes, but no honest text is like that */
@@ -386,7 +386,7 @@ test_large_single_segment(void **state)
 	assert_false(ZSTD_isError(len));
 	assert_int_equal(out[4] >> 6, 2); /* content size of four bytes */
 	assert_int_equal(out[4] & 0x20, 0);
-	/* ... made a single segment: the flag set, the window byte gone. */
+	/* ... made a single segment: the flag set, the window byte removed. */
 	out[4] |= 0x20;
 	single = out + 1;
 	memmove(single, out, 5);

@@ -113,7 +113,7 @@ test_clear_hangs_after_101(void **state)
 	assert_true(tp_server(&p, 0)->eof); /* the loser is closed */
 	assert_string_equal(tp_server(&p, 1)->sni, "control.example");
 	works(&p);
-	assert_string_equal(p.steps, "u1 t2 u2 n2 h2"); /* each attempt tells its own steps */
+	assert_string_equal(p.steps, "u1 t2 u2 n2 h2"); /* each attempt reports its own steps */
 	assert_int_equal(p.ndials, 2);
 	tp_free(&p);
 }
@@ -250,7 +250,7 @@ test_soon_again_prefers_tls(void **state)
 	works(&p);
 	assert_int_equal(p.ndials, 2);
 	assert_int_equal(p.dials[1].kind, WIRE_DIAL_TLS);
-	/* Nobody there: clear text at once. */
+	/* No server: clear text at once. */
 	ts_close(tp_server(&p, 1));
 	assert_true(tp_wait(&p, &p.downs, 2, 1000));
 	p.way[WIRE_DIAL_TLS] = TP_REFUSE;

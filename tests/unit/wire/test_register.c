@@ -284,7 +284,7 @@ test_error_status(void **state)
 	body[sizeof(body) - 1] = '\0';
 	a = judge_text(400, body, 1);
 	assert_int_equal(strlen(a.err), strlen("register: HTTP 400: ") + REGISTER_MAX_ERRTEXT);
-	/* The cut goes through a character: it is dropped, not shown as broken. */
+	/* The cut is inside of a character: it is dropped, not shown as broken. */
 	memcpy(body + REGISTER_MAX_ERRTEXT - 1, "\xc3\xa9", 2);
 	a = judge_text(400, body, 1);
 	assert_int_equal(strlen(a.err), strlen("register: HTTP 400: ") + REGISTER_MAX_ERRTEXT - 1);

@@ -10,7 +10,7 @@
 #include "util_clock.h"
 #include "util_session.h"
 
-/* Answers every request with its own path and the lengths that came. */
+/* Answers every request with its own path and the lengths received. */
 static void
 echo(struct tserver *t, struct ts_request *r, void *arg)
 {
@@ -111,7 +111,7 @@ test_preface_waits_for_nothing(void **state)
 	    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\22\4\0\0\0\0\0", 33));
 	tp_free(&p);
 
-	tp_init(&p, "192.0.2.7"); /* says nothing before the preface has come */
+	tp_init(&p, "192.0.2.7"); /* sends nothing before it has the preface */
 	p.plan[WIRE_DIAL_CLEAR] = (struct ts_plan){ .wait_preface = 1, .on_request = echo };
 	tp_session(&p);
 	tr_post(&r, p.s, "/a", NULL, 0, NULL, NULL);

@@ -112,7 +112,7 @@ test_free_closes_for_real(void **state)
 	tp_run(&p, 5);
 	assert_true(tp_server(&p, 0)->eof);
 	assert_int_equal(p.downs, 0);
-	/* While the parent still dials: it is told. */
+	/* While the parent still dials: it is informed. */
 	p.way[WIRE_DIAL_CLEAR] = TP_IGNORE;
 	p.ncancels = 0;
 	tp_session(&p);
@@ -123,7 +123,7 @@ test_free_closes_for_real(void **state)
 	p.s = NULL;
 	assert_int_equal(p.ncancels, 1);
 	tp_free(&p);
-	/* Up: a polite GOAWAY goes first. */
+	/* Up: GOAWAY is sent first. */
 	tp_init(&p, "192.0.2.7");
 	tp_session(&p);
 	session_connect(p.s);

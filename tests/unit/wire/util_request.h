@@ -23,6 +23,6 @@ void	 tr_post(struct treq *r, struct session *s, const char *path, const void *b
 	    const struct pubkey *lb1, const struct pubkey *lb2);
 void	 tr_cancel(struct treq *r);
 void	 tr_free(struct treq *r);
-void	 tr_text(struct treq *r, const char *text);		/* must be what came */
+void	 tr_text(struct treq *r, const char *text);		/* must be equal to the received text */
 
 #endif

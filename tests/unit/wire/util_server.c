@@ -353,7 +353,7 @@ start_noise(struct tserver *t)
 }
 
 static void
-take_head(struct tserver *t, size_t n)
+read_head(struct tserver *t, size_t n)
 {
 	char *head = (char *)buf_ptr(&t->in), *v;
 
@@ -411,7 +411,7 @@ cleartext(struct tserver *t)
 		if (end == NULL || t->state == S_STUCK)
 			return;
 		buf_put(&t->seen, buf_ptr(&t->in), (size_t)(end + 4 - buf_ptr(&t->in)));
-		take_head(t, (size_t)(end + 4 - buf_ptr(&t->in)));
+		read_head(t, (size_t)(end + 4 - buf_ptr(&t->in)));
 	}
 }
 
@@ -455,7 +455,7 @@ on_readable(int fd, short what, void *arg)
 	cleartext(t);
 }
 
-/* --- life --- */
+/* --- start and end --- */
 
 struct tserver *
 ts_new(struct event_base *base, int fd, const struct ts_plan *plan)

@@ -13,7 +13,7 @@
 #include "noiserec.h"
 
 /*
- * The server's end of one connection, for tests: it reads the upgrade, answers the Noise handshake and speaks HTTP/2
+ * The server's end of one connection, for tests: it reads the upgrade, answers the Noise handshake and uses HTTP/2
  * with nghttp2 or whatever bytes the test wants.  It can misbehave at each layer.
  */
 #define TS_SERVER_SEED	0x33		/* private key: 32 times this byte */
@@ -31,7 +31,7 @@ struct ts_request {			/* a complete request */
 	unsigned	 nlb, nfields;
 	struct buf	 body;
 	struct buf	 answer;	/* body still to be sent */
-	int		 more;		/* ... and it goes on */
+	int		 more;		/* ... and it continues */
 };
 
 struct ts_plan {			/* how a connection behaves; zero = well */
@@ -43,9 +43,9 @@ struct ts_plan {			/* how a connection behaves; zero = well */
 	size_t		 raw_response_len;
 	int		 other_key;	/* answers with another static key */
 	const char	*early;		/* JSON of an early payload */
-	int		 wait_preface;	/* sends no HTTP/2 before the client's preface has come */
+	int		 wait_preface;	/* sends no HTTP/2 before it has the client's preface */
 	int		 raw;		/* no nghttp2: ts_send_plain() only */
-	size_t		 chunk;		/* write that many bytes per turn; 0 = all at once */
+	size_t		 chunk;		/* write at most this number of bytes per turn; 0 = all at once */
 	size_t		 cut;		/* 1 + bytes on the wire after which the connection is dropped */
 	uint32_t	 max_streams;	/* SETTINGS_MAX_CONCURRENT_STREAMS; 0 = 100 */
 	SSL_CTX		*tls;
@@ -72,7 +72,7 @@ struct tserver {
 	unsigned	 requests, records;
 	size_t		 written;
 	size_t		 max_record;
-	int		 eof;		/* the client is gone */
+	int		 eof;		/* the client has closed */
 	int		 stop_reading;
 	int		 got_goaway, rsts;
 	uint64_t	 plain_bytes;

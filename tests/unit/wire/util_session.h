@@ -10,7 +10,7 @@
 
 /* A session of one connection with the server of a test: it answers, but a map it begins and leaves open. */
 void	 hold(struct tserver *t, struct ts_request *r, void *arg);
-/* Such a session with a map under way, whose first piece has come. */
+/* Such a session with a map under way, whose first piece was received. */
 void	 session_with_map(struct tparent *p, struct treq *map);
 
 #endif
