@@ -336,7 +336,7 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(AR_mapd:%=$(BUILD)/lib/%.a)
 	$(Q)$(CC) $(ALLFLAGS) $(HARDLD) $(LDFLAGS) $(INC_mapd) -o $@ $< $(call archives,mapd) $(SYS_mapd)
 
 bench: all $(BENCH_BIN)
-	@TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B tests/bench/run.py $(BENCH)
+	@TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B tests/bench/bench.py $(BENCH)
 
 # What root has built in another user's tree (sudo make demo) is given to that user, whose next make must write there.
 BUILT = $(wildcard build build-* $(BUILD))
@@ -355,7 +355,7 @@ demo-run: all
 
 escape:
 	@$(MAKE) --no-print-directory BUILD=build-escape ESCAPE=1 build-escape/tests/escape/escape
-	@TAILNETD_BUILD=$(abspath build-escape) $(PYTHON) -B tests/escape/run.py
+	@TAILNETD_BUILD=$(abspath build-escape) $(PYTHON) -B tests/escape/escape.py
 	@$(MAKE) --no-print-directory BUILD=build-trace ESCAPE=1 SANDBOX_TRACE=1 build-trace/tests/escape/escape
 	@tests/escape/trace build-trace
 # The real profiles and the real sandbox around hostile code; the static one is for the other libc.

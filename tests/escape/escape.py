@@ -6,7 +6,7 @@
 Fails if one succeeds with all layers on.  Then single layers are left out, to show what each of them stops; fails if
 one does not stop what it is for.
 The resolver runs foreign code (NSS) and has a deny-list: what it may do is listed here, and nothing else.
-  run.py [--markdown]     TAILNETD_BUILD names the build (make ESCAPE=1), with tests/escape/escape in it
+  escape.py [--markdown]     TAILNETD_BUILD names the build (make ESCAPE=1), with tests/escape/escape in it
 """
 import ctypes
 import os
