@@ -323,7 +323,8 @@ def sec_trips(want):
 
 def sec_store(want):
     """mapd's store by itself: tests/bench/netmapstore.c."""
-    p = subprocess.Popen([os.path.join(harness.BUILD, "tests", "bench", "netmapstore")], stdout=subprocess.PIPE, text=True)
+    p = subprocess.Popen([os.path.join(harness.BUILD, "tests", "bench", "netmapstore")], stdout=subprocess.PIPE,
+                         text=True)
     for line in p.stdout:
         print("store_" + " ".join(line.split()[:3]), flush=True)
     if p.wait() != 0:

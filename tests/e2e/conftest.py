@@ -97,11 +97,12 @@ def programs():
 @pytest.fixture(scope="session")
 def shim(programs, tmp_path_factory):
     """faultshim.c, for LD_PRELOAD."""
-    text = subprocess.run([os.path.join(harness.BIN, "tailnetd"), "-V"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True)
+    text = subprocess.run([os.path.join(harness.BIN, "tailnetd"), "-V"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
     if "sanitize=" in text.stdout:
         pytest.skip("the sanitizer wants to be the first library")
-    return harness.compiled(str(tmp_path_factory.mktemp("shim") / "faultshim.so"), "-shared", "-fPIC", "faultshim.c", "-ldl")
+    out = str(tmp_path_factory.mktemp("shim") / "faultshim.so")
+    return harness.compiled(out, "-shared", "-fPIC", "faultshim.c", "-ldl")
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@
  *   cc -D_GNU_SOURCE -shared -fPIC -O2 -o faultshim.so faultshim.c -ldl
  *   FAULTSHIM_DIR=/path/of/state FAULTSHIM=write:3:ENOSPC,fsync:1+:EIO LD_PRELOAD=.../faultshim.so tailnetd ...
  *
- * A rule is CALL:N:ACTION, for the N-th such call (from 1) on FAULTSHIM_DIR or a file right in it; N+ means all from the
- * N-th on.
+ * A rule is CALL:N:ACTION, for the N-th such call (from 1) on FAULTSHIM_DIR or a file right in it; N+ means all calls
+ * from the N-th on.
  * CALL:   openat (only with O_CREAT), write, fsync, linkat, renameat, unlinkat
  * ACTION: an errno name below, short (write: half of it, openat...: as EINTR), kill (the process ends before the call,
  *         without any clean-up), killafter (the call is made, then the process ends)

@@ -112,7 +112,8 @@ CASES = {
                                                       Hostinfo=...)]}],
                          [p if p["ID"] == 7 else dict(p, Tags=["tag:a"], KeySignature="c2ln", CapMap={"x": None})
                           for p in
-                          but(7, Endpoints=REMOVED, HomeDERP=REMOVED, Online=REMOVED, LastSeen=REMOVED, Cap=REMOVED, Hostinfo=REMOVED)]),
+                          but(7, Endpoints=REMOVED, HomeDERP=REMOVED, Online=REMOVED, LastSeen=REMOVED, Cap=REMOVED,
+                              Hostinfo=REMOVED)]),
     "replace-key": ("DEL-01", BASE, [{"PeersChanged": [make_peer(7, Key=NEW_KEY)]}], but(7, Key=NEW_KEY)),
     "allowed-ips": ("DEL-15", BASE, [{"PeersChanged": [make_peer(
         7, AllowedIPs=BASE[1]["Addresses"] + ["10.1.0.0/16"], PrimaryRoutes=["10.1.0.0/16"])]}],

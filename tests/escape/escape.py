@@ -138,14 +138,15 @@ def static_program():
     sources += [ROOT / n for n in ("common/base/log.c", "common/base/text.c", "common/base/buf.c", "common/base/mem.c",
                                    "common/base/childfd.c", "common/base/spawn.c", "common/child/calls.c",
                                    "authd/authd_sandbox.c", "mapd/mapd_sandbox.c", "resolver/resolver_sandbox.c")]
-    rooms = subprocess.run(["make", "-s", "print-rooms"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    rooms = subprocess.run(["make", "-s", "print-rooms"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+                           check=True).stdout
     folders = sorted({d for line in rooms.splitlines() for d in line.replace(":", " ").split()})
     includes = [f"-I{ROOT / d}" for d in (*folders, "tests/escape")]
     # The kernel's headers; musl's own are searched first.  libbsd's queue.h has no libc in it.
     machine = os.uname().machine
     foreign = ["-idirafter", "/usr/include", "-idirafter", f"/usr/include/{machine}-linux-gnu"]
-    subprocess.run(["musl-gcc", "-static", "-std=c11", "-D_GNU_SOURCE", "-O2", "-DTEST_ESCAPE", "-DESCAPE_STATIC", *includes,
-                    *foreign, "-o", out, *sources], check=True)
+    subprocess.run(["musl-gcc", "-static", "-std=c11", "-D_GNU_SOURCE", "-O2", "-DTEST_ESCAPE", "-DESCAPE_STATIC",
+                    *includes, *foreign, "-o", out, *sources], check=True)
     return out
 
 
@@ -169,8 +170,8 @@ def as_nobody(program):
     failures = 0
     try:
         for profile in PROFILES:
-            done = subprocess.run([copy, profile, ""], capture_output=True, text=True, timeout=300, user=65534, group=65534,
-                                  extra_groups=[])
+            done = subprocess.run([copy, profile, ""], capture_output=True, text=True, timeout=300, user=65534,
+                                  group=65534, extra_groups=[])
             lines = [line.split("\t") for line in done.stdout.splitlines()]
             bad = [line for line in lines if line[2] in ("no sandbox", "no fixture", "hangs") or
                    (line[2] == "ESCAPED" and int(line[0]) not in ALLOWED[profile])]

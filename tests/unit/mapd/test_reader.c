@@ -8,8 +8,9 @@
 #include "util_map.h"
 
 /*
- * A client that reads `watch netmap` (interface.md 6) keeps a map, adds the nodes of each delta to it, deletes the removed
- * ones, and asks again for the members that a delta names.  After any messages it then has the same map as `netmap`.
+ * A client that reads `watch netmap` (interface.md 6) keeps a map, adds the nodes of each delta to it, deletes the
+ * removed ones, and asks again for the members that a delta names.  After any messages it then has the same map as
+ * `netmap`.
  */
 #define MESSAGES 6000
 #define IDS      12
