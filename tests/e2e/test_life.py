@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The tailnetd authors
 """The life-cycle at random: commands, answers that are held, late, wrong or lost, children that die, the daemon that
 crashes.  Then everything works again, and the last command must have won (the same for the pure state machine is
-test_client_model.c)."""
+test_login_model.c)."""
 import asyncio
 import contextlib
 import os

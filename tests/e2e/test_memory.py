@@ -131,7 +131,7 @@ def test_each_allocation_of_a_child_start(server, make_daemon, shim):
 
 
 def as_mapd():
-    """How to run a process as mapd's account: nobody else may set its limits."""
+    """How to run a process as mapd's account: only that may set its limits."""
     if os.getuid() != 0:
         return {}
     pw = pwd.getpwnam("_tailnetd_map")
@@ -140,7 +140,7 @@ def as_mapd():
 
 @pytest.mark.rows("PRIV-03")
 def test_mapd_runs_out_of_memory(server, make_daemon):
-    """It ends and comes back, with a health code of its own; the cache stays."""
+    """It ends and is started again, with a health code of its own; the cache stays."""
     d = make_daemon(server, auth_key=AUTH_KEY, netmap_cache="yes")
     d.wait_sync()
     cache = os.path.join(d.state_dir, "netmap.cache")

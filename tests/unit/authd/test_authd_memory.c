@@ -11,8 +11,9 @@
 #include "util_authd.h"
 
 /*
- * The n-th allocation of authd fails, for every n up to a whole key fetch: the process ends with EXIT_MEMORY and nothing else.  These
- * definitions stand before libc's, for the libraries too; with a sanitizer, which has its own, the test is left out.
+ * The n-th allocation of authd fails, for every n up to a whole key fetch: the process ends with EXIT_MEMORY and nothing
+ * else.  These definitions replace those of libc, for the libraries too; with a sanitizer, which has its own, the test is
+ * left out.
  */
 #if defined(SANITIZED) || !defined(__GLIBC__)
 static void
