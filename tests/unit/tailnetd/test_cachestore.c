@@ -285,7 +285,7 @@ what_is_not_read(void **state)
 	if (geteuid() == 0) {
 		dir_write(&r.d, CACHEFILE_NAME, "x", 1, 0600);
 		assert_int_equal(chown(dir_path(&r.d, CACHEFILE_NAME, path), 65534, 0), 0);
-		REFUSED("somebody else");
+		REFUSED("another user");
 	}
 #undef REFUSED
 	rig_close(&r);
