@@ -19,6 +19,7 @@
 #include "codec.h"
 #include "mem.h"
 #include "timefmt.h"
+#include "timer.h"
 
 #define HDR_LEN   16
 #define FLAG_FD   1
@@ -55,7 +56,8 @@ struct ipc {
 	struct ipc_handlers h;
 	void *arg;
 
-	struct event *rd, *wr, *again, *end;
+	struct event *rd, *wr;
+	struct timer again, end;
 	int over;        /* nothing is read or written any more; closed() was or will be called */
 	int violation;   /* for closed() */
 	char why[160];   /* for closed() */
@@ -90,18 +92,16 @@ over(struct ipc *c, int violation, const char *fmt, ...)
 	va_end(ap);
 	event_del(c->rd);
 	event_del(c->wr);
-	event_del(c->again);
-	event_active(c->end, EV_TIMEOUT, 1);
+	timer_stop(&c->again);
+	timer_soon(&c->end);
 }
 
 /* closed() has a call stack of its own: no sender is surprised by it. */
 static void
-on_end(evutil_socket_t fd, short what, void *arg)
+on_end(void *arg)
 {
 	struct ipc *c = arg;
 
-	(void)fd;
-	(void)what;
 	c->dispatching++;
 	c->h.closed(c->arg, c->violation, c->why);
 	c->dispatching--;
@@ -365,7 +365,6 @@ transmit(struct ipc *c, struct out *o)
 static int
 put_out(struct ipc *c)
 {
-	static const struct timeval soon = { 0, AGAIN_MS * 1000 };
 	struct out *o;
 	ssize_t n;
 
@@ -377,7 +376,7 @@ put_out(struct ipc *c)
 			return 0;
 		}
 		if (n == -1 && errno == ETOOMANYREFS) { /* descriptors on their way, of all processes of this user */
-			event_add(c->again, &soon);
+			(void)timer_set_ms(&c->again, AGAIN_MS);
 			return 0;
 		}
 		if (n == -1) {
@@ -400,6 +399,12 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
+	put_out(arg);
+}
+
+static void
+send_again(void *arg)
+{
 	put_out(arg);
 }
 
@@ -512,10 +517,8 @@ destroy(struct ipc *c)
 		event_free(c->rd);
 	if (c->wr != NULL)
 		event_free(c->wr);
-	if (c->again != NULL)
-		event_free(c->again);
-	if (c->end != NULL)
-		event_free(c->end);
+	timer_free(&c->again);
+	timer_free(&c->end);
 	if (c->in_fd != -1)
 		close(c->in_fd);
 	if (c->fd != -1)
@@ -550,9 +553,8 @@ ipc_new(struct event_base *base, int fd, enum ipc_side side, enum ipc_role role,
 	STAILQ_INIT(&c->queue);
 	c->rd = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->wr = event_new(base, fd, EV_WRITE, on_writable, c);
-	c->again = event_new(base, -1, 0, on_writable, c);
-	c->end = event_new(base, -1, 0, on_end, c);
-	if (c->rd == NULL || c->wr == NULL || c->again == NULL || c->end == NULL || event_add(c->rd, NULL) == -1) {
+	if (c->rd == NULL || c->wr == NULL || timer_init(&c->again, base, send_again, c) == -1 ||
+	    timer_init(&c->end, base, on_end, c) == -1 || event_add(c->rd, NULL) == -1) {
 		destroy(c);
 		return NULL;
 	}
@@ -573,8 +575,8 @@ ipc_free(struct ipc *c)
 	c->over = 1;
 	event_del(c->rd);
 	event_del(c->wr);
-	event_del(c->again);
-	event_del(c->end);
+	timer_stop(&c->again);
+	timer_stop(&c->end);
 }
 
 void

@@ -31,16 +31,19 @@
 #include "tailnetd_sandbox.h"
 #include "sandbox.h"
 #include "status.h"
+#include "timer.h"
 
 #define SHUTDOWN_S     4      /* interface.md 1: it ends within 5 s */
 #define PARENT_OOM_ADJ (-500) /* D8 */
 #define MAPD_OOM_ADJ   500
-#define TICK_S         30
+#define TICK_MS        30000
 #define SUSPECT_MS     10000 /* more than this beyond the tick on the other clock: suspended or set (D16) */
 #define BUILD_SECOND   INT64_C(1767225600) /* 2026-01-01: a clock before that is wrong */
 
 struct signals {
-	struct event *hup, *usr1, *term, *intr, *tick, *watchdog;
+	struct parent *p;
+	struct event *hup, *usr1, *term, *intr;
+	struct timer tick, watchdog;
 };
 
 /* --- requirements (interface.md 2, last paragraph) --- */
@@ -203,7 +206,7 @@ on_term(evutil_socket_t sig, short what, void *arg)
 void
 parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s)
 {
-	if (boot_ms > p->tick_boot + TICK_S * 1000 + SUSPECT_MS && !p->login.paused) {
+	if (boot_ms > p->tick_boot + TICK_MS + SUSPECT_MS && !p->login.paused) {
 		log_info("resumed after %llu s of suspend; reconnecting",
 		    (unsigned long long)(boot_ms - p->tick_boot) / 1000);
 		parent_simple_event(p, LE_RECONNECT, 0);
@@ -215,24 +218,24 @@ parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s)
 }
 
 static void
-on_tick(evutil_socket_t fd, short what, void *arg)
+on_tick(void *arg)
 {
-	(void)fd;
-	(void)what;
-	parent_tick(arg, time_boot_ms(), time_wall().sec);
+	struct signals *s = arg;
+
+	(void)timer_set_ms(&s->tick, TICK_MS);
+	parent_tick(s->p, time_boot_ms(), time_wall().sec);
 }
 
 /* WATCHDOG is fed only while both children answer. */
 static void
-on_watchdog(evutil_socket_t fd, short what, void *arg)
+on_watchdog(void *arg)
 {
-	struct parent *p = arg;
+	struct signals *s = arg;
 
-	(void)fd;
-	(void)what;
-	if (supervise_answered(p->sup))
-		notify_alive(p->notify);
-	supervise_ping(p->sup);
+	(void)timer_set_ms(&s->watchdog, notify_watchdog_ms(s->p->notify));
+	if (supervise_answered(s->p->sup))
+		notify_alive(s->p->notify);
+	supervise_ping(s->p->sup);
 }
 
 static struct event *
@@ -248,22 +251,19 @@ add_signal(struct parent *p, int sig, event_callback_fn fn)
 static void
 add_signals(struct parent *p, struct signals *s)
 {
-	struct timeval tick = { TICK_S, 0 };
 	uint64_t wd = notify_watchdog_ms(p->notify);
-	struct timeval wtv = { (time_t)(wd / 1000), (suseconds_t)(wd % 1000) * 1000 };
 
+	s->p = p;
 	s->hup = add_signal(p, SIGHUP, on_hup);
 	s->usr1 = add_signal(p, SIGUSR1, on_usr1);
 	s->term = add_signal(p, SIGTERM, on_term);
 	s->intr = add_signal(p, SIGINT, on_term);
 	p->tick_boot = time_boot_ms();
-	s->tick = event_new(p->base, -1, EV_PERSIST, on_tick, p);
-	s->watchdog = event_new(p->base, -1, EV_PERSIST, on_watchdog, p);
-	if (s->tick == NULL || s->watchdog == NULL)
+	if (timer_init(&s->tick, p->base, on_tick, s) == -1 || timer_init(&s->watchdog, p->base, on_watchdog, s) == -1)
 		fatal(EXIT_STARTUP, "timer");
-	event_add(s->tick, &tick);
+	(void)timer_set_ms(&s->tick, TICK_MS);
 	if (wd != 0)
-		event_add(s->watchdog, &wtv);
+		(void)timer_set_ms(&s->watchdog, wd);
 }
 
 /* --- reload and shutdown --- */
@@ -471,11 +471,13 @@ parent_close(struct parent *p)
 static void
 free_signals(struct signals *s)
 {
-	struct event *all[] = { s->hup, s->usr1, s->term, s->intr, s->tick, s->watchdog };
+	struct event *all[] = { s->hup, s->usr1, s->term, s->intr };
 	size_t i;
 
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		event_free(all[i]);
+	timer_free(&s->tick);
+	timer_free(&s->watchdog);
 }
 
 int

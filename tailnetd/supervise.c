@@ -246,16 +246,12 @@ death_of(const struct child *c, int status)
 static uint64_t
 pause_after(struct child *c, enum death how, int healthy)
 {
-	uint64_t min = how == DIED_KILLED ? KILLED_MIN_MS : CRASH_MIN_MS;
-	uint64_t max = how == DIED_KILLED ? KILLED_MAX_MS : CRASH_MAX_MS, ms;
+	unsigned steps = how == DIED_CRASHED || how == DIED_OVERDUE ? 2 : 1; /* D8: a crash counts double */
 
 	if (healthy)
-		c->fails = 0;
-	ms = c->fails < 20 ? min << c->fails : max;
-	if (ms > max)
-		ms = max;
-	c->fails += how == DIED_CRASHED || how == DIED_OVERDUE ? 2 : 1; /* D8: a crash counts double */
-	return ms - ms / 4 + randombytes_uniform((uint32_t)(ms / 2 + 1));
+		backoff_reset(&c->fails);
+	return how == DIED_KILLED ? backoff_double(&c->fails, KILLED_MIN_MS, KILLED_MAX_MS, steps, randombytes_random())
+				  : backoff_double(&c->fails, CRASH_MIN_MS, CRASH_MAX_MS, steps, randombytes_random());
 }
 
 static void

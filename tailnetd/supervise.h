@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "backoff.h"
 #include "bucket.h"
 #include "login.h"
 #include "ipc.h"
@@ -67,7 +68,7 @@ struct child {
 	int		 violated;
 	int		 overdue;	/* killed by us because it did not start, or end, in time */
 	int		 unstarted;	/* there was no process or descriptor for it; logged */
-	unsigned	 fails;		/* in a row, for the pause */
+	struct backoff	 fails;		/* in a row, for the pause */
 	uint64_t	 not_before;
 	struct timer	 retry, deadline, linger, turn;
 					/* turn: a dial or handshake waits, or one half open times out */

@@ -20,18 +20,18 @@
 #include "peerfd.h"
 #include "text.h"
 
-#define FIRST_LINE_S 5
-#define WRITE_S      30            /* a client that reads nothing for this time is closed */
-#define LINGER_S     2             /* the time and ... */
-#define LINGER_MAX   (512u * 1024) /* ... the bytes for which a client that sends more than its command is still read */
-#define HALF_S       5             /* how often a client that only listens is asked whether it is still there */
-#define READ_MAX     4096          /* at a time */
+#define FIRST_LINE_MS 5000
+#define WRITE_MS      30000         /* a client that reads nothing for this time is closed */
+#define LINGER_MS     2000          /* the time and ... */
+#define LINGER_MAX    (512u * 1024) /* ... the bytes for which a client that sends more than its command is still read */
+#define HALF_MS       5000          /* how often a client that only listens is asked whether it is still there */
+#define READ_MAX      4096          /* at a time */
 
 /* The descriptor is what is left of it. */
 static int
 forget(struct cclient *cc)
 {
-	struct event *evs[] = { cc->rd, cc->wr, cc->deadline };
+	struct event *evs[] = { cc->rd, cc->wr };
 	struct control *c = cc->ctl;
 	int fd = cc->fd;
 	size_t i;
@@ -45,6 +45,7 @@ forget(struct cclient *cc)
 	for (i = 0; i < sizeof(evs) / sizeof(evs[0]); i++)
 		if (evs[i] != NULL)
 			event_free(evs[i]);
+	timer_free(&cc->deadline);
 	if (buf_len(&cc->in) > 0)
 		sodium_memzero(buf_ptr(&cc->in), buf_len(&cc->in)); /* it may have held an auth key */
 	buf_free(&cc->in);
@@ -68,14 +69,6 @@ cclient_release(struct cclient *cc)
 	return fd;
 }
 
-static void
-set_deadline(struct cclient *cc, int seconds)
-{
-	struct timeval tv = { seconds, 0 };
-
-	evtimer_add(cc->deadline, &tv);
-}
-
 /*
  * The answer is complete.  Read the remaining input first, or the kernel resets the connection before the client has
  * read the answer; wait a short time for a client that is still sending.
@@ -95,7 +88,7 @@ finish_reading(struct cclient *cc)
 	if (cc->phase != CC_LINGERING) {
 		cc->phase = CC_LINGERING;
 		(void)shutdown(cc->fd, SHUT_WR);
-		set_deadline(cc, LINGER_S);
+		(void)timer_set_ms(&cc->deadline, LINGER_MS);
 		event_add(cc->rd, NULL);
 	}
 }
@@ -119,7 +112,7 @@ write_out(struct cclient *cc)
 		}
 		buf_consume(&cc->out, (size_t)n);
 		if (cc->phase == CC_WRITING)
-			set_deadline(cc, WRITE_S);
+			(void)timer_set_ms(&cc->deadline, WRITE_MS);
 	}
 	if (cc->phase == CC_WRITING)
 		finish_reading(cc);
@@ -157,7 +150,7 @@ cclient_finish(struct cclient *cc)
 {
 	cc->phase = CC_WRITING;
 	event_del(cc->rd);
-	set_deadline(cc, WRITE_S);
+	(void)timer_set_ms(&cc->deadline, WRITE_MS);
 	if (cc->out.failed) { /* no part of it was sent yet */
 		buf_reset(&cc->out);
 		put_error(&cc->out, ERR_INTERNAL, "no memory for the answer");
@@ -200,16 +193,14 @@ writable(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-deadline_over(evutil_socket_t fd, short what, void *arg)
+deadline_over(void *arg)
 {
 	struct cclient *cc = arg;
 
-	(void)fd;
-	(void)what;
 	if (cc->phase == CC_READING)
-		cclient_error(cc, ERR_TIMEOUT, "no complete command within %d seconds", FIRST_LINE_S);
+		cclient_error(cc, ERR_TIMEOUT, "no complete command within %d seconds", FIRST_LINE_MS / 1000);
 	else if ((cc->phase == CC_WATCHING || cc->phase == CC_WAITING) && !client_hung_up(cc->fd))
-		set_deadline(cc, HALF_S);
+		(void)timer_set_ms(&cc->deadline, HALF_MS);
 	else
 		cclient_close(cc);
 }
@@ -233,7 +224,7 @@ read_line(struct cclient *cc, int eof)
 		cclient_error(cc, ERR_TOO_LARGE, "a command has at most %zu bytes", max);
 		return;
 	}
-	evtimer_del(cc->deadline);
+	timer_stop(&cc->deadline);
 	event_del(cc->rd);
 	*nl = '\0';
 	if (nl > line && nl[-1] == '\r')
@@ -251,7 +242,7 @@ listener_readable(struct cclient *cc, ssize_t n)
 	if (n == -1 || client_hung_up(cc->fd))
 		cclient_close(cc);
 	else
-		set_deadline(cc, HALF_S);
+		(void)timer_set_ms(&cc->deadline, HALF_MS);
 }
 
 /* Room for a whole line at once: a buffer that grows with an auth key in it would leave a copy behind. */
@@ -318,13 +309,12 @@ cclient_new(struct control *c, int fd, uid_t uid, gid_t gid, enum ipc_query_clas
 	buf_init(&cc->out, CONTROL_OUT_MAX);
 	cc->rd = event_new(c->ops.base, fd, EV_READ | EV_PERSIST, readable, cc);
 	cc->wr = event_new(c->ops.base, fd, EV_WRITE, writable, cc);
-	cc->deadline = evtimer_new(c->ops.base, deadline_over, cc);
 	TAILQ_INSERT_TAIL(&c->clients, cc, entry);
 	c->n++;
-	if (cc->rd == NULL || cc->wr == NULL || cc->deadline == NULL) {
+	if (timer_init(&cc->deadline, c->ops.base, deadline_over, cc) == -1 || cc->rd == NULL || cc->wr == NULL) {
 		cclient_close(cc); /* no memory */
 		return;
 	}
-	set_deadline(cc, FIRST_LINE_S);
+	(void)timer_set_ms(&cc->deadline, FIRST_LINE_MS);
 	event_add(cc->rd, NULL);
 }

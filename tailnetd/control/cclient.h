@@ -11,6 +11,7 @@
 #include "buf.h"
 #include "errcode.h"
 #include "ipc.h"
+#include "timer.h"
 
 /*
  * One client of the control socket: one connection, one line, one answer, except for `watch`.  A client can only hurt
@@ -37,7 +38,8 @@ struct cclient {
 	enum ipc_query_class class;
 	enum cclient_phase phase;
 	int		 wants_logout, wants_counters, wants_doctor;
-	struct event	*rd, *wr, *deadline;
+	struct event	*rd, *wr;
+	struct timer	 deadline;
 	struct buf	 in, out;
 	size_t		 excess;	/* bytes it sent beyond its command */
 	/* watchers */

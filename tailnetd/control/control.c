@@ -24,7 +24,7 @@
 #include "status.h"
 
 #define METRICS_MS   300
-#define PAUSE_S      1     /* no descriptors left: accept again then */
+#define PAUSE_MS     1000  /* no descriptors left: accept again then */
 #define FULL_MS      60000 /* between two log lines about it */
 #define ACCEPT_BATCH 128   /* in one go: many refused clients must not make others wait a turn of the loop each */
 #define W_RATE       20
@@ -113,7 +113,6 @@ static void
 acceptable(evutil_socket_t fd, short what, void *arg)
 {
 	struct control *c = arg;
-	struct timeval pause = { PAUSE_S, 0 };
 	int cfd, i;
 
 	(void)what;
@@ -124,17 +123,15 @@ acceptable(evutil_socket_t fd, short what, void *arg)
 	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 		log_full(c);
 		event_del(c->accept);
-		evtimer_add(c->resume, &pause);
+		(void)timer_set_ms(&c->resume, PAUSE_MS);
 	}
 }
 
 static void
-resume_accept(evutil_socket_t fd, short what, void *arg)
+resume_accept(void *arg)
 {
 	struct control *c = arg;
 
-	(void)fd;
-	(void)what;
 	event_add(c->accept, NULL);
 }
 
@@ -183,14 +180,12 @@ control_counters_came(struct control *c)
 			command_metrics_now(cc);
 		}
 	}
-	evtimer_del(c->counters);
+	timer_stop(&c->counters);
 }
 
 static void
-counters_late(evutil_socket_t fd, short what, void *arg)
+counters_late(void *arg)
 {
-	(void)fd;
-	(void)what;
 	control_counters_came(arg); /* what is known will do */
 }
 
@@ -201,11 +196,9 @@ counters_late(evutil_socket_t fd, short what, void *arg)
 int
 control_await_counters(struct control *c)
 {
-	struct timeval tv = { 0, METRICS_MS * 1000 };
-
-	if (evtimer_pending(c->counters, NULL))
+	if (timer_pending(&c->counters))
 		return 0;
-	evtimer_add(c->counters, &tv);
+	(void)timer_set_ms(&c->counters, METRICS_MS);
 	return 1;
 }
 
@@ -240,9 +233,8 @@ control_new(const struct control_ops *ops, char *err, size_t errsize)
 		c->ino = st.st_ino;
 	}
 	c->accept = event_new(ops->base, c->fd, EV_READ | EV_PERSIST, acceptable, c);
-	c->resume = evtimer_new(ops->base, resume_accept, c);
-	c->counters = evtimer_new(ops->base, counters_late, c);
-	if (c->accept == NULL || c->resume == NULL || c->counters == NULL || (c->status = status_new(c)) == NULL ||
+	if (c->accept == NULL || timer_init(&c->resume, ops->base, resume_accept, c) == -1 ||
+	    timer_init(&c->counters, ops->base, counters_late, c) == -1 || (c->status = status_new(c)) == NULL ||
 	    (c->watchers = watchers_new(c)) == NULL || (c->doctor = doctor_new(c)) == NULL) {
 		snprintf(err, errsize, "out of memory");
 		return NULL;
@@ -270,8 +262,8 @@ control_free(struct control *c)
 	watchers_free(c->watchers);
 	status_free(c->status);
 	event_free(c->accept);
-	event_free(c->resume);
-	event_free(c->counters);
+	timer_free(&c->resume);
+	timer_free(&c->counters);
 	close(c->fd);
 	if (lstat(c->path, &st) == 0 && st.st_dev == c->dev && st.st_ino == c->ino)
 		(void)unlink(c->path); /* only our own: another daemon may have made one since */

@@ -10,6 +10,7 @@
 
 #include "bucket.h"
 #include "control_ops.h"
+#include "timer.h"
 
 /* The state of this room; only its own files include this. */
 struct cclient;
@@ -23,7 +24,8 @@ struct control {
 	char		 path[1024];
 	dev_t		 dev;		/* of the socket, to recognise it */
 	ino_t		 ino;
-	struct event	*accept, *resume, *counters;
+	struct event	*accept;
+	struct timer	 resume, counters;
 	struct bucket	 w_rate;	/* of W commands, root's not counted */
 	uint64_t	 full_ms;	/* the last log line about missing descriptors; 0 = none yet */
 	TAILQ_HEAD(, cclient) clients;

@@ -13,8 +13,9 @@
 #include "dialaddr.h"
 #include "doctor.h"
 #include "text.h"
+#include "timer.h"
 
-#define DOCTOR_S 60 /* the whole run */
+#define DOCTOR_MS 60000 /* the whole run */
 
 /* In the order they are tried. */
 enum at { AT_NAME, AT_TCP, AT_TLS, AT_KEY, AT_UPGRADE, AT_NOISE, AT_HTTP2, AT_REGISTER, AT_END };
@@ -28,7 +29,7 @@ struct doctor {
 	enum at at;
 	uint64_t since_us; /* this step began */
 	struct dial *dial;
-	struct event *deadline;
+	struct timer deadline;
 	struct pubkey key; /* from /key; zero = none yet */
 	int registers;     /* the last step names our node key */
 	uint32_t last_id;
@@ -86,7 +87,7 @@ passed_over(struct doctor *d, const char *text)
 static void
 rest(struct doctor *d)
 {
-	evtimer_del(d->deadline);
+	timer_stop(&d->deadline);
 	if (d->dial != NULL)
 		dial_cancel(d->dial);
 	d->dial = NULL;
@@ -112,10 +113,8 @@ failed(struct doctor *d, const char *text)
 }
 
 static void
-too_long(evutil_socket_t fd, short what, void *arg)
+too_long(void *arg)
 {
-	(void)fd;
-	(void)what;
 	failed(arg, "stopped: took longer than one minute");
 }
 
@@ -333,7 +332,6 @@ doctor_busy(const struct doctor *d)
 void
 doctor_start(struct doctor *d, struct cclient *cc)
 {
-	struct timeval limit = { DOCTOR_S, 0 };
 	const struct config *c = d->o->cfg;
 	struct ipc_addr literal;
 
@@ -345,7 +343,7 @@ doctor_start(struct doctor *d, struct cclient *cc)
 	cc->phase = CC_WAITING;
 	cc->wants_doctor = 1;
 	cclient_listen(cc);
-	evtimer_add(d->deadline, &limit);
+	(void)timer_set_ms(&d->deadline, DOCTOR_MS);
 	if (dial_parse_literal(c->via_proxy ? c->proxy_host : c->host, &literal) == 0)
 		passed_over(d, "not needed: the configuration has an address");
 	if ((d->dial = dial_start(d->o->dialler, IPC_DIAL_URL, 0, connected, d)) == NULL)
@@ -381,7 +379,7 @@ doctor_new(struct control *c)
 	if (d == NULL)
 		return NULL;
 	d->o = &c->ops;
-	if ((d->deadline = evtimer_new(c->ops.base, too_long, d)) == NULL) {
+	if (timer_init(&d->deadline, c->ops.base, too_long, d) == -1) {
 		free(d);
 		return NULL;
 	}
@@ -395,6 +393,6 @@ doctor_free(struct doctor *d)
 		return;
 	if (d->dial != NULL)
 		dial_cancel(d->dial);
-	event_free(d->deadline);
+	timer_free(&d->deadline);
 	free(d);
 }

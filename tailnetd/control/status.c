@@ -16,6 +16,7 @@
 #include "sandbox.h"
 #include "status.h"
 #include "text.h"
+#include "timer.h"
 
 #define URGENT_RATE  100 /* events a second; more than any login causes */
 #define URGENT_BURST 400 /* the queue of a watcher that reads nothing holds these */
@@ -26,7 +27,7 @@ struct status {               /* of status events */
 	uint64_t last_urgent; /* hash of what is sent at once */
 	struct bucket rate;   /* of those */
 	uint64_t ms;          /* of the last event */
-	struct event *later;
+	struct timer later;
 	uint8_t hash_key[crypto_shorthash_KEYBYTES];
 	int login_finished; /* for the next event */
 };
@@ -275,7 +276,7 @@ status_now(struct control *c)
 	struct status *s = c->status;
 	struct buf now, body;
 
-	evtimer_del(s->later);
+	timer_stop(&s->later);
 	buf_init(&now, 1u << 20);
 	status_json(o, STATUS_STABLE, &now);
 	if (!s->login_finished && buf_len(&now) == buf_len(&s->last) &&
@@ -301,7 +302,6 @@ status_now(struct control *c)
 void
 status_changed(struct control *c)
 {
-	struct timeval soon = { 0, 0 };
 	uint64_t urgent, now = time_mono_ms();
 	struct status *s;
 	int at_once;
@@ -316,11 +316,8 @@ status_changed(struct control *c)
 		bucket_init(&s->rate, URGENT_RATE, URGENT_BURST, now);
 	if (at_once && bucket_take(&s->rate, now))
 		status_now(c);
-	else if (!evtimer_pending(s->later, NULL)) {
-		if (now - s->ms < APART_MS)
-			soon.tv_usec = APART_MS * 1000;
-		evtimer_add(s->later, &soon);
-	}
+	else if (!timer_pending(&s->later))
+		(void)timer_set_ms(&s->later, now - s->ms < APART_MS ? APART_MS : 0);
 }
 
 void
@@ -332,7 +329,7 @@ status_login_finished(struct control *c)
 int
 status_waits(const struct control *c)
 {
-	return evtimer_pending(c->status->later, NULL) != 0;
+	return timer_pending(&c->status->later);
 }
 
 /*
@@ -348,10 +345,8 @@ status_first_body(struct control *c, struct buf *out)
 }
 
 static void
-status_due(evutil_socket_t fd, short what, void *arg)
+status_due(void *arg)
 {
-	(void)fd;
-	(void)what;
 	status_now(arg);
 }
 
@@ -364,7 +359,7 @@ status_new(struct control *c)
 		return NULL;
 	buf_init(&s->last, 1u << 20);
 	randombytes_buf(s->hash_key, sizeof(s->hash_key));
-	if ((s->later = evtimer_new(c->ops.base, status_due, c)) == NULL) {
+	if (timer_init(&s->later, c->ops.base, status_due, c) == -1) {
 		free(s);
 		return NULL;
 	}
@@ -376,7 +371,7 @@ status_free(struct status *s)
 {
 	if (s == NULL)
 		return;
-	event_free(s->later);
+	timer_free(&s->later);
 	buf_free(&s->last);
 	free(s);
 }

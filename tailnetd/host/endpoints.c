@@ -16,8 +16,9 @@
 #include "endpoints.h"
 #include "log.h"
 #include "netaddr.h"
+#include "timer.h"
 
-#define SETTLE_S   1
+#define SETTLE_MS  1000
 #define MSG_ROOM   16384
 #define PICK_TRIES 32
 
@@ -111,19 +112,18 @@ endpoints_collect(unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS])
 /* --- watching --- */
 
 struct endpoints_watch {
-	struct event *readable, *settle;
+	struct event *readable;
+	struct timer settle;
 	int fd;
 	void (*changed)(void *);
 	void *arg;
 };
 
 static void
-on_settled(evutil_socket_t fd, short what, void *arg)
+on_settled(void *arg)
 {
 	struct endpoints_watch *w = arg;
 
-	(void)fd;
-	(void)what;
 	w->changed(w->arg);
 }
 
@@ -131,7 +131,6 @@ static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct endpoints_watch *w = arg;
-	struct timeval settle = { SETTLE_S, 0 };
 	union {
 		char b[MSG_ROOM];
 		uint64_t aligned;
@@ -148,8 +147,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (n == -1 && errno == ENOBUFS)
 		news = 1; /* some were lost: look */
-	if (news && !evtimer_pending(w->settle, NULL))
-		evtimer_add(w->settle, &settle);
+	if (news && !timer_pending(&w->settle))
+		(void)timer_set_ms(&w->settle, SETTLE_MS);
 }
 
 struct endpoints_watch *
@@ -163,7 +162,7 @@ endpoints_watch_new(struct event_base *base, void (*changed)(void *), void *arg)
 	w->arg = arg;
 	if ((w->fd = endpoints_os_open()) != -1 &&
 	    (w->readable = event_new(base, w->fd, EV_READ | EV_PERSIST, on_readable, w)) != NULL &&
-	    (w->settle = evtimer_new(base, on_settled, w)) != NULL && event_add(w->readable, NULL) == 0)
+	    timer_init(&w->settle, base, on_settled, w) == 0 && event_add(w->readable, NULL) == 0)
 		return w;
 	if (w->fd != -1)
 		errno = ENOMEM;
@@ -180,8 +179,7 @@ endpoints_watch_free(struct endpoints_watch *w)
 		return;
 	if (w->readable != NULL)
 		event_free(w->readable);
-	if (w->settle != NULL)
-		event_free(w->settle);
+	timer_free(&w->settle);
 	if (w->fd != -1)
 		close(w->fd);
 	free(w);

@@ -55,11 +55,36 @@ reset(void **state)
 	assert_int_equal(backoff_next(&b, 0), 5);
 }
 
+/* security.md D8 */
+static void
+doubles(void **state)
+{
+	struct backoff low = { 0 }, high = { 0 }, twice = { 0 };
+	unsigned i, ms = 1000, last = 0;
+
+	(void)state;
+	for (i = 0; i < 9; i++, ms *= 2) { /* 1, 2, 4 .. 256 s */
+		assert_int_equal(backoff_double(&low, 1000, 300000, 1, 0), ms - ms / 4);
+		assert_int_equal(backoff_double(&high, 1000, 300000, 1, ms / 2), ms - ms / 4 + ms / 2);
+	}
+	for (i = 0; i < 100000; i++) /* it never gives up, and never tries more often */
+		last = backoff_double(&low, 1000, 300000, 2, 0);
+	assert_int_equal(last, 225000);
+	assert_int_equal(backoff_double(&low, 1000, 300000, 1, 150000), 375000); /* the limit applies first */
+	assert_int_equal(backoff_double(&twice, 1000, 300000, 2, 0), 750);
+	assert_int_equal(backoff_double(&twice, 1000, 300000, 2, 0), 3000);
+	assert_int_equal(backoff_double(&twice, 150, 3200, 1, 0),
+	    1800); /* another kind of failure: the count continues */
+	assert_int_equal(backoff_double(&twice, 150, 3200, 1, 0), 2400);
+	backoff_reset(&twice);
+	assert_int_equal(backoff_double(&twice, 150, 3200, 1, 0), 113);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(delays), cmocka_unit_test(spread),
-		cmocka_unit_test(reset) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(delays), cmocka_unit_test(spread), cmocka_unit_test(reset),
+		cmocka_unit_test(doubles) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,7 +96,7 @@ pauses_double(void **state)
 	int more;
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		child_of(r, 1)->fails = 0;
+		child_of(r, 1)->fails.n = 0;
 		for (want = S, more = 3; more > 0; want <<= cases[i].step) {
 			if (want > CAP) {
 				want = CAP;
@@ -105,7 +105,7 @@ pauses_double(void **state)
 			live(r, 0);
 			assert_true(ends(r, cases[i].how, want));
 		}
-		child_of(r, 1)->fails = 1000000; /* it never gives up, and never tries more often */
+		child_of(r, 1)->fails.n = 1000000; /* it never gives up, and never tries more often */
 		live(r, 0);
 		assert_true(ends(r, cases[i].how, CAP));
 	}
@@ -122,7 +122,7 @@ pauses_differ(void **state)
 	int i;
 
 	for (i = 0; i < 40; i++) {
-		m->fails = 30;
+		m->fails.n = 30;
 		assert_true(ends(r, EXITS, CAP));
 		ms = m->not_before - time_mono_ms();
 		least = ms < least ? ms : least;
@@ -139,7 +139,7 @@ health_is_forgiving(void **state)
 	struct rig *r = *state;
 	struct child *m = child_of(r, 1);
 
-	m->fails = 30;
+	m->fails.n = 30;
 	live(r, HEALTHY - 60 * S);
 	assert_true(ends(r, EXITS, CAP));
 	m->ready_ms -= HEALTHY; /* of a life before: this one was never ready */
@@ -148,7 +148,7 @@ health_is_forgiving(void **state)
 	assert_true(ends(r, EXITS, S));
 	live(r, 0);
 	assert_true(ends(r, EXITS, 2 * S));
-	m->fails = 30;
+	m->fails.n = 30;
 	live(r, HEALTHY);
 	assert_true(ends(r, SIGUSR1, S));
 	live(r, 0);
