@@ -82,8 +82,9 @@ ROOMS_mapd = readers mapcache ingest map decode
 HEADER_ROOMS = lists loop
 DIR_lists = common/lists
 DIR_loop = common/loop
-LIBS_ALL = base json wire ipc child $(ROOMS_tailnetd) tailnetd authd $(ROOMS_mapd) mapd resolver tailnetctl
+LIBS_ALL = base sandbox json wire ipc child $(ROOMS_tailnetd) tailnetd authd $(ROOMS_mapd) mapd resolver tailnetctl
 DIR_base = common/base
+DIR_sandbox = common/sandbox
 DIR_json = common/json
 DIR_wire = common/wire
 DIR_ipc = ipc
@@ -109,10 +110,11 @@ DIR_resolver = resolver
 DIR_tailnetctl = tailnetctl
 
 SEE_base =
+SEE_sandbox = base
 SEE_json = base
 SEE_ipc = base loop
 SEE_wire = base json loop
-SEE_child = base json ipc wire loop
+SEE_child = base sandbox json ipc wire loop
 SEE_conf = base ipc netaddr
 SEE_netaddr = base ipc
 SEE_profile = base
@@ -121,25 +123,26 @@ SEE_login = base ipc loop profile
 SEE_dial = base ipc loop conf netaddr
 SEE_host = base json ipc loop profile keys conf netaddr
 SEE_statecache = base ipc loop profile keys conf
-SEE_control = base json ipc loop login dial host statecache keys conf profile netaddr
-SEE_tailnetd = base json ipc loop $(ROOMS_tailnetd)
-SEE_authd = base json ipc wire child loop
+SEE_control = base sandbox json ipc loop login dial host statecache keys conf profile netaddr
+SEE_tailnetd = base sandbox json ipc loop $(ROOMS_tailnetd)
+SEE_authd = base sandbox json ipc wire child loop
 SEE_decode = base
 SEE_map = base ipc decode
 SEE_ingest = base ipc decode map
 SEE_readers = base ipc decode map loop
 SEE_mapcache = base ipc wire decode map ingest loop
-SEE_mapd = base json ipc wire child loop $(ROOMS_mapd)
-SEE_resolver = base
+SEE_mapd = base sandbox json ipc wire child loop $(ROOMS_mapd)
+SEE_resolver = base sandbox
 SEE_tailnetctl = base json
 
 # static archives in link order
 AR_base = base
+AR_sandbox = sandbox base
 AR_json = json base
 AR_ipc = ipc base
 AR_wire = wire json base
-AR_child = child wire ipc json base
-AR_tailnetd = tailnetd $(ROOMS_tailnetd) ipc json base
+AR_child = child wire ipc json sandbox base
+AR_tailnetd = tailnetd $(ROOMS_tailnetd) ipc json sandbox base
 AR_control = $(AR_tailnetd)
 AR_login = $(AR_tailnetd)
 AR_dial = $(AR_tailnetd)
@@ -147,14 +150,14 @@ AR_host = $(AR_tailnetd)
 AR_statecache = $(AR_tailnetd)
 AR_keys = $(AR_tailnetd)
 AR_conf = $(AR_tailnetd)
-AR_authd = authd child wire ipc json base
-AR_mapd = mapd $(ROOMS_mapd) child wire ipc json base
+AR_authd = authd child wire ipc json sandbox base
+AR_mapd = mapd $(ROOMS_mapd) child wire ipc json sandbox base
 AR_readers = readers map decode ipc base
 AR_mapcache = mapcache ingest map decode wire ipc json base
 AR_ingest = ingest $(AR_map)
 AR_map = map decode ipc base
 AR_decode = decode base
-AR_resolver = resolver base
+AR_resolver = resolver sandbox base
 AR_tailnetctl = tailnetctl json base
 
 L_EVENT := $(call pkg,libs,libevent_core)
@@ -162,6 +165,7 @@ L_JSON := $(call pkg,libs,json-c)
 L_SODIUM := $(call pkg,libs,libsodium)
 L_WIRE := $(call pkg,libs,libssl libcrypto libnghttp2 libzstd)
 SYS_base = $(L_SODIUM) $(COMPATLIBS)
+SYS_sandbox = $(SYS_base)
 SYS_json = $(L_JSON) $(SYS_base)
 SYS_ipc = $(L_EVENT) $(SYS_base)
 SYS_wire = $(L_WIRE) $(L_EVENT) $(SYS_json)
@@ -360,10 +364,10 @@ escape:
 	@tests/escape/trace build-trace
 # The real profiles and the real sandbox around hostile code; the static one is for the other libc.
 ESCAPE_SRC = $(wildcard tests/escape/*.c)
-ESCAPE_AR = $(addprefix $(BUILD)/lib/,authd.a mapd.a resolver.a child.a ipc.a base.a)
+ESCAPE_AR = $(addprefix $(BUILD)/lib/,authd.a mapd.a resolver.a child.a ipc.a sandbox.a base.a)
 $(BUILD)/tests/escape/escape: $(ESCAPE_SRC) tests/escape/escape.h $(ESCAPE_AR)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALLFLAGS) $(HARDLD) $(LDFLAGS) -Itests/escape $(INC_ipc) -o $@ $(ESCAPE_SRC) \
+	$(Q)$(CC) $(ALLFLAGS) $(HARDLD) $(LDFLAGS) -Itests/escape $(INC_ipc) -I$(DIR_sandbox) -o $@ $(ESCAPE_SRC) \
 	  $(ESCAPE_AR) $(SYS_ipc)
 
 arrows: all

@@ -134,7 +134,7 @@ def static_program():
         return None
     out = BUILD / "tests/escape/escape-musl"
     sources = [ROOT / f"tests/escape/{n}.c" for n in ("escape", "ops")]
-    sources += sorted((ROOT / "common/base").glob("sandbox*.c"))
+    sources += sorted((ROOT / "common/sandbox").glob("*.c"))
     sources += [ROOT / n for n in ("common/base/log.c", "common/base/text.c", "common/base/buf.c", "common/base/mem.c",
                                    "common/base/childfd.c", "common/base/spawn.c", "common/child/calls.c",
                                    "authd/authd_sandbox.c", "mapd/mapd_sandbox.c", "resolver/resolver_sandbox.c")]
