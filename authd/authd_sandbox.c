@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 
 #include "authd.h"
-#include "calls.h"
+#include "syscalls.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -17,7 +17,7 @@ static const struct sbx_rlimit rlimits[] = {
 
 const struct sandbox_profile authd_profile = {
 	.name = "authd",
-	.shared = child_calls,
+	.shared = child_syscalls,
 	.die_with_parent = 1,
 	.net = SBX_NET_NONE,
 	.unix_scope = 1,

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <sys/resource.h>
 
-#include "calls.h"
+#include "syscalls.h"
 #include "mapd.h"
 
 #define GIB (UINT64_C(1) << 30)
@@ -18,7 +18,7 @@ static const struct sbx_rlimit rlimits[] = {
 
 const struct sandbox_profile mapd_profile = {
 	.name = "mapd",
-	.shared = child_calls,
+	.shared = child_syscalls,
 	.die_with_parent = 1,
 	.net = SBX_NET_NONE,
 	.unix_scope = 1,

@@ -8,7 +8,7 @@
 
 #include <event2/event.h>
 
-#include "bridge.h"
+#include "dialclient.h"
 #include "bucket.h"
 #include "buf.h"
 #include "childfd.h"

@@ -135,8 +135,8 @@ def static_program():
     out = BUILD / "tests/escape/escape-musl"
     sources = [ROOT / f"tests/escape/{n}.c" for n in ("escape", "ops")]
     sources += sorted((ROOT / "common/sandbox").glob("*.c"))
-    sources += [ROOT / n for n in ("common/base/log.c", "common/base/text.c", "common/base/buf.c", "common/base/mem.c",
-                                   "common/base/childfd.c", "common/base/spawn.c", "common/base/utf8.c", "common/child/calls.c",
+    sources += [ROOT / f"common/base/{n}.c" for n in ("log", "text", "buf", "mem", "childfd", "spawn", "utf8")]
+    sources += [ROOT / n for n in ("common/child/syscalls.c",
                                    "authd/authd_sandbox.c", "mapd/mapd_sandbox.c", "resolver/resolver_sandbox.c")]
     rooms = subprocess.run(["make", "-s", "print-rooms"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
                            check=True).stdout

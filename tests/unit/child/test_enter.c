@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "calls.h"
+#include "syscalls.h"
 #include "log.h"
 #include "sandbox.h"
 #include "unit.h"
@@ -37,7 +37,7 @@ static const struct sbx_rlimit limits[] = {
 };
 static const struct sandbox_profile profile = {
 	.name = "test",
-	.shared = child_calls,
+	.shared = child_syscalls,
 	.die_with_parent = 1,
 	.net = SBX_NET_NONE,
 	.unix_scope = 1,

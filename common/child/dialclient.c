@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bridge.h"
+#include "dialclient.h"
 #include "exits.h"
 #include "log.h"
 #include "mem.h"

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "util_bpf.h"
-#include "calls.h"
+#include "syscalls.h"
 
 /*
  * The children's allow-list as a truth table, for each architecture a filter is made for: who may what with which
@@ -149,7 +149,7 @@ static struct sock_filter code[4096];
 static int
 make(enum sbx_arch arch, int trap)
 {
-	const struct sbx_rule *table = child_calls;
+	const struct sbx_rule *table = child_syscalls;
 	struct sbx_program_opts o = { .arch = arch, .pid = PID, .trap = trap };
 	int n = sbx_program(&table, 1, &o, code, 4096);
 

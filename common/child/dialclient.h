@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef BRIDGE_H
-#define BRIDGE_H
+#ifndef DIALCLIENT_H
+#define DIALCLIENT_H
 
 #include <sys/queue.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "calls.h"
+#include "syscalls.h"
 
 #ifdef __linux__
 #include <linux/futex.h>
@@ -22,7 +22,7 @@
 #define KERNEL_LARGEFILE (0100000 | 0400000) /* O_LARGEFILE as the kernel shows it on x86_64, on aarch64 */
 
 /* clang-format off */
-const struct sbx_rule child_calls[] = {
+const struct sbx_rule child_syscalls[] = {
 	/* --- the event loop and the descriptors that were passed in --- */
 	SBX_ALLOW(epoll_wait),		/* libevent waits */
 	SBX_ALLOW(read),		/* Noise and TLS bytes, control requests */
@@ -125,5 +125,5 @@ const struct sbx_rule child_calls[] = {
 };
 /* clang-format on */
 #else
-const struct sbx_rule child_calls[] = { SBX_END };
+const struct sbx_rule child_syscalls[] = { SBX_END };
 #endif
