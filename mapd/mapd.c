@@ -7,7 +7,6 @@
 #include "cachecodec.h"
 #include "expiry.h"
 #include "lite.h"
-#include "log.h"
 #include "mapd.h"
 #include "mapstream.h"
 #include "mem.h"

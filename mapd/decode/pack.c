@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "addr.h"
-#include "dict.h"
 #include "hex.h"
 #include "mem.h"
 #include "packprint.h"

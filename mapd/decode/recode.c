@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include "hex.h"
-#include "keytext.h"
 #include "parse.h"
 #include "recode.h"
 #include "utf8.h"

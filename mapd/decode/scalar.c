@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include "addr.h"
-#include "parse.h"
 #include "scalar.h"
 #include "timefmt.h"
 

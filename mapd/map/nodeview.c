@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "addr.h"
-#include "dict.h"
 #include "names.h"
 #include "nodeview.h"
 #include "packprint.h"

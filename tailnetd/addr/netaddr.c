@@ -6,7 +6,6 @@
 #include "addr.h"
 #include "dialaddr.h"
 #include "netaddr.h"
-#include "text.h"
 
 int
 netaddr_prefix_parse(const char *s, struct ipc_addr *a)

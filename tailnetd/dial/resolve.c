@@ -11,7 +11,6 @@
 
 #include <event2/event.h>
 
-#include "build.h"
 #include "resolve.h"
 #include "text.h"
 

@@ -7,7 +7,6 @@
 
 #include <sodium.h>
 
-#include "hex.h"
 #include "keyring.h"
 #include "secret.h"
 
