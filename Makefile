@@ -243,7 +243,8 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 # ---- unit tests: tests/unit/ROOM/test_*.c sees and links exactly its room ------------------------------------------------
 # util_*.c of a room are for its tests, those of tests/unit/util for all that may include what they need.
-UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
+# test_*_memory.c replace libc's malloc; a sanitizer has its own.
+UNIT_SRC := $(filter-out $(if $(SANITIZE),%_memory.c),$(wildcard tests/unit/*/test_*.c))
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 define unit
 UTIL_$(1) := $$(patsubst %.c,$$(BUILD)/%.o,$$(wildcard tests/unit/$(1)/util_*.c))
