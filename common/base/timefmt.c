@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -148,24 +147,39 @@ time_parse(const char *s, size_t n, struct wtime *out)
 	return 0;
 }
 
+/* n digits and the character behind them; returns past it.  Three times for each peer of a dump: no printf. */
+static char *
+put_digits(char *o, int v, int n, char behind)
+{
+	for (int i = n - 1; i >= 0; i--, v /= 10)
+		o[i] = (char)('0' + v % 10);
+	o[n] = behind;
+	return o + n + 1;
+}
+
 char *
 time_format(struct wtime t, char out[TIME_TEXT_MAX])
 {
 	int64_t sec = t.sec < TIME_GO_ZERO ? TIME_GO_ZERO : t.sec > TIME_LAST ? TIME_LAST : t.sec;
 	int64_t days = (sec - TIME_GO_ZERO) / SEC_PER_DAY + TIME_GO_ZERO / SEC_PER_DAY;
 	int rest = (int)((sec - TIME_GO_ZERO) % SEC_PER_DAY);
-	int year, month, day, n;
+	int year, month, day;
+	char *o = out;
 
 	civil_from_days(days, &year, &month, &day);
-	n = snprintf(out, TIME_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, rest / 3600, rest / 60 % 60,
-	    rest % 60);
-	if (t.nsec > 0 && t.nsec < 1000000000) {
-		n += snprintf(out + n, TIME_TEXT_MAX - (size_t)n, ".%09d", (int)t.nsec);
-		while (out[n - 1] == '0')
-			n--;
-	}
-	out[n++] = 'Z';
-	out[n] = '\0';
+	o = put_digits(o, year, 4, '-');
+	o = put_digits(o, month, 2, '-');
+	o = put_digits(o, day, 2, 'T');
+	o = put_digits(o, rest / 3600, 2, ':');
+	o = put_digits(o, rest / 60 % 60, 2, ':');
+	o = put_digits(o, rest % 60, 2, '.');
+	if (t.nsec > 0 && t.nsec < 1000000000)
+		for (o = put_digits(o, t.nsec, 9, '0'); o[-1] == '0'; o--)
+			;
+	else
+		o--; /* without the point */
+	*o++ = 'Z';
+	*o = '\0';
 	return out;
 }
 
