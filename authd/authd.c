@@ -5,8 +5,10 @@
 
 #include <event2/event.h>
 
+#include "authd.h"
+#include "key.h"
 #include "mem.h"
-#include "op.h"
+#include "reg.h"
 #include "register.h"
 #include "tls.h"
 
@@ -76,7 +78,7 @@ authd_on_cancel(void *ctx, const struct ipc_msg *m)
 {
 	struct authd *a = ctx;
 
-	if (a->kind != OP_NONE && m->id == a->id) /* else its result is on its way already */
+	if (a->kind != OP_NONE && m->id == a->id) /* else its result was sent already */
 		op_cancel(a);
 	return 0;
 }
@@ -100,7 +102,7 @@ on_step(void *ctx, enum wire_step what, enum wire_dial kind)
 }
 
 static void *
-start(struct child *c)
+start(struct childproc *c)
 {
 	struct authd *a = xcalloc(1, sizeof(*a));
 

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "op.h"
+#include "dialclient.h"
+#include "key.h"
 #include "timefmt.h"
 
 #define KEY_BODY_MAX 65536 /* protocol.md B.2 */
@@ -77,7 +78,7 @@ authd_on_key_fetch(void *ctx, const struct ipc_msg *m)
 
 	op_begin(a, OP_KEY, m->id);
 	a->until_ms = time_mono_ms() + KEY_FETCH_MS;
-	op_deadline(a, KEY_FETCH_MS + 500); /* the fetch's own limit comes first and knows more */
+	op_deadline(a, KEY_FETCH_MS + 500); /* later than the limit of the fetch, whose error says more */
 	if (child_wire_config(a->c)->https && child_trust(a->c) == NULL) {
 		a->wait_ca = 1;
 		child_need_ca(a->c);
@@ -106,7 +107,7 @@ key_deadline(struct authd *a)
 	int waited = a->wait_ca;
 
 	key_abandon(a);
-	fail(a, 0, waited ? "the trust anchors did not come" : "no answer within 15 s");
+	fail(a, 0, waited ? "timed out waiting for the CA certificates" : "no answer within 15 s");
 }
 
 void

@@ -6,16 +6,18 @@
 
 #include <event2/event.h>
 
+#include "dialclient.h"
 #include "json.h"
+#include "jsonparse.h"
 #include "log.h"
-#include "op.h"
+#include "reg.h"
 #include "register.h"
 #include "text.h"
 
 #define BODY_ROOM     (4 * HOSTINFO_ROOM)
 #define HOSTINFO_ROOM (256u * 1024)
 
-/* Nothing of this operation stays: connection, answer (it may hold a login URL), timers. */
+/* Frees what the operation holds: connection, answer (it may hold a login URL), timers. */
 void
 reg_abandon(struct authd *a)
 {
@@ -48,7 +50,7 @@ answer_failed(struct authd *a, int outcome, const char *why)
 	text_sanitize(why, strlen(why), a->err, sizeof(a->err));
 }
 
-/* --- the request's life --- */
+/* --- the request: start and end --- */
 
 static void
 on_head(void *arg, int status)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cachecodec.h"
+#include "dialclient.h"
 #include "expiry.h"
 #include "lite.h"
 #include "mapd.h"
@@ -428,7 +429,7 @@ cache_restored(void *arg, const struct netmap_change *ch)
 }
 
 static void *
-start(struct child *c)
+start(struct childproc *c)
 {
 	struct mapd *m = xcalloc(1, sizeof(*m));
 	struct cache_context cache = { .base = child_base(c),

@@ -26,7 +26,7 @@ struct report;
 enum mapd_want { WANT_NOTHING, WANT_CONNECTION, WANT_STREAM };
 
 struct mapd {
-	struct child		*c;
+	struct childproc		*c;
 	struct event_base	*base;
 	struct netmap		*netmap;
 	struct query		*query;

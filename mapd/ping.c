@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "c2n.h"
+#include "dialclient.h"
 #include "log.h"
 #include "mem.h"
 #include "ping.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "jsonparse.h"
 #include "scan.h"
 #include "timefmt.h"
 

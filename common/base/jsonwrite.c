@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "jsonwrite.h"
 #include "text.h"
 
 #define JW_DEPTH 63 /* bits of jw.first; level 0 is outside any value and has no commas */

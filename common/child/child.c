@@ -8,10 +8,10 @@
 
 #include <event2/event.h>
 
-#include "dialclient.h"
 #include "bucket.h"
 #include "buf.h"
 #include "childfd.h"
+#include "dialclient.h"
 #include "exits.h"
 #include "log.h"
 #include "mem.h"
@@ -21,11 +21,11 @@
 #define HOSTINFO_MAX  (256u * 1024)
 #define LAST_WORDS_MS 200
 
-struct child {
+struct childproc {
 	const struct child_role *role;
 	struct event_base *base;
 	struct ipc *ipc;
-	struct bridges bridges;
+	struct dialclients dialclients;
 	void *ctx; /* the room's, from start() on */
 	int exit_code;
 	int over;
@@ -48,7 +48,7 @@ struct child {
 };
 
 static void
-leave(struct child *c, int code)
+leave(struct childproc *c, int code)
 {
 	if (c->over)
 		return;
@@ -58,7 +58,7 @@ leave(struct child *c, int code)
 }
 
 static void
-send_line(struct child *c, enum log_level level, const char *text)
+send_line(struct childproc *c, enum log_level level, const char *text)
 {
 	struct ipc_log m = { .level = (uint32_t)level };
 
@@ -70,7 +70,7 @@ send_line(struct child *c, enum log_level level, const char *text)
 static void
 log_over_channel(void *arg, enum log_level level, const char *text)
 {
-	struct child *c = arg;
+	struct childproc *c = arg;
 	char left_out[40];
 
 	if (c->logging || c->ipc == NULL)
@@ -94,7 +94,7 @@ log_over_channel(void *arg, enum log_level level, const char *text)
 int
 child_on_hello(void *arg, const struct ipc_msg *m)
 {
-	struct child *c = arg;
+	struct childproc *c = arg;
 	const struct ipc_hello *h = m->payload;
 
 	if (c->have_hello || h->role != (uint32_t)c->role->role || h->log_level > LOG_L_DEBUG || !IPC_OK(h, chroot_dir))
@@ -116,7 +116,7 @@ child_on_hello(void *arg, const struct ipc_msg *m)
 }
 
 static void
-enter_and_report(struct child *c)
+enter_and_report(struct childproc *c)
 {
 	struct ipc_ready ready;
 	int layers;
@@ -143,7 +143,7 @@ config_ok(const struct ipc_config *m)
 }
 
 static void
-take_config(struct child *c, const struct ipc_config *m)
+set_config(struct childproc *c, const struct ipc_config *m)
 {
 	c->config = *m;
 	memset(&c->wire, 0, sizeof(c->wire));
@@ -162,14 +162,14 @@ take_config(struct child *c, const struct ipc_config *m)
 int
 child_on_config(void *arg, const struct ipc_msg *m)
 {
-	struct child *c = arg;
+	struct childproc *c = arg;
 	struct wire_config was = c->wire;
 
 	if (c->over)
 		return 0; /* HELLO or the sandbox has failed */
 	if (!c->have_hello || !config_ok(m->payload))
 		return -1;
-	take_config(c, m->payload);
+	set_config(c, m->payload);
 	if (!c->have_config) {
 		c->have_config = 1;
 		enter_and_report(c);
@@ -188,7 +188,7 @@ child_on_config(void *arg, const struct ipc_msg *m)
 int
 child_on_ca(void *arg, const struct ipc_msg *m)
 {
-	struct child *c = arg;
+	struct childproc *c = arg;
 	struct trust *t;
 
 	if ((t = trust_load(m->fd, c->trust_err, sizeof(c->trust_err))) == NULL)
@@ -214,7 +214,7 @@ looks_like_object(const struct buf *b)
 int
 child_on_hostinfo(void *arg, const struct ipc_msg *m)
 {
-	struct child *c = arg;
+	struct childproc *c = arg;
 	struct buf old;
 	int rv;
 
@@ -247,7 +247,7 @@ child_on_log_level(void *arg, const struct ipc_msg *m)
 int
 child_on_ping(void *arg, const struct ipc_msg *m)
 {
-	struct child *c = arg;
+	struct childproc *c = arg;
 	struct ipc_empty none = { 0 };
 
 	ipc_send(c->ipc, IPC_PONG, m->id, &none, sizeof(none), -1);
@@ -258,7 +258,7 @@ int
 child_on_dial_times(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_dial_times *t = m->payload;
-	struct child *c = arg;
+	struct childproc *c = arg;
 	uint32_t i;
 
 	if (t->n > IPC_MAX_PLAN)
@@ -266,7 +266,7 @@ child_on_dial_times(void *arg, const struct ipc_msg *m)
 	for (i = 0; i < t->n; i++)
 		c->plan[i] = (struct wire_candidate){ t->e[i].delay_ms, t->e[i].timeout_ms };
 	c->nplan = t->n;
-	bridges_use_plan(c);
+	dialclients_use_plan(c);
 	return 0;
 }
 
@@ -281,7 +281,7 @@ child_on_stop(void *arg, const struct ipc_msg *m)
 static int
 on_room(void *arg, const struct ipc_msg *m)
 {
-	struct child *c = arg;
+	struct childproc *c = arg;
 
 	return c->role->on[m->type](c->ctx, m);
 }
@@ -290,7 +290,7 @@ static void
 on_closed(void *arg, int violation, const char *why)
 {
 	if (violation)
-		log_errorx("parent broke the rules: %s", why);
+		log_errorx("protocol violation by the parent: %s", why);
 	leave(arg, violation ? EXIT_VIOLATION : EXIT_OK);
 }
 
@@ -331,11 +331,11 @@ make_base(void)
 }
 
 static void
-tear_down(struct child *c)
+tear_down(struct childproc *c)
 {
 	if (c->ctx != NULL)
 		c->role->stop(c->ctx);
-	bridges_free(&c->bridges);
+	dialclients_free(&c->dialclients);
 	ipc_flush(c->ipc, LAST_WORDS_MS);
 	ipc_free(c->ipc);
 	c->ipc = NULL;
@@ -349,7 +349,7 @@ int
 child_run(const struct child_role *role)
 {
 	struct ipc_handlers handlers;
-	struct child c = { .role = role };
+	struct childproc c = { .role = role };
 	const char *why;
 
 	log_init(role->name, LOG_L_INFO);
@@ -361,7 +361,7 @@ child_run(const struct child_role *role)
 	mem_policy(MEM_END);
 	wire_memory();
 	signal(SIGPIPE, SIG_IGN);
-	bridges_init(&c.bridges);
+	dialclients_init(&c.dialclients);
 	buf_init(&c.hostinfo, HOSTINFO_MAX);
 	buf_init(&c.incoming, HOSTINFO_MAX);
 	fill_handlers(role, &handlers);
@@ -380,51 +380,51 @@ child_run(const struct child_role *role)
 /* --- what a room may ask --- */
 
 struct event_base *
-child_base(struct child *c)
+child_base(struct childproc *c)
 {
 	return c->base;
 }
 
 struct ipc *
-child_ipc(struct child *c)
+child_ipc(struct childproc *c)
 {
 	return c->ipc;
 }
 
 const struct wire_candidate *
-child_plan(const struct child *c, uint32_t *n)
+child_plan(const struct childproc *c, uint32_t *n)
 {
 	*n = c->nplan;
 	return c->plan;
 }
 
 void
-child_step(struct child *c, enum wire_step what, enum wire_dial kind)
+child_step(struct childproc *c, enum wire_step what, enum wire_dial kind)
 {
 	if (c->role->step != NULL && c->ctx != NULL)
 		c->role->step(c->ctx, what, kind);
 }
 
-struct bridges *
-child_bridges(struct child *c)
+struct dialclients *
+child_dialclients(struct childproc *c)
 {
-	return &c->bridges;
+	return &c->dialclients;
 }
 
 const struct ipc_config *
-child_config(const struct child *c)
+child_config(const struct childproc *c)
 {
 	return &c->config;
 }
 
 const struct wire_config *
-child_wire_config(const struct child *c)
+child_wire_config(const struct childproc *c)
 {
 	return &c->wire;
 }
 
 const char *
-child_hostinfo(const struct child *c, size_t *len)
+child_hostinfo(const struct childproc *c, size_t *len)
 {
 	if (buf_len(&c->hostinfo) == 0) {
 		*len = 2;
@@ -435,19 +435,19 @@ child_hostinfo(const struct child *c, size_t *len)
 }
 
 struct trust *
-child_trust(struct child *c)
+child_trust(struct childproc *c)
 {
 	return c->trust;
 }
 
 const char *
-child_trust_error(const struct child *c)
+child_trust_error(const struct childproc *c)
 {
 	return c->trust_err[0] != '\0' ? c->trust_err : NULL;
 }
 
 void
-child_need_ca(struct child *c)
+child_need_ca(struct childproc *c)
 {
 	struct ipc_empty none = { 0 };
 

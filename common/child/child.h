@@ -10,11 +10,11 @@
 
 /*
  * What authd and mapd have in common: the channel on descriptor 3, HELLO, sandbox, READY, logging through the parent,
- * CONFIG, CA, PING, STOP, and the bridge between a wire session's wishes (dial, handshake) and the parent's answers.
- * A room fills in a child_role and calls child_run() from its main().
+ * CONFIG, CA, PING, STOP, and the dials and handshakes that the parent does for wire sessions (dialclient.h).
+ * A program fills in a child_role and calls child_run() from its main().
  */
 struct event_base;
-struct child;
+struct childproc;
 
 struct child_role {
 	const char	*name;			/* "authd" */
@@ -22,35 +22,37 @@ struct child_role {
 	const struct sandbox_profile *profile;
 	/* Load what must be loaded before the sandbox closes (warm libraries).  May be NULL. */
 	void	(*warm)(void);
-	/* After READY and the first CONFIG.  The room sets up its context and returns it. */
-	void	*(*start)(struct child *c);
-	void	(*stop)(void *ctx);		/* STOP or EOF of the channel: close connections; then the process exits 0 */
+	/* After READY and the first CONFIG.  The program sets up its context and returns it. */
+	void	*(*start)(struct childproc *c);
+	void	(*stop)(void *ctx);		/* STOP or EOF of the channel: close connections; then exit 0 */
 	void	(*rewired)(void *ctx);		/* CONFIG names another way to the server (reload).  May be NULL */
 	void	(*hostinfo)(void *ctx);		/* child_hostinfo() is new */
-	void	(*ca)(void *ctx);		/* CA came: child_trust() is there now, or child_trust_error().  May be NULL */
-	/* A connection being made has got so far (session_ops, fetch_ops).  May be NULL; must free nothing. */
+	void	(*ca)(void *ctx);		/* CA was received: child_trust() or child_trust_error() is set.  May be NULL */
+	/* A connection attempt has reached a step (session_ops, fetch_ops).  May be NULL; must free nothing. */
 	void	(*step)(void *ctx, enum wire_step what, enum wire_dial kind);
-	/* The room's own messages; entries for the messages above stay NULL. */
+	/* The program's own messages; entries for the messages above stay NULL. */
 	int	(*on[IPC_NTYPES])(void *ctx, const struct ipc_msg *m);
 };
 
 int	 child_run(const struct child_role *role);	/* returns the exit code */
 
-struct event_base *child_base(struct child *c);
-struct ipc *child_ipc(struct child *c);
-const struct ipc_config *child_config(const struct child *c);
-const struct wire_config *child_wire_config(const struct child *c);	/* the same for the wire library */
-const char *child_hostinfo(const struct child *c, size_t *len);		/* Hostinfo JSON object; "{}" before the first */
-struct trust *child_trust(struct child *c);		/* NULL until CA came; child_need_ca() asks for it */
-const char *child_trust_error(const struct child *c);	/* why the CA that came is unusable, or NULL */
-void	 child_need_ca(struct child *c);
+struct event_base *child_base(struct childproc *c);
+struct ipc *child_ipc(struct childproc *c);
+const struct ipc_config *child_config(const struct childproc *c);
+const struct wire_config *child_wire_config(const struct childproc *c);	/* the same for the wire library */
+const char *child_hostinfo(const struct childproc *c, size_t *len);	/* Hostinfo JSON object; "{}" before the first */
+struct trust *child_trust(struct childproc *c);		/* NULL until CA was received; child_need_ca() requests it */
+const char *child_trust_error(const struct childproc *c);	/* why the received CA is unusable, or NULL */
+void	 child_need_ca(struct childproc *c);
 
-/* A wire session whose dials and handshakes go through the parent.  up and down as in session_ops. */
-struct session *child_session(struct child *c, void (*up)(void *), void (*down)(void *, const char *, int), void *arg);
-void	 child_session_free(struct child *c, struct session *s);
-/* fetch_start() the same way, with child_trust().  NULL: could not be started, no callback follows. */
-struct fetch *child_fetch(struct child *c, const char *method, const char *path, size_t body_max, unsigned timeout_ms,
-	    void (*done)(void *, int, const uint8_t *, size_t, const char *), void *arg);
-void	 child_fetch_cancel(struct child *c, struct fetch *f);
+/* The rest is private to common/child, for dialclient.c. */
+struct dialclients *child_dialclients(struct childproc *c);
+const struct wire_candidate *child_plan(const struct childproc *c, uint32_t *n);	/* DIAL_TIMES */
+void	 child_step(struct childproc *c, enum wire_step what, enum wire_dial kind);	/* to the program's step() */
+
+/* The handlers of what every child receives: child.c and, for answers of the parent to requests, dialclient.c. */
+#define X(name, handler, ...) int child_on_##handler(void *child, const struct ipc_msg *m);
+IPC_TO_CHILD(X)
+#undef X
 
 #endif

@@ -11,84 +11,84 @@
 #include "mem.h"
 
 void
-bridges_init(struct bridges *bs)
+dialclients_init(struct dialclients *all)
 {
-	memset(bs, 0, sizeof(*bs));
-	LIST_INIT(&bs->asks);
-	LIST_INIT(&bs->list);
+	memset(all, 0, sizeof(*all));
+	LIST_INIT(&all->requests);
+	LIST_INIT(&all->list);
 }
 
-static struct ask *
-ask_new(struct bridge *b, enum ask_kind kind, uint32_t wire_id)
+static struct parentreq *
+parentreq_new(struct dialclient *b, enum parentreq_kind kind, uint32_t wire_id)
 {
-	struct bridges *bs = child_bridges(b->c);
-	struct ask *a;
+	struct dialclients *all = child_dialclients(b->c);
+	struct parentreq *r;
 
-	a = xcalloc(1, sizeof(*a));
-	if (++bs->last_id == IPC_ID_NONE)
-		++bs->last_id;
-	a->kind = kind;
-	a->id = bs->last_id;
-	a->wire_id = wire_id;
-	a->bridge = b;
-	LIST_INSERT_HEAD(&bs->asks, a, entry);
-	return a;
-}
-
-static void
-ask_free(struct ask *a)
-{
-	LIST_REMOVE(a, entry);
-	free(a);
-}
-
-static struct ask *
-ask_by_id(struct child *c, enum ask_kind kind, uint32_t id)
-{
-	struct ask *a;
-
-	LIST_FOREACH(a, &child_bridges(c)->asks, entry)
-		if (a->id == id && a->kind == kind)
-			return a;
-	return NULL;
-}
-
-static struct ask *
-ask_by_wire(const struct bridge *b, enum ask_kind kind, uint32_t wire_id)
-{
-	struct ask *a;
-
-	LIST_FOREACH(a, &child_bridges(b->c)->asks, entry)
-		if (a->bridge == b && a->wire_id == wire_id && a->kind == kind)
-			return a;
-	return NULL;
+	r = xcalloc(1, sizeof(*r));
+	if (++all->last_id == IPC_ID_NONE)
+		++all->last_id;
+	r->kind = kind;
+	r->id = all->last_id;
+	r->wire_id = wire_id;
+	r->client = b;
+	LIST_INSERT_HEAD(&all->requests, r, entry);
+	return r;
 }
 
 static void
-send_empty(struct child *c, enum ipc_type type, uint32_t id)
+parentreq_free(struct parentreq *r)
+{
+	LIST_REMOVE(r, entry);
+	free(r);
+}
+
+static struct parentreq *
+parentreq_by_id(struct childproc *c, enum parentreq_kind kind, uint32_t id)
+{
+	struct parentreq *r;
+
+	LIST_FOREACH(r, &child_dialclients(c)->requests, entry)
+		if (r->id == id && r->kind == kind)
+			return r;
+	return NULL;
+}
+
+static struct parentreq *
+parentreq_by_wire(const struct dialclient *b, enum parentreq_kind kind, uint32_t wire_id)
+{
+	struct parentreq *r;
+
+	LIST_FOREACH(r, &child_dialclients(b->c)->requests, entry)
+		if (r->client == b && r->wire_id == wire_id && r->kind == kind)
+			return r;
+	return NULL;
+}
+
+static void
+send_empty(struct childproc *c, enum ipc_type type, uint32_t id)
 {
 	struct ipc_empty none = { 0 };
 
 	ipc_send(child_ipc(c), type, id, &none, sizeof(none), -1);
 }
 
-/* Nobody waits for the answer any more; the parent need not work on it (DIAL_CANCEL serves for half-open handshakes too). */
+/* The answer is no longer needed.  DIAL_CANCEL also ends half-open handshakes. */
 static void
-ask_cancel(struct ask *a)
+parentreq_cancel(struct parentreq *r)
 {
-	send_empty(a->bridge->c, IPC_DIAL_CANCEL, a->id);
-	ask_free(a);
+	send_empty(r->client->c, IPC_DIAL_CANCEL, r->id);
+	parentreq_free(r);
 }
 
 static void
-cancel_asks(struct bridge *b, int dials)
+cancel_requests(struct dialclient *b, int dials)
 {
-	struct ask *a, *next;
+	struct parentreq *r, *next;
 
-	for (a = LIST_FIRST(&child_bridges(b->c)->asks); a != NULL; a = next) {
-		next = LIST_NEXT(a, entry);
-		if (a->bridge == b && (dials || a->kind == ASK_HANDSHAKE))
-			ask_cancel(a);
+	for (r = LIST_FIRST(&child_dialclients(b->c)->requests); r != NULL; r = next) {
+		next = LIST_NEXT(r, entry);
+		if (r->client == b && (dials || r->kind == PARENTREQ_HANDSHAKE))
+			parentreq_cancel(r);
 	}
 }
 
@@ -97,48 +97,48 @@ cancel_asks(struct bridge *b, int dials)
 static void
 want_dial(void *arg, uint32_t wire_id, enum wire_dial kind, uint32_t candidate)
 {
-	struct bridge *b = arg;
+	struct dialclient *b = arg;
 	struct ipc_dial m = { .kind = (uint32_t)kind, .candidate = candidate };
 
-	ipc_send(child_ipc(b->c), IPC_DIAL, ask_new(b, ASK_DIAL, wire_id)->id, &m, sizeof(m), -1);
+	ipc_send(child_ipc(b->c), IPC_DIAL, parentreq_new(b, PARENTREQ_DIAL, wire_id)->id, &m, sizeof(m), -1);
 }
 
 static void
 want_dial_cancel(void *arg, uint32_t wire_id)
 {
-	struct ask *a;
+	struct parentreq *r;
 
-	if ((a = ask_by_wire(arg, ASK_DIAL, wire_id)) != NULL)
-		ask_cancel(a);
-	if ((a = ask_by_wire(arg, ASK_HANDSHAKE, wire_id)) != NULL)
-		ask_cancel(a);
+	if ((r = parentreq_by_wire(arg, PARENTREQ_DIAL, wire_id)) != NULL)
+		parentreq_cancel(r);
+	if ((r = parentreq_by_wire(arg, PARENTREQ_HANDSHAKE, wire_id)) != NULL)
+		parentreq_cancel(r);
 }
 
 static void
 want_hs_begin(void *arg, uint32_t wire_id)
 {
-	struct bridge *b = arg;
+	struct dialclient *b = arg;
 
-	send_empty(b->c, IPC_HS_BEGIN, ask_new(b, ASK_HANDSHAKE, wire_id)->id);
+	send_empty(b->c, IPC_HS_BEGIN, parentreq_new(b, PARENTREQ_HANDSHAKE, wire_id)->id);
 }
 
 static void
 want_hs_finish(void *arg, uint32_t wire_id, const uint8_t body[NOISE_RESP_BODY])
 {
-	struct bridge *b = arg;
-	struct ask *a = ask_by_wire(b, ASK_HANDSHAKE, wire_id);
+	struct dialclient *b = arg;
+	struct parentreq *r = parentreq_by_wire(b, PARENTREQ_HANDSHAKE, wire_id);
 	struct ipc_hs_finish m;
 
-	if (a == NULL)
+	if (r == NULL)
 		return;
 	memcpy(m.body, body, sizeof(m.body));
-	ipc_send(child_ipc(b->c), IPC_HS_FINISH, a->id, &m, sizeof(m), -1);
+	ipc_send(child_ipc(b->c), IPC_HS_FINISH, r->id, &m, sizeof(m), -1);
 }
 
 static void
 step_done(void *arg, enum wire_step what, enum wire_dial kind)
 {
-	struct bridge *b = arg;
+	struct dialclient *b = arg;
 
 	child_step(b->c, what, kind);
 }
@@ -146,18 +146,18 @@ step_done(void *arg, enum wire_step what, enum wire_dial kind)
 static void
 session_is_up_now(void *arg)
 {
-	struct bridge *b = arg;
+	struct dialclient *b = arg;
 
-	cancel_asks(b, 0); /* handshakes of attempts that lost the race */
+	cancel_requests(b, 0); /* handshakes of attempts that lost the race */
 	b->up(b->arg);
 }
 
 static void
 session_is_down(void *arg, const char *why, int suspect)
 {
-	struct bridge *b = arg;
+	struct dialclient *b = arg;
 
-	cancel_asks(b, 1);
+	cancel_requests(b, 1);
 	b->down(b->arg, why, suspect);
 }
 
@@ -179,8 +179,8 @@ child_on_dialled(void *child, const struct ipc_msg *m)
 {
 	const struct ipc_dialled *d = m->payload;
 	char text[IPC_ERR_MAX + 1];
-	struct bridge *b;
-	struct ask *a;
+	struct dialclient *b;
+	struct parentreq *r;
 	uint32_t wire_id;
 
 	if (dialled_text(d, text, sizeof(text)) == -1 || (d->ok == 1) != (m->fd != -1)) {
@@ -188,14 +188,14 @@ child_on_dialled(void *child, const struct ipc_msg *m)
 			close(m->fd);
 		return -1;
 	}
-	if ((a = ask_by_id(child, ASK_DIAL, m->id)) == NULL) {
+	if ((r = parentreq_by_id(child, PARENTREQ_DIAL, m->id)) == NULL) {
 		if (m->fd != -1)
 			close(m->fd); /* given up meanwhile */
 		return 0;
 	}
-	b = a->bridge;
-	wire_id = a->wire_id;
-	ask_free(a);
+	b = r->client;
+	wire_id = r->wire_id;
+	parentreq_free(r);
 	if (b->session != NULL)
 		session_dialled(b->session, wire_id, m->fd, text);
 	else
@@ -207,10 +207,10 @@ int
 child_on_hs_init(void *child, const struct ipc_msg *m)
 {
 	const struct ipc_hs_init *i = m->payload;
-	struct ask *a = ask_by_id(child, ASK_HANDSHAKE, m->id);
+	struct parentreq *r = parentreq_by_id(child, PARENTREQ_HANDSHAKE, m->id);
 
-	if (a != NULL)
-		session_hs_init(a->bridge->session, a->wire_id, i->msg);
+	if (r != NULL)
+		session_hs_init(r->client->session, r->wire_id, i->msg);
 	return 0;
 }
 
@@ -218,14 +218,14 @@ int
 child_on_hs_keys(void *child, const struct ipc_msg *m)
 {
 	const struct ipc_hs_keys *k = m->payload;
-	struct ask *a = ask_by_id(child, ASK_HANDSHAKE, m->id);
+	struct parentreq *r = parentreq_by_id(child, PARENTREQ_HANDSHAKE, m->id);
 	struct session *s;
 	uint32_t wire_id;
 
-	if (a != NULL) {
-		s = a->bridge->session;
-		wire_id = a->wire_id;
-		ask_free(a);
+	if (r != NULL) {
+		s = r->client->session;
+		wire_id = r->wire_id;
+		parentreq_free(r);
 		session_hs_keys(s, wire_id, k->tx, k->rx);
 	}
 	return 0;
@@ -248,25 +248,25 @@ int
 child_on_hs_fail(void *child, const struct ipc_msg *m)
 {
 	const char *reason = hs_reason(((const struct ipc_hs_fail *)m->payload)->reason);
-	struct ask *a = ask_by_id(child, ASK_HANDSHAKE, m->id);
+	struct parentreq *r = parentreq_by_id(child, PARENTREQ_HANDSHAKE, m->id);
 	struct session *s;
 	uint32_t wire_id;
 
 	if (reason == NULL)
 		return -1;
-	if (a == NULL)
+	if (r == NULL)
 		return 0;
-	s = a->bridge->session;
-	wire_id = a->wire_id;
-	ask_free(a);
+	s = r->client->session;
+	wire_id = r->wire_id;
+	parentreq_free(r);
 	session_hs_fail(s, wire_id, reason);
 	return 0;
 }
 
-/* --- sessions and fetches of the room --- */
+/* --- sessions and fetches of the program --- */
 
 static void
-use_plan(struct bridge *b)
+use_plan(struct dialclient *b)
 {
 	uint32_t n;
 	const struct wire_candidate *plan = child_plan(b->c, &n);
@@ -275,36 +275,36 @@ use_plan(struct bridge *b)
 }
 
 void
-bridges_use_plan(struct child *c)
+dialclients_use_plan(struct childproc *c)
 {
-	struct bridge *b;
+	struct dialclient *b;
 
-	LIST_FOREACH(b, &child_bridges(c)->list, entry)
+	LIST_FOREACH(b, &child_dialclients(c)->list, entry)
 		if (b->session != NULL)
 			use_plan(b);
 }
 
-static struct bridge *
-bridge_new(struct child *c, void *arg)
+static struct dialclient *
+dialclient_new(struct childproc *c, void *arg)
 {
-	struct bridge *b = xcalloc(1, sizeof(*b));
+	struct dialclient *b = xcalloc(1, sizeof(*b));
 
 	b->c = c;
 	b->arg = arg;
-	LIST_INSERT_HEAD(&child_bridges(c)->list, b, entry);
+	LIST_INSERT_HEAD(&child_dialclients(c)->list, b, entry);
 	return b;
 }
 
 static void
-bridge_free(struct bridge *b)
+dialclient_free(struct dialclient *b)
 {
-	cancel_asks(b, 1);
+	cancel_requests(b, 1);
 	LIST_REMOVE(b, entry);
 	free(b);
 }
 
 struct session *
-child_session(struct child *c, void (*up)(void *), void (*down)(void *, const char *, int), void *arg)
+child_session(struct childproc *c, void (*up)(void *), void (*down)(void *, const char *, int), void *arg)
 {
 	static const struct session_ops ops = {
 		.dial = want_dial,
@@ -315,25 +315,25 @@ child_session(struct child *c, void (*up)(void *), void (*down)(void *, const ch
 		.up = session_is_up_now,
 		.down = session_is_down,
 	};
-	struct bridge *b = bridge_new(c, arg);
+	struct dialclient *b = dialclient_new(c, arg);
 
 	b->up = up;
 	b->down = down;
 	b->session = session_new(child_base(c), child_wire_config(c), &ops, b);
-	session_share_last_dial(b->session, &child_bridges(c)->last_dial);
+	session_share_last_dial(b->session, &child_dialclients(c)->last_dial);
 	use_plan(b);
 	return b->session;
 }
 
 void
-child_session_free(struct child *c, struct session *s)
+child_session_free(struct childproc *c, struct session *s)
 {
-	struct bridge *b;
+	struct dialclient *b;
 
-	LIST_FOREACH(b, &child_bridges(c)->list, entry) {
+	LIST_FOREACH(b, &child_dialclients(c)->list, entry) {
 		if (b->session == s) {
 			session_free(s);
-			bridge_free(b);
+			dialclient_free(b);
 			return;
 		}
 	}
@@ -342,23 +342,23 @@ child_session_free(struct child *c, struct session *s)
 static void
 fetch_is_done(void *arg, int status, const uint8_t *body, size_t n, const char *err)
 {
-	struct bridge *b = arg;
+	struct dialclient *b = arg;
 	void (*done)(void *, int, const uint8_t *, size_t, const char *) = b->done;
-	void *room = b->arg;
+	void *caller_arg = b->arg;
 
-	bridge_free(b);
-	done(room, status, body, n, err);
+	dialclient_free(b);
+	done(caller_arg, status, body, n, err);
 }
 
 struct fetch *
-child_fetch(struct child *c, const char *method, const char *path, size_t body_max, unsigned timeout_ms,
+child_fetch(struct childproc *c, const char *method, const char *path, size_t body_max, unsigned timeout_ms,
     void (*done)(void *, int, const uint8_t *, size_t, const char *), void *arg)
 {
 	static const struct fetch_ops ops = { .dial = want_dial,
 		.dial_cancel = want_dial_cancel,
 		.step = step_done,
 		.done = fetch_is_done };
-	struct bridge *b = bridge_new(c, arg);
+	struct dialclient *b = dialclient_new(c, arg);
 
 	b->done = done;
 	b->fetch = fetch_start(child_base(c), child_wire_config(c), child_trust(c), method, path, body_max, timeout_ms,
@@ -367,29 +367,29 @@ child_fetch(struct child *c, const char *method, const char *path, size_t body_m
 }
 
 void
-child_fetch_cancel(struct child *c, struct fetch *f)
+child_fetch_cancel(struct childproc *c, struct fetch *f)
 {
-	struct bridge *b;
+	struct dialclient *b;
 
-	LIST_FOREACH(b, &child_bridges(c)->list, entry) {
+	LIST_FOREACH(b, &child_dialclients(c)->list, entry) {
 		if (b->fetch == f) {
 			fetch_cancel(f);
-			bridge_free(b);
+			dialclient_free(b);
 			return;
 		}
 	}
 }
 
 void
-bridges_free(struct bridges *bs)
+dialclients_free(struct dialclients *all)
 {
-	struct bridge *b;
+	struct dialclient *b;
 
-	while ((b = LIST_FIRST(&bs->list)) != NULL) {
+	while ((b = LIST_FIRST(&all->list)) != NULL) {
 		if (b->session != NULL)
 			session_free(b->session);
 		else if (b->fetch != NULL)
 			fetch_cancel(b->fetch);
-		bridge_free(b);
+		dialclient_free(b);
 	}
 }

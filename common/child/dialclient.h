@@ -7,49 +7,49 @@
 
 #include "child.h"
 
-/*
- * Private to common/child: what wire sessions and fetches ask of the parent, by ipc ids that are unique on the channel, so
- * that an answer which comes after its session died cannot reach another one.
- */
-struct bridge;
+/* A wire session whose dials and handshakes are done by the parent.  up and down as in session_ops. */
+struct session *child_session(struct childproc *c, void (*up)(void *), void (*down)(void *, const char *, int), void *arg);
+void	 child_session_free(struct childproc *c, struct session *s);
+/* fetch_start() the same way, with child_trust().  NULL: could not be started, no callback follows. */
+struct fetch *child_fetch(struct childproc *c, const char *method, const char *path, size_t body_max, unsigned timeout_ms,
+	    void (*done)(void *, int, const uint8_t *, size_t, const char *), void *arg);
+void	 child_fetch_cancel(struct childproc *c, struct fetch *f);
 
-enum ask_kind { ASK_DIAL, ASK_HANDSHAKE };
-struct ask {
-	LIST_ENTRY(ask)	 entry;
-	enum ask_kind	 kind;
+/*
+ * The rest is private to common/child: what sessions and fetches request from the parent, by ipc ids that are unique on
+ * the channel, so that a late answer to a closed session cannot reach another one.
+ */
+struct dialclient;
+
+enum parentreq_kind { PARENTREQ_DIAL, PARENTREQ_HANDSHAKE };
+struct parentreq {
+	LIST_ENTRY(parentreq) entry;
+	enum parentreq_kind kind;
 	uint32_t	 id;		/* on the channel */
 	uint32_t	 wire_id;	/* the session's or fetch's own */
-	struct bridge	*bridge;
+	struct dialclient *client;
 };
 
-struct bridge {				/* one session or one fetch */
-	struct child	*c;
+struct dialclient {			/* one session or one fetch */
+	struct childproc *c;
 	struct session	*session;
 	struct fetch	*fetch;
 	void		(*up)(void *);
 	void		(*down)(void *, const char *, int);
 	void		(*done)(void *, int, const uint8_t *, size_t, const char *);
 	void		*arg;
-	LIST_ENTRY(bridge) entry;
+	LIST_ENTRY(dialclient) entry;
 };
 
-struct bridges {
-	LIST_HEAD(, ask)	asks;
-	LIST_HEAD(, bridge)	list;
+struct dialclients {
+	LIST_HEAD(, parentreq)	requests;
+	LIST_HEAD(, dialclient)	list;
 	uint32_t		last_id;
 	uint64_t		last_dial;	/* of all sessions: authd makes one for each request */
 };
 
-struct bridges *child_bridges(struct child *c);
-const struct wire_candidate *child_plan(const struct child *c, uint32_t *n);	/* DIAL_TIMES */
-void	 bridges_use_plan(struct child *c);			/* it is new: from the next dial on */
-void	 child_step(struct child *c, enum wire_step what, enum wire_dial kind);	/* to the room */
-void	 bridges_init(struct bridges *bs);
-void	 bridges_free(struct bridges *bs);	/* closes every session and fetch */
-
-/* The handlers of what every child receives: child.c and, for the parent's answers to what was asked here, bridge.c. */
-#define X(name, handler, ...) int child_on_##handler(void *child, const struct ipc_msg *m);
-IPC_TO_CHILD(X)
-#undef X
+void	 dialclients_init(struct dialclients *all);
+void	 dialclients_free(struct dialclients *all);	/* closes every session and fetch */
+void	 dialclients_use_plan(struct childproc *c);	/* child_plan() is new: use it from the next dial on */
 
 #endif

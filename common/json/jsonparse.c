@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "hex.h"
-#include "json.h"
+#include "jsonparse.h"
 #include "mem.h"
 #include "text.h"
 #include "utf8.h"

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "sandbox_rules.h"
+#include "sandbox_bpf.h"
 
 #ifndef AUDIT_ARCH_RISCV64
 #define AUDIT_ARCH_RISCV64 (243 | __AUDIT_ARCH_64BIT | __AUDIT_ARCH_LE)

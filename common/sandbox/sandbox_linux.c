@@ -20,8 +20,8 @@
 
 #include "log.h"
 #include "sandbox.h"
+#include "sandbox_bpf.h"
 #include "sandbox_linux.h"
-#include "sandbox_rules.h"
 
 #define MAX_FILTER 2048
 #define LAST_CAP   63

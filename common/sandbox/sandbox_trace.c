@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #ifdef __linux__
+#include "sandbox_bpf.h"
 #include "sandbox_linux.h"
 
 #ifdef SANDBOX_TRACE
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "sandbox_rules.h"
 
 static const char *who;
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "early.h"
-#include "json.h"
+#include "jsonparse.h"
 #include "mem.h"
 
 static const uint8_t magic[5] = { 0xff, 0xff, 0xff, 'T', 'S' };

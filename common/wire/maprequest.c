@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jsonwrite.h"
 #include "maprequest.h"
-#include "text.h"
 
 static int
 v4_usable(const uint8_t a[4])

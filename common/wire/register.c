@@ -8,6 +8,8 @@
 #include <time.h>
 
 #include "json.h"
+#include "jsonparse.h"
+#include "jsonwrite.h"
 #include "register.h"
 #include "text.h"
 #include "timefmt.h"

@@ -3,6 +3,7 @@
 #include "fetch.h"
 #include "hex.h"
 #include "json.h"
+#include "jsonparse.h"
 
 #define KEY_BODY_MAX  65536
 #define LEGACY_DIGITS 64

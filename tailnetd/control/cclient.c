@@ -17,8 +17,8 @@
 #include "control_int.h"
 #include "doctor.h"
 #include "eventwatch.h"
+#include "jsonwrite.h"
 #include "peerfd.h"
-#include "text.h"
 
 #define FIRST_LINE_MS 5000
 #define WRITE_MS      30000         /* a client that reads nothing for this time is closed */

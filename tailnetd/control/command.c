@@ -10,6 +10,7 @@
 #include "control_int.h"
 #include "doctor.h"
 #include "eventwatch.h"
+#include "jsonwrite.h"
 #include "log.h"
 #include "openmetrics.h"
 #include "status.h"

@@ -12,6 +12,7 @@
 #include "dial.h"
 #include "dialaddr.h"
 #include "doctor.h"
+#include "jsonwrite.h"
 #include "text.h"
 #include "timer.h"
 

@@ -12,10 +12,10 @@
 #include "control_int.h"
 #include "eventwatch.h"
 #include "hostreport.h"
+#include "jsonwrite.h"
 #include "netaddr.h"
 #include "sandbox.h"
 #include "status.h"
-#include "text.h"
 #include "timer.h"
 
 #define URGENT_RATE  100 /* events a second; more than any login causes */

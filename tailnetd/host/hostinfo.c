@@ -10,6 +10,7 @@
 #include "endpoints.h"
 #include "hostinfo.h"
 #include "json.h"
+#include "jsonparse.h"
 #include "netaddr.h"
 #include "sysinfo.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "jsonparse.h"
 #include "text.h"
 #include "utf8.h"
 

@@ -8,7 +8,7 @@
 #include "expiry.h"
 #include "exportwg.h"
 #include "ingest.h"
-#include "json.h"
+#include "jsonparse.h"
 #include "mapresp.h"
 
 /*

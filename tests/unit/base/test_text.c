@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jsonwrite.h"
 #include "text.h"
 #include "unit.h"
 #include "utf8.h"

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dialclient.h"
 #include "exits.h"
 #include "log.h"
 #include "util_fakeparent.h"
@@ -17,7 +18,7 @@
  * CANCEL cancels it.  What its callbacks receive is sent as log lines.
  */
 struct puppet {
-	struct child *c;
+	struct childproc *c;
 	struct session *session;
 	struct fetch *fetch;
 };
@@ -112,7 +113,7 @@ puppet_ca(void *ctx)
 }
 
 static void *
-puppet_start(struct child *c)
+puppet_start(struct childproc *c)
 {
 	static struct puppet p;
 	size_t n;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sandbox_bpf.h"
 #include "util_bpf.h"
 #include "syscalls.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "jsonparse.h"
 #include "unit.h"
 
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sandbox_bpf.h"
 #include "util_bpf.h"
 #include "sandbox.h"
-#include "sandbox_rules.h"
 
 #define MAX    4096
 #define KILL   SECCOMP_RET_KILL_PROCESS

@@ -9,6 +9,7 @@
 #include "cmd_peers.h"
 #include "cmd_status.h"
 #include "ctl.h"
+#include "jsonparse.h"
 #include "out.h"
 #include "scan.h"
 #include "sock.h"

@@ -13,6 +13,7 @@
 #include "buf.h"
 #include "hostinfo.h"
 #include "json.h"
+#include "jsonparse.h"
 #include "sysinfo.h"
 #include "unit.h"
 

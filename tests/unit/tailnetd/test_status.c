@@ -3,9 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "jsonparse.h"
 #include "unit.h"
 
-#include "json.h"
 #include "status.h"
 #include "util_parentsim.h"
 
