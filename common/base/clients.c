@@ -44,6 +44,7 @@ event_head(char out[EVENT_TEXT_MAX], uint64_t seq, struct wtime when)
 {
 	char text[TIME_TEXT_MAX];
 
+	when.nsec = when.nsec / 1000000 * 1000000;
 	return (size_t)snprintf(out, EVENT_TEXT_MAX, "{\"v\":1,\"seq\":%" PRIu64 ",\"time\":\"%s\",", seq,
 	    time_format(when, text));
 }

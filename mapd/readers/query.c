@@ -301,7 +301,7 @@ anyone_watching(const struct query *q)
 	const struct reader *r;
 
 	TAILQ_FOREACH(r, &q->readers, link)
-		if (r->watch && r->begun && !r->want_full)
+		if (r->watch && r->begun && !r->events.want_full)
 			return 1;
 	return 0;
 }

@@ -76,7 +76,7 @@ reader_close(struct reader *r)
 	r->q->n--;
 	end_work(r);
 	if (r->watch)
-		watch_free(r);
+		eventqueue_free(&r->events);
 	event_free(r->readable);
 	event_free(r->writable);
 	reader_drain(r->fd);
@@ -161,7 +161,7 @@ reader_push(struct reader *r)
 	/* What is sent only when all was written, like the map of a lagged watcher. */
 	if (!full && r->watch)
 		fill(r);
-	if (full || r->out.n > 0 || r->work != WORK_NONE || (r->watch && !TAILQ_EMPTY(&r->queue))) {
+	if (full || r->out.n > 0 || r->work != WORK_NONE || (r->watch && !eventqueue_empty(&r->events))) {
 		event_add(r->writable, NULL);
 		return 0;
 	}
@@ -201,7 +201,7 @@ reader_abort(struct reader *r, const char *code, const char *text)
 
 	end_work(r);
 	if (r->watch)
-		watch_free(r);
+		eventqueue_free(&r->events);
 	r->watch = 0;
 	if (last != 0 && last != '\n')
 		pb_byte(&r->out, '\n');
@@ -234,7 +234,6 @@ reader_new(struct query *q, uint32_t id, uint32_t uid, int fd)
 	r->uid = uid;
 	r->generation = q->generation;
 	r->progress_ms = time_mono_ms();
-	TAILQ_INIT(&r->queue);
 	r->readable = on_fd(q, fd, EV_READ | EV_PERSIST, on_readable, r);
 	r->writable = on_fd(q, fd, EV_WRITE, on_writable, r);
 	if (event_add(r->readable, NULL) == -1) {

@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include "dump.h"
+#include "eventqueue.h"
 #include "export.h"
 #include "query.h"
 #include "timer.h"
@@ -16,8 +17,6 @@
  */
 struct early;
 struct event;
-struct queued;
-TAILQ_HEAD(queue, queued);
 
 enum reader_work { WORK_NONE, WORK_DUMP, WORK_EXPORT };
 
@@ -38,13 +37,8 @@ struct reader {
 	uint64_t	 progress_ms;		/* when the client last read a byte, or everything was written */
 	int		 half_closed;
 	/* watchers */
-	struct queue	 queue;
-	size_t		 queued_bytes, kept_bytes;
+	struct eventqueue events;
 	int		 begun;			/* the first status is in the queue or written */
-	int		 want_full;		/* the whole map must be sent next */
-	int		 was_full;		/* one was sent before: each later change must be reported */
-	int		 is_lagged;
-	uint64_t	 seq, dropped;
 };
 TAILQ_HEAD(readers, reader);
 TAILQ_HEAD(earlies, early);

@@ -97,7 +97,7 @@ finish_reading(struct cclient *cc)
 static void
 write_out(struct cclient *cc)
 {
-	while (buf_len(&cc->out) > 0) {
+	while (buf_len(&cc->out) > 0 || (cc->phase == CC_WATCHING && watchers_more(cc))) {
 		ssize_t n = send(cc->fd, buf_ptr(&cc->out), buf_len(&cc->out), MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n == -1 && errno == EINTR)
@@ -116,8 +116,10 @@ write_out(struct cclient *cc)
 	}
 	if (cc->phase == CC_WRITING)
 		finish_reading(cc);
+	else if (cc->out.failed) /* no memory for an event */
+		cclient_close(cc);
 	else if (cc->phase == CC_WATCHING)
-		watchers_drained(cc->ctl->watchers, cc);
+		watchers_drained(cc);
 }
 
 void

@@ -10,6 +10,7 @@
 
 #include "buf.h"
 #include "errcode.h"
+#include "eventqueue.h"
 #include "ipc.h"
 #include "timer.h"
 
@@ -43,8 +44,7 @@ struct cclient {
 	struct buf	 in, out;
 	size_t		 excess;	/* bytes it sent beyond its command */
 	/* watchers */
-	uint64_t	 seq;
-	unsigned	 dropped;	/* netmap and delta events since it lagged */
+	struct eventqueue events;
 	int		 wants_netmap;	/* `watch netmap` without a mapd: handed to mapd when it is ready */
 };
 

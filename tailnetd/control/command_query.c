@@ -75,7 +75,7 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 	q.data_len = ipc_text_put(q.data, sizeof(q.data), arg, n);
 	if (++last_id == IPC_ID_NONE)
 		last_id++;
-	q.events = cc->seq;
+	q.events = cc->events.seq;
 	if (verb == IPC_Q_WATCH_NETMAP && q.events == 0) { /* the first event is the present status */
 		buf_init(&body, 1u << 20);
 		status_first_body(c, &body);

@@ -8,6 +8,6 @@ struct cclient;
 struct ipc;
 
 struct ipc *command_mapd(const struct cclient *cc);	/* mapd's channel; NULL unless it is ready */
-void	 command_watch_netmap(struct cclient *cc);	/* mapd counts on from cc->seq; cc is freed */
+void	 command_watch_netmap(struct cclient *cc);	/* mapd counts on from cc->events.seq; cc is freed */
 
 #endif

@@ -15,6 +15,7 @@
 
 #define LAG_BYTES  (256u * 1024)  /* a queue this long drops netmap and delta events */
 #define GONE_BYTES (1024u * 1024) /* ... and at this length the client is considered not to read at all */
+#define BATCH      (8u * 1024)    /* bytes of events written at once */
 
 struct watchers {
 	struct control *ctl;
@@ -40,16 +41,6 @@ watchers_free(struct watchers *w)
 }
 
 static void
-put_event(struct cclient *cc, const char *body, size_t n)
-{
-	char head[EVENT_TEXT_MAX];
-
-	buf_put(&cc->out, head, event_head(head, ++cc->seq, time_wall()));
-	buf_put(&cc->out, body, n);
-	buf_puts(&cc->out, "}\n");
-}
-
-static void
 full_body(const struct netmap_info *nm, struct buf *b)
 {
 	char text[EVENT_TEXT_MAX];
@@ -57,17 +48,36 @@ full_body(const struct netmap_info *nm, struct buf *b)
 	buf_put(b, text, event_netmap(text, nm->seq, nm->peers));
 }
 
+static struct notice *
+notice_of(const struct buf *b, int keep)
+{
+	return b->failed ? NULL : notice_new((const char *)buf_ptr(b), buf_len(b), keep);
+}
+
+/* An event that must not be lost; NULL: no memory for it.  May close cc. */
+static void
+send_kept(struct cclient *cc, struct notice *t)
+{
+	if (t == NULL || eventqueue_keep(&cc->events, t, buf_len(&cc->out)) == -1)
+		cclient_close(cc);
+	else
+		cclient_flush(cc);
+}
+
 void
 watchers_add(struct watchers *w, struct cclient *cc)
 {
+	struct notice *t;
 	struct buf body;
 
 	buf_init(&body, 1u << 20);
 	status_first_body(w->ctl, &body);
 	w->list[w->n++] = cc; /* there are no more clients than places */
-	put_event(cc, (const char *)buf_ptr(&body), buf_len(&body));
+	eventqueue_init(&cc->events, LAG_BYTES, GONE_BYTES, 0);
+	cc->events.was_full = 1;
+	send_kept(cc, t = notice_of(&body, 1));
 	buf_free(&body);
-	cclient_flush(cc);
+	notice_unref(t);
 }
 
 void
@@ -78,17 +88,20 @@ watchers_remove(struct watchers *w, struct cclient *cc)
 	for (i = 0; i < w->n; i++)
 		if (w->list[i] == cc) {
 			w->list[i] = w->list[--w->n];
+			eventqueue_free(&cc->events);
 			return;
 		}
 }
 
 /* mapd continues where the parent stopped, so no event may still be queued here. */
-static void
-to_mapd(struct watchers *w, struct cclient *cc)
+void
+watchers_drained(struct cclient *cc)
 {
+	struct watchers *w = cc->ctl->watchers;
 	const struct control_ops *o = &w->ctl->ops;
 
-	if (!cc->wants_netmap || w->emitting || buf_len(&cc->out) > 0 || o->mapd(o->arg) == NULL)
+	if (!cc->wants_netmap || w->emitting || buf_len(&cc->out) > 0 || !eventqueue_empty(&cc->events) ||
+	    o->mapd(o->arg) == NULL)
 		return;
 	watchers_remove(w, cc);
 	command_watch_netmap(cc);
@@ -100,78 +113,55 @@ watchers_to_mapd(struct control *c)
 	struct watchers *w = c->watchers;
 	unsigned i;
 
-	for (i = w->n; i > 0; i--) /* backwards: see emit() */
-		to_mapd(w, w->list[i - 1]);
+	for (i = w->n; i > 0; i--) /* backwards: one that is handed over removes itself */
+		watchers_drained(w->list[i - 1]);
 }
 
-/* A watcher that lagged has read everything: send what it missed, then the present netmap. */
-void
-watchers_drained(struct watchers *w, struct cclient *cc)
+/* A watcher that lagged has read everything: it is sent what it missed, then the present netmap. */
+static void
+put_full(struct cclient *cc)
 {
-	char text[EVENT_TEXT_MAX];
-	struct buf body;
+	const struct netmap_info *nm = cc->ctl->ops.netmap;
+	char text[2 * EVENT_TEXT_MAX];
 
-	if (cc->wants_netmap) {
-		to_mapd(w, cc);
+	buf_put(&cc->out, text, eventqueue_lagged(&cc->events, text));
+	cc->events.want_full = 0;
+	if (nm->source == IPC_SRC_NONE)
 		return;
-	}
-	if (cc->dropped == 0)
-		return;
-	buf_init(&body, 4096);
-	buf_put(&body, text, event_lagged(text, cc->dropped));
-	put_event(cc, (const char *)buf_ptr(&body), buf_len(&body));
-	cc->dropped = 0;
-	if (w->ctl->ops.netmap->source != IPC_SRC_NONE) {
-		buf_reset(&body);
-		full_body(w->ctl->ops.netmap, &body);
-		put_event(cc, (const char *)buf_ptr(&body), buf_len(&body));
-	}
-	buf_free(&body);
-	cclient_flush(cc);
+	buf_put(&cc->out, text, eventqueue_head(&cc->events, text));
+	full_body(nm, &cc->out);
+	buf_puts(&cc->out, "}\n");
 }
 
-static int
-lags(const struct cclient *cc)
+int
+watchers_more(struct cclient *cc)
 {
-	return cc->dropped > 0 || buf_len(&cc->out) > LAG_BYTES;
+	char head[EVENT_TEXT_MAX];
+	struct notice *t;
+
+	while (buf_len(&cc->out) < BATCH && (t = eventqueue_next(&cc->events, head)) != NULL) {
+		buf_puts(&cc->out, head);
+		buf_put(&cc->out, t->text, t->n);
+		buf_puts(&cc->out, "}\n");
+		notice_unref(t);
+	}
+	if (buf_len(&cc->out) == 0 && cc->events.want_full)
+		put_full(cc);
+	return buf_len(&cc->out) > 0 && !cc->out.failed;
 }
 
-/* All watchers lag: an event that may be dropped need not be made. */
+/* All watchers lag: an event that may be lost need not be made. */
 static int
 all_lag(struct watchers *w)
 {
 	unsigned i;
 
 	for (i = 0; i < w->n; i++)
-		if (!lags(w->list[i]))
+		if (!w->list[i]->events.want_full)
 			return 0;
 	for (i = 0; i < w->n; i++)
-		w->list[i]->dropped++;
+		eventqueue_change(&w->list[i]->events, NULL, 0);
 	return 1;
-}
-
-static void
-emit(struct watchers *w, const char *body, size_t n, int may_drop)
-{
-	unsigned i;
-
-	for (i = w->n; i > 0; i--) { /* backwards: a client that is closed removes itself */
-		struct cclient *cc = w->list[i - 1];
-
-		if (may_drop && cc->wants_netmap)
-			continue;
-		if (may_drop && lags(cc)) {
-			cc->dropped++;
-			continue;
-		}
-		if (buf_len(&cc->out) + n > GONE_BYTES) {
-			cclient_close(cc);
-			continue;
-		}
-		put_event(cc, body, n);
-		if (!may_drop)
-			cclient_flush(cc);
-	}
 }
 
 void
@@ -180,30 +170,29 @@ watch_flush(struct control *c)
 	struct watchers *w = c->watchers;
 	unsigned i;
 
-	for (i = w->n; i > 0; i--) /* backwards: see emit() */
+	for (i = w->n; i > 0; i--) /* backwards: see watch_event() */
 		cclient_flush(w->list[i - 1]);
 }
 
 void
-watch_event(struct control *c, const char *body, size_t n)
+watch_event(struct control *c, struct buf *body)
 {
+	struct watchers *w = c->watchers;
+	struct notice *t = notice_of(body, 1);
 	struct ipc *mapd;
+	unsigned i;
 
-	c->watchers->emitting = 1;
-	emit(c->watchers, body, n, 0);
-	c->watchers->emitting = 0;
+	w->emitting = 1;
+	for (i = w->n; i > 0; i--) /* backwards: a client that is closed removes itself */
+		send_kept(w->list[i - 1], t);
+	w->emitting = 0;
 	if ((mapd = c->ops.mapd(c->ops.arg)) != NULL) {
-		ipc_send_chunks(mapd, IPC_EVENT, IPC_ID_NONE, body, n);
+		if (t != NULL)
+			ipc_send_chunks(mapd, IPC_EVENT, IPC_ID_NONE, t->text, t->n);
 		watchers_to_mapd(c);
 	}
-}
-
-static void
-send_body(struct control *c, struct buf *b)
-{
-	if (!b->failed)
-		watch_event(c, (const char *)buf_ptr(b), buf_len(b));
-	buf_free(b);
+	notice_unref(t);
+	buf_free(body);
 }
 
 void
@@ -214,7 +203,7 @@ watch_browse(struct control *c, const char *url)
 	buf_init(&b, 16384);
 	buf_puts(&b, "\"event\":\"browse\",\"url\":");
 	json_quote(&b, url, strlen(url));
-	send_body(c, &b);
+	watch_event(c, &b);
 }
 
 void
@@ -228,7 +217,7 @@ watch_child(struct control *c, const char *name, int signal, int status)
 		buf_printf(&b, "\"signal\":%d,\"status\":null", signal);
 	else
 		buf_printf(&b, "\"signal\":null,\"status\":%d", status);
-	send_body(c, &b);
+	watch_event(c, &b);
 }
 
 static void
@@ -249,10 +238,13 @@ put_ids(struct buf *b, const uint8_t *ids, uint32_t n)
 void
 watch_delta(struct control *c, const struct ipc_delta_rec *r, const uint8_t *changed, const uint8_t *removed)
 {
+	struct watchers *w = c->watchers;
 	char text[EVENT_FIELDS_MAX];
+	struct notice *t;
 	struct buf b;
+	unsigned i;
 
-	if (all_lag(c->watchers))
+	if (all_lag(w))
 		return;
 	buf_init(&b, 1u << 20);
 	if (r->full)
@@ -266,6 +258,10 @@ watch_delta(struct control *c, const struct ipc_delta_rec *r, const uint8_t *cha
 		buf_putc(&b, ',');
 		buf_put(&b, text, event_fields(text, r->fields));
 	}
-	emit(c->watchers, (const char *)buf_ptr(&b), buf_len(&b), 1);
+	t = notice_of(&b, 0);
 	buf_free(&b);
+	for (i = 0; i < w->n; i++)
+		if (!w->list[i]->wants_netmap)
+			eventqueue_change(&w->list[i]->events, t, buf_len(&w->list[i]->out));
+	notice_unref(t);
 }

@@ -13,6 +13,7 @@
  * queue is full loses netmap and delta events, receives their number in `lagged`, and then gets a full netmap event;
  * status, browse and child events are never dropped: one that reads none of those either is disconnected.
  */
+struct buf;
 struct cclient;
 struct control;
 struct watchers;
@@ -21,12 +22,14 @@ struct watchers *watchers_new(struct control *c);	/* NULL: out of memory */
 void	 watchers_free(struct watchers *w);
 void	 watchers_add(struct watchers *w, struct cclient *cc);	/* the present status is sent first */
 void	 watchers_remove(struct watchers *w, struct cclient *cc);
-void	 watchers_drained(struct watchers *w, struct cclient *cc);	/* its queue is empty again */
+/* Puts the next events into cc->out, which is empty; 0: there are none, or no memory. */
+int	 watchers_more(struct cclient *cc);
+void	 watchers_drained(struct cclient *cc);	/* all was written: mapd may take it over */
 /* Mapd is ready: hands over the watchers of `watch netmap` that began without one */
 void	 watchers_to_mapd(struct control *c);
 
 /* Emit: to every plain watcher here, and, except for netmap events, to mapd for its `watch netmap` clients. */
-void	 watch_event(struct control *c, const char *body, size_t n);
+void	 watch_event(struct control *c, struct buf *body);	/* frees body */
 void	 watch_browse(struct control *c, const char *url);
 void	 watch_child(struct control *c, const char *name, int signal, int status);	/* signal 0: status counts */
 /* One record of DELTAS; ids are n unaligned int64 each.  Sent by watch_flush(): one message holds many. */

@@ -287,9 +287,8 @@ status_now(struct control *c)
 	buf_init(&body, 1u << 20);
 	status_event_body(o, s->login_finished, &body);
 	s->login_finished = 0;
-	watch_event(c, (const char *)buf_ptr(&body), buf_len(&body));
+	watch_event(c, &body);
 	s->ms = time_mono_ms();
-	buf_free(&body);
 	buf_free(&s->last);
 	s->last = now;
 	o->state_is(o->arg, login_state_name(login_state(o->login)));

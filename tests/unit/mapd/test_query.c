@@ -216,8 +216,8 @@ test_slow_watcher(void **state)
 		if (i % 100 == 0)
 			query_event(f->q, IPC_ID_NONE, "\"event\":\"status\",\"x\":1", 22);
 		TAILQ_FOREACH(c, &f->q->readers, link)
-			if (c->queued_bytes + c->out.n > most)
-				most = c->queued_bytes + c->out.n;
+			if (c->events.bytes + c->out.n > most)
+				most = c->events.bytes + c->out.n;
 		s = take(f, good, 1u << 20, &ended);
 		for (p = s; (p = strstr(p, "\"event\":\"delta\"")) != NULL; p++)
 			deltas++;
@@ -265,8 +265,8 @@ test_slow_watcher_without_notices(void **state)
 	for (i = 0; i < 10000; i++) {
 		snprintf(text, sizeof(text), "{'PeersChangedPatch':[{'NodeID':2,'CapMap':{'filler':['%0500d']}}]}", i);
 		change(f, text);
-		if (c->queued_bytes + c->out.n > most)
-			most = c->queued_bytes + c->out.n;
+		if (c->events.bytes + c->out.n > most)
+			most = c->events.bytes + c->out.n;
 	}
 	assert_in_range(most, QUERY_QUEUE_MAX / 2, QUERY_QUEUE_MAX + (32u << 10));
 	s = take(f, fd, 64u << 20, &ended);
