@@ -9,8 +9,8 @@
 #include <event2/event.h>
 
 /*
- * A timer of an event loop: fn(arg) is called once, ms after timer_set_ms().  The struct must not move while it is in use; one of
- * zeros is "none" for timer_stop, timer_free and timer_pending.  fn may set, stop or free its own timer.
+ * A timer of an event loop: fn(arg) is called once, ms after timer_set_ms().  The struct must not move while it is in
+ * use; one of zeros is "none" for timer_stop, timer_free and timer_pending.  fn may set, stop or free its own timer.
  */
 struct timer {
 	struct event	*ev;

@@ -23,7 +23,7 @@
 #define FIRST_LINE_MS 5000
 #define WRITE_MS      30000         /* a client that reads nothing for this time is closed */
 #define LINGER_MS     2000          /* the time and ... */
-#define LINGER_MAX    (512u * 1024) /* ... the bytes for which a client that sends more than its command is still read */
+#define LINGER_MAX    (512u * 1024) /* ... the bytes for which one that sends more than its command is still read */
 #define HALF_MS       5000          /* how often a client that only listens is asked whether it is still there */
 #define READ_MAX      4096          /* at a time */
 
