@@ -5,6 +5,7 @@
 
 #include "dialclient.h"
 #include "key.h"
+#include "serverkey.h"
 #include "timefmt.h"
 
 #define KEY_BODY_MAX 65536 /* protocol.md B.2 */

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "reg.h"
 #include "register.h"
+#include "request.h"
 #include "text.h"
 
 #define BODY_ROOM     (4 * HOSTINFO_ROOM)

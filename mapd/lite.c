@@ -12,6 +12,7 @@
 #include "mem.h"
 #include "register.h"
 #include "report.h"
+#include "request.h"
 #include "timer.h"
 
 #define LITE_ANSWER_MAX (4u << 20) /* read and discarded: only the status matters (LITE-06) */

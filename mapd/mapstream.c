@@ -15,6 +15,7 @@
 #include "ping.h"
 #include "register.h"
 #include "report.h"
+#include "request.h"
 #include "text.h"
 #include "timefmt.h"
 #include "timer.h"

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "mem.h"
 #include "ping.h"
+#include "request.h"
 #include "text.h"
 #include "timer.h"
 #include "url.h"

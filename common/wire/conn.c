@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conn_int.h"
+#include "connup.h"
 #include "mem.h"
 #include "text.h"
 

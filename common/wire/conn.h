@@ -41,19 +41,19 @@ void	 conn_set_ops(struct conn *c, const struct conn_ops *ops, void *arg);	/* ra
 void	 conn_start(struct conn *c);			/* dials */
 /* Closes for real and wipes the keys; no callbacks.  NULL is fine. */
 void	 conn_close(struct conn *c);
-void	 conn_leave(struct conn *c);			/* say GOAWAY; ended() follows */
 uint32_t conn_id(const struct conn *c);
 int	 conn_alive(const struct conn *c);		/* established and not over */
 struct h2 *conn_h2(struct conn *c);			/* NULL before established */
 enum wire_dial conn_kind(const struct conn *c);
-void	 conn_kick(struct conn *c);			/* something is to be sent: from the event loop */
 const char *conn_step(const struct conn *c);		/* what it is busy with, for people */
 const char *conn_remark(const struct conn *c);		/* see stream_remark() */
-int	 conn_over_limit(const struct conn *c);		/* it ended because the server passed a limit of security.md D15 */
 
 void	 conn_dialled(struct conn *c, int fd, const char *errtext);
 void	 conn_hs_init(struct conn *c, const uint8_t msg[101]);
 void	 conn_hs_keys(struct conn *c, const uint8_t tx[32], const uint8_t rx[32]);
 void	 conn_hs_fail(struct conn *c, const char *reason);
+
+/* For conn.c and connup.c: every failure of a connection.  The owner is informed from the event loop, never at once. */
+void	 conn_fail(struct conn *c, int suspect, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

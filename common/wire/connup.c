@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conn_int.h"
+#include "connup.h"
 #include "mem.h"
 #include "timefmt.h"
 

@@ -10,9 +10,11 @@
 
 #include "fetch.h"
 #include "http1.h"
+#include "http1body.h"
 #include "mem.h"
 #include "stream.h"
 #include "text.h"
+#include "tls.h"
 
 #define MAX_REDIRECTS 3
 #define PATH_MAX_LEN  2048

@@ -15,12 +15,7 @@
  */
 struct event_base;
 struct fetch;
-struct trust;					/* trust anchors, in memory */
-
-/* Reads a PEM bundle from fd to its end and closes fd.  NULL with a reason in err (empty bundle, not PEM, too large). */
-struct trust *trust_load(int fd, char *err, size_t errsize);
-struct trust *trust_ref(struct trust *t);	/* NULL is fine; one trust_free() for each */
-void	 trust_free(struct trust *t);
+struct trust;
 
 struct fetch_ops {
 	void	(*dial)(void *arg, uint32_t id, enum wire_dial kind, uint32_t candidate);
@@ -37,8 +32,5 @@ struct fetch *fetch_start(struct event_base *base, const struct wire_config *cfg
 	    const char *path, size_t body_max, unsigned timeout_ms, const struct fetch_ops *ops, void *arg);
 void	 fetch_dialled(struct fetch *f, uint32_t id, int fd, const char *errtext);
 void	 fetch_cancel(struct fetch *f);		/* no callback */
-
-/* The body of /key (protocol.md B.2).  0 = key filled; 1 = server too old (legacy form or zero key); -1 = not an answer. */
-int	 serverkey_parse(const uint8_t *body, size_t n, struct pubkey *key);
 
 #endif

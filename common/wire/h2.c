@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "h2_int.h"
+#include "h2stream.h"
 #include "mem.h"
 #include "text.h"
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "session.h"
+#include "request.h"
 
 /*
  * An HTTP/2 client connection without I/O (protocol.md C.7, rows H2, security.md D15): plaintext in, plaintext out, requests
@@ -23,7 +23,6 @@
 #define H2_MAX_SETTINGS	 32
 
 struct h2;
-struct h2_stream;
 
 /* Plaintext for the peer.  1: taken, stop here (the queue is long); 0: taken, go on; -1: not taken, the connection is over. */
 typedef int (*h2_out)(void *arg, const uint8_t *p, size_t n);
@@ -48,14 +47,8 @@ unsigned h2_active(const struct h2 *h);		/* requests that still have their close
 const char *h2_error(const struct h2 *h);	/* one line; "" while all is well */
 int	 h2_over_limit(const struct h2 *h);	/* the error is that a limit of security.md D15 was passed */
 
-/*
- * Opens a stream.  body: malloc'ed, now h2's, wiped and freed as soon as it was given to out(); it replaces spec->body.
- * spec->authority must be set.  ops->done is the last call.  NULL: !h2_can_open(), or nghttp2 refuses; body is wiped and freed.
- */
-struct h2_stream *h2_open(struct h2 *h, const struct request_spec *spec, uint8_t *body, const struct request_ops *ops, void *arg);
-void	 h2_cancel(struct h2_stream *st);	/* RST_STREAM, no more callbacks */
-void	 h2_pause(struct h2_stream *st, int paused);	/* what was held back comes with the next h2_send() */
-const char *h2_header(const struct h2_stream *st, const char *name);
-void	 h2_fail_all(struct h2 *h, enum request_err err, const char *why);
+/* For h2.c and h2stream.c: h2_free() waits for the last h2_leave(). */
+void	 h2_enter(struct h2 *h);
+void	 h2_leave(struct h2 *h);
 
 #endif

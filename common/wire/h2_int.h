@@ -10,7 +10,7 @@
 #include "h2.h"
 #include "h2guard.h"
 
-/* Inside of h2.c (the connection) and h2stream.c (requests). */
+/* Internals of h2.c (the connection) and h2stream.c (requests). */
 struct h2_stream {
 	TAILQ_ENTRY(h2_stream) link;
 	struct h2	*h;
@@ -52,17 +52,5 @@ struct h2 {
 	int		 in_call, freed;
 	char		 error[200];
 };
-
-void	 h2_enter(struct h2 *h);			/* h2_free() waits for the last h2_leave() */
-void	 h2_leave(struct h2 *h);
-
-void	 h2_stream_free(struct h2_stream *st);
-void	 h2_stream_detach(struct h2_stream *st);	/* from now on the stream means nothing to its owner */
-void	 h2_stream_finish(struct h2_stream *st, enum request_err err, const char *why);
-void	 h2_stream_reset(struct h2_stream *st, uint32_t code);
-void	 h2_stream_give(struct h2_stream *st, const uint8_t *p, size_t n);	/* to the consumer; the window opens again */
-void	 h2_stream_give_held(struct h2_stream *st);	/* what came while it was paused */
-void	 h2_give_resumed(struct h2 *h);
-void	 h2_body_drop(struct h2_stream *st);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "h2_int.h"
+#include "h2stream.h"
 #include "mem.h"
 
 /* --- streams --- */

@@ -42,26 +42,7 @@ int	 http1_has_token(const struct http1_head *h, const char *name, const char *t
 /* The 101 of an upgrade to `protocol`: 0, or -1 with the reason (DIAL-01, DIAL-05). */
 int	 http1_check_upgrade(const struct http1_head *h, const char *protocol, char *err, size_t errsize);
 
-/* --- bodies --- */
-enum http1_body_kind { HTTP1_BODY_NONE, HTTP1_BODY_LENGTH, HTTP1_BODY_CHUNKED, HTTP1_BODY_CLOSE };
-struct http1_body {
-	enum http1_body_kind kind;
-	uint64_t	 left;		/* of the body, or of the chunk */
-	int		 state;		/* of the chunk parser */
-	unsigned	 digits, lines;
-	size_t		 line_len;
-};
-/* How the answer to `method` carries its body.  0, or -1: contradictory. */
-int	 http1_body_init(struct http1_body *b, const struct http1_head *h, const char *method, char *err, size_t errsize);
-/*
- * Appends decoded bytes to `out`, whose max is the limit of the body.  1: complete (anything left over is ignored); 0: more;
- * -1: malformed or larger than out->max.
- */
-int	 http1_body_feed(struct http1_body *b, const uint8_t *p, size_t n, struct buf *out, char *err, size_t errsize);
-/* The stream ended: 1: the body is complete, -1: cut off. */
-int	 http1_body_eof(const struct http1_body *b);
-
-/* --- requests; hosts are names or addresses without brackets.  0, or -1: does not fit, or has bytes that must not be there --- */
+/* --- requests; hosts are names or addresses without brackets.  0, or -1: too long, or has forbidden bytes --- */
 int	 http1_hostport(struct buf *b, const char *host, unsigned port);		/* "h:80", "[::1]:80" */
 int	 http1_build_upgrade(struct buf *b, const char *host, unsigned port, const uint8_t init[101]);
 int	 http1_build_connect(struct buf *b, const char *host, unsigned port, const char *proxy_auth);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "hex.h"
-#include "http1.h"
+#include "http1body.h"
 #include "keytext.h"
 #include "text.h"
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "connup.h"
+#include "h2stream.h"
 #include "mem.h"
 #include "session_int.h"
 

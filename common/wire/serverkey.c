@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include "fetch.h"
 #include "hex.h"
 #include "json.h"
 #include "jsonparse.h"
+#include "serverkey.h"
 
 #define KEY_BODY_MAX  65536
 #define LEGACY_DIGITS 64

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "connup.h"
+#include "h2stream.h"
 #include "log.h"
 #include "mem.h"
 #include "session_int.h"

@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "keytext.h"
-
 /*
  * One ts2021 connection to the control server (protocol.md C): dial race, optional proxy CONNECT, optional unverified TLS,
  * HTTP/1.1 upgrade, Noise records, early payload, HTTP/2.  The wire library has no keys and opens no sockets: it asks its
@@ -15,7 +13,6 @@
  */
 struct event_base;
 struct session;
-struct request;
 
 enum wire_dial { WIRE_DIAL_CLEAR = 1, WIRE_DIAL_TLS = 2, WIRE_DIAL_URL = 3 };	/* same values as ipc_dial_kind */
 enum wire_step { WIRE_STEP_TLS = 1, WIRE_STEP_UPGRADE, WIRE_STEP_NOISE, WIRE_STEP_HTTP2 };	/* done; same values as ipc_step_what */
@@ -64,34 +61,9 @@ void	 session_hs_init(struct session *s, uint32_t id, const uint8_t msg[101]);
 void	 session_hs_keys(struct session *s, uint32_t id, const uint8_t tx[32], const uint8_t rx[32]);
 void	 session_hs_fail(struct session *s, uint32_t id, const char *reason);
 
-/* --- requests --- */
-enum request_err { REQ_OK, REQ_TRANSPORT, REQ_RESET, REQ_TOO_LARGE, REQ_TIMEOUT, REQ_GOAWAY /* not processed: safe to repeat */,
-	REQ_LIMIT /* as REQ_TRANSPORT: the server passed a limit of the connection (security.md D15) */ };
-struct request_ops {
-	void	(*head)(void *arg, int status);			/* final status only; headers via request_header() */
-	int	(*data)(void *arg, const uint8_t *p, size_t n);	/* -1: stop, reset the stream; no done(), r is gone */
-	void	(*done)(void *arg, enum request_err err, const char *why);	/* last call; r is gone after it */
-};
-struct request_spec {
-	const char	*method;		/* "POST", "HEAD" */
-	const char	*path;			/* absolute; the prefix is not added for you: see session_path() */
-	const char	*authority;		/* NULL: that of the configuration */
-	const struct pubkey *lb[2];		/* ts-lb: node keys in this order; NULL or zero keys are left out (C.7) */
-	const void	*body;			/* copied; wiped after it was encrypted */
-	size_t		 body_len;
-	size_t		 max_answer;		/* body bytes; 0 = no limit (map stream) */
-	unsigned	 timeout_ms;		/* from now to done(REQ_TIMEOUT); 0 = none */
-};
-/* Queued if the session is still connecting (session_connect() is implied).  NULL (EINVAL): bytes in
- * the method, path or authority that must not be there. */
-struct request *session_request(struct session *s, const struct request_spec *spec, const struct request_ops *ops, void *arg);
-void	 request_cancel(struct request *r);		/* RST_STREAM, no callback */
-/* Value of an answer header ("retry-after"), lower-case name; NULL if absent.  Valid from head() to done(). */
-const char *request_header(const struct request *r, const char *name);
-/*
- * Stop and go on reading this stream: windows are not replenished while paused (Debug sleep), data() does not come - unless
- * the stream ends meanwhile.
- */
-void	 request_pause(struct request *r, int paused);
+/* For request.c and tests. */
+struct race_times;
+void	 session_set_times(struct session *s, const struct race_times *t);
+void	 session_kick(struct session *s);		/* examines the queue of requests, from the event loop */
 
 #endif

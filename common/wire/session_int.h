@@ -7,9 +7,10 @@
 
 #include "conn.h"
 #include "race.h"
+#include "request.h"
 #include "session.h"
 
-/* Inside of session.c and request.c; tests use session_set_times(). */
+/* Internals of session.c and request.c. */
 #define SESSION_CONNS 2
 
 struct request {
@@ -50,11 +51,5 @@ struct session {
 	int		 remarked;		/* the TLS certificate was complained about */
 	int		 busy, dead;
 };
-
-void	 session_set_times(struct session *s, const struct race_times *t);
-void	 session_kick(struct session *s);		/* look at the queue, from the event loop */
-int	 request_open(struct request *r, struct conn *c);	/* -1: failed, done() was called, r is gone */
-void	 request_fail(struct request *r, enum request_err err, const char *why);
-void	 request_drop(struct request *r);		/* no callback */
 
 #endif

@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "exits.h"
-#include "fetch.h"
 #include "log.h"
 #include "mem.h"
 #include "tls.h"

@@ -15,7 +15,12 @@
  * names, no ALPN, no renegotiation, no session resumption.
  */
 struct tls;
-struct trust;
+struct trust;		/* trust anchors, in memory */
+
+/* Reads a PEM bundle from fd to its end and closes fd.  NULL with a reason in err (empty bundle, not PEM, too large). */
+struct trust *trust_load(int fd, char *err, size_t errsize);
+struct trust *trust_ref(struct trust *t);	/* NULL is fine; one trust_free() for each */
+void	 trust_free(struct trust *t);
 
 /*
  * Loads everything OpenSSL, libsodium and friends would load later, so that no file is needed behind the sandbox, and

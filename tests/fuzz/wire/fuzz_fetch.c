@@ -8,6 +8,7 @@
 
 #include "fetch.h"
 #include "log.h"
+#include "serverkey.h"
 #include "util_peer.h"
 #include "tls.h"
 

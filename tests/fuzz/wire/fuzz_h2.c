@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "h2.h"
+#include "h2stream.h"
 
 /*
  * Bytes of a server against a client with requests under way.  The first byte of the input chooses what the consumer

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "http1.h"
+#include "http1body.h"
 
 /* An answer's head and body: the same result whole and in pieces, fields inside the input, limits kept. */
 static void

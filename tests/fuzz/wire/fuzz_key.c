@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fetch.h"
+#include "serverkey.h"
 
 /* The body of /key: a key that is given out is never zero. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "log.h"
+#include "request.h"
 #include "util_peer.h"
 #include "session_int.h"
 #include "tls.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include "request.h"
 #include "unit.h"
 
 #include <stdlib.h>

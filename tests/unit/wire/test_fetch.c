@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include "serverkey.h"
 #include "unit.h"
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include "h2stream.h"
 #include "unit.h"
 
 #include <nghttp2/nghttp2.h>

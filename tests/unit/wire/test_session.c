@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "request.h"
 #include "tls.h"
 #include "util_clock.h"
 #include "util_session.h"

@@ -2,6 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdlib.h>
 
+#include "request.h"
 #include "tls.h"
 #include "util_session.h"
 

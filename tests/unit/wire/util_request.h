@@ -4,6 +4,7 @@
 #define UTIL_REQUEST_H
 
 #include "buf.h"
+#include "request.h"
 #include "session.h"
 
 /* A request and what became of it, for tests. */
