@@ -10,8 +10,8 @@
 #include "../../../tailnetd/control/command_line.c"
 
 /*
- * A client's line as the parent reads it, and what mapd reads in the tail that it gets unsplit: both agree on the number
- * of arguments, and what asks for a right is refused there unless the parent says so by a number.
+ * A client's line as the parent reads it, and what mapd reads in the tail that it gets unsplit: both agree on the
+ * number of arguments, and what asks for a right is refused there unless the parent says so by a number.
  */
 static const struct {
 	enum command_id id;

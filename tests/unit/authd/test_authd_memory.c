@@ -11,9 +11,9 @@
 #include "util_authd.h"
 
 /*
- * The n-th allocation of authd fails, for every n up to a whole key fetch: the process ends with EXIT_MEMORY and nothing
- * else.  These definitions replace those of libc, for the libraries too; a sanitizer has its own, and the Makefile leaves
- * this file out.
+ * The n-th allocation of authd fails, for every n up to a whole key fetch: the process ends with EXIT_MEMORY only.
+ * These definitions replace those of libc, for the libraries too; a sanitizer has its own, and the Makefile leaves this
+ * file out.
  */
 #ifndef __GLIBC__
 static void
