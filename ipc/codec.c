@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "codec.h"
+#include "ipc.h"
 #include "text.h"
 #include "utf8.h"
 

@@ -17,6 +17,7 @@
 
 #include "bucket.h"
 #include "codec.h"
+#include "ipc.h"
 #include "mem.h"
 #include "timefmt.h"
 #include "timer.h"
@@ -41,7 +42,7 @@ _Static_assert(sizeof(struct hdr) == HDR_LEN, "the header has no padding");
 struct out {
 	STAILQ_ENTRY(out) entry;
 	size_t len, off;
-	int fd;         /* goes along with the first byte */
+	int fd;         /* sent with the first byte */
 	int secret;     /* wiped after it was written */
 	uint8_t data[]; /* header and payload */
 };
@@ -58,7 +59,7 @@ struct ipc {
 
 	struct event *rd, *wr;
 	struct timer again, end;
-	int over;        /* nothing is read or written any more; closed() was or will be called */
+	int over;        /* no more reads and writes; closed() was or will be called */
 	int violation;   /* for closed() */
 	char why[160];   /* for closed() */
 	int dispatching; /* a handler is running: ipc_free() waits */
@@ -67,7 +68,7 @@ struct ipc {
 	STAILQ_HEAD(, out) queue;
 	size_t queued; /* bytes in the queue */
 
-	int in_fd;          /* came with bytes whose message is not complete, or -1 */
+	int in_fd;          /* received with bytes of an incomplete message, or -1 */
 	struct bucket rate; /* of what a child says */
 	size_t in_len;
 	uint8_t in[IN_SIZE];
@@ -151,7 +152,7 @@ check_payload(struct ipc *c, const struct ipc_row *r, const struct hdr *h, const
 	return c->over ? -1 : 0;
 }
 
-/* Hand one whole message over.  The bytes after a short tail are zeros: nobody sees an older message there. */
+/* Hand one whole message over.  The bytes after a short tail are zeros, not those of an older message. */
 static void
 deliver(struct ipc *c, const struct ipc_row *r, const struct hdr *h, const uint8_t *payload)
 {
@@ -175,7 +176,7 @@ deliver(struct ipc *c, const struct ipc_row *r, const struct hdr *h, const uint8
 		explicit_bzero(c->cur, h->len);
 }
 
-/* Returns bytes used up: 0 when no whole message is there. */
+/* Returns bytes used up: 0 without a whole message. */
 static size_t
 next_message(struct ipc *c, const uint8_t *p, size_t n)
 {
@@ -194,8 +195,8 @@ next_message(struct ipc *c, const uint8_t *p, size_t n)
 }
 
 /*
- * A descriptor comes with the first byte of its message, so after all whole messages are handled one may be left only for
- * a message that has begun.
+ * A descriptor is received with the first byte of its message, so after all whole messages are handled one may be
+ * left only for a message that has begun.
  */
 static void
 check_left_descriptor(struct ipc *c)
@@ -232,9 +233,9 @@ handle_input(struct ipc *c)
 	put_out(c); /* what waited for the generation */
 }
 
-/* The child's side takes at most one descriptor; what comes above that is closed and breaks the rules. */
+/* The child's side accepts at most one descriptor; more are closed and are a violation. */
 static void
-take_descriptors(struct ipc *c, struct msghdr *mh)
+receive_descriptors(struct ipc *c, struct msghdr *mh)
 {
 	struct cmsghdr *cm;
 	size_t i, n;
@@ -259,8 +260,8 @@ take_descriptors(struct ipc *c, struct msghdr *mh)
 }
 
 /*
- * How much may be read.  While a descriptor waits for the rest of its message, no further than that message goes: what comes
- * behind it may bring the next one.
+ * How much may be read.  While a descriptor waits for the rest of its message, only up to the end of that message: the
+ * following bytes may carry the next descriptor.
  */
 static size_t
 room(const struct ipc *c)
@@ -293,7 +294,7 @@ receive(struct ipc *c)
 	mh.msg_control = &control;
 	mh.msg_controllen = CMSG_LEN(sizeof(int));
 	if ((n = recvmsg(c->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)) >= 0)
-		take_descriptors(c, &mh);
+		receive_descriptors(c, &mh);
 	return n;
 }
 
@@ -375,7 +376,8 @@ put_out(struct ipc *c)
 			event_add(c->wr, NULL);
 			return 0;
 		}
-		if (n == -1 && errno == ETOOMANYREFS) { /* descriptors on their way, of all processes of this user */
+		if (n == -1 &&
+		    errno == ETOOMANYREFS) { /* too many descriptors in flight, of all processes of this user */
 			(void)timer_set_ms(&c->again, AGAIN_MS);
 			return 0;
 		}
@@ -446,7 +448,7 @@ enqueue(struct ipc *c, enum ipc_type type, uint32_t id, const void *payload, siz
 	return 0;
 }
 
-/* The limit is on what the other end has not read yet: a text begun under it goes out whole. */
+/* The limit is on what the other end has not read yet: a text that has begun is sent whole. */
 static int
 may_queue(struct ipc *c)
 {
@@ -506,7 +508,7 @@ ipc_flush(struct ipc *c, int ms)
 			return;
 }
 
-/* --- life --- */
+/* --- creating and freeing --- */
 
 static void
 destroy(struct ipc *c)

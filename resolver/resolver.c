@@ -16,6 +16,7 @@
 #include "log.h"
 #include "mem.h"
 #include "resolver.h"
+#include "resolver_sandbox.h"
 #include "sandbox.h"
 #include "text.h"
 

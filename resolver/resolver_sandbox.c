@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "resolver.h"
+#include "resolver_sandbox.h"
 #include "sandbox.h"
 #include "sandbox_rules.h"
 
@@ -25,9 +26,9 @@ static const struct sbx_rlimit rlimits[] = {
 };
 
 /*
- * What a name service module may want is not ours to know (chrony's lesson): a list of what it surely does not.  Where the daemon is
- * not root the parent is of the same user, with limits and signals to be had; Fast Open and MPTCP would go around Landlock's list of
- * ports (security.md E3).
+ * The needs of a name service module are not known here (as chrony found): so a list of calls that it surely does not
+ * need. Where the daemon is not root the parent has the same user, so its limits and signals are in reach; Fast Open
+ * and MPTCP would bypass Landlock's list of ports (security.md E3).
  */
 static const struct sbx_rule rules[] = { SBX_FAIL(execve, EPERM), SBX_FAIL(execveat, EPERM), SBX_FAIL(listen, EPERM),
 	SBX_FAIL(accept, EPERM), SBX_FAIL(accept4, EPERM), SBX_FAIL(kill, EPERM), SBX_FAIL(tkill, EPERM),

@@ -55,7 +55,7 @@ dispatch_key_result(void *arg, const struct ipc_msg *m)
 int
 dispatch_url_ok(const struct parent *p, const char *url)
 {
-	return url_may_be_shown(url, strlen(url), p->cfg.https != 0);
+	return url_is_showable(url, strlen(url), p->cfg.https != 0);
 }
 
 int

@@ -38,7 +38,7 @@ parse_v4(const char *s, const char *end, uint8_t *addr)
 	return s == end ? 0 : -1;
 }
 
-/* Move what stands behind "::" to the end. */
+/* Move the groups that follow "::" to the end. */
 static int
 expand_v6(uint8_t *addr, unsigned have, int gap)
 {

@@ -28,7 +28,8 @@ size_t	 addr_format_endpoint(const uint8_t addr[16], unsigned family, unsigned p
 
 /* Ranges of addresses, for tables. */
 struct addr_net { uint8_t family, bits; uint8_t addr[16]; };
-int	 addr_in_nets(const struct addr_net *nets, size_t n, const uint8_t addr[16], unsigned family);	/* which, or -1 */
+int	 addr_in_nets(const struct addr_net *nets, size_t n, const uint8_t addr[16],
+	    unsigned family);				/* which, or -1 */
 
 /* No bits set behind the prefix. */
 int	 addr_prefix_masked(const uint8_t addr[16], unsigned family, unsigned bits);

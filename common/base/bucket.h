@@ -5,7 +5,10 @@
 
 #include <stdint.h>
 
-/* A bucket of tokens: `rate` a second, at most `burst` at once.  Starts full.  Pure: the caller brings monotonic milliseconds. */
+/*
+ * A bucket of tokens: `rate` a second, at most `burst` at once.  Starts full.  Pure: the caller passes the monotonic
+ * time.
+ */
 struct bucket { uint32_t rate, burst; uint64_t milli, at_ms; };
 
 static inline void
@@ -28,7 +31,7 @@ bucket_take(struct bucket *b, uint64_t now_ms)
 	return 1;
 }
 
-/* Milliseconds from the last bucket_take() until a token is there; 0 = one is. */
+/* Milliseconds from the last bucket_take() until a token is available; 0 = now. */
 static inline uint64_t
 bucket_wait_ms(const struct bucket *b)
 {

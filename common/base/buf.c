@@ -63,7 +63,9 @@ buf_room(struct buf *b, size_t n)
 		return buf_fail(b, ENOBUFS);
 	if (b->cap - b->end > n)
 		return 0;
-	/* Moving is worth it only when at least as much is free in front as must be moved: appends stay O(1) on average. */
+	/*
+	 * Move only when the free space in front has at least the size of the contents: appends stay O(1) on average.
+	 */
 	if (b->off >= len && b->cap - len > n) {
 		buf_pull(b);
 		return 0;

@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 /*
- * A growable byte queue with a hard limit.  Bytes are appended at the end and consumed from the front.  A failed append
- * (limit or memory) returns -1 with errno ENOBUFS or ENOMEM, leaves the contents as they were and sets `failed`, so that
- * a writer may check once at the end.  Where memory ends the process (mem.h) only the limit can make it fail.
+ * A growable byte queue with a hard limit.  Bytes are appended at the end, consumed from the front.  A failed append
+ * (limit or memory) returns -1 with errno ENOBUFS or ENOMEM, leaves the contents as they were and sets `failed`, so
+ * that a writer may check once at the end.  Where memory ends the process (mem.h) only the limit can make it fail.
  */
 struct buf {
 	uint8_t	*mem;

@@ -9,10 +9,12 @@
 static inline int
 hex_value(int c)				/* of a hex digit in either case, else -1 */
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 static inline char
-hex_digit(unsigned v)				/* of 0 to 15, lower case; no table: nothing of it is left in the cache */
+hex_digit(unsigned v)				/* of 0 to 15, lower case; no table, so no trace in the cache */
 {
 	return (char)('0' + v + (((9 - v) >> 8) & ('a' - '0' - 10)));
 }

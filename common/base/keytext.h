@@ -15,7 +15,7 @@ struct pubkey { uint8_t b[KEY_LEN]; };
 
 enum key_kind { KEY_MACHINE, KEY_NODE, KEY_DISCO, KEY_NL, KEY_CHALLENGE };
 
-#define KEY_TEXT_MAX	80		/* longest text form of any kind, with its NUL ("discokey:" + 64, "chalpub:" ...) */
+#define KEY_TEXT_MAX	80		/* longest text form of any kind, with its NUL ("discokey:" + 64 ...) */
 #define KEY_SHORT_MAX	24
 
 int	 key_is_zero(const struct pubkey *k);

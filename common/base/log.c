@@ -24,14 +24,15 @@ static struct {
 	log_sink sink;
 	void *arg;
 	int syslog_fd, stderr_too;
-	unsigned lost; /* lines that whoever takes them had no room for */
+	unsigned lost; /* lines left out because the reader had no room */
 } logger = { .name = "tailnetd", .level = LOG_L_INFO, .syslog_fd = -1 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
 /*
- * Who reads the log may have stopped: a daemon that waited for it would be stopped as well, deaf to its clients and to SIGTERM.  A line for
- * which there is no room soon is counted, and the number told when there is room again.
+ * The reader of the log may have stopped: a daemon that waited for it would be stopped as well and answer neither
+ * clients nor SIGTERM.  Lines for which there is no room within PATIENCE_MS are counted, and the number is logged
+ * afterwards.
  */
 static int
 line_of(char *out, size_t size, const char *name, long pid, enum log_level level, const char *text)
@@ -46,7 +47,7 @@ lost_line(char *out, size_t size)
 {
 	char text[80];
 
-	snprintf(text, sizeof(text), "%u log line%s left out: nobody took them", logger.lost,
+	snprintf(text, sizeof(text), "%u log line%s left out: the log was not read", logger.lost,
 	    logger.lost == 1 ? "" : "s");
 	return line_of(out, size, logger.name, (long)getpid(), LOG_L_WARN, text);
 }
@@ -58,12 +59,15 @@ has_room(int fd)
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	int n = poll(&p, 1, logger.lost == 0 ? PATIENCE_MS : 0);
 
-	if (n == -1) /* a signal has come meanwhile */
+	if (n == -1) /* interrupted by a signal */
 		n = poll(&p, 1, 0);
-	return n != 0; /* what is wrong with it the writer sees */
+	return n != 0; /* the writer reports errors */
 }
 
-/* One write(2) per line, so that lines of several processes never mix; no stdio, which may not work in a sandbox.  0: no room. */
+/*
+ * One write(2) for each line: lines of several processes never mix.  No stdio, which may fail in a sandbox.  0: no
+ * room.
+ */
 static int
 put_stderr(const char *line, int n)
 {
@@ -127,7 +131,7 @@ syslog_send(enum log_level level, const char *line, int n)
 	return send(logger.syslog_fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) == -1 ? errno : 0;
 }
 
-/* The same, to a syslogd that may have been started anew since the last one. */
+/* The same, to a syslogd that may have been restarted since the last one. */
 static int
 syslog_try(enum log_level level, const char *line, int n)
 {

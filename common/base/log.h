@@ -13,7 +13,7 @@ typedef void (*log_sink)(void *arg, enum log_level level, const char *text);
 
 #define LOG_LINE_MAX 512
 
-/* Start logging as process `name` (a string that outlives the process).  Default sink: stderr, `name[pid]: level: text`. */
+/* Start logging as process `name` (the string is kept).  Default sink: stderr, `name[pid]: level: text`. */
 void	 log_init(const char *name, enum log_level level);
 void	 log_to_syslog(int stderr_too);
 void	 log_to_sink(log_sink sink, void *arg);		/* children: over ipc */
@@ -33,7 +33,8 @@ void	 log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void	 log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void	 log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void	 log_write(enum log_level level, const char *text);	/* ready text */
-void	 log_write_as(const char *name, int pid, enum log_level level, const char *text);	/* a child's line, under its name */
+/* A child's line, under its name. */
+void	 log_write_as(const char *name, int pid, enum log_level level, const char *text);
 
 /* Log at error level and _exit(code); fatal adds strerror(errno). */
 void	 fatal(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3), noreturn));

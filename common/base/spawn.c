@@ -44,7 +44,7 @@ spawn_open(struct spawn_image *img, const char *dir, const char *name)
 	return 0;
 }
 
-/* --- who goes first when memory runs out --- */
+/* --- which process the kernel kills first when memory runs out --- */
 
 /* Opened at the start: the parent's sandbox writes nowhere in /proc.  -1: nothing is adjusted. */
 static int oom_fd = -1, oom_own;
@@ -71,7 +71,7 @@ spawn_oom(int own)
 		oom_fd = -1;
 		return -1;
 	}
-	/* To raise it, and to come back to what it was, needs no right. */
+	/* To raise it and to restore it needs no privilege. */
 	oom_own = atoi(text);
 	if (oom_own > own && oom_set(own) == 0)
 		oom_own = own;
@@ -130,7 +130,7 @@ last_null(void)
 #endif
 }
 
-/* 0..2, 3 and the program's descriptor to their places, all else closed.  Returns the program's descriptor, -1 on failure. */
+/* Puts 0..2, 3 and the program's descriptor in place, closes all others.  Returns the program's descriptor, or -1. */
 static int
 arrange_descriptors(int image, int channel, int out)
 {

@@ -12,18 +12,18 @@ struct spawn_image { int fd; char path[1024]; const char *name; int oom_adj; /* 
 int	 spawn_open(struct spawn_image *img, const char *dir, const char *name);	/* 0, or -1 with errno */
 
 /*
- * When memory runs out the children go before this process (security.md D8): from now on it has the kernel's oom_score_adj `own`
- * (unless it has a lower one or may not lower it), and each child that of its image.  Before the sandbox.  0, or -1 with errno where
- * there is no such thing: then nothing is changed.
+ * When memory runs out the kernel kills the children before this process (security.md D8): from now on it has the
+ * oom_score_adj `own` (unless it has a lower one or may not lower it), and each child that of its image.  To be called
+ * before the sandbox.  0, or -1 with errno where the system has no oom_score_adj: then nothing is changed.
  */
 int	 spawn_oom(int own);
 
 /*
- * Start img in a new process with channel as its descriptor 3 (the caller's copy stays open; close it).  Empty environment,
- * argv is { name, NULL } or { name, arg, NULL }.  In the child, before exec: signals reset and unblocked, 0..2 = /dev/null,
- * everything above 3 closed.  The new process keeps the parent's ids: it drops them itself, after exec (security.md 4).
- * For a program whose answer is text (resolver), pass the write end of a pipe as out: it becomes descriptor 1.
- * Returns the pid, or -1 with errno.
+ * Start img in a new process with channel as its descriptor 3 (the caller closes its own copy).  Empty environment,
+ * argv is { name, NULL } or { name, arg, NULL }.  In the child before exec: signals reset and unblocked, 0..2 =
+ * /dev/null, everything above 3 closed.  The new process keeps the parent's ids: it drops them itself, after exec
+ * (security.md 4). For a program whose answer is text (resolver), pass the write end of a pipe as out: it becomes
+ * descriptor 1. Returns the pid, or -1 with errno.
  */
 pid_t	 spawn_start(const struct spawn_image *img, int channel, int out, const char *arg);
 

@@ -16,7 +16,10 @@ int	 text_is_plain(const char *s, size_t n);
  * Returns the length.  Always terminates out.
  */
 size_t	 text_sanitize(const char *s, size_t n, char *out, size_t outsize);
-/* Stars in place of every run of text that is the secret, its first 8 bytes at least: what is cut off at the end hides, too. */
+/*
+ * Replace by stars every run of text that equals the secret, or at least its first 8 bytes: a cut-off secret hides,
+ * too.
+ */
 void	 text_hide(char *text, const char *secret, size_t n);
 /* Decimal integers with a full-string and range check: 0, or -1. */
 int	 text_to_i64(const char *s, size_t n, int64_t min, int64_t max, int64_t *out);

@@ -67,7 +67,7 @@ struct cursor {
 
 /* Exactly `digits` digits with a value in min..max; -1 if not. */
 static int
-take_num(struct cursor *c, int digits, int min, int max)
+scan_num(struct cursor *c, int digits, int min, int max)
 {
 	int v = 0;
 
@@ -80,7 +80,7 @@ take_num(struct cursor *c, int digits, int min, int max)
 }
 
 static int
-take_char(struct cursor *c, char want)
+scan_char(struct cursor *c, char want)
 {
 	if (c->s == c->end || *c->s != want)
 		return -1;
@@ -90,13 +90,13 @@ take_char(struct cursor *c, char want)
 
 /* Digits past the ninth are read and dropped. */
 static int
-take_fraction(struct cursor *c, int32_t *nsec)
+scan_fraction(struct cursor *c, int32_t *nsec)
 {
 	int32_t v = 0, scale = 100000000;
 	const char *from;
 
 	*nsec = 0;
-	if (take_char(c, '.') == -1)
+	if (scan_char(c, '.') == -1)
 		return 0;
 	for (from = c->s; c->s < c->end && *c->s >= '0' && *c->s <= '9'; c->s++) {
 		v += (*c->s - '0') * scale;
@@ -107,20 +107,20 @@ take_fraction(struct cursor *c, int32_t *nsec)
 }
 
 static int
-take_offset(struct cursor *c, int *seconds)
+scan_offset(struct cursor *c, int *seconds)
 {
 	int sign, h, m;
 
 	*seconds = 0;
-	if (take_char(c, 'Z') == 0)
+	if (scan_char(c, 'Z') == 0)
 		return 0;
-	if (take_char(c, '+') == 0)
+	if (scan_char(c, '+') == 0)
 		sign = 1;
-	else if (take_char(c, '-') == 0)
+	else if (scan_char(c, '-') == 0)
 		sign = -1;
 	else
 		return -1;
-	if ((h = take_num(c, 2, 0, 23)) == -1 || take_char(c, ':') == -1 || (m = take_num(c, 2, 0, 59)) == -1)
+	if ((h = scan_num(c, 2, 0, 23)) == -1 || scan_char(c, ':') == -1 || (m = scan_num(c, 2, 0, 59)) == -1)
 		return -1;
 	*seconds = sign * (h * 3600 + m * 60);
 	return 0;
@@ -133,12 +133,12 @@ time_parse(const char *s, size_t n, struct wtime *out)
 	int year, month, day, h, m, sec, offset;
 	struct wtime t;
 
-	if ((year = take_num(&c, 4, 1, 9999)) == -1 || take_char(&c, '-') == -1 ||
-	    (month = take_num(&c, 2, 1, 12)) == -1 || take_char(&c, '-') == -1 ||
-	    (day = take_num(&c, 2, 1, days_in_month(year, month))) == -1 || take_char(&c, 'T') == -1 ||
-	    (h = take_num(&c, 2, 0, 23)) == -1 || take_char(&c, ':') == -1 || (m = take_num(&c, 2, 0, 59)) == -1 ||
-	    take_char(&c, ':') == -1 || (sec = take_num(&c, 2, 0, 59)) == -1 || take_fraction(&c, &t.nsec) == -1 ||
-	    take_offset(&c, &offset) == -1 || c.s != c.end)
+	if ((year = scan_num(&c, 4, 1, 9999)) == -1 || scan_char(&c, '-') == -1 ||
+	    (month = scan_num(&c, 2, 1, 12)) == -1 || scan_char(&c, '-') == -1 ||
+	    (day = scan_num(&c, 2, 1, days_in_month(year, month))) == -1 || scan_char(&c, 'T') == -1 ||
+	    (h = scan_num(&c, 2, 0, 23)) == -1 || scan_char(&c, ':') == -1 || (m = scan_num(&c, 2, 0, 59)) == -1 ||
+	    scan_char(&c, ':') == -1 || (sec = scan_num(&c, 2, 0, 59)) == -1 || scan_fraction(&c, &t.nsec) == -1 ||
+	    scan_offset(&c, &offset) == -1 || c.s != c.end)
 		return -1;
 	t.sec = days_from_civil(year, month, day) * SEC_PER_DAY + h * 3600 + m * 60 + sec - offset;
 	if (t.sec < TIME_GO_ZERO || t.sec > TIME_LAST)

@@ -26,6 +26,6 @@ char	*time_format(struct wtime t, char out[TIME_TEXT_MAX]);
 struct wtime time_wall(void);			/* CLOCK_REALTIME */
 uint64_t time_mono_ms(void);			/* CLOCK_MONOTONIC: all timeouts (security.md D16) */
 uint64_t time_mono_us(void);
-uint64_t time_boot_ms(void);			/* counts suspend where the system has such a clock, else the wall clock */
+uint64_t time_boot_ms(void);			/* with time in suspend, if there is such a clock, else wall clock */
 
 #endif

@@ -96,7 +96,7 @@ parse_authority(const char *s, size_t n, int flags, struct url *u, char *why, si
 	return 0;
 }
 
-/* What comes after the authority. */
+/* The part that follows the authority. */
 static int
 parse_path(const char *s, int flags, struct url *u, char *why, size_t whysize)
 {
@@ -162,7 +162,7 @@ url_host_is_private(const char *host)
 }
 
 int
-url_may_be_shown(const char *url, size_t n, int https)
+url_is_showable(const char *url, size_t n, int https)
 {
 	size_t i, host;
 

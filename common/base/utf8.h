@@ -10,7 +10,7 @@
 int	 utf8_valid(const char *s, size_t n);
 size_t	 utf8_prefix(const char *s, size_t n);	/* length of the longest well-formed beginning */
 size_t	 utf8_next(const uint8_t *p, size_t n, uint32_t *cp);	/* length of the character at p, and which; 0: none */
-size_t	 utf8_cut(const char *s, size_t n, size_t max);	/* at most max of n well-formed bytes, no half character at the end */
+size_t	 utf8_cut(const char *s, size_t n, size_t max);	/* at most max of n well-formed bytes, whole characters */
 size_t	 utf8_encode(uint32_t cp, char out[4]);		/* length; cp is a code point, not checked */
 
 #endif

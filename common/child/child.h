@@ -27,7 +27,8 @@ struct child_role {
 	void	(*stop)(void *ctx);		/* STOP or EOF of the channel: close connections; then exit 0 */
 	void	(*rewired)(void *ctx);		/* CONFIG names another way to the server (reload).  May be NULL */
 	void	(*hostinfo)(void *ctx);		/* child_hostinfo() is new */
-	void	(*ca)(void *ctx);		/* CA was received: child_trust() or child_trust_error() is set.  May be NULL */
+	/* CA was received: child_trust() or child_trust_error() is set.  May be NULL */
+	void	(*ca)(void *ctx);
 	/* A connection attempt has reached a step (session_ops, fetch_ops).  May be NULL; must free nothing. */
 	void	(*step)(void *ctx, enum wire_step what, enum wire_dial kind);
 	/* The program's own messages; entries for the messages above stay NULL. */
@@ -40,7 +41,8 @@ struct event_base *child_base(struct childproc *c);
 struct ipc *child_ipc(struct childproc *c);
 const struct ipc_config *child_config(const struct childproc *c);
 const struct wire_config *child_wire_config(const struct childproc *c);	/* the same for the wire library */
-const char *child_hostinfo(const struct childproc *c, size_t *len);	/* Hostinfo JSON object; "{}" before the first */
+/* Hostinfo JSON object; "{}" before the first */
+const char *child_hostinfo(const struct childproc *c, size_t *len);
 struct trust *child_trust(struct childproc *c);		/* NULL until CA was received; child_need_ca() requests it */
 const char *child_trust_error(const struct childproc *c);	/* why the received CA is unusable, or NULL */
 void	 child_need_ca(struct childproc *c);

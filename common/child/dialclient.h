@@ -8,11 +8,12 @@
 #include "child.h"
 
 /* A wire session whose dials and handshakes are done by the parent.  up and down as in session_ops. */
-struct session *child_session(struct childproc *c, void (*up)(void *), void (*down)(void *, const char *, int), void *arg);
+struct session *child_session(struct childproc *c, void (*up)(void *), void (*down)(void *, const char *, int),
+	    void *arg);
 void	 child_session_free(struct childproc *c, struct session *s);
 /* fetch_start() the same way, with child_trust().  NULL: could not be started, no callback follows. */
-struct fetch *child_fetch(struct childproc *c, const char *method, const char *path, size_t body_max, unsigned timeout_ms,
-	    void (*done)(void *, int, const uint8_t *, size_t, const char *), void *arg);
+struct fetch *child_fetch(struct childproc *c, const char *method, const char *path, size_t body_max,
+	    unsigned timeout_ms, void (*done)(void *, int, const uint8_t *, size_t, const char *), void *arg);
 void	 child_fetch_cancel(struct childproc *c, struct fetch *f);
 
 /*

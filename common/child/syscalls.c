@@ -26,9 +26,11 @@ const struct sbx_rule child_syscalls[] = {
 	/* --- the event loop and the descriptors that were passed in --- */
 	SBX_ALLOW(epoll_wait),		/* libevent waits */
 	SBX_ALLOW(read),		/* Noise and TLS bytes, control requests */
-	SBX_ALLOW_IF(recvmsg, SBX_BITS(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),	/* channel: messages and their descriptors */
-	SBX_ALLOW_IF(sendto, SBX_EQ(4, 0), SBX_BITS(3, MSG_DONTWAIT | MSG_NOSIGNAL)),	/* send(2); no address, no MSG_FASTOPEN */
-	SBX_ALLOW(write),		/* the server's connection; mapd: its cache, into the descriptor passed for it */
+	/* channel: messages and their descriptors */
+	SBX_ALLOW_IF(recvmsg, SBX_BITS(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
+	/* send(2); no address, no MSG_FASTOPEN */
+	SBX_ALLOW_IF(sendto, SBX_EQ(4, 0), SBX_BITS(3, MSG_DONTWAIT | MSG_NOSIGNAL)),
+	SBX_ALLOW(write),		/* the server's connection; mapd: its cache, to the passed descriptor */
 	SBX_ALLOW(writev),		/* evbuffers */
 	SBX_ALLOW(readv),
 	SBX_ALLOW_IF(recvfrom, SBX_BITS(3, MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL)),
@@ -40,19 +42,21 @@ const struct sbx_rule child_syscalls[] = {
 	SBX_ALLOW(shutdown),		/* half-close towards a control client or the server */
 	SBX_ALLOW(poll),		/* ipc_flush() */
 	SBX_ALLOW(ppoll),		/* poll of aarch64 */
-	SBX_ALLOW_IF(getsockopt, SBX_EQ(1, SOL_SOCKET), SBX_EQ(2, SO_ERROR)),	/* why a connection broke; one AND row */
+	SBX_ALLOW_IF(getsockopt, SBX_EQ(1, SOL_SOCKET), SBX_EQ(2, SO_ERROR)),	/* error of a connection; one AND row */
 	SBX_ALLOW_IF(fcntl, SBX_EQ(1, F_GETFL)),	/* non-blocking mode of what was passed */
-	SBX_ALLOW_IF(fcntl, SBX_EQ(1, F_SETFL), SBX_BITS(2, O_ACCMODE | O_NONBLOCK | KERNEL_LARGEFILE)),	/* no O_ASYNC */
+	/* no O_ASYNC */
+	SBX_ALLOW_IF(fcntl, SBX_EQ(1, F_SETFL), SBX_BITS(2, O_ACCMODE | O_NONBLOCK | KERNEL_LARGEFILE)),
 	SBX_ALLOW_IF(fcntl, SBX_EQ(1, F_GETFD)),
 	SBX_ALLOW_IF(fcntl, SBX_EQ(1, F_SETFD)),
 	SBX_ALLOW_IF(ioctl, SBX_EQ(1, FIONREAD)),	/* evbuffer_read() sizes its buffer */
 	SBX_FAIL(ioctl, ENOTTY),	/* stdio asks whether it is a terminal */
-	SBX_ALLOW(getsockname),		/* names tell nothing the parent did not decide */
+	SBX_ALLOW(getsockname),		/* the parent decided the names anyway */
 	SBX_ALLOW(getpeername),
 
 	/* --- memory: private, anonymous, never executable --- */
 	SBX_ALLOW_IF(mmap, SBX_BITS(2, PROT_RW), SBX_MASK(3, ~(uint64_t)(MAP_MAY & ~MAP_MUST), MAP_MUST)),
-	SBX_FAIL_IF(mmap, EINVAL, SBX_BITS(2, PROT_RW)),	/* MAP_DROPPABLE of a newer vDSO getrandom: it falls back */
+	/* MAP_DROPPABLE of a new vDSO getrandom: it falls back */
+	SBX_FAIL_IF(mmap, EINVAL, SBX_BITS(2, PROT_RW)),
 	SBX_ALLOW(munmap),
 	SBX_ALLOW(brk),
 	SBX_ALLOW_IF(madvise, SBX_EQ(2, MADV_DONTNEED)),	/* free() gives memory back */
@@ -75,7 +79,7 @@ const struct sbx_rule child_syscalls[] = {
 	SBX_ALLOW_IF(futex, SBX_EQ(1, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG)),
 	SBX_ALLOW_IF(futex, SBX_EQ(1, FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG)),
 
-	/* --- ending, and dying of an abort() as itself --- */
+	/* --- ending, also by abort() --- */
 	SBX_ALLOW(exit_group),
 	SBX_ALLOW(exit),
 	SBX_ALLOW(rt_sigreturn),
@@ -84,7 +88,7 @@ const struct sbx_rule child_syscalls[] = {
 	SBX_ALLOW_IF(tgkill, SBX_PID(0), SBX_EQ(2, SIGABRT)),
 
 	/* --- what libraries try and can do without: the soft no --- */
-	SBX_FAIL(open, EACCES),		/* time zone, locale, openssl.cnf, /proc, /dev/tty of a dying libc */
+	SBX_FAIL(open, EACCES),		/* time zone, locale, openssl.cnf, /proc, /dev/tty of an aborting libc */
 	SBX_FAIL(openat, EACCES),
 	SBX_FAIL(stat, EACCES),
 	SBX_FAIL(fstat, EACCES),

@@ -5,7 +5,10 @@
 
 #include "sandbox_rules.h"
 
-/* What every network child may ask of the kernel, a reason with each row (security.md 4).  A room's own rows come before these. */
+/*
+ * The system calls of every network child, a reason with each row (security.md 4).  A program's own rows are looked up
+ * first.
+ */
 extern const struct sbx_rule child_syscalls[];
 
 #endif

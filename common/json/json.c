@@ -56,7 +56,7 @@ get_typed(struct json_object *o, const char *name, enum json_type type, struct j
 		return 0;
 	if (json_object_is_type(*v, type))
 		return 1;
-	*v = NULL; /* json-c asserts on the type: who takes what is there for granted finds nothing */
+	*v = NULL; /* json-c asserts on the type: a caller that does not check the result finds NULL */
 	return -1;
 }
 

@@ -14,7 +14,10 @@
 /* Members and text of the json-c objects that json_parse() makes (jsonparse.h).  Field lookup is exact first, then
  * ASCII-case-insensitive (protocol.md A.3). */
 
-/* Member lookup; NULL when absent.  JSON null is returned as NULL too; *present (may be NULL) tells them apart. */
+/*
+ * Member lookup; NULL when absent.  JSON null is returned as NULL too; *present (may be NULL) is 1 for null, 0 for
+ * absent.
+ */
 struct json_object *json_get(struct json_object *o, const char *name, int *present);
 
 /*
@@ -30,7 +33,7 @@ int	 json_get_key(struct json_object *o, const char *name, enum key_kind kind, s
 int	 json_get_obj(struct json_object *o, const char *name, struct json_object **out);
 int	 json_get_arr(struct json_object *o, const char *name, struct json_object **out);
 
-/* Canonical-enough text of a value (NULL: null): no spaces, slashes not escaped, always UTF-8.  0, or -1 when b is full. */
+/* Text of a value (NULL: null): no spaces, slashes not escaped, always UTF-8.  0, or -1 when b is full. */
 int	 json_print(struct buf *b, struct json_object *o);
 
 #endif

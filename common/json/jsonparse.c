@@ -121,7 +121,7 @@ unescape(struct parser *p)
 	return buf_putc(&p->text, to[at - from]);
 }
 
-/* Length of the run of bytes that stand for themselves; *high is set when some are not ASCII. */
+/* Length of the run of bytes that need no decoding; *high is set when some are not ASCII. */
 static size_t
 plain_run(const char *s, const char *end, int *high)
 {
@@ -155,8 +155,8 @@ put_mended(struct parser *p, const char *s, size_t n)
 }
 
 /*
- * p->s is behind the opening quote.  *str lives in the input or in p->text until the next string.  The limit is on the length of the source
- * text, which bounds the result's within a factor of three.
+ * p->s is behind the opening quote.  *str is in the input, or in p->text until the next string.  The limit is on the
+ * length of the source text, which bounds the result's within a factor of three.
  */
 static int
 parse_string(struct parser *p, const char **str, size_t *n)

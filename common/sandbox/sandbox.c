@@ -57,7 +57,7 @@ set_layer(unsigned *layers, enum sandbox_layer bit, int on)
 
 /* "Uid:" has real, effective, saved and file system id: own means all the same and not root. */
 static int
-own_uid(const char *text)
+is_own_uid(const char *text)
 {
 	const char *p = field(text, "Uid");
 	unsigned long id[4];
@@ -92,10 +92,10 @@ sandbox_parse_status(const char *bytes, size_t n, unsigned *layers)
 	set_layer(&set, SBX_NNP, nnp == 1);
 	set_layer(&set, SBX_SECCOMP, seccomp == 2);
 	/* A process of an unprivileged daemon has its own uid too, but not by our doing: only ever taken away. */
-	if (!own_uid(text))
+	if (!is_own_uid(text))
 		set_layer(&set, SBX_UID, 0);
 	set_layer(&set, SBX_CAPS,
-	    ((prm | eff | inh | bnd) & ~SANDBOX_PARENT_CAPS) == 0 && (!own_uid(text) || (prm | eff | inh) == 0));
+	    ((prm | eff | inh | bnd) & ~SANDBOX_PARENT_CAPS) == 0 && (!is_own_uid(text) || (prm | eff | inh) == 0));
 	*layers = set;
 	return 0;
 }

@@ -8,17 +8,19 @@
 #include <sys/types.h>
 
 /*
- * Sandbox mechanism (security.md 4).  Policy - which calls with which reason - is a table in each room's sandbox.c; this
- * is how a table is put in force.  One backend per file (sandbox_linux.c, sandbox_openbsd.c); callers have no #ifdef.
+ * Sandbox mechanism (security.md 4).  Policy - which calls with which reason - is a table in each program's
+ * *_sandbox.c; this is how a table is put in force.  One backend per file (sandbox_linux.c, sandbox_openbsd.c);
+ * callers have no #ifdef.
  */
 enum sandbox_layer {			/* bits of the set that sandbox_enter() reports; names: sandbox_layer_name() */
-	SBX_UID		= 1 << 0,	/* "uid"         own uid and gid, no supplementary groups, setuid(0) proved to fail */
+	SBX_UID		= 1 << 0,	/* "uid"         own uid and gid, no supplementary groups, setuid(0) fails */
 	SBX_CHROOT	= 1 << 1,	/* "chroot"      empty root-owned directory */
 	SBX_NNP		= 1 << 2,	/* "no-new-privs" */
 	SBX_RLIMIT	= 1 << 3,	/* "rlimits" */
 	SBX_DUMPABLE	= 1 << 4,	/* "undumpable" */
 	SBX_PDEATHSIG	= 1 << 5,	/* "pdeathsig" */
-	SBX_CAPS	= 1 << 6,	/* "capabilities" none (children) or the profile's; bounding set cut to the parent's */
+	/* "capabilities" none (children) or the profile's; bounding set as the parent's */
+	SBX_CAPS	= 1 << 6,
 	SBX_LANDLOCK	= 1 << 7,	/* "landlock" */
 	SBX_SECCOMP	= 1 << 8,	/* "seccomp" */
 	SBX_PLEDGE	= 1 << 9,	/* "pledge" */
@@ -29,7 +31,9 @@ const char *sandbox_layer_name(enum sandbox_layer bit);
 
 struct sbx_rlimit { int resource; uint64_t value; int soft_only; };	/* hard and soft, unless soft_only */
 
-/* A part of the file system that stays usable (Landlock, unveil).  fd: an open descriptor (O_PATH is enough), or path. */
+/*
+ * A part of the file system that stays usable (Landlock, unveil).  fd: an open descriptor (O_PATH suffices), or path.
+ */
 enum sbx_access { SBX_READ = 1, SBX_WRITE = 2 /* and create, remove, rename */, SBX_EXEC = 4 };
 struct sbx_path { const char *path; int by_fd; int fd; unsigned access; };
 
@@ -43,13 +47,14 @@ struct sbx_rule;			/* sandbox_rules.h */
 
 struct sandbox_profile {
 	const char		*name;			/* "authd" "mapd" "resolver" "tailnetd" */
-	const struct sbx_rule	*rules;			/* Linux: the room's own rows, may be NULL; see sandbox_rules.h */
+	/* Linux: the program's own rows, may be NULL; sandbox_rules.h */
+	const struct sbx_rule	*rules;
 	const struct sbx_rule	*shared;		/* rows for calls that rules says nothing about, may be NULL */
 	int			 deny_list;		/* 0: what has no row kills the process; 1: it is allowed */
 	int			 die_with_parent;	/* PDEATHSIG */
 	enum sbx_net		 net;
 	int			 unix_scope;		/* no abstract unix socket of processes outside */
-	uint64_t		 caps;			/* capabilities kept, bits 1 << CAP_x; 0 for all but the parent */
+	uint64_t		 caps;			/* kept capabilities, bits 1 << CAP_x; the parent only */
 	const struct sbx_path	*paths;			/* fixed part; a missing path is no error */
 	unsigned		 npaths;
 	const char		*pledge;		/* OpenBSD promises */
@@ -68,23 +73,23 @@ struct sandbox_opts {
 };
 
 /*
- * Enter the profile, in the start order of security.md 4 (bounding set, chroot, chdir, groups, ids, proof, dumpable, PDEATHSIG,
- * capabilities, rlimits, no_new_privs, Landlock, seccomp).  Returns the set of layers in force; on failure of a required layer logs
- * which one and why and returns -1 (the caller exits EXIT_SANDBOX).  Best effort: goes on without it, except
- * that ids once asked for are always dropped.
+ * Enter the profile, in the start order of security.md 4 (bounding set, chroot, chdir, groups, ids, proof, dumpable,
+ * PDEATHSIG, capabilities, rlimits, no_new_privs, Landlock, seccomp).  Returns the set of layers in force; on failure
+ * of a required layer logs which one and why and returns -1 (the caller exits EXIT_SANDBOX).  Best effort: continues
+ * without the layer, but requested ids are always dropped.
  */
 int	 sandbox_enter(const struct sandbox_profile *p, const struct sandbox_opts *o);
 
-/* The program that loads programs like this one (ld.so), which must stay executable with them; NULL: none, or not needed. */
+/* The loader of programs like this one (ld.so), which must stay executable with them; NULL: none, or not needed. */
 const char *sandbox_interpreter(void);
 
 /* Process hygiene for every process right after exec: not dumpable, core limit 0, descriptors 0..2 open. */
 void	 sandbox_harden_process(void);
 
 /*
- * What the kernel says of process pid (/proc/PID/status): the SBX_UID, SBX_NNP, SBX_CAPS and SBX_SECCOMP bits of *layers
- * are set or cleared accordingly, the others (which no kernel tells of another process) are left as reported by the process
- * itself.  0, or -1 with errno where there is nothing to read: then *layers stays.
+ * Reads the state of process pid from the kernel (/proc/PID/status): the SBX_UID, SBX_NNP, SBX_CAPS and SBX_SECCOMP
+ * bits of *layers are set or cleared accordingly.  The others, which the kernel does not show of another process, are
+ * left as the process itself reported them.  0, or -1 with errno if it cannot be read: then *layers is unchanged.
  */
 int	 sandbox_read_back(pid_t pid, unsigned *layers);
 /* The same on a text, for tests: n bytes of /proc/PID/status. */

@@ -114,7 +114,7 @@ mood_value(const struct sbx_rule *r, const struct sbx_program_opts *o)
 	return kill_value(o);
 }
 
-/* One half of a 64-bit comparison.  A miss jumps `miss` instructions on from the end of this half; returns its length. */
+/* One half of a 64-bit comparison.  A miss jumps `miss` instructions from the end of this half; returns its length. */
 static unsigned
 half_length(uint32_t mask)
 {
@@ -143,7 +143,7 @@ row_length(const struct sbx_rule *r)
 	return n;
 }
 
-/* The tests of a row, then its verdict; a test that fails goes on behind the row.  All 64-bit machines here: low half first. */
+/* The tests of a row, then its verdict; a test that fails jumps behind the row.  All machines are little-endian. */
 static void
 put_row(struct code *c, const struct sbx_rule *r, const struct sbx_program_opts *o)
 {
@@ -176,7 +176,7 @@ unconditional(const struct sbx_rule *r)
 	return 1;
 }
 
-/* Everything about one call: `first` and the rows behind it.  The block never falls through, so A still is nr after it. */
+/* All rows of one call: `first` and those behind it.  The block never falls through, so A still is nr after it. */
 static void
 put_call(struct code *c, const struct sbx_rule *first, int nr, const struct sbx_program_opts *o)
 {
@@ -236,7 +236,7 @@ sbx_program(const struct sbx_rule *const *tables, unsigned ntables, const struct
 				break;
 			}
 			if (r != tables[i] && r[-1].call == r->call)
-				continue; /* went with the first row of its call */
+				continue; /* done with the first row of its call */
 			if (seen[r->call] == i + 1)
 				c.failed = EINVAL; /* rows of a call not together */
 			if (seen[r->call] != 0)

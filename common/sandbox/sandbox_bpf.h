@@ -23,8 +23,8 @@ struct sbx_program_opts {
 	uint32_t	 pid;			/* for SBX_PID */
 };
 /*
- * Make the filter.  Tables are tried in order: a call that has rows in an earlier one is not looked up in the later ones.
- * Returns the number of instructions, or -1 with errno ENOBUFS (more than max) or EINVAL (rows of a call not together, ...).
+ * Make the filter.  Tables are tried in order: a call with rows in an earlier one is not looked up in the later ones.
+ * Returns the number of instructions, or -1 with errno ENOBUFS (more than max) or EINVAL (rows of a call apart, ...).
  */
 int	 sbx_program(const struct sbx_rule *const *tables, unsigned ntables, const struct sbx_program_opts *o,
 	    struct sock_filter *out, unsigned max);

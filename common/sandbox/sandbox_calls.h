@@ -4,7 +4,7 @@
 #define SANDBOX_CALLS_H
 
 /*
- * Linux system calls: X(name, number on x86_64, number on aarch64 and riscv64), -1 where there is none.  The numbers are
+ * Linux system calls: X(name, number on x86_64, number on aarch64 and riscv64), -1: no such call.  The numbers are
  * kernel ABI and never change; test_sandbox_bpf.c holds them against the system's headers.  A table of our own and not
  * __NR_name, so that every architecture's filter can be made and tested on every architecture.
  */

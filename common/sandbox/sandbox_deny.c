@@ -14,8 +14,8 @@
 #define NO(name) SBX_FAIL(name, EPERM)
 
 /*
- * security.md 4, parent column.  Refused with an errno, not death: a name service module may try things.  The parent's filter
- * is inherited by its children, so nothing stands here that a child needs on its way into its own sandbox.
+ * security.md 4, parent column.  Refused with an errno, not by a kill: a name service module may try things.  Children
+ * inherit the parent's filter, so the table must not contain calls that a child needs to enter its own sandbox.
  */
 /* clang-format off */
 const struct sbx_rule sbx_deny_calls[] = {
@@ -27,7 +27,8 @@ const struct sbx_rule sbx_deny_calls[] = {
 	NO(fanotify_init), NO(lookup_dcookie), NO(syslog), NO(acct), NO(reboot), NO(iopl), NO(ioperm), NO(modify_ldt),
 	NO(nfsservctl), NO(quotactl), NO(quotactl_fd), NO(swapon), NO(swapoff), NO(vhangup),
 	/* mounts and namespaces */
-	NO(mount), NO(umount2), NO(pivot_root), NO(move_mount), NO(open_tree), NO(open_tree_attr), NO(fsopen), NO(fsconfig), NO(fsmount), NO(fspick),
+	NO(mount), NO(umount2), NO(pivot_root), NO(move_mount), NO(open_tree), NO(open_tree_attr), NO(fsopen),
+	NO(fsconfig), NO(fsmount), NO(fspick),
 	NO(mount_setattr), NO(setns), NO(unshare), NO(name_to_handle_at), NO(open_by_handle_at),
 	SBX_FAIL_IF(clone, EPERM, SBX_MASK(0, CLONE_NEWNS, CLONE_NEWNS)),
 	SBX_FAIL_IF(clone, EPERM, SBX_MASK(0, CLONE_NEWCGROUP, CLONE_NEWCGROUP)),
@@ -39,8 +40,8 @@ const struct sbx_rule sbx_deny_calls[] = {
 	SBX_ALLOW_IF(clone, SBX_MASK(0, NEW_NAMESPACES, 0)),
 	SBX_FAIL(clone3, ENOSYS),	/* its flags can't be seen; libc falls back to clone */
 	/* keys of others, the machine's name and clock, personality */
-	NO(add_key), NO(request_key), NO(keyctl), NO(sethostname), NO(setdomainname), NO(settimeofday), NO(clock_settime),
-	NO(clock_adjtime), NO(adjtimex), NO(personality), NO(uselib),
+	NO(add_key), NO(request_key), NO(keyctl), NO(sethostname), NO(setdomainname), NO(settimeofday),
+	NO(clock_settime), NO(clock_adjtime), NO(adjtimex), NO(personality), NO(uselib),
 	SBX_END
 };
 /* clang-format on */

@@ -12,7 +12,7 @@
 #include "sandbox_linux.h"
 
 /*
- * The kernel's interface, in our own words: Debian 12's header ends at version 2.  The calls have the same numbers on every
+ * The kernel's interface, defined here: Debian 12's header ends at version 2.  The calls have the same numbers on every
  * architecture.
  */
 #define NR_CREATE_RULESET 444

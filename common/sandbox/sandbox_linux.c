@@ -36,8 +36,8 @@ struct entry {
 /* Every step returns 1: in force; 0: not asked for; -1: failed, errno and detail say why. */
 
 /*
- * Nothing but what the profile keeps stays in the bounding set.  That needs CAP_SETPCAP, which only a first process has: the
- * parent cuts its own, and a child finds it cut (security.md E12).  step_caps() checks the outcome.
+ * Reduce the bounding set to what the profile keeps.  That needs CAP_SETPCAP, which only a first process has: the
+ * parent reduces its own, and a child inherits it (security.md E12).  step_caps() checks the outcome.
  */
 static int
 step_bounding_set(struct entry *e)
@@ -61,7 +61,7 @@ step_chroot(struct entry *e)
 	if (chroot(e->o->chroot_dir) == -1 || chdir("/") == -1 || stat("/", &st) == -1)
 		return -1;
 	if (e->o->drop_ids && (st.st_uid != 0 || (st.st_mode & 022) != 0)) {
-		e->detail = "directory is not root's alone";
+		e->detail = "the directory must belong to root and only root may write to it";
 		errno = EPERM;
 		return -1;
 	}
@@ -110,7 +110,7 @@ step_pdeathsig(struct entry *e)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
 		return -1;
 	if (getppid() != e->parent) {
-		e->detail = "the parent is gone";
+		e->detail = "the parent has ended";
 		errno = ESRCH;
 		return -1;
 	}
@@ -145,7 +145,7 @@ step_caps(struct entry *e)
 	return 1;
 }
 
-/* Sanitizers map terabytes and report on descriptor 2, which may be a file; so does the tracing build. */
+/* Sanitizers map terabytes.  They and the tracing build report on descriptor 2, which may be a file. */
 static int
 rlimit_wanted(int resource)
 {
@@ -267,8 +267,8 @@ sandbox_enter(const struct sandbox_profile *p, const struct sandbox_opts *o)
 			    e.detail != NULL ? e.detail : "");
 			return -1;
 		}
-		log_info("sandbox goes without %s%s%s", sandbox_layer_name(steps[i].bit), e.detail != NULL ? ": " : "",
-		    e.detail != NULL ? e.detail : "");
+		log_info("sandbox: not in force: %s%s%s", sandbox_layer_name(steps[i].bit),
+		    e.detail != NULL ? ": " : "", e.detail != NULL ? e.detail : "");
 	}
 	return (int)layers;
 }

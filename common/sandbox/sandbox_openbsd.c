@@ -20,7 +20,7 @@ failed(const struct sandbox_opts *o, enum sandbox_layer bit, int never_optional)
 		log_error("sandbox: %s", sandbox_layer_name(bit));
 		return -1;
 	}
-	log_info("sandbox goes without %s", sandbox_layer_name(bit));
+	log_info("sandbox: not in force: %s", sandbox_layer_name(bit));
 	return 0;
 }
 

@@ -9,9 +9,9 @@
 #include "sandbox_calls.h"
 
 /*
- * System call policy as data.  A table ends with SBX_END.  All rows of one call stand together; the first whose tests all
- * hold decides; if none does, the call is refused the hard way (process killed).  Calls without a row get the table's
- * default: kill for an allow-list, allow for a deny-list.
+ * System call policy as data.  A table ends with SBX_END.  All rows of one call follow each other; the first whose
+ * tests all hold decides; if none does, the call is refused the hard way (process killed).  Calls without a row get
+ * the table's default: kill for an allow-list, allow for a deny-list.
  */
 enum sbx_action { SBX_ALLOW_IT = 1, SBX_ERRNO_IT, SBX_KILL_IT };
 
@@ -38,7 +38,7 @@ struct sbx_rule {
 #define SBX_KILL(name)		{ .call = SC_##name, .action = SBX_KILL_IT }
 #define SBX_END			{ .call = SBX_NO_CALL }
 
-/* What no process of ours ever asks, for the deny-lists of those that must run foreign code (NSS) or start programs. */
+/* What none of the processes needs, for the deny-lists of those that run foreign code (NSS) or start programs. */
 extern const struct sbx_rule sbx_deny_calls[];
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *who;
+static const char *process_name;
 
 static size_t
 append(char *line, size_t len, size_t max, const char *s)
@@ -41,7 +41,7 @@ on_sigsys(int sig, siginfo_t *si, void *context)
 	size_t n = 0;
 
 	(void)context;
-	n = append(line, n, sizeof(line) - 1, who);
+	n = append(line, n, sizeof(line) - 1, process_name);
 	n = append(line, n, sizeof(line) - 1, ": sandbox: refused system call ");
 	n = append_number(line, n, sizeof(line) - 1, (unsigned long)(unsigned)si->si_syscall);
 	n = append(line, n, sizeof(line) - 1, " (");
@@ -49,7 +49,7 @@ on_sigsys(int sig, siginfo_t *si, void *context)
 	n = append(line, n, sizeof(line) - 1, ")");
 	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, n) == -1) {
-		/* nobody listens: the exit code still tells */
+		/* without a reader the exit code still reports it */
 	}
 	_exit(128 + sig);
 }
@@ -59,7 +59,7 @@ sandbox_trace_begin(const char *name)
 {
 	struct sigaction sa;
 
-	who = name;
+	process_name = name;
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_sigaction = on_sigsys;
 	sa.sa_flags = SA_SIGINFO;

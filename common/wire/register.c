@@ -190,7 +190,7 @@ take_profile(struct json_object *o, struct register_answer *a)
 static void
 judge_url(struct register_answer *a, const char *url, size_t n, int https)
 {
-	if (!url_may_be_shown(url, n, https)) {
+	if (!url_is_showable(url, n, https)) {
 		bad(a,
 		    https ? "the server's login URL is not an https URL: refused"
 			  : "the server's login URL is not a URL: refused");

@@ -57,7 +57,7 @@ def test_a_pipe_that_nobody_reads(server, make_daemon):
     os.kill(d.pid, signal.SIGUSR1)
     time.sleep(0.2)
     text = os.read(r, 1 << 20).decode()
-    assert re.search(r"^tailnetd\[%d\]: warn: [0-9]+ log lines? left out: nobody took them\n" % d.pid, text)
+    assert re.search(r"^tailnetd\[%d\]: warn: [0-9]+ log lines? left out: the log was not read\n" % d.pid, text)
     assert "info: state:synchronized, logged in" in text
     os.set_blocking(w, False)
     with contextlib.suppress(BlockingIOError):
@@ -115,7 +115,7 @@ def test_syslogd_hangs_or_is_started_anew(server, make_daemon, tmp_path_factory)
         continues(d, pid)  # it hangs: its queue holds a few only
         assert lines(s)
         os.kill(pid, signal.SIGUSR1)
-        until(lambda: "lines left out: nobody took them" in " ".join(lines(s)), 5 * SLOW)
+        until(lambda: "lines left out: the log was not read" in " ".join(lines(s)), 5 * SLOW)
         s.close()
         os.unlink(log)
         os.kill(pid, signal.SIGUSR1)
@@ -125,7 +125,7 @@ def test_syslogd_hangs_or_is_started_anew(server, make_daemon, tmp_path_factory)
         os.kill(pid, signal.SIGUSR1)
         time.sleep(0.3)
         text = lines(s)
-        assert len(text) == 2 and text[0].endswith("warn: 1 log line left out: nobody took them"), text
+        assert len(text) == 2 and text[0].endswith("warn: 1 log line left out: the log was not read"), text
         assert "synchronized" in text[1], text
         continues(d, pid)
     finally:

@@ -59,7 +59,7 @@ def test_order_of_states_with_a_url(server, make_daemon):
 
 def log_lines(d):
     """(level, text) of each line except those that a child logs about the kernel when it starts."""
-    return [x.split(": ", 2)[1:] for x in d.log().splitlines() if "sandbox goes without" not in x]
+    return [x.split(": ", 2)[1:] for x in d.log().splitlines() if "sandbox: not in force" not in x]
 
 
 @pytest.mark.rows("STAT-03")

@@ -145,7 +145,7 @@ test_nobody_reads(void **state)
 	n = read(p[0], out, sizeof(out) - 1);
 	assert_true(n > 0);
 	out[n] = '\0';
-	assert_non_null(strstr(out, "warn: 1000 log lines left out: nobody took them\nkid["));
+	assert_non_null(strstr(out, "warn: 1000 log lines left out: the log was not read\nkid["));
 	assert_non_null(strstr(out, "info: the last\nkid["));
 	close(p[0]);
 	close(p[1]);

@@ -253,18 +253,18 @@ test_urls(void **state)
 	assert_int_equal(judge_text(200, "{\"AuthURL\":\"http://h/a\"}", 1).outcome, REGISTER_BAD);
 	assert_int_equal(judge_text(200, "{\"AuthURL\":\"http://h/a\"}", 0).outcome, REGISTER_URL);
 	assert_int_equal(judge("{\"AuthURL\":\"javascript:alert(1)\"}").outcome, REGISTER_BAD);
-	assert_true(url_may_be_shown("HTTPS://h", 9, 1));
-	assert_false(url_may_be_shown("https://", 8, 1));
-	assert_false(url_may_be_shown("https:///etc", 12, 1));
-	assert_false(url_may_be_shown("file:///etc/passwd", 18, 0));
-	assert_false(url_may_be_shown("https://h/\n", 11, 1));
-	assert_false(url_may_be_shown("https://h/ x", 12, 1));
-	assert_false(url_may_be_shown("https://h/\xe2\x80\xae", 13, 1));
-	assert_false(url_may_be_shown("", 0, 0));
+	assert_true(url_is_showable("HTTPS://h", 9, 1));
+	assert_false(url_is_showable("https://", 8, 1));
+	assert_false(url_is_showable("https:///etc", 12, 1));
+	assert_false(url_is_showable("file:///etc/passwd", 18, 0));
+	assert_false(url_is_showable("https://h/\n", 11, 1));
+	assert_false(url_is_showable("https://h/ x", 12, 1));
+	assert_false(url_is_showable("https://h/\xe2\x80\xae", 13, 1));
+	assert_false(url_is_showable("", 0, 0));
 	memset(big, 'a', sizeof(big));
 	memcpy(big, "https://", 8);
-	assert_true(url_may_be_shown(big, URL_MAX, 1));
-	assert_false(url_may_be_shown(big, URL_MAX + 1, 1));
+	assert_true(url_is_showable(big, URL_MAX, 1));
+	assert_false(url_is_showable(big, URL_MAX + 1, 1));
 }
 
 /* rows: REG-08 */
