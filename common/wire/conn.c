@@ -24,7 +24,7 @@ static void on_later(int fd, short what, void *arg);
 
 static const struct stream_ops stream_ops = { stream_ready, stream_data, stream_drained, stream_closed };
 
-/* --- life --- */
+/* --- start and end --- */
 
 static void
 release(struct conn *c)
@@ -67,7 +67,7 @@ conn_fail(struct conn *c, int suspect, const char *fmt, ...)
 }
 
 static void
-tell_step(struct conn *c, enum wire_step what)
+report_step(struct conn *c, enum wire_step what)
 {
 	if (c->ops.step != NULL)
 		c->ops.step(c->arg, what, c->kind);
@@ -247,7 +247,7 @@ stream_ready(void *arg)
 	enter(c);
 	c->state = ST_HS_BEGIN;
 	if (c->kind == WIRE_DIAL_TLS)
-		tell_step(c, WIRE_STEP_TLS);
+		report_step(c, WIRE_STEP_TLS);
 	set_step(c, "upgrade at");
 	c->handshake = 1;
 	c->ops.hs_begin(c->arg, c->id);
@@ -289,7 +289,7 @@ step_upgrade(struct conn *c)
 		return 0;
 	buf_consume(&c->in, used);
 	c->state = ST_RESPONSE;
-	tell_step(c, WIRE_STEP_UPGRADE);
+	report_step(c, WIRE_STEP_UPGRADE);
 	set_step(c, "Noise handshake with");
 	return 1;
 }
@@ -359,7 +359,7 @@ stream_data(void *arg, const uint8_t *p, size_t n)
 	else if (c->state >= ST_UPGRADE && c->state <= ST_HS_FINISH)
 		before_noise(c, p, n);
 	else if (c->state == ST_HS_BEGIN)
-		conn_fail(c, 0, "upgrade at %s failed: the server speaks before it was asked", c->where);
+		conn_fail(c, 0, "upgrade at %s failed: the server sent data before the request", c->where);
 	leave(c);
 }
 
@@ -416,12 +416,12 @@ conn_hs_keys(struct conn *c, const uint8_t tx[32], const uint8_t rx[32])
 	c->state = ST_EARLY;
 	c->step[0] = '\0';
 	c->up = 1;
-	tell_step(c, WIRE_STEP_NOISE);
+	report_step(c, WIRE_STEP_NOISE);
 	c->ops.established(c->arg, c);
 	if (!c->dead)
 		connup_flush(c); /* the preface waits for nothing (EARLY-04) */
 	if (!c->dead) {
-		/* What came in one piece with the answer belongs to Noise (protocol.md C.2). */
+		/* Bytes received together with the answer belong to Noise (protocol.md C.2). */
 		rest = c->in;
 		buf_init(&c->in, IN_MAX);
 		stream_pause(c->stream, 0);

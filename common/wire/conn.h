@@ -16,16 +16,18 @@
 struct conn;
 
 struct conn_ops {
-	/* wishes, passed to the session's owner; id = conn_id() */
+	/* requests, passed to the session's owner; id = conn_id() */
 	void	(*dial)(void *arg, uint32_t id, enum wire_dial kind, uint32_t candidate);
 	void	(*dial_cancel)(void *arg, uint32_t id);		/* also a handshake under way */
 	void	(*hs_begin)(void *arg, uint32_t id);
 	void	(*hs_finish)(void *arg, uint32_t id, const uint8_t body[48]);
 	void	(*step)(void *arg, enum wire_step what, enum wire_dial kind);	/* as in session_ops */
 	void	(*established)(void *arg, struct conn *c);		/* the Noise handshake is finished */
-	void	(*failed)(void *arg, struct conn *c, const char *why, int suspect);	/* before established; c must be closed */
+	/* before established; c must be closed */
+	void	(*failed)(void *arg, struct conn *c, const char *why, int suspect);
 	void	(*ended)(void *arg, struct conn *c, const char *why);	/* after it; c must be closed */
-	void	(*changed)(void *arg, struct conn *c);	/* streams came or went, GOAWAY, SETTINGS: look at conn_h2() again */
+	/* streams opened or closed, GOAWAY, SETTINGS: check conn_h2() again */
+	void	(*changed)(void *arg, struct conn *c);
 };
 
 struct conn_spec {

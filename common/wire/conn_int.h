@@ -32,7 +32,7 @@ struct conn {
 	struct noiserec	*rec;
 	struct early	 early;
 	struct h2	*h2;
-	uint8_t		*stage;		/* plaintext on its way into a record */
+	uint8_t		*stage;		/* plaintext of the next record */
 	size_t		 staged;
 	struct buf	 sealed;
 	char		 where[300];

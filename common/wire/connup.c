@@ -104,7 +104,7 @@ connup_settle(struct conn *c)
 	if (h2_error(c->h2)[0] != '\0')
 		conn_fail(c, 0, "connection to %s: %s", c->where, h2_error(c->h2));
 	else
-		conn_fail(c, 0, "the server said good-bye (GOAWAY)");
+		conn_fail(c, 0, "the server closed the connection (GOAWAY)");
 }
 
 void

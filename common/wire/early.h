@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * The optional early payload at the start of the server's plaintext (protocol.md C.6, rows EARLY).  Its JSON must parse and
- * is otherwise ignored.  No I/O.
+ * The optional early payload at the start of the server's plaintext (protocol.md C.6, rows EARLY).  Its JSON must parse
+ * and is otherwise ignored.  No I/O.
  */
 #define EARLY_HDR_LEN	9
 #define EARLY_MAX	16384		/* security.md D15 */
@@ -25,7 +25,7 @@ void	 early_init(struct early *e);
 void	 early_free(struct early *e);
 /*
  * 1: decided.  What follows is HTTP/2: first e->hdr[0..e->have) - which may be nothing - then p + *used.
- * 0: all n bytes were taken, more are needed.  -1: connection error, *err says why.
+ * 0: all n bytes were used, more are needed.  -1: connection error, *err says why.
  */
 int	 early_feed(struct early *e, const uint8_t *p, size_t n, size_t *used, const char **err);
 

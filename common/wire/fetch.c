@@ -22,7 +22,7 @@
 struct fetch {
 	struct event_base *base;
 	struct wire_config cfg;
-	struct trust *trust; /* counted: a newer one may come while this one is in use */
+	struct trust *trust; /* counted: it may be replaced while this one is in use */
 	struct fetch_ops ops;
 	void *arg;
 	char method[8];
@@ -41,7 +41,7 @@ struct fetch {
 	struct buf body;
 	int over; /* done() is due: */
 	int out_status;
-	int telling; /* in done(), which cannot cancel any more */
+	int telling; /* in done(), which cannot cancel */
 	char why[480];
 };
 
@@ -78,7 +78,7 @@ fetch_cancel(struct fetch *f)
 	free(f);
 }
 
-/* The result is told from the event loop. */
+/* The result is reported from the event loop. */
 static void __attribute__((format(printf, 3, 4))) finish(struct fetch *f, int status, const char *fmt, ...)
 {
 	va_list ap;
@@ -97,7 +97,7 @@ static void __attribute__((format(printf, 3, 4))) finish(struct fetch *f, int st
 	event_active(f->later, EV_TIMEOUT, 0);
 }
 
-/* What came is whole enough: of an error answer, a part is. */
+/* The answer is complete; of an error answer, a part of the body is enough. */
 static void
 finish_answer(struct fetch *f)
 {
@@ -107,7 +107,7 @@ finish_answer(struct fetch *f)
 		finish(f, f->status, "HTTP %d %s", f->status, f->reason);
 }
 
-/* The body of a good answer must be right; an error answer stands by its status alone (KEY-04). */
+/* The body of a good answer must be right; of an error answer only the status counts (KEY-04). */
 static void
 bad_body(struct fetch *f, const char *why)
 {
@@ -215,7 +215,7 @@ redirect(struct fetch *f, const struct http1_head *h)
 /* --- the answer --- */
 
 static void
-take_body(struct fetch *f, const uint8_t *p, size_t n)
+read_body(struct fetch *f, const uint8_t *p, size_t n)
 {
 	char err[128];
 	int rc = http1_body_feed(&f->how, p, n, &f->body, err, sizeof(err));
@@ -233,7 +233,7 @@ is_redirect(int status)
 }
 
 static void
-take_head(struct fetch *f, const uint8_t *p, size_t n)
+read_head(struct fetch *f, const uint8_t *p, size_t n)
 {
 	struct http1_head h;
 	char err[128];
@@ -260,7 +260,7 @@ take_head(struct fetch *f, const uint8_t *p, size_t n)
 	else if (http1_body_init(&f->how, &h, f->method, err, sizeof(err)) == -1)
 		bad_body(f, err);
 	else
-		take_body(f, buf_ptr(&f->head) + used, buf_len(&f->head) - used);
+		read_body(f, buf_ptr(&f->head) + used, buf_len(&f->head) - used);
 }
 
 static void
@@ -287,9 +287,9 @@ stream_data(void *arg, const uint8_t *p, size_t n)
 	if (f->over)
 		return;
 	if (f->status == 0)
-		take_head(f, p, n);
+		read_head(f, p, n);
 	else
-		take_body(f, p, n);
+		read_body(f, p, n);
 }
 
 static void

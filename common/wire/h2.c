@@ -10,8 +10,8 @@
 #include "text.h"
 
 /*
- * nghttp2 does framing, HPACK, flow control and the stream states; h2guard keeps the budgets in front of it.  Windows are
- * refilled by hand: the connection's as bytes arrive, a stream's as its consumer takes them.
+ * nghttp2 does framing, HPACK, flow control and the stream states; h2guard keeps the budgets in front of it.  Windows
+ * are refilled by hand: the connection's as bytes arrive, a stream's as its consumer takes them.
  */
 
 /* The first one counts. */
@@ -116,7 +116,7 @@ head_done(struct h2 *h, struct h2_stream *st)
 	}
 	st->final = 1;
 	if (st->encoded)
-		h2_stream_reset(st, NGHTTP2_CANCEL); /* nobody asked for compression (protocol.md C.7) */
+		h2_stream_reset(st, NGHTTP2_CANCEL); /* no compression was requested (protocol.md C.7) */
 	else if (!st->detached)
 		st->ops.head(st->arg, st->status);
 }
@@ -132,7 +132,7 @@ on_frame_recv(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 		h->goaway = 1;
 	if (f->hd.type == NGHTTP2_SETTINGS)
 		h->settings = 1;
-	/* A frame of nothing but padding costs us as much as an empty one. */
+	/* A frame of padding only costs as much as an empty one. */
 	if (f->hd.type == NGHTTP2_DATA && f->hd.length > 0 && f->hd.length <= f->data.padlen)
 		why = h2guard_count(&h->guard, h->now);
 	if (why != NULL)
@@ -214,7 +214,7 @@ on_not_sent(nghttp2_session *ng, const nghttp2_frame *f, int code, void *arg)
 	TAILQ_FOREACH_SAFE(st, &h->streams, link, tmp) {
 		if (st->id != f->hd.stream_id)
 			continue;
-		h2_stream_finish(st, REQ_GOAWAY, "the connection takes no more requests");
+		h2_stream_finish(st, REQ_GOAWAY, "the connection accepts no further requests");
 		if (h->freed)
 			return NGHTTP2_ERR_CALLBACK_FAILURE;
 		h2_stream_free(st);
@@ -240,7 +240,7 @@ on_frame_sent(nghttp2_session *ng, const nghttp2_frame *f, void *arg)
 	return 0;
 }
 
-/* The body goes out without a copy inside nghttp2: it may hold an auth key. */
+/* The body is sent without a copy inside nghttp2: it may hold an auth key. */
 static int
 body_send(nghttp2_session *ng, nghttp2_frame *f, const uint8_t *hd, size_t len, nghttp2_data_source *src, void *arg)
 {

@@ -17,7 +17,7 @@ struct h2_stream {
 	int32_t		 id;
 	struct request_ops ops;
 	void		*arg;
-	int		 detached;		/* its owner wants to hear no more */
+	int		 detached;		/* no callbacks to its owner from now on */
 	uint8_t		*body;
 	size_t		 body_len, body_off;
 	uint64_t	 max, got;
@@ -28,7 +28,7 @@ struct h2_stream {
 	size_t		 head_bytes;		/* of the header list being read */
 	struct buf	 headers;		/* "name\0value\0" of the final head */
 	int		 paused;
-	struct buf	 held;			/* came while paused */
+	struct buf	 held;			/* received while paused */
 };
 
 TAILQ_HEAD(h2_streams, h2_stream);
@@ -44,10 +44,10 @@ struct h2 {
 	uint64_t	 now;
 	int		 goaway;		/* no new requests */
 	int		 dead;			/* no more input */
-	int		 settings;		/* the server's SETTINGS have come */
-	int		 broken;		/* nghttp2 gave up: nothing but deletion is allowed */
+	int		 settings;		/* the server's SETTINGS were received */
+	int		 broken;		/* nghttp2 failed: only deletion is allowed */
 	int		 full;
-	int		 resumed;		/* a stream goes on after a pause: its bytes are due */
+	int		 resumed;		/* a stream was resumed after a pause: its bytes are due */
 	int		 limit;			/* the error is that the headers are too large */
 	int		 in_call, freed;
 	char		 error[200];

@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 /*
- * Looks at HTTP/2 frame headers before nghttp2 does and keeps the budgets of security.md D15, so that they hold whatever the
- * library's version does.  It also keeps headers together: nghttp2 counts a CONTINUATION once for each piece of its header.
+ * Looks at HTTP/2 frame headers before nghttp2 does and keeps the budgets of security.md D15, so that they hold for
+ * every version of the library.  It also keeps headers together: nghttp2 counts a CONTINUATION once for each piece of
+ * its header.
  */
 struct h2guard {
 	uint8_t		 hdr[9];
@@ -24,12 +25,13 @@ struct h2guard {
 void	 h2guard_init(struct h2guard *g);
 void	 h2guard_free(struct h2guard *g);
 /*
- * Takes the next part of *p, *n (both move on): a whole frame header or a piece of payload, in *part, *len, for nghttp2.
- * 1: there is one; 0: all was taken; -1: *why says what is wrong.
+ * Takes the next part of *p, *n (both move on): a whole frame header or a piece of payload, in *part, *len, for
+ * nghttp2.  1: there is one; 0: all was used; -1: *why says what is wrong.
  */
-int	 h2guard_next(struct h2guard *g, const uint8_t **p, size_t *n, const uint8_t **part, size_t *len, uint64_t now_ms,
-	    const char **why);
-void	 h2guard_sent(struct h2guard *g);	/* one more DATA frame of ours: it may be answered for its stream and for the connection */
+int	 h2guard_next(struct h2guard *g, const uint8_t **p, size_t *n, const uint8_t **part, size_t *len,
+	    uint64_t now_ms, const char **why);
+/* We sent one more DATA frame: the server may answer it for its stream and for the connection. */
+void	 h2guard_sent(struct h2guard *g);
 const char *h2guard_count(struct h2guard *g, uint64_t now_ms);	/* one more control frame */
 
 #endif

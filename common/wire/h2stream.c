@@ -100,7 +100,7 @@ h2_give_resumed(struct h2 *h)
 	if (!h->resumed)
 		return;
 	h->resumed = 0;
-	/* No stream goes away while its consumer runs: that is nghttp2's business. */
+	/* No stream is freed while its consumer runs: nghttp2 defers that. */
 	TAILQ_FOREACH(st, &h->streams, link) {
 		if (h->freed)
 			return;

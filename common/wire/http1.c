@@ -37,7 +37,7 @@ is_digit(uint8_t c)
 	return c >= '0' && c <= '9';
 }
 
-/* Length of the line at p without its CRLF; -1: not ended yet; -2: a byte that must not be there. */
+/* Length of the line at p without its CRLF; -1: not ended yet; -2: a forbidden byte. */
 static long
 line_length(const uint8_t *p, size_t n)
 {
@@ -53,7 +53,7 @@ line_length(const uint8_t *p, size_t n)
 	return -1;
 }
 
-/* As much of "HTTP/1.x ddd" as there is must be right, so that another protocol is noticed at its first bytes. */
+/* The bytes of "HTTP/1.x ddd" received must be right, so that another protocol is noticed at its first bytes. */
 static int
 status_prefix_ok(const uint8_t *p, size_t n)
 {

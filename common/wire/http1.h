@@ -10,8 +10,8 @@
 
 /*
  * HTTP/1.1 as a client of few words: a strict, bounded parser for response heads, bodies, and the requests we send
- * (protocol.md B, C.1, C.2; security.md D15).  No I/O.  Strict: CRLF only, no folding, no control bytes, no space before a
- * colon, no conflicting lengths.
+ * (protocol.md B, C.1, C.2; security.md D15).  No I/O.  Strict: CRLF only, no folding, no control bytes, no space
+ * before a colon, no conflicting lengths.
  */
 #define HTTP1_HEAD_MAX	8192		/* all heads of one answer, skipped 1xx ones included */
 #define HTTP1_LINES_MAX	64
@@ -31,8 +31,9 @@ struct http1_head {
 };
 
 /*
- * Parses the head at the start of p.  1xx answers but 101 are skipped.  Returns 1: complete, *used bytes belong to heads and
- * what follows does not; 0: more bytes are needed; -1: malformed or too large, err says why.  The fields point into p.
+ * Parses the head at the start of p.  1xx answers but 101 are skipped.  Returns 1: complete, *used bytes belong to
+ * heads and what follows does not; 0: more bytes are needed; -1: malformed or too large, err says why.  The fields
+ * point into p.
  */
 int	 http1_parse(struct http1_head *h, const uint8_t *p, size_t n, size_t *used, char *err, size_t errsize);
 /* First field of that name (any case), or NULL; *count (may be NULL) gets how many there are. */

@@ -19,10 +19,11 @@ struct http1_body {
 	size_t		 line_len;
 };
 /* How the answer to `method` carries its body.  0, or -1: contradictory. */
-int	 http1_body_init(struct http1_body *b, const struct http1_head *h, const char *method, char *err, size_t errsize);
+int	 http1_body_init(struct http1_body *b, const struct http1_head *h, const char *method, char *err,
+	    size_t errsize);
 /*
- * Appends decoded bytes to `out`, whose max is the limit of the body.  1: complete (anything left over is ignored); 0: more;
- * -1: malformed or larger than out->max.
+ * Appends decoded bytes to `out`, whose max is the limit of the body.  1: complete (anything left over is ignored); 0:
+ * more; -1: malformed or larger than out->max.
  */
 int	 http1_body_feed(struct http1_body *b, const uint8_t *p, size_t n, struct buf *out, char *err, size_t errsize);
 /* The stream ended: 1: the body is complete, -1: cut off. */

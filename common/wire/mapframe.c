@@ -115,7 +115,7 @@ check_header(struct mapframe *m, struct zframe *z)
 	return 0;
 }
 
-/* Feeds the library; *used of n bytes were taken.  Returns -1, or whether the zstd frame is complete. */
+/* Feeds the library; *used of n bytes were used.  Returns -1, or whether the zstd frame is complete. */
 static int
 decode(struct mapframe *m, const uint8_t *p, size_t n, size_t *used)
 {

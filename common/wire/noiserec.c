@@ -42,8 +42,8 @@ noiserec_wipe(struct noiserec *n)
 }
 
 /*
- * What the cipher had in registers it may have left below our frame, half a key as a rule: keys must go with their connection
- * (security.md D1), and the stack stays.
+ * The cipher may leave the contents of its registers below our frame, usually half a key.  Keys must be wiped with
+ * their connection (security.md D1), but the stack remains.
  */
 #define STACK_RESIDUE 4096
 

@@ -10,7 +10,7 @@
 
 /*
  * Noise transport records (protocol.md C.5, security.md D15): bytes in, plaintext out, and back.  No I/O, no handshake.
- * After any failure the object is dead for good and its keys are gone.
+ * After any failure the object is unusable and its keys are wiped.
  */
 #define NOISE_KEY_LEN	 32
 #define NOISE_HDR_LEN	 3

@@ -66,7 +66,7 @@ append(char *to, size_t size, const char *why)
 		snprintf(to + n, size - n, "%s%s", n > 0 ? "; " : "", why);
 }
 
-/* --- wishes of the attempts go straight to the session's owner --- */
+/* --- requests of the attempts are passed to the session's owner --- */
 
 static void
 wish_dial(void *arg, uint32_t id, enum wire_dial kind, uint32_t candidate)

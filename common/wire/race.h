@@ -9,7 +9,9 @@
 #include "conn.h"
 #include "session.h"
 
-/* One dial of protocol.md C.8: clear text against TLS, dial-plan candidates against each other, one deadline over all. */
+/*
+ * One dial of protocol.md C.8: clear text against TLS, dial-plan candidates against each other, one deadline over all.
+ */
 #define RACE_MAX_CANDIDATES 16
 #define RACE_WHY_MAX	800
 
@@ -37,14 +39,14 @@ struct race_spec {
 	void		*ops_arg;
 };
 
-/* Exactly one of them is called, last, from the event loop or an answer of the owner; the race is to be freed then. */
+/* Exactly one of them is called, last, from the event loop or an answer of the owner; the race must be freed then. */
 struct race_result {
 	void	(*won)(void *arg, struct conn *c);	/* c is the callee's now */
 	void	(*lost)(void *arg, const char *why, int suspect);
 };
 
 struct race *race_new(const struct race_spec *spec, const struct race_result *res, void *arg);
-void	 race_free(struct race *r);			/* cancels and closes all attempts; calls nothing back */
-struct conn *race_find(struct race *r, uint32_t id);	/* NULL: no such attempt (any more) */
+void	 race_free(struct race *r);			/* cancels and closes all attempts; no callbacks */
+struct conn *race_find(struct race *r, uint32_t id);	/* NULL: no such attempt */
 
 #endif

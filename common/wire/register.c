@@ -55,7 +55,7 @@ register_build(struct buf *out, const struct register_request *r)
 {
 	struct jw w;
 
-	/* One piece: a byte quoted as \u0000 is the longest form, and growing would leave a copy of the auth key behind. */
+	/* In one piece: growing would leave a copy of the auth key.  A byte quoted as \u0000 is the longest form. */
 	if (buf_reserve(out, r->hostinfo_len + 6 * (r->auth_key_len + r->followup_len) + 1024) == NULL)
 		return -1;
 	jw_init(&w, out);
@@ -135,7 +135,7 @@ wire_error_text(const uint8_t *body, size_t n, char *out, size_t outsize)
 	trim(&body, &n);
 	if (n > REGISTER_MAX_ERRTEXT)
 		n = REGISTER_MAX_ERRTEXT;
-	/* A character the cut went through is dropped, not shown as bad bytes. */
+	/* A character that was cut is dropped, not shown as bad bytes. */
 	if (n == REGISTER_MAX_ERRTEXT && n - utf8_prefix((const char *)body, n) < 4)
 		n = utf8_prefix((const char *)body, n);
 	trim(&body, &n);
@@ -152,7 +152,7 @@ bad(struct register_answer *a, const char *why)
 
 /* A text member into out, made safe.  0, or -1 when it has another type. */
 static int
-take_text(struct json_object *o, const char *name, char *out, size_t outsize)
+get_text(struct json_object *o, const char *name, char *out, size_t outsize)
 {
 	const char *s;
 	size_t n;
@@ -167,22 +167,22 @@ take_text(struct json_object *o, const char *name, char *out, size_t outsize)
 }
 
 static int
-take_id(struct json_object *o, const char *name, int64_t *out)
+get_id(struct json_object *o, const char *name, int64_t *out)
 {
 	return o != NULL && json_get_i64(o, name, out) == -1 ? -1 : 0;
 }
 
 /* REG-10: the names come from Login, the ID from User (protocol.md D.2). */
 static int
-take_profile(struct json_object *o, struct register_answer *a)
+get_profile(struct json_object *o, struct register_answer *a)
 {
 	struct json_object *user = NULL, *login = NULL;
 
 	if (json_get_obj(o, "User", &user) == -1 || json_get_obj(o, "Login", &login) == -1 ||
-	    take_id(user, "ID", &a->user_id) == -1 || take_id(login, "ID", &a->login_id) == -1 ||
-	    take_text(login, "LoginName", a->login_name, sizeof(a->login_name)) == -1 ||
-	    take_text(login, "DisplayName", a->display_name, sizeof(a->display_name)) == -1 ||
-	    take_text(login, "ProfilePicURL", a->profile_pic, sizeof(a->profile_pic)) == -1)
+	    get_id(user, "ID", &a->user_id) == -1 || get_id(login, "ID", &a->login_id) == -1 ||
+	    get_text(login, "LoginName", a->login_name, sizeof(a->login_name)) == -1 ||
+	    get_text(login, "DisplayName", a->display_name, sizeof(a->display_name)) == -1 ||
+	    get_text(login, "ProfilePicURL", a->profile_pic, sizeof(a->profile_pic)) == -1)
 		return -1;
 	return json_get_bool(o, "MachineAuthorized", &a->machine_authorized) == -1 ? -1 : 0;
 }
@@ -215,7 +215,7 @@ judge_object(struct register_answer *a, struct json_object *o, int https)
 		return;
 	}
 	if (json_get_str(o, "Error", &s, &n) == -1 || json_get_str(o, "NodeKeySignature", &sig, &nsig) == -1 ||
-	    json_get_bool(o, "NodeKeyExpired", &expired) == -1 || take_profile(o, a) == -1) {
+	    json_get_bool(o, "NodeKeyExpired", &expired) == -1 || get_profile(o, a) == -1) {
 		bad(a, "a field of the answer has the wrong type");
 		return;
 	}

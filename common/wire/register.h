@@ -30,8 +30,8 @@ struct register_request {
 };
 
 /*
- * Write the body into out, which the caller has buf_init()ed.  The memory is reserved in one piece, so that no stale copy of
- * the auth key stays behind; end with register_wipe().  0, or -1 with errno (ENOBUFS, ENOMEM).
+ * Write the body into out, which the caller has buf_init()ed.  The memory is reserved in one piece, so that no stale
+ * copy of the auth key stays behind; end with register_wipe().  0, or -1 with errno (ENOBUFS, ENOMEM).
  */
 int	 register_build(struct buf *out, const struct register_request *r);
 void	 register_wipe(struct buf *out);		/* zeroes and frees */
@@ -57,15 +57,19 @@ struct register_answer {		/* texts are terminated, escaped by text_sanitize() wh
 };
 
 /*
- * Judge an answer in the order of D.3.  body is all that came, for status 200 at most REGISTER_MAX_ANSWER bytes; retry_after
- * is the header or NULL, now the wall clock in Unix seconds (for its date form).  https: scheme of the control URL (INT-05).
+ * Judge an answer in the order of D.3.  body is the whole body, for status 200 at most REGISTER_MAX_ANSWER bytes;
+ * retry_after is the header or NULL, now the wall clock in Unix seconds (for its date form).  https: scheme of the
+ * control URL (INT-05).
  */
-void	 register_judge(struct register_answer *a, int status, const char *retry_after, int64_t now, const uint8_t *body, size_t n,
-	    int https);
+void	 register_judge(struct register_answer *a, int status, const char *retry_after, int64_t now,
+	    const uint8_t *body, size_t n, int https);
 
 /* Retry-After in milliseconds; missing, unreadable, <= 0 or > 1 h: random 5..10 s (D.3, BACK-05). */
 uint32_t retry_after_ms(const char *value, int64_t now);
-/* Body of an error answer for people: white space trimmed, at most REGISTER_MAX_ERRTEXT bytes, safe to print.  Returns out. */
+/*
+ * Body of an error answer for people: white space trimmed, at most REGISTER_MAX_ERRTEXT bytes, safe to print.  Returns
+ * out.
+ */
 char	*wire_error_text(const uint8_t *body, size_t n, char *out, size_t outsize);
 
 #endif

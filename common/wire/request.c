@@ -57,7 +57,7 @@ request_fail(struct request *r, enum request_err err, const char *why)
 	ops.done(arg, err, why);
 }
 
-/* --- what the stream tells --- */
+/* --- callbacks of the stream --- */
 
 static void
 on_head(void *arg, int status)
@@ -122,7 +122,7 @@ request_open(struct request *r, struct conn *c)
 
 	r->body = NULL;
 	if ((r->st = h2_open(conn_h2(c), &r->spec, body, &stream_ops, r)) == NULL) {
-		request_fail(r, REQ_TRANSPORT, "the connection takes no more requests");
+		request_fail(r, REQ_TRANSPORT, "the connection accepts no further requests");
 		return -1;
 	}
 	TAILQ_REMOVE(&r->s->waiting, r, link);
@@ -133,9 +133,9 @@ request_open(struct request *r, struct conn *c)
 	return 0;
 }
 
-/* --- what the user wants --- */
+/* --- calls of the user --- */
 
-/* The path may be a server's wish: nothing but visible ASCII goes into a header. */
+/* The path may be chosen by a server: only visible ASCII is put into a header. */
 static int
 visible(const char *s)
 {

@@ -18,14 +18,14 @@ enum request_err { REQ_OK, REQ_TRANSPORT, REQ_RESET, REQ_TOO_LARGE, REQ_TIMEOUT,
 	REQ_LIMIT /* as REQ_TRANSPORT: the server passed a limit of the connection (security.md D15) */ };
 struct request_ops {
 	void	(*head)(void *arg, int status);			/* final status only; headers via request_header() */
-	int	(*data)(void *arg, const uint8_t *p, size_t n);	/* -1: stop, reset the stream; no done(), r is gone */
-	void	(*done)(void *arg, enum request_err err, const char *why);	/* last call; r is gone after it */
+	int	(*data)(void *arg, const uint8_t *p, size_t n);	/* -1: stop, reset the stream; no done(), r is freed */
+	void	(*done)(void *arg, enum request_err err, const char *why);	/* last call; r is freed after it */
 };
 struct request_spec {
 	const char	*method;		/* "POST", "HEAD" */
 	const char	*path;			/* absolute; the prefix is not added for you: see session_path() */
 	const char	*authority;		/* NULL: that of the configuration */
-	const struct pubkey *lb[2];		/* ts-lb: node keys in this order; NULL or zero keys are left out (C.7) */
+	const struct pubkey *lb[2];		/* ts-lb: node keys in this order; NULL or zero: left out (C.7) */
 	const void	*body;			/* copied; wiped after it was encrypted */
 	size_t		 body_len;
 	size_t		 max_answer;		/* body bytes; 0 = no limit (map stream) */
@@ -39,8 +39,8 @@ void	 request_cancel(struct request *r);		/* RST_STREAM, no callback */
 /* Value of an answer header ("retry-after"), lower-case name; NULL if absent.  Valid from head() to done(). */
 const char *request_header(const struct request *r, const char *name);
 /*
- * Stop and go on reading this stream: windows are not replenished while paused (Debug sleep), data() does not come - unless
- * the stream ends meanwhile.
+ * Stop and resume reading this stream: while paused (Debug sleep) windows are not replenished and data() is not called,
+ * unless the stream ends meanwhile.
  */
 void	 request_pause(struct request *r, int paused);
 

@@ -12,8 +12,9 @@
 #include "session_int.h"
 
 /*
- * Requests wait in a queue until a connection takes them.  Normally there is one connection; a second one joins when the first
- * drains after GOAWAY or the server allows no more streams on it (H2-05), and one of the two goes when it is idle.
+ * Requests wait in a queue until a connection takes them.  Normally there is one connection; a second one joins when
+ * the first drains after GOAWAY or the server allows no more streams on it (H2-05), and one of the two goes when it is
+ * idle.
  */
 
 static void on_pump(int fd, short what, void *arg);
@@ -87,7 +88,7 @@ fail_waiting(struct session *s, const char *why)
 		request_fail(r, REQ_TRANSPORT, why);
 }
 
-/* Ends a connection of ours; its requests hear why. */
+/* Ends a connection of the session; its requests fail with why. */
 static void
 end_conn(struct session *s, struct conn *c, const char *why)
 {
@@ -159,7 +160,7 @@ on_lost(void *arg, const char *race_why, int suspect)
 
 	enter(s);
 	strlcpy(why, race_why, sizeof(why));
-	race_free(s->race); /* now: its wishes go to an owner who may be gone after what follows */
+	race_free(s->race); /* now: it calls the owner, which may be freed by what follows */
 	s->race = NULL;
 	s->want = 0;
 	fail_waiting(s, why);
@@ -260,7 +261,7 @@ session_free(struct session *s)
 	event_del(s->pump);
 	race_free(s->race);
 	s->race = NULL;
-	/* First, since a connection says its last words: no stream has an owner then who could hear of it. */
+	/* First, since closing a connection still sends: its streams have no owner then, so no callback is made. */
 	while ((r = TAILQ_FIRST(&s->running)) != NULL || (r = TAILQ_FIRST(&s->waiting)) != NULL)
 		request_cancel(r);
 	while ((c = s->conns[0]) != NULL) {

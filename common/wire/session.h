@@ -7,15 +7,16 @@
 #include <stdint.h>
 
 /*
- * One ts2021 connection to the control server (protocol.md C): dial race, optional proxy CONNECT, optional unverified TLS,
- * HTTP/1.1 upgrade, Noise records, early payload, HTTP/2.  The wire library has no keys and opens no sockets: it asks its
- * owner to dial (a connected descriptor comes back) and to do the Noise handshake (transport keys come back).
+ * One ts2021 connection to the control server (protocol.md C): dial race, optional proxy CONNECT, optional unverified
+ * TLS, HTTP/1.1 upgrade, Noise records, early payload, HTTP/2.  The wire library has no keys and opens no sockets: it
+ * asks its owner to dial (and gets a connected descriptor) and to do the Noise handshake (and gets transport keys).
  */
 struct event_base;
 struct session;
 
 enum wire_dial { WIRE_DIAL_CLEAR = 1, WIRE_DIAL_TLS = 2, WIRE_DIAL_URL = 3 };	/* same values as ipc_dial_kind */
-enum wire_step { WIRE_STEP_TLS = 1, WIRE_STEP_UPGRADE, WIRE_STEP_NOISE, WIRE_STEP_HTTP2 };	/* done; same values as ipc_step_what */
+/* done; same values as ipc_step_what */
+enum wire_step { WIRE_STEP_TLS = 1, WIRE_STEP_UPGRADE, WIRE_STEP_NOISE, WIRE_STEP_HTTP2 };
 
 struct wire_config {			/* texts are terminated; copied by session_new() */
 	char		host[256];	/* of the control URL */
@@ -33,25 +34,36 @@ struct session_ops {			/* what a session asks of its owner; ids are the session'
 	void	(*dial_cancel)(void *arg, uint32_t id);	/* id is given up: its dial or handshake needs no answer */
 	void	(*hs_begin)(void *arg, uint32_t id);
 	void	(*hs_finish)(void *arg, uint32_t id, const uint8_t body[48]);
-	/* HTTP/2 is usable; requests queued before are on their way.  Comes again when a connection that drains after GOAWAY or is
-	 * full is joined by a second one (H2-05: running streams go on, new requests go there). */
+	/*
+	 * HTTP/2 is usable; requests queued before were sent.  Called again when a second connection joins one that
+	 * drains after GOAWAY or is full (H2-05: running streams continue, new requests use the second).
+	 */
 	void	(*up)(void *arg);
-	/* The connection is over or could not be made; nothing is left.  Every request has had its done() before.  suspect: 101
-	 * then EOF, or the answer did not decrypt: wrong server key or refused capability version (protocol.md C.4).  why: one
-	 * line for people. */
+	/*
+	 * The connection is over or could not be made; nothing is left.  done() of every request was called before.
+	 * suspect: 101 then EOF, or the answer did not decrypt: wrong server key or refused capability version
+	 * (protocol.md C.4).  why: one line for people.
+	 */
 	void	(*down)(void *arg, const char *why, int suspect);
-	/* An attempt has got so far, by that way; NULL = not of interest.  HTTP2: the server's SETTINGS have come. */
+	/*
+	 * An attempt finished this step over this kind of dial; may be NULL.  HTTP2: the server's SETTINGS were
+	 * received.
+	 */
 	void	(*step)(void *arg, enum wire_step what, enum wire_dial kind);
 	/* Only up, down and what a request calls may call session_free(). */
 };
 
-struct session *session_new(struct event_base *base, const struct wire_config *cfg, const struct session_ops *ops, void *arg);
-void	 session_free(struct session *s);	/* closes for real, wipes keys, calls nothing back */
+struct session *session_new(struct event_base *base, const struct wire_config *cfg, const struct session_ops *ops,
+	    void *arg);
+void	 session_free(struct session *s);	/* closes at once, wipes keys, no callbacks */
 void	 session_connect(struct session *s);	/* begin dialling, if not connected or connecting already */
 int	 session_is_up(const struct session *s);
 /* Where it is kept when a Noise dial last began, instead of in s: for all sessions of one process (DIAL-07). */
 void	 session_share_last_dial(struct session *s, uint64_t *last_dial);
-/* Dial plan known to the parent: n candidates, start delays and timeouts in ms (protocol.md C.8, E.11); n = 0: DNS only. */
+/*
+ * Dial plan known to the parent: n candidates, start delays and timeouts in ms (protocol.md C.8, E.11); n = 0: DNS
+ * only.
+ */
 struct wire_candidate { uint32_t delay_ms, timeout_ms; };
 void	 session_set_plan(struct session *s, const struct wire_candidate *c, uint32_t n);
 

@@ -15,7 +15,7 @@
 #include "tls.h"
 
 #define READ_CHUNK  32768
-#define READ_ROUNDS 8 /* chunks per wake-up: others get their turn */
+#define READ_ROUNDS 8 /* chunks per wake-up, so that other events are served */
 
 enum phase { PH_CONNECT, PH_TLS, PH_OPEN, PH_BROKEN };
 
@@ -65,7 +65,7 @@ leave(struct stream *s)
 		release(s);
 }
 
-/* The stream is over; the owner hears of it from the event loop, whoever is on the stack now. */
+/* The stream is over; the owner is informed from the event loop, never by its own call. */
 static void __attribute__((format(printf, 3, 4))) broken(struct stream *s, int whole, const char *fmt, ...)
 {
 	va_list ap;
@@ -120,7 +120,7 @@ stream_write(struct stream *s, const uint8_t *p, size_t n)
 		return -1;
 	rc = s->tls != NULL ? tls_write(s->tls, p, n, &s->out) : buf_put(&s->out, p, n);
 	if (rc == -1) {
-		broken(s, 0, "connection to %s: the server takes no data", s->where);
+		broken(s, 0, "connection to %s: the server does not read its data", s->where);
 		return -1;
 	}
 	flush(s);
@@ -229,9 +229,9 @@ begin_tls(struct stream *s)
 	tls_step(s, NULL, 0);
 }
 
-static void take_bytes(struct stream *s, const uint8_t *p, size_t n);
+static void feed_bytes(struct stream *s, const uint8_t *p, size_t n);
 
-/* The tunnel stands: what follows the proxy's head is the server's. */
+/* The tunnel is open: bytes after the proxy's head are from the server. */
 static void
 connect_done(struct stream *s, size_t used)
 {
@@ -244,7 +244,7 @@ connect_done(struct stream *s, size_t used)
 	else
 		open_up(s);
 	if (buf_len(&rest) > 0 && !s->dead)
-		take_bytes(s, buf_ptr(&rest), buf_len(&rest));
+		feed_bytes(s, buf_ptr(&rest), buf_len(&rest));
 	buf_free(&rest);
 }
 
@@ -270,7 +270,7 @@ connect_step(struct stream *s, const uint8_t *p, size_t n)
 }
 
 static void
-take_bytes(struct stream *s, const uint8_t *p, size_t n)
+feed_bytes(struct stream *s, const uint8_t *p, size_t n)
 {
 	switch (s->phase) {
 	case PH_CONNECT: connect_step(s, p, n); break;
@@ -318,14 +318,14 @@ on_readable(int fd, short what, void *arg)
 			ended(s, n == 0 ? 0 : errno);
 			break;
 		}
-		take_bytes(s, chunk, (size_t)n);
+		feed_bytes(s, chunk, (size_t)n);
 		if ((size_t)n < sizeof(chunk))
 			break;
 	}
 	leave(s);
 }
 
-/* First turn: begin; last turn: tell of the end. */
+/* First call: begin; last call: report the end. */
 static void
 on_later(int fd, short what, void *arg)
 {
@@ -414,7 +414,7 @@ stream_close(struct stream *s)
 	for (size_t i = 0; i < sizeof(evs) / sizeof(evs[0]); i++)
 		if (*evs[i] != NULL)
 			event_free(*evs[i]);
-	/* shutdown: the peer sees the end even if somebody still holds a copy of the descriptor. */
+	/* shutdown: the peer sees the end even if another process still has a copy of the descriptor. */
 	shutdown(s->fd, SHUT_RDWR);
 	close(s->fd);
 	s->fd = -1;

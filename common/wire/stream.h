@@ -9,8 +9,8 @@
 #include "buf.h"
 
 /*
- * A connected descriptor as a byte stream, through an optional proxy CONNECT and an optional TLS: the only file of wire that
- * reads and writes.  Only read(2), write(2), shutdown(2) and close(2) are used on the descriptor; nothing blocks.
+ * A connected descriptor as a byte stream, through an optional proxy CONNECT and an optional TLS: the only file of wire
+ * that reads and writes.  Only read(2), write(2), shutdown(2) and close(2) are used on the descriptor; nothing blocks.
  * Callbacks may close the stream; after `closed` it must be closed.
  */
 struct event_base;
@@ -25,7 +25,7 @@ struct stream_ops {
 	void	(*ready)(void *arg);		/* proxy and TLS are done: write what you like */
 	void	(*data)(void *arg, const uint8_t *p, size_t n);
 	void	(*drained)(void *arg);		/* the queue was full and has room again */
-	/* why: NULL = the peer ended the stream (whole: with TLS it said so by close_notify); else one line, e.g.
+	/* why: NULL = the peer ended the stream (whole: with TLS it sent close_notify); else one line, e.g.
 	 * "TLS handshake with h:443 failed: .." */
 	void	(*closed)(void *arg, const char *why, int whole);
 };
@@ -42,8 +42,9 @@ struct stream_spec {
 };
 
 /* NULL: TLS cannot be set up, fd is closed.  The first callback comes from the event loop. */
-struct stream *stream_new(struct event_base *base, const struct stream_spec *spec, const struct stream_ops *ops, void *arg);
-/* Closes for real at once (what is queued gets one try) and calls nothing back. */
+struct stream *stream_new(struct event_base *base, const struct stream_spec *spec, const struct stream_ops *ops,
+	    void *arg);
+/* Closes for real at once (what is queued gets one try) and makes no callbacks. */
 void	 stream_close(struct stream *s);
 int	 stream_write(struct stream *s, const uint8_t *p, size_t n);	/* -1: closed() will come from the event loop */
 int	 stream_full(const struct stream *s);

@@ -90,7 +90,7 @@ bio_ctrl(BIO *b, int cmd, long num, void *ptr)
 static BIO_METHOD *
 bio_method(void)
 {
-	static BIO_METHOD *m; /* a table of functions: the same for the life of the process */
+	static BIO_METHOD *m; /* a table of functions: the same as long as the process runs */
 
 	if (m != NULL)
 		return m;
@@ -343,7 +343,7 @@ set_error(struct tls *t, const char *fallback)
 	ERR_clear_error();
 }
 
-/* What a verifier without trust anchors can tell. */
+/* What can be verified without trust anchors. */
 static const char *
 judge(X509 *x, const struct tls *t)
 {

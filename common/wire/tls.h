@@ -9,15 +9,17 @@
 #include "buf.h"
 
 /*
- * TLS client without I/O (protocol.md B.3, security.md D15): bytes from the network in, bytes for the network appended to a
- * buf.  Two moods.  Verify: chain (depth 8) and host name or address against a `struct trust`; a bad certificate ends it.
- * Camouflage (ts2021): Noise authenticates the server, so a bad certificate is only remarked.  Both: TLS >= 1.2, SNI for
- * names, no ALPN, no renegotiation, no session resumption.
+ * TLS client without I/O (protocol.md B.3, security.md D15): bytes from the network in, bytes for the network appended
+ * to a buf.  Two modes.  Verify: chain (depth 8) and host name or address against a `struct trust`; a bad certificate
+ * ends it. Camouflage (ts2021): Noise authenticates the server, so a bad certificate is only remarked.  Both: TLS >=
+ * 1.2, SNI for names, no ALPN, no renegotiation, no session resumption.
  */
 struct tls;
 struct trust;		/* trust anchors, in memory */
 
-/* Reads a PEM bundle from fd to its end and closes fd.  NULL with a reason in err (empty bundle, not PEM, too large). */
+/*
+ * Reads a PEM bundle from fd to its end and closes fd.  NULL with a reason in err (empty bundle, not PEM, too large).
+ */
 struct trust *trust_load(int fd, char *err, size_t errsize);
 struct trust *trust_ref(struct trust *t);	/* NULL is fine; one trust_free() for each */
 void	 trust_free(struct trust *t);
@@ -45,7 +47,7 @@ void	 tls_feed(struct tls *t, const uint8_t *p, size_t n);
 long	 tls_read(struct tls *t, uint8_t *out, size_t n, struct buf *net);
 /* After 0 from tls_read(): did the peer say it has finished (close_notify)? */
 int	 tls_finished(const struct tls *t);
-int	 tls_write(struct tls *t, const uint8_t *p, size_t n, struct buf *net);	/* all of it, or -1 */
+int	 tls_write(struct tls *t, const uint8_t *p, size_t n, struct buf *net);	/* 0: all n bytes, or -1 */
 void	 tls_close(struct tls *t, struct buf *net);		/* close_notify */
 const char *tls_error(const struct tls *t);
 
