@@ -10,14 +10,15 @@
 #include "netmap_fields.h"
 
 /*
- * THE list: every message that crosses a channel between the parent and a child (security.md D7).  One row gives the enum
- * value and the name in logs, the handler, the direction, which child it is for, whether a descriptor travels with it, the size rule,
- * the payload struct, whether that holds secrets, and the channel states in which it may arrive.  ipc.c enforces all of that before
- * a handler runs.  A new message is its struct and its row here, its handler at one end and its sender at the other.
+ * The list of all messages on a channel between the parent and a child (security.md D7).  One row gives the enum
+ * value and the name in logs, the handler, the direction, which child it is for, whether it carries a descriptor, the
+ * size rule, the payload struct, whether that holds secrets, and the channel states in which it may arrive.  ipc.c
+ * enforces these rules before a handler runs.  A new message is its struct and its row here, its handler at one end
+ * and its sender at the other.
  *
- *   handler    what an end that may receive it must define, or it does not link.  The tables are made from the list: common/child has
- *              child_on_HANDLER for IPC_TO_CHILD, authd and mapd have authd_on_ and mapd_on_HANDLER, the parent has dispatch_HANDLER
- *              and, for the authd of a doctor run, parent_doctor_HANDLER
+ *   handler    what an end that may receive it must define, or it does not link.  The tables are made from the list:
+ *              common/child has child_on_HANDLER for IPC_TO_CHILD, authd and mapd have authd_on_ and mapd_on_HANDLER,
+ *              the parent has dispatch_HANDLER and, for the authd of a doctor run, parent_doctor_HANDLER
  *   d          P2C parent to child, C2P child to parent
  *   r          A authd, M mapd, AM both
  *   fd         NOFD / FD (must have one) / OPTFD.  Only P2C: the child-to-parent direction never carries descriptors
@@ -67,8 +68,8 @@ struct ipc_config {				/* what a network child may know of the configuration */
 	IPC_TEXT(prefix, IPC_PATH_MAX);		/* path prefix of the URL, no trailing slash; often empty */
 	IPC_TEXT(proxy_auth, IPC_PATH_MAX);	/* "user:pass" for Proxy-Authorization; often empty */
 	uint32_t	https;			/* scheme of the control URL */
-	uint32_t	url_port;		/* the port the URL itself speaks of (given or scheme default): /key, HEAD pings */
-	uint32_t	clear_port;		/* ts2021 clear-text port, 0 = none (protocol.md C.8, `transport tls`) */
+	uint32_t	url_port;		/* the port of the URL (given or scheme default): /key, HEAD pings */
+	uint32_t	clear_port;		/* ts2021 clear-text port, 0 = none (protocol.md C.8) */
 	uint32_t	tls_port;		/* ts2021 TLS port, 0 = none */
 	uint32_t	via_proxy;		/* dialled descriptors lead to an HTTP proxy: CONNECT first */
 	uint32_t	capver;
@@ -77,7 +78,8 @@ struct ipc_config {				/* what a network child may know of the configuration */
 	uint64_t	max_map_wire, max_map_decoded;
 };
 
-struct ipc_chunk {				/* a text longer than one message, in order; the last has off + data_len == total */
+/* A text longer than one message, in order; the last chunk has off + data_len == total. */
+struct ipc_chunk {
 	uint32_t	total;
 	uint32_t	off;
 	uint16_t	data_len;		/* must equal the tail's length */
@@ -88,10 +90,10 @@ struct ipc_empty { uint32_t zero; };
 struct ipc_log_level { uint32_t level; };
 
 enum ipc_dial_kind { IPC_DIAL_CLEAR = 1, IPC_DIAL_TLS = 2, IPC_DIAL_URL = 3 /* the URL's own port: /key, HEAD ping */ };
-struct ipc_dialled {				/* id = that of DIAL; a connected descriptor comes along iff ok */
+struct ipc_dialled {				/* id = that of DIAL; with a connected descriptor iff ok */
 	uint32_t	ok;
 	uint32_t	err;			/* errno, or 0 when text says more */
-	IPC_TEXT(text, IPC_ERR_MAX);		/* for people: what was tried and why it failed, or the address reached */
+	IPC_TEXT(text, IPC_ERR_MAX);		/* for people: what was tried and why it failed, or the address */
 };
 
 #define NOISE_INIT_LEN	101
@@ -113,27 +115,28 @@ struct ipc_register {				/* id names the operation; the answer carries it */
 	IPC_TEXT(auth_key, IPC_AUTHKEY_MAX);	/* often empty */
 };
 
-struct ipc_map_start {				/* id names the map session; all STREAM, SELF, DELTAS... of it carry it */
+struct ipc_map_start {				/* id names the map session; its STREAM, SELF, DELTAS... have it */
 	struct pubkey	node_key, machine_key;
-	uint64_t	seq_base;		/* last netmap Seq known to the parent: a fresh mapd goes on from there */
-	uint32_t	prepare_only;		/* 1: dial and shake hands, send no map request yet (warm start); the real
+	uint64_t	seq_base;		/* last netmap Seq known to the parent; a new mapd continues from it */
+	uint32_t	prepare_only;		/* 1: dial and shake hands, no map request yet (warm start); the real
 						 * MAP_START follows with the same id */
 };
 struct ipc_map_stop { uint32_t drop_netmap; };	/* 1: forget the netmap (logout); 0: keep it, marked stale */
 
 struct ipc_dial_time { uint32_t delay_ms, timeout_ms; };
-struct ipc_dial_times {				/* the dial plan as a child may know it: candidates 1..n, their addresses stay with the parent */
+/* The dial plan as a child may know it: candidates 1..n, without their addresses. */
+struct ipc_dial_times {
 	uint32_t	n;
 	struct ipc_dial_time e[IPC_MAX_PLAN];
 };
 
 enum ipc_ep_type { IPC_EP_UNKNOWN, IPC_EP_LOCAL, IPC_EP_STUN, IPC_EP_PORTMAPPED, IPC_EP_STUN4LOCAL, IPC_EP_EXPLICIT };
 struct ipc_endpoint { uint8_t addr[16]; uint16_t port; uint8_t family; /* 4 or 6 */ uint8_t type; };
-struct ipc_map_params {				/* what a lite update reports besides Hostinfo (which comes as HOSTINFO chunks) */
-	uint32_t	generation;		/* grows with every change of params or hostinfo; LITE answers name it */
+struct ipc_map_params {				/* what a lite update reports besides Hostinfo (HOSTINFO chunks) */
+	uint32_t	generation;		/* grows with every change of params or hostinfo; named in LITE */
 	struct pubkey	disco_key;
 	uint32_t	ip_forwarding_broken;
-	uint32_t	refresh;		/* 1: send an update even if the server has these values (LITE-05 after a relogin) */
+	uint32_t	refresh;		/* 1: send an update even if the server has these values (LITE-05) */
 	uint32_t	n;
 	struct ipc_endpoint ep[IPC_MAX_ENDPOINTS];
 };
@@ -153,10 +156,11 @@ struct ipc_query {				/* a control client's descriptor comes along; mapd answers
 	char		data[IPC_LINE_MAX];
 };
 /*
- * The netmap cache (`netmap-cache`): the parent owns the file, its name and the decision; mapd is handed descriptors, CACHE_LOAD's
- * open for reading, CACHE_WRITE's for writing and empty.  Each has an id and is answered exactly once, by CACHE_LOADED or CACHE_WRITTEN
- * with that id, also after CACHE_FORGET; at most one of each kind is under way.  CACHE_FORGET: break off what is under way, and drop
- * the netmap if it is that of a cache.  What a cache brought is told as any change, with source CACHED and without id (SELF, DELTAS).
+ * The netmap cache (`netmap-cache`): the parent owns the file, its name and the decision; mapd is passed descriptors,
+ * CACHE_LOAD's open for reading, CACHE_WRITE's for writing and empty.  Each has an id and is answered exactly once, by
+ * CACHE_LOADED or CACHE_WRITTEN with that id, also after CACHE_FORGET; at most one of each kind is in progress.
+ * CACHE_FORGET: cancel what is in progress, and drop the netmap if it is from a cache.  A netmap from a cache is
+ * reported like any change, with source CACHED and without id (SELF, DELTAS).
  */
 #define IPC_CACHE_MAX	(64u << 20)	/* bytes of the file; mapd's RLIMIT_FSIZE */
 #define IPC_PROFILE_LEN	32
@@ -171,16 +175,19 @@ struct ipc_cache_write {
 	struct pubkey	node_key;		/* only a netmap of this key is written */
 };
 
-/* EVENT: chunks of one event body, e.g. `"event":"status","loginFinished":false,"status":{...}`.  id = IPC_ID_NONE: for every
- * `watch netmap` client; else only for the one whose QUERY had (or will next have) that id. */
+/*
+ * EVENT: chunks of one event body, e.g. `"event":"status","loginFinished":false,"status":{...}`.  id = IPC_ID_NONE: for
+ * every `watch netmap` client; else only for the one whose QUERY had (or will next have) that id.
+ */
 
 /*
- * KEY_FETCH and REGISTER each get exactly one KEY_RESULT or REG_RESULT with their id, also after CANCEL (whose id names the
- * operation) and when the next operation pushes them aside: then not ok / TRANSPORT with the text "cancelled".  The parent's end
- * stays BUSY until it has every result it is owed, so none can meet an idle channel; a CANCEL that comes too late is no error.
- * DIAL_CANCEL names a DIAL or an HS_BEGIN: nobody waits for its answer any more, a half-open handshake can be forgotten.
- * MAP_START{prepare_only}, then MAP_START with the same id: CONNECTED comes once.  MAP_STOP is answered with STREAM CLOSED and
- * an empty err if a stream or a prepared connection was there, else not at all.  DELTAS without records: peers, online or source.
+ * KEY_FETCH and REGISTER each get exactly one KEY_RESULT or REG_RESULT with their id, also after CANCEL (whose id
+ * names the operation) and when the next operation replaces them: then not ok / TRANSPORT with the text "cancelled".
+ * The parent's end stays BUSY until it has every pending result, so none can meet an idle channel; a late CANCEL is
+ * no error. DIAL_CANCEL names a DIAL or an HS_BEGIN: its answer is no longer needed, a half-open handshake can be
+ * forgotten. MAP_START{prepare_only}, then MAP_START with the same id: CONNECTED is sent once.  MAP_STOP is answered
+ * with STREAM CLOSED and an empty err if a stream or a prepared connection existed, else not at all.  DELTAS without
+ * records: peers, online or source.
  */
 
 /* --- child to parent --- */
@@ -188,15 +195,15 @@ struct ipc_ready { char build[BUILD_ID_LEN]; uint32_t layers; };	/* layers: enum
 #define IPC_LOG_RATE	50			/* lines a second, at either end (security.md D12) */
 #define IPC_LOG_BURST	200
 struct ipc_log { uint32_t level; uint16_t data_len; char data[512]; };
-struct ipc_dial { uint32_t kind; uint32_t candidate; };	/* candidate: 0 = DNS, n = n-th dial-plan entry the parent holds */
+struct ipc_dial { uint32_t kind; uint32_t candidate; };	/* candidate: 0 = DNS, n = n-th entry of the dial plan */
 struct ipc_hs_finish { uint8_t body[NOISE_RESP_BODY]; };
 
 enum ipc_step_what { IPC_STEP_TLS = 1, IPC_STEP_UPGRADE, IPC_STEP_NOISE, IPC_STEP_HTTP2 };
-struct ipc_step { uint32_t what; uint32_t kind; };	/* a connection has got so far; kind: enum ipc_dial_kind */
+struct ipc_step { uint32_t what; uint32_t kind; };	/* reached by a connection; kind: enum ipc_dial_kind */
 
 struct ipc_key_result {				/* answer to KEY_FETCH */
 	uint32_t	ok;
-	uint32_t	http_status;		/* 0 if no answer came */
+	uint32_t	http_status;		/* 0 without an answer */
 	uint32_t	too_old;		/* the server has no noise key */
 	struct pubkey	key;
 	IPC_TEXT(err, IPC_ERR_MAX);
@@ -217,7 +224,7 @@ struct ipc_reg_result {				/* secret: the URL is a way in */
 	uint32_t	http_status;
 	uint32_t	retry_after_ms;
 	uint32_t	machine_authorized;
-	uint32_t	conn_suspect;		/* TRANSPORT: 101 then EOF - wrong server key or capver too old (protocol.md C.4) */
+	uint32_t	conn_suspect;		/* TRANSPORT: 101, EOF: wrong server key or capver (protocol.md C.4) */
 	int64_t		user_id, login_id;
 	IPC_TEXT(login_name, IPC_NAME_MAX);
 	IPC_TEXT(display_name, IPC_NAME_MAX);
@@ -230,7 +237,7 @@ enum ipc_stream_what {
 	IPC_STREAM_CONNECTED = 1,	/* Noise up, nothing asked yet */
 	IPC_STREAM_OPEN,		/* map request answered 200 */
 	IPC_STREAM_LIVE,		/* first netmap of this stream is in the store */
-	IPC_STREAM_CLOSED		/* over: err says why (empty: because we were told to stop) */
+	IPC_STREAM_CLOSED		/* over: err says why (empty: after MAP_STOP) */
 };
 struct ipc_stream {
 	uint32_t	what;
@@ -255,12 +262,12 @@ struct ipc_self {				/* sent when anything in it changed */
 };
 
 /*
- * What happened to the netmap since the last one, as records one behind the other in data:
+ * What happened to the netmap since the last one, as consecutive records in data:
  *   struct ipc_delta_rec, then nchanged int64 ids, then nremoved int64 ids   (unaligned: memcpy)
  * A record with full=1 has no ids and means: the whole map is new.
  */
 struct ipc_delta_rec { uint64_t seq; uint32_t full; uint32_t fields; uint32_t nchanged; uint32_t nremoved; };
-#define IPC_DELTA_IDS	1500		/* a message that touches more peers is told as full=1 */
+#define IPC_DELTA_IDS	1500		/* a change of more peers is sent as full=1 */
 enum netmap_field {
 #define F(member, name, type, none, kind) NF_##member,
 	NETMAP_FIELDS(F)
@@ -283,7 +290,7 @@ enum ipc_source { IPC_SRC_NONE, IPC_SRC_CACHED, IPC_SRC_STALE, IPC_SRC_LIVE };
 
 enum ipc_cache_result {
 	IPC_CACHE_OK = 1,
-	IPC_CACHE_NOTHING,	/* load: a netmap was there already; write: none of this key was there; or broken off */
+	IPC_CACHE_NOTHING,	/* load: there is a netmap already; write: no netmap of this key; or cancelled */
 	IPC_CACHE_BAD,		/* load: damaged, or of another version */
 	IPC_CACHE_FOREIGN,	/* load: of another control server or key */
 	IPC_CACHE_FAILED,	/* a system call failed */
@@ -305,7 +312,7 @@ struct ipc_counters {				/* at most one a second while they change, and in answe
 };
 
 struct ipc_lite { uint32_t generation; uint32_t ok; uint32_t http_status; IPC_TEXT(err, IPC_ERR_MAX); };
-struct ipc_limit { IPC_TEXT(text, IPC_ERR_MAX); };	/* the server passed a limit of security.md D15; after LIVE if that message was taken */
+struct ipc_limit { IPC_TEXT(text, IPC_ERR_MAX); };	/* limit of security.md D15; after LIVE if that one was used */
 struct ipc_control_time { int64_t sec; };
 struct ipc_browse { IPC_TEXT(url, IPC_URL_MAX); };
 struct ipc_exit_wish { int32_t code; };
@@ -313,8 +320,9 @@ struct ipc_plan_entry { struct ipc_addr ip; uint32_t has_ip; uint32_t ace; uint3
 struct ipc_dial_plan { uint32_t n; struct ipc_plan_entry e[IPC_MAX_PLAN]; };
 
 /*
- * One list for each direction and receiver or sender.  d and r are passed through: the direction and the role of the list.
- *	name		handler		    fd     size   struct		   secret   states (of the receiving end's channel)
+ * One list for each direction and receiver or sender.  d and r are passed through: the direction and the role of the
+ * list.
+ *	name		handler		    fd     size   struct		   secret   states (receiver's)
  */
 #define IPC_TO_CHILD_(X, d, r) \
 	X(HELLO,         hello,         d, r, NOFD,  EXACT, struct ipc_hello,       PLAIN,  START) \
@@ -375,7 +383,7 @@ struct ipc_dial_plan { uint32_t n; struct ipc_plan_entry e[IPC_MAX_PLAN]; };
 #define IPC_TO_AUTHD(X)	IPC_TO_AUTHD_(X, P2C, A)
 #define IPC_TO_MAPD(X)	IPC_TO_MAPD_(X, P2C, M)
 #define IPC_FROM_CHILD(X)	IPC_FROM_CHILD_(X, C2P, AM)
-#define IPC_FROM_DOCTOR(X)	IPC_FROM_DOCTOR_(X, C2P, A)	/* an authd that makes a doctor run: besides IPC_FROM_AUTHD */
+#define IPC_FROM_DOCTOR(X)	IPC_FROM_DOCTOR_(X, C2P, A)	/* authd of a doctor run: besides IPC_FROM_AUTHD */
 #define IPC_FROM_AUTHD(X)	IPC_FROM_AUTHD_(X, C2P, A)
 #define IPC_FROM_MAPD(X)	IPC_FROM_MAPD_(X, C2P, M)
 #define IPC_MESSAGES(X)	\

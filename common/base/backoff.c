@@ -4,7 +4,7 @@
 
 #define STEP_MS  10
 #define AT_CAP   55 /* 55 squared times 10 ms is past the cap */
-#define AT_LIMIT 20 /* doubled so often, 1 ms is past every limit in use */
+#define AT_LIMIT 20 /* 1 ms doubled 20 times is past every limit in use */
 
 unsigned
 backoff_next(struct backoff *b, uint32_t rnd)
