@@ -243,7 +243,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 # ---- unit tests: tests/unit/ROOM/test_*.c sees and links exactly its room ------------------------------------------------
 # util_*.c of a room are for its tests, those of tests/unit/util for all that may include what they need.
-# test_*_memory.c replace libc's malloc; a sanitizer has its own.
+# test_*_memory.c replace libc's malloc (memfail.c); a sanitizer has its own.
 UNIT_SRC := $(filter-out $(if $(SANITIZE),%_memory.c),$(wildcard tests/unit/*/test_*.c))
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 define unit
@@ -257,11 +257,13 @@ $$(BUILD)/tests/unit/$(1)/util.a: $$(UTIL_$(1))
 	@rm -f $$@
 	$$(Q)$$(AR) rcs $$@ $$^
 $$(BUILD)/tests/unit/$(1)/%: $$(BUILD)/tests/unit/$(1)/%.o $$(BUILD)/tests/unit/$(1)/util.a $$(UNIT_AR) $$(AR_$(1):%=$$(BUILD)/lib/%.a)
-	$$(Q)$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(SYS_$(1)) -lcmocka
+	$$(Q)$$(CC) $$(ALLFLAGS) $$(HARDLD) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(SYS_$(1)) -lcmocka
 endef
 UNIT_AR := $(BUILD)/tests/unit/util/util.a
 INC_util = $(INC_child)
 $(foreach l,$(LIBS_ALL) util,$(eval $(call unit,$(l))))
+
+$(filter %_memory,$(UNIT_BIN)): $(BUILD)/tests/unit/util/memfail.o
 
 unit-build: $(UNIT_BIN)
 unit: $(UNIT_BIN)
