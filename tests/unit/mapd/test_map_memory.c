@@ -17,7 +17,7 @@
 #include "view.h"
 
 /*
- * The largest map that the limits allow (security.md D15), with the RLIMIT_DATA that mapd has: it is taken, and
+ * The largest map that the limits allow (security.md D15), with the RLIMIT_DATA that mapd has: it is accepted, and
  * replaced by another as large; one more is refused.  A map that needs more than RLIMIT_DATA ends the process.
  */
 #define PEERS     (1L << 20)
@@ -113,7 +113,7 @@ the_largest(void)
 	MUST(put_peers(g, "Peers", PEERS, text, text) == 1);
 	whole = bytes_of(nm);
 	MUST(recset_count(nm->cur->peers->set) == PEERS && whole > MAP_BYTES / 100 * 95);
-	/* the next stream brings another one: both are there until it is complete */
+	/* the next stream has another one: both exist until it is complete */
 	(void)session(nm);
 	MUST(put_peers(g, "Peers", PEERS, text - 1, text) == 1);
 	whole = bytes_of(nm);

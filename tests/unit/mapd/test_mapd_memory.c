@@ -30,7 +30,7 @@ ended(struct fakeparent *fp, unsigned long n)
 		fail_msg("allocation %lu: exit %d", n, code);
 }
 
-/* 1: the message was taken; else the process has ended as it should. */
+/* 1: the message was accepted; else the process has ended as it should. */
 static int
 message_with(unsigned long n)
 {
@@ -70,7 +70,7 @@ test_each_allocation_of_a_message(void **state)
 	assert_true(n > 30);
 }
 
-/* 1: READY came.  Most is what libraries load. */
+/* 1: it was READY.  Most is what libraries load. */
 static int
 start_with(unsigned long n)
 {

@@ -4,7 +4,7 @@
 #define MEMFAIL_H
 
 /*
- * Linked to test_*_memory.c only: malloc, calloc and realloc stand before libc's, for the libraries too.  Allocations
+ * Linked to test_*_memory.c only: malloc, calloc and realloc replace those of libc, for the libraries too.  Allocations
  * of the processes that the test forks are counted; one of them fails.  Those of the test itself never do.
  */
 void	 memfail_init(void);			/* first thing in the test */
