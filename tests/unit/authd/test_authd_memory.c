@@ -1,59 +1,14 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#include <sys/mman.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "exits.h"
+#include "memfail.h"
 #include "util_authd.h"
 
-/*
- * The n-th allocation of authd fails, for every n up to a whole key fetch: the process ends with EXIT_MEMORY only.
- * These definitions replace those of libc, for the libraries too; a sanitizer has its own, and the Makefile leaves this
- * file out.
- */
-#ifndef __GLIBC__
-static void
-test_every_allocation(void **state)
-{
-	(void)state;
-	skip();
-}
-#else
-void *__libc_malloc(size_t n);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t n);
-
-static pid_t tester;          /* only its children are made to fail */
-static unsigned long fail_at; /* 0: never */
-static unsigned long *count;  /* shared with them */
-
-static int
-fails(void)
-{
-	return tester != 0 && getpid() != tester && ++*count == fail_at;
-}
-
-void *
-malloc(size_t n)
-{
-	return fails() ? NULL : __libc_malloc(n);
-}
-
-void *
-calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __libc_calloc(n, size);
-}
-
-void *
-realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __libc_realloc(p, n);
-}
+/* The n-th allocation of authd fails, up to a whole key fetch: the process ends with EXIT_MEMORY and nothing else. */
 
 static unsigned long at_ready; /* allocations up to the first READY that the tester sees */
 
@@ -68,7 +23,6 @@ fetch_key(struct fakeparent *fp)
 	int answered = 0, asked = 0;
 	char head[100];
 
-	*count = 0;
 	fp_start(fp, &authd_role);
 	fp->plain = 1;
 	fp_fill_hello(&hello, &authd_role);
@@ -77,7 +31,7 @@ fetch_key(struct fakeparent *fp)
 	for (unsigned i = 0; i < FP_WAIT_MS && !fp->closed; i++) {
 		if (!asked && fp_try(fp, IPC_READY, 0) != NULL) {
 			asked = 1;
-			at_ready = *count;
+			at_ready = memfail_count();
 			ipc_set_state(fp->ipc, IPC_S_BUSY);
 			fp_send_hostinfo(fp, FP_HOSTINFO);
 			fp_send_empty(fp, IPC_KEY_FETCH, 41);
@@ -109,7 +63,7 @@ fail_and_see(unsigned long n)
 	struct fakeparent fp;
 	int done, code;
 
-	fail_at = n;
+	memfail_at(n);
 	done = fetch_key(&fp);
 	if (!done && (code = fp_reap(&fp)) != EXIT_MEMORY)
 		fail_msg("allocation %lu: exit %d", n, code);
@@ -123,9 +77,7 @@ test_every_allocation(void **state)
 	unsigned long n, ready, tried = 0;
 
 	(void)state;
-	count = mmap(NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(count, MAP_FAILED);
-	tester = getpid();
+	memfail_init();
 	assert_true(fail_and_see(0));
 	ready = at_ready;
 	for (n = 1; n < ready; n += n < 64 ? 1 : n / 16) /* most is what OpenSSL loads */
@@ -135,7 +87,6 @@ test_every_allocation(void **state)
 	print_message("%lu allocations before READY, %lu in the work\n", ready, tried);
 	assert_true(ready > 100 && tried > 20);
 }
-#endif
 
 int
 main(void)
