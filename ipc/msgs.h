@@ -7,6 +7,7 @@
 
 #include "build.h"
 #include "keytext.h"
+#include "metrics.h"
 #include "netmap_fields.h"
 
 /*
@@ -305,9 +306,9 @@ struct ipc_cache_done {				/* CACHE_LOADED, CACHE_WRITTEN */
 };
 
 struct ipc_counters {				/* at most one a second while they change, and in answer to COUNTERS_REQ */
-	uint64_t	msgs_full, msgs_delta, msgs_keepalive;
-	uint64_t	bytes_wire, bytes_decoded;
-	uint64_t	lite_ok, lite_failed;
+#define C(member) uint64_t member;
+	COUNTERS_MAPD(C)
+#undef C
 	uint64_t	last_message_mono_ms;	/* CLOCK_MONOTONIC, 0 = never */
 };
 

@@ -4,14 +4,14 @@
 #define METRICS_H
 
 /*
- * Every metric of the daemon (interface.md 9, OpenMetrics), in the order of the text.  A new metric is a row here and
- * what is counted.
+ * Every metric of the daemon (interface.md 9, OpenMetrics), in the order of the text, and the counters behind them.
+ * A new metric is a row here, for a counter a row of its own below, and the line that counts.
  *
  *	G(name, when, help, samples)	a gauge tailnetd_NAME; no part of it is written unless `when`
  *	N(name, help, samples)		a counter tailnetd_NAME_total
  *
  *	when, samples	read by tailnetd/control/openmetrics.c: ONE(value), L(label, its value, value), EACH_STATE,
- *			EACH_HEALTH; s is its struct sources
+ *			EACH_HEALTH; s is its struct sources; MAPD(counter) and PARENT(counter) are values
  */
 #define METRICS(G, N) \
 	G(state, 1, "1 for the present state", EACH_STATE) \
@@ -32,14 +32,32 @@
 	    L("kind", "delta", MAPD(msgs_delta)) L("kind", "keepalive", MAPD(msgs_keepalive))) \
 	N(map_bytes, "bytes of map streams", L("layer", "wire", MAPD(bytes_wire)) \
 	    L("layer", "decoded", MAPD(bytes_decoded))) \
-	N(register_requests, "answers to register requests", L("result", "ok", s.counters->registers_ok) \
-	    L("result", "failed", s.counters->registers_failed)) \
+	N(register_requests, "answers to register requests", L("result", "ok", PARENT(registers_ok)) \
+	    L("result", "failed", PARENT(registers_failed))) \
 	N(lite_updates, "lite updates", L("result", "ok", MAPD(lite_ok)) L("result", "failed", MAPD(lite_failed))) \
-	N(dials, "connection attempts", L("result", "ok", s.counters->dials_ok) \
-	    L("result", "failed", s.counters->dials_failed)) \
+	N(dials, "connection attempts", L("result", "ok", PARENT(dials_ok)) \
+	    L("result", "failed", PARENT(dials_failed))) \
 	N(child_restarts, "unexpected ends of child processes", L("name", "authd", s.child[CONTROL_AUTHD].restarts) \
 	    L("name", "mapd", s.child[CONTROL_MAPD].restarts)) \
 	G(health, 1, "1 for each problem that exists", EACH_HEALTH) \
 	G(build_info, 1, "version of this daemon", L("version", TAILNETD_VERSION, 1))
+
+/*
+ * C(member): what mapd counts, a member of struct ipc_counters (report_counters() in mapd), of which the parent keeps
+ * the sum over all that ran; and what the parent counts, a member of struct counters.
+ */
+#define COUNTERS_MAPD(C) \
+	C(msgs_full) \
+	C(msgs_delta) \
+	C(msgs_keepalive) \
+	C(bytes_wire) \
+	C(bytes_decoded) \
+	C(lite_ok) \
+	C(lite_failed)
+#define COUNTERS_PARENT(C) \
+	C(registers_ok) \
+	C(registers_failed) \
+	C(dials_ok) \
+	C(dials_failed)
 
 #endif

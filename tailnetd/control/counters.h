@@ -11,8 +11,9 @@
 struct counters {
 	struct ipc_counters mapd;	/* of the mapd that runs, as it reported last */
 	struct ipc_counters before;	/* of all that ran before it: a restart resets nothing */
-	uint64_t	 registers_ok, registers_failed;
-	uint64_t	 dials_ok, dials_failed;
+#define C(member) uint64_t member;
+	COUNTERS_PARENT(C)
+#undef C
 	uint64_t	 map_open_ms;	/* monotonic, when the map stream was opened; 0 = none is open */
 };
 

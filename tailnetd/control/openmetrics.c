@@ -52,6 +52,7 @@ each_health(struct buf *b, const char *name, const struct health *h)
 }
 
 #define MAPD(member)        (s.counters->before.member + s.counters->mapd.member)
+#define PARENT(member)      (s.counters->member)
 #define SECONDS(ms)         ((double)(ms) / 1000)
 #define ONE(value)          buf_printf(b, "tailnetd_%s %.15g\n", name, (double)(value));
 #define L(label, of, value) labelled(b, name, label, of, (uint64_t)(value));
