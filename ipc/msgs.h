@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "build.h"
+#include "commands.h"
 #include "keytext.h"
 #include "metrics.h"
 #include "netmap_fields.h"
@@ -143,7 +144,19 @@ struct ipc_map_params {				/* what a lite update reports besides Hostinfo (HOSTI
 };
 
 enum ipc_query_class { IPC_CLASS_R = 1, IPC_CLASS_W = 2, IPC_CLASS_ROOT = 3 };
-enum ipc_query_verb { IPC_Q_NETMAP = 1, IPC_Q_PEERS, IPC_Q_PEER, IPC_Q_WATCH_NETMAP, IPC_Q_WGCONF, IPC_Q_HOSTS };
+enum ipc_query_verb {		/* the commands whose tail is QUERY, and `watch netmap` */
+	IPC_Q_NONE,
+#define IPC_Q_SPLIT(id)
+#define IPC_Q_WHOLE(id)
+#define IPC_Q_QUERY(id) IPC_Q_##id,
+#define C(id, name, class, min, max, tail, usage, run, args, help, words) IPC_Q_##tail(id)
+#define T(name, run, args, help, words)
+	COMMANDS(C, T)
+#undef C
+#undef T
+	IPC_Q_WATCH_NETMAP,
+	IPC_Q_COUNT
+};
 struct ipc_query {				/* a control client's descriptor comes along; mapd answers and closes it */
 	uint32_t	verb;			/* the parent has parsed and authorised the verb */
 	uint32_t	class;

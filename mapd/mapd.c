@@ -358,9 +358,8 @@ on_rewired(void *ctx)
 static int
 query_ok(const struct ipc_query *q)
 {
-	return q->verb >= IPC_Q_NETMAP && q->verb <= IPC_Q_HOSTS && q->class >= IPC_CLASS_R &&
-	    q->class <= IPC_CLASS_ROOT && q->listen_port <= UINT16_MAX && IPC_OK(q, exit_node) &&
-	    q->data_len <= sizeof(q->data);
+	return q->verb > IPC_Q_NONE && q->verb < IPC_Q_COUNT && q->class >= IPC_CLASS_R && q->class <= IPC_CLASS_ROOT &&
+	    q->listen_port <= UINT16_MAX && IPC_OK(q, exit_node) && q->data_len <= sizeof(q->data);
 }
 
 static int

@@ -15,17 +15,15 @@
 
 /* The small commands. */
 
-#define MAX_WORDS 8
-
 /* The words of a command's list, without values and explanations, into text; how many. */
 static size_t
-list_of(const char *list, char *text, size_t size, const char *words[MAX_WORDS])
+list_of(const char *list, char *text, size_t size, const char *words[CMD_WORDS_MAX])
 {
 	char *w, *save = NULL;
 	size_t n = 0;
 
 	strlcpy(text, list, size);
-	for (w = strtok_r(text, ",", &save); w != NULL && n < MAX_WORDS; w = strtok_r(NULL, ",", &save)) {
+	for (w = strtok_r(text, ",", &save); w != NULL && n < CMD_WORDS_MAX; w = strtok_r(NULL, ",", &save)) {
 		w[strcspn(w, ">:")] = '\0';
 		words[n++] = w;
 	}
@@ -33,21 +31,30 @@ list_of(const char *list, char *text, size_t size, const char *words[MAX_WORDS])
 }
 
 int
-cmd_ok(struct ctl *c, int argc, char **argv)
+cmd_words(struct ctl *c, int argc, char **argv, char text[CMD_WORDS_TEXT], char *full[CMD_WORDS_MAX])
 {
-	const char *words[MAX_WORDS];
-	char err[200] = "", text[200], *full[MAX_WORDS];
-	size_t n = list_of(c->cmd->words, text, sizeof(text), words);
+	const char *words[CMD_WORDS_MAX];
+	char err[200] = "";
+	size_t n = list_of(c->cmd->words, text, CMD_WORDS_TEXT, words);
 	int i, w;
 
-	if (argc < c->cmd->min || argc > c->cmd->max || argc > MAX_WORDS)
+	if (argc < c->cmd->min || argc > c->cmd->max || argc > CMD_WORDS_MAX)
 		return ctl_usage(c);
 	for (i = 0; i < argc; i++) {
 		if ((w = word_match(argv[i], words, n, sizeof(words[0]), "argument", err, sizeof(err))) < 0)
 			return ctl_fail(c, CTL_USAGE, "%s", err);
 		full[i] = text + (words[w] - text);
 	}
-	return ctl_simple(c, c->cmd->name, argc, full, ctl_show_ok);
+	return CTL_OK;
+}
+
+int
+cmd_ok(struct ctl *c, int argc, char **argv)
+{
+	char text[CMD_WORDS_TEXT], *full[CMD_WORDS_MAX];
+	int rc = cmd_words(c, argc, argv, text, full);
+
+	return rc != CTL_OK ? rc : ctl_simple(c, c->cmd->name, argc, full, ctl_show_ok);
 }
 
 int

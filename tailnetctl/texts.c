@@ -6,14 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd_simple.h"
 #include "ctl.h"
 #include "out.h"
 #include "scan.h"
 #include "sock.h"
 #include "texts.h"
-#include "words.h"
 
-/* The commands whose answer is text: wgconf, hosts, metrics. */
+/* The commands whose answer is text. */
 #define LINE_KEPT 16384
 #define TAIL_KEPT 1024
 
@@ -99,17 +99,15 @@ text_print(struct ctl *c, struct source *s)
 	return text_answer(c, s, c->out, tail);
 }
 
-/*
- * empty_ok: no answer at all is one.  For others it means that the daemon has ended: `wg syncconf` must not get an
- * empty list of peers.
- */
 static int
-text_command(struct ctl *c, const char *verb, int argc, char **argv, int empty_ok)
+text_command(struct ctl *c, int argc, char **argv, int empty_ok)
 {
+	char text[CMD_WORDS_TEXT], *full[CMD_WORDS_MAX];
 	struct source s;
 	int rc;
 
-	if ((rc = ctl_ask_words(c, &s, verb, argc, argv)) != CTL_OK)
+	if ((rc = cmd_words(c, argc, argv, text, full)) != CTL_OK ||
+	    (rc = ctl_ask_words(c, &s, c->cmd->name, argc, full)) != CTL_OK)
 		return rc;
 	if (source_fill(&s) == 0)
 		rc = empty_ok ? CTL_OK : ctl_lost(c, &s);
@@ -122,25 +120,15 @@ text_command(struct ctl *c, const char *verb, int argc, char **argv, int empty_o
 }
 
 int
-cmd_wgconf(struct ctl *c, int argc, char **argv)
+cmd_text(struct ctl *c, int argc, char **argv)
 {
-	static const char *const words[] = { "private" };
-	static char private[] = "private";
-	char *args[] = { private }, err[100];
-
-	if (argc > 1)
-		return ctl_usage(c);
-	if (argc == 1 && word_match(argv[0], words, 1, sizeof(words[0]), "argument", err, sizeof(err)) != 0)
-		return ctl_fail(c, CTL_USAGE, "%s", err);
-	return text_command(c, "wgconf", argc, args, 0);
+	return text_command(c, argc, argv, 0);
 }
 
 int
-cmd_hosts(struct ctl *c, int argc, char **argv)
+cmd_text_or_none(struct ctl *c, int argc, char **argv)
 {
-	if (argc != 0)
-		return ctl_usage(c);
-	return text_command(c, "hosts", argc, argv, 1);
+	return text_command(c, argc, argv, 1);
 }
 
 /* The old file stays until the whole of the new one is on the disk. */
@@ -181,7 +169,7 @@ cmd_metrics(struct ctl *c, int argc, char **argv)
 	int rc;
 
 	if (argc == 0)
-		return text_command(c, "metrics", 0, NULL, 0);
+		return cmd_text(c, 0, NULL);
 	if (argc != 2 || strcmp(argv[0], "-o") != 0)
 		return ctl_usage(c);
 	if ((rc = ctl_ask_words(c, &s, "metrics", 0, NULL)) != CTL_OK)

@@ -6,18 +6,19 @@
 /*
  * Every command of the control socket (interface.md 3) and of tailnetctl (interface.md 8), in the order of tailnetctl's
  * help. Made from it: the daemon's table, tailnetctl's table and help, the completions (make completions) and the check
- * that both manuals name each.  A new command is a row here and its handler in tailnetd/control; tailnetctl needs a
- * function of its own only when cmd_ok() does not do.
+ * that both manuals name each.  A new command is a row here and its handler: in tailnetd/control, or for a QUERY in
+ * mapd/readers/query.c.  tailnetctl needs a function of its own only when none of the general ones does.
  *
  *	C(id, name, class, min, max, tail, usage, run, args, help, words)
  *
- *	id	command_ID() is the daemon's handler
+ *	id	command_ID() is the parent's handler; of a QUERY answer_ID() is mapd's, and IPC_Q_ID its number
  *	class	R, W or ROOT: who may (IPC_CLASS_class)
  *	min,max	number of arguments
  *	tail	what the handler gets: SPLIT the arguments; WHOLE all behind the name as one; QUERY the same, which goes
  *		to mapd unsplit: arguments of class R only
  *	usage	arguments on the socket
- *	run	tailnetctl's function: cmd_ok() sends the arguments, which are of `words`, and prints errors only
+ *	run	tailnetctl's function.  The general ones send the arguments, which are of `words`: cmd_ok() prints errors
+ *		only, cmd_text() the text of the answer, cmd_text_or_none() the same where no text is an answer as well
  *	args	arguments of tailnetctl
  *	words	for completion, separated by commas: WORD[>VALUE|VALUE..][:explanation].  A VALUE in capitals is a kind:
  *		FILE, NUMBER, TEXT.  WORD= takes its value in the same word
@@ -32,9 +33,9 @@
 	    "list the peers", "limit=:number of peers,after=:only larger IDs") \
 	C(peer, "peer", R, 1, 1, QUERY, "NAME|IP|KEY|ID", cmd_peer, "NAME|IP|KEY|ID", "show one peer", "") \
 	C(watch, "watch", R, 0, 1, SPLIT, "[netmap]", cmd_watch, "[netmap]", "follow events", "netmap") \
-	C(wgconf, "wgconf", R, 0, 1, QUERY, "[private]", cmd_wgconf, "[private]", \
+	C(wgconf, "wgconf", R, 0, 1, QUERY, "[private]", cmd_text, "[private]", \
 	    "print a configuration for wg setconf", "private") \
-	C(hosts, "hosts", R, 0, 0, QUERY, "", cmd_hosts, "", "print lines for /etc/hosts", "") \
+	C(hosts, "hosts", R, 0, 0, QUERY, "", cmd_text_or_none, "", "print lines for /etc/hosts", "") \
 	C(metrics, "metrics", R, 0, 0, SPLIT, "", cmd_metrics, "[-o FILE]", "print OpenMetrics text", \
 	    "-o>FILE:write to a file") \
 	C(processes, "processes", R, 0, 0, SPLIT, "", cmd_processes, "", \

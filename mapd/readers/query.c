@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "clients.h"
+#include "commands.h"
 #include "exportwg.h"
+#include "ipc.h"
 #include "mapwatch.h"
 #include "mem.h"
 #include "nodeview.h"
@@ -85,14 +87,32 @@ static void
 no_netmap(struct reader *r)
 {
 	if (r->q->nm->cur == NULL)
-		reader_error(r, "no-netmap", "there is no network map yet");
+		reader_error(r, ERR_NO_NETMAP, "there is no network map yet");
 	else
-		reader_error(r, "busy", "too many readers");
+		reader_error(r, ERR_BUSY, "too many readers");
+}
+
+/*
+ * Handlers, one for each QUERY of common/lists/commands.h: each puts its answer, or an error, into r->out, or begins
+ * work that does.
+ */
+
+static void
+answer_netmap(struct reader *r, const struct ipc_query *m, const struct querytail *t)
+{
+	(void)m, (void)t;
+	if (dump_netmap(&r->dump, r->q->nm) == -1) {
+		dump_end(&r->dump);
+		no_netmap(r);
+		return;
+	}
+	r->work = WORK_DUMP;
 }
 
 static void
-answer_peers(struct reader *r, const struct querytail *t)
+answer_peers(struct reader *r, const struct ipc_query *m, const struct querytail *t)
 {
+	(void)m;
 	if (dump_peers(&r->dump, r->q->nm, t->limit, t->has_after, t->after) == -1) {
 		dump_end(&r->dump);
 		no_netmap(r);
@@ -102,42 +122,55 @@ answer_peers(struct reader *r, const struct querytail *t)
 }
 
 static void
-answer_peer(struct reader *r, const char *what)
+answer_peer(struct reader *r, const struct ipc_query *m, const struct querytail *t)
 {
 	struct netmap *nm = r->q->nm;
 	const struct node *n;
 
+	(void)m;
 	if (nm->cur == NULL) {
 		no_netmap(r);
 		return;
 	}
-	if ((n = find_peer(nm, what)) == NULL) {
-		reader_error(r, "invalid", "no such peer");
+	if ((n = find_peer(nm, t->text)) == NULL) {
+		reader_error(r, ERR_INVALID, "no such peer");
 		return;
 	}
 	node_print(&r->out, n, nm->cur->peers->dict);
 	pb_byte(&r->out, '\n');
 }
 
+/* rv: 0, or -1 when the text cannot be begun. */
 static void
-answer_export(struct reader *r, const struct ipc_query *m)
+begin_export(struct reader *r, int rv)
 {
-	char exit_node[IPC_NAME_MAX + 1];
-	struct wgconf_options o = { .accept_routes = m->accept_routes != 0,
-		.listen_port = m->listen_port,
-		.has_interface = m->private_written != 0,
-		.exit_node = exit_node };
-	int rv;
-
-	memcpy(exit_node, m->exit_node, m->exit_node_len);
-	exit_node[m->exit_node_len] = '\0';
-	rv = m->verb == IPC_Q_HOSTS ? export_hosts(&r->exp, r->q->nm) : export_wgconf(&r->exp, r->q->nm, &o, &r->out);
 	if (rv == -1) {
 		export_end(&r->exp);
 		no_netmap(r);
 		return;
 	}
 	r->work = WORK_EXPORT;
+}
+
+static void
+answer_wgconf(struct reader *r, const struct ipc_query *m, const struct querytail *t)
+{
+	char exit_node[IPC_NAME_MAX + 1];
+	struct wgconf_options o = { .accept_routes = m->accept_routes != 0,
+		.listen_port = m->listen_port,
+		.has_interface = m->private_written != 0,
+		.exit_node = exit_node };
+
+	(void)t;
+	IPC_STR(m, exit_node, exit_node);
+	begin_export(r, export_wgconf(&r->exp, r->q->nm, &o, &r->out));
+}
+
+static void
+answer_hosts(struct reader *r, const struct ipc_query *m, const struct querytail *t)
+{
+	(void)m, (void)t;
+	begin_export(r, export_hosts(&r->exp, r->q->nm));
 }
 
 static void
@@ -166,28 +199,28 @@ answer_watch(struct reader *r, uint64_t events)
 static void
 answer(struct reader *r, const struct ipc_query *m)
 {
+	static void (*const handlers[IPC_Q_COUNT])(struct reader *, const struct ipc_query *,
+	    const struct querytail *) = {
+#define HANDLER_SPLIT(id)
+#define HANDLER_WHOLE(id)
+#define HANDLER_QUERY(id)                                                 [IPC_Q_##id] = answer_##id,
+#define C(id, name, class, min, max, tail, usage, run, args, help, words) HANDLER_##tail(id)
+#define T(name, run, args, help, words)
+		COMMANDS(C, T)
+#undef C
+#undef T
+	};
 	struct querytail t;
 	char usage[80];
 
-	if (querytail_read(&t, m) == -1) {
-		reader_error(r, "usage", querytail_usage(m->verb, usage, sizeof(usage)));
-		(void)reader_push(r);
+	if (m->verb == IPC_Q_WATCH_NETMAP) {
+		answer_watch(r, m->events);
 		return;
 	}
-	switch (m->verb) {
-	case IPC_Q_NETMAP:
-		if (dump_netmap(&r->dump, r->q->nm) == -1) {
-			dump_end(&r->dump);
-			no_netmap(r);
-			break;
-		}
-		r->work = WORK_DUMP;
-		break;
-	case IPC_Q_PEERS: answer_peers(r, &t); break;
-	case IPC_Q_PEER: answer_peer(r, t.text); break;
-	case IPC_Q_WATCH_NETMAP: answer_watch(r, m->events); return;
-	default: answer_export(r, m); break;
-	}
+	if (querytail_read(&t, m) == -1)
+		reader_error(r, ERR_USAGE, querytail_usage(m->verb, usage, sizeof(usage)));
+	else
+		handlers[m->verb](r, m, &t);
 	(void)reader_push(r);
 }
 
@@ -321,7 +354,7 @@ query_changed(struct query *q, const struct netmap_change *ch)
 		t = watch_delta(q->nm, ch);
 	TAILQ_FOREACH_SAFE(r, &q->readers, link, next) {
 		if (r->work != WORK_NONE && r->generation < kept)
-			reader_abort(r, "timeout",
+			reader_abort(r, ERR_TIMEOUT,
 			    "incomplete: the network map was replaced too often during the answer");
 		else if (r->watch)
 			watch_change(r, ch, t);
@@ -336,7 +369,7 @@ query_dropped(struct query *q)
 
 	TAILQ_FOREACH_SAFE(r, &q->readers, link, next) {
 		if (r->work != WORK_NONE)
-			reader_abort(r, "no-netmap", "incomplete: the network map was removed");
+			reader_abort(r, ERR_NO_NETMAP, "incomplete: the network map was removed");
 		else if (r->watch)
 			watch_dropped(r);
 	}

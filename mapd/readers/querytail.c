@@ -7,6 +7,32 @@
 #include "querytail.h"
 #include "text.h"
 
+static const struct { /* each QUERY of common/lists/commands.h */
+	const char *name, *usage;
+	int min, max;
+} rows[IPC_Q_COUNT] = {
+#define ROW_SPLIT(id, ...)
+#define ROW_WHOLE(id, ...)
+#define ROW_QUERY(id, ...)                                                [IPC_Q_##id] = { __VA_ARGS__ },
+#define C(id, name, class, min, max, tail, usage, run, args, help, words) ROW_##tail(id, name, usage, min, max)
+#define T(name, run, args, help, words)
+	COMMANDS(C, T)
+#undef C
+#undef T
+};
+
+static int
+count_arguments(const char *s)
+{
+	int n = 0;
+
+	for (s += strspn(s, " \t"); *s != '\0'; s += strspn(s, " \t")) {
+		n++;
+		s += strcspn(s, " \t");
+	}
+	return n;
+}
+
 /* "limit=N" "after=ID", each at most once. */
 static int
 read_peers(struct querytail *t)
@@ -34,6 +60,7 @@ int
 querytail_read(struct querytail *t, const struct ipc_query *m)
 {
 	const char *from = m->data, *end = m->data + m->data_len;
+	int n;
 
 	while (end > from && (end[-1] == ' ' || end[-1] == '\r' || end[-1] == '\t'))
 		end--;
@@ -42,39 +69,18 @@ querytail_read(struct querytail *t, const struct ipc_query *m)
 	memset(t, 0, sizeof(*t));
 	memcpy(t->text, from, (size_t)(end - from));
 	t->limit = UINT64_MAX;
+	n = count_arguments(t->text);
 	switch (m->verb) {
-	case IPC_Q_PEERS: return read_peers(t);
-	case IPC_Q_PEER: return t->text[0] != '\0' && strpbrk(t->text, " \t") == NULL ? 0 : -1;
-	case IPC_Q_WGCONF: /* "private" is decided by the parent alone, which does not send it here */
-	case IPC_Q_HOSTS: return t->text[0] == '\0' ? 0 : -1;
-	default: return 0;
+	case IPC_Q_WATCH_NETMAP: return 0;
+	case IPC_Q_wgconf: return n == 0 ? 0 : -1; /* the parent alone decides "private", and does not send it here */
+	case IPC_Q_peers: return read_peers(t);
+	default: return n >= rows[m->verb].min && n <= rows[m->verb].max ? 0 : -1;
 	}
 }
 
 char *
 querytail_usage(uint32_t verb, char *out, size_t size)
 {
-	enum {
-#define C(id, name, class, min, max, tail, usage, run, args, help, words) ROW_##id,
-#define T(name, run, args, help, words)
-		COMMANDS(C, T)
-#undef C
-	};
-	static const struct {
-		const char *name, *usage;
-	} rows[] = {
-#define C(id, name, class, min, max, tail, usage, run, args, help, words) [ROW_##id] = { name, usage },
-		COMMANDS(C, T)
-#undef C
-#undef T
-	};
-	static const int of[] = { [IPC_Q_NETMAP] = ROW_netmap,
-		[IPC_Q_PEERS] = ROW_peers,
-		[IPC_Q_PEER] = ROW_peer,
-		[IPC_Q_WGCONF] = ROW_wgconf,
-		[IPC_Q_HOSTS] = ROW_hosts };
-
-	snprintf(out, size, "usage: %s%s%s", rows[of[verb]].name, *rows[of[verb]].usage != '\0' ? " " : "",
-	    rows[of[verb]].usage);
+	snprintf(out, size, "usage: %s%s%s", rows[verb].name, *rows[verb].usage != '\0' ? " " : "", rows[verb].usage);
 	return out;
 }

@@ -21,7 +21,7 @@ struct querytail {
 
 /* 0, or -1: the command does not take these arguments.  The lengths of m are checked (ipc does). */
 int	 querytail_read(struct querytail *t, const struct ipc_query *m);
-/* "usage: peers [limit=N] [after=ID]", of any verb but IPC_Q_WATCH_NETMAP.  Returns out. */
+/* "usage: peers [limit=N] [after=ID]", of each verb but IPC_Q_WATCH_NETMAP.  Returns out. */
 char	*querytail_usage(uint32_t verb, char *out, size_t size);
 
 #endif

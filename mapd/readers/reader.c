@@ -187,15 +187,15 @@ reader_check(struct reader *r, uint64_t now_ms)
 }
 
 void
-reader_error(struct reader *r, const char *code, const char *text)
+reader_error(struct reader *r, enum errcode code, const char *text)
 {
-	pb_printf(&r->out, "{\"error\":{\"code\":\"%s\",\"message\":", code);
+	pb_printf(&r->out, "{\"error\":{\"code\":\"%s\",\"message\":", errcode_text(code));
 	pb_quote(&r->out, text, strlen(text));
 	pb_puts(&r->out, "}}\n");
 }
 
 void
-reader_abort(struct reader *r, const char *code, const char *text)
+reader_abort(struct reader *r, enum errcode code, const char *text)
 {
 	uint8_t last = r->out.n > r->off ? r->out.p[r->out.n - 1] : r->last;
 

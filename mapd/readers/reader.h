@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include "dump.h"
+#include "errcode.h"
 #include "eventqueue.h"
 #include "export.h"
 #include "query.h"
@@ -61,12 +62,12 @@ void	 reader_close(struct reader *r);
 /* Write what can be written; may free r.  0 = r still exists. */
 int	 reader_push(struct reader *r);
 /* Append an error object (interface.md 4). */
-void	 reader_error(struct reader *r, const char *code, const char *text);
+void	 reader_error(struct reader *r, enum errcode code, const char *text);
 /*
  * The answer cannot be finished.  What was sent may end at a line end: the last line says that it is incomplete (for
  * `wg setconf` it is a line that is refused).  May free r.
  */
-void	 reader_abort(struct reader *r, const char *code, const char *text);
+void	 reader_abort(struct reader *r, enum errcode code, const char *text);
 /* Close r if it does not read, or hung up.  May free r. */
 void	 reader_check(struct reader *r, uint64_t now_ms);
 /* The map that is being read; NULL: none. */

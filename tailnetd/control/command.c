@@ -327,7 +327,7 @@ void
 command_run(struct cclient *cc, char *line, size_t n)
 {
 	static void (*const handlers[COMMAND_COUNT])(struct cclient *, struct command_line *) = {
-#define C(id, name, class, min, max, tail, usage, run, args, help, words) [COMMAND_##id] = command_##id,
+#define C(id, name, class, min, max, tail, usage, run, args, help, words) [COMMAND_##id] = COMMAND_HANDLER_##tail(id),
 #define T(name, run, args, help, words)
 		COMMANDS(C, T)
 #undef C

@@ -10,11 +10,14 @@
 struct cclient;
 
 /*
- * Handlers, in command.c, command_query.c and command_set.c; as many arguments as the list allows.  Each answers the
- * client, now or later, and may free it.
+ * Handlers, in command.c and command_set.c, but command_query() of command_query.h for a QUERY; as many arguments as
+ * the list allows.  Each answers the client, now or later, and may free it.
  */
+#define COMMAND_HANDLER_SPLIT(id) command_##id
+#define COMMAND_HANDLER_WHOLE(id) command_##id
+#define COMMAND_HANDLER_QUERY(id) command_query
 #define C(id, name, class, min, max, tail, usage, run, args, help, words) \
-	void	 command_##id(struct cclient *cc, struct command_line *cl);
+	void	 COMMAND_HANDLER_##tail(id)(struct cclient *cc, struct command_line *cl);
 #define T(name, run, args, help, words)
 COMMANDS(C, T)
 #undef C

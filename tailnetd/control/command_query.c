@@ -86,39 +86,13 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 }
 
 void
-command_netmap(struct cclient *cc, struct command_line *cl)
-{
-	(void)cl;
-	hand_over(cc, IPC_Q_NETMAP, "", 0);
-}
-
-void
-command_peers(struct cclient *cc, struct command_line *cl)
-{
-	hand_over(cc, IPC_Q_PEERS, cl->args[0], 0);
-}
-
-void
-command_peer(struct cclient *cc, struct command_line *cl)
-{
-	hand_over(cc, IPC_Q_PEER, cl->args[0], 0);
-}
-
-void
-command_hosts(struct cclient *cc, struct command_line *cl)
-{
-	(void)cl;
-	hand_over(cc, IPC_Q_HOSTS, "", 0);
-}
-
-void
 command_watch_netmap(struct cclient *cc)
 {
 	hand_over(cc, IPC_Q_WATCH_NETMAP, "", 0);
 }
 
-void
-command_wgconf(struct cclient *cc, struct command_line *cl)
+static void
+run_wgconf(struct cclient *cc, struct command_line *cl)
 {
 	static const char interface[] = "[Interface]\n";
 	const struct control_ops *o = &cc->ctl->ops;
@@ -139,7 +113,7 @@ command_wgconf(struct cclient *cc, struct command_line *cl)
 	private =
 	    cl->private && o->netmap->have_self && key_equal(&o->netmap->self.key, keyring_public(o->keys, SLOT_NODE));
 	if (private) {
-		if (!mapd_takes(cc, IPC_Q_WGCONF))
+		if (!mapd_takes(cc, IPC_Q_wgconf))
 			return; /* before the key is written: only the rest may follow it */
 		/* The key goes from the keyring to this descriptor; mapd writes the rest (security.md D2). */
 		log_warnx("the node private key is given to uid %u (wgconf private)", (unsigned)cc->uid);
@@ -149,5 +123,25 @@ command_wgconf(struct cclient *cc, struct command_line *cl)
 			return;
 		}
 	}
-	hand_over(cc, IPC_Q_WGCONF, "", private);
+	hand_over(cc, IPC_Q_wgconf, "", private);
+}
+
+void
+command_query(struct cclient *cc, struct command_line *cl)
+{
+	static const enum ipc_query_verb verbs[COMMAND_COUNT] = {
+#define VERB_SPLIT(id)
+#define VERB_WHOLE(id)
+#define VERB_QUERY(id)                                                    [COMMAND_##id] = IPC_Q_##id,
+#define C(id, name, class, min, max, tail, usage, run, args, help, words) VERB_##tail(id)
+#define T(name, run, args, help, words)
+		COMMANDS(C, T)
+#undef C
+#undef T
+	};
+
+	if (cl->id == COMMAND_wgconf)
+		run_wgconf(cc, cl);
+	else
+		hand_over(cc, verbs[cl->id], cl->args[0], 0);
 }

@@ -5,9 +5,11 @@
 
 /* The commands that mapd answers: the client's connection is handed to it with the question. */
 struct cclient;
+struct command_line;
 struct ipc;
 
 struct ipc *command_mapd(const struct cclient *cc);	/* mapd's channel; NULL unless it is ready */
+void	 command_query(struct cclient *cc, struct command_line *cl);	/* the handler of each QUERY */
 void	 command_watch_netmap(struct cclient *cc);	/* mapd counts on from cc->events.seq; cc is freed */
 
 #endif

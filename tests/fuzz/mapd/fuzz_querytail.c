@@ -17,11 +17,11 @@ static const struct {
 	enum command_id id;
 	enum ipc_query_verb verb;
 } queries[] = {
-	{ COMMAND_netmap, IPC_Q_NETMAP },
-	{ COMMAND_peers, IPC_Q_PEERS },
-	{ COMMAND_peer, IPC_Q_PEER },
-	{ COMMAND_wgconf, IPC_Q_WGCONF },
-	{ COMMAND_hosts, IPC_Q_HOSTS },
+	{ COMMAND_netmap, IPC_Q_netmap },
+	{ COMMAND_peers, IPC_Q_peers },
+	{ COMMAND_peer, IPC_Q_peer },
+	{ COMMAND_wgconf, IPC_Q_wgconf },
+	{ COMMAND_hosts, IPC_Q_hosts },
 };
 
 static void
@@ -45,14 +45,14 @@ compare(const struct command_line *cl, enum ipc_query_verb verb)
 	m.data_len = (uint16_t)strlen(cl->args[0]);
 	memcpy(m.data, cl->args[0], m.data_len);
 	accepted = querytail_read(&t, &m) == 0;
-	if (accepted && verb != IPC_Q_NETMAP) {
+	if (accepted && verb != IPC_Q_netmap) {
 		need(fits, "mapd accepts what the parent refuses");
 		need(count_words(t.text) == cl->n, "the number of arguments differs");
 		need(strcmp(t.text, cl->args[0]) == 0, "the arguments differ");
 	}
-	if (verb == IPC_Q_PEER || verb == IPC_Q_HOSTS)
+	if (verb == IPC_Q_peer || verb == IPC_Q_hosts)
 		need(accepted == fits, "the parent accepts what mapd refuses");
-	if (verb == IPC_Q_WGCONF) {
+	if (verb == IPC_Q_wgconf) {
 		need(accepted == (cl->n == 0), "mapd reads a right in the tail");
 		m.private_written = 1;
 		need((querytail_read(&t, &m) == 0) == (cl->n == 0), "mapd reads a right in the tail");

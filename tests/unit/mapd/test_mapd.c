@@ -443,7 +443,7 @@ test_malformed(void **state)
 	params.ep[0].family = 5;
 	violation(IPC_MAP_PARAMS, &params, sizeof(params), -1);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
-	q.verb = IPC_Q_HOSTS + 1;
+	q.verb = IPC_Q_COUNT;
 	q.class = IPC_CLASS_R;
 	violation(IPC_QUERY, &q, ipc_head_len(IPC_QUERY), sv[0]);
 	close(sv[1]);

@@ -170,7 +170,7 @@ ask_netmap(struct fakeparent *fp, char *out, size_t size)
 	int sv[2];
 
 	memset(&q, 0, sizeof(q));
-	q.verb = IPC_Q_NETMAP;
+	q.verb = IPC_Q_netmap;
 	q.class = IPC_CLASS_ROOT;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv), 0);
 	fp_send(fp, IPC_QUERY, 77, &q, ipc_head_len(IPC_QUERY), sv[1]);

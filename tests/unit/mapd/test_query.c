@@ -26,11 +26,11 @@ test_no_netmap(void **state)
 	struct fixture *f = fixture(NULL);
 
 	(void)state;
-	expect_answer(f, IPC_Q_NETMAP, "", "{'error':{'code':'no-netmap'");
-	expect_answer(f, IPC_Q_PEERS, "", "{'error':{'code':'no-netmap'");
-	expect_answer(f, IPC_Q_PEER, "x", "{'error':{'code':'no-netmap'");
-	expect_answer(f, IPC_Q_WGCONF, "", "{'error':{'code':'no-netmap'");
-	expect_answer(f, IPC_Q_HOSTS, "", "{'error':{'code':'no-netmap'");
+	expect_answer(f, IPC_Q_netmap, "", "{'error':{'code':'no-netmap'");
+	expect_answer(f, IPC_Q_peers, "", "{'error':{'code':'no-netmap'");
+	expect_answer(f, IPC_Q_peer, "x", "{'error':{'code':'no-netmap'");
+	expect_answer(f, IPC_Q_wgconf, "", "{'error':{'code':'no-netmap'");
+	expect_answer(f, IPC_Q_hosts, "", "{'error':{'code':'no-netmap'");
 	fixture_free(f);
 }
 
@@ -41,44 +41,44 @@ test_answers(void **state)
 	char *s, *want;
 
 	(void)state;
-	s = answer(f, IPC_Q_NETMAP, "");
+	s = answer(f, IPC_Q_netmap, "");
 	want = mt_dump(f->m);
 	assert_int_equal(strlen(s), strlen(want) + 1);
 	assert_memory_equal(s, want, strlen(want));
 	assert_int_equal(s[strlen(want)], '\n');
 	free(s);
 	free(want);
-	s = answer(f, IPC_Q_PEERS, "");
+	s = answer(f, IPC_Q_peers, "");
 	want = mt_peers(f->m);
 	assert_string_equal(s, want);
 	free(s);
 	free(want);
-	s = answer(f, IPC_Q_PEERS, "limit=1 after=-4\r");
+	s = answer(f, IPC_Q_peers, "limit=1 after=-4\r");
 	assert_non_null(strstr(s, "{\"ID\":2,"));
 	assert_null(strstr(s, "{\"ID\":30,"));
 	free(s);
-	s = answer(f, IPC_Q_PEERS, "after=30");
+	s = answer(f, IPC_Q_peers, "after=30");
 	assert_string_equal(s, "");
 	free(s);
-	s = answer(f, IPC_Q_PEERS, "limit=0");
+	s = answer(f, IPC_Q_peers, "limit=0");
 	assert_string_equal(s, "");
 	free(s);
-	expect_answer(f, IPC_Q_PEERS, "limit=-1", "'code':'usage'");
-	expect_answer(f, IPC_Q_PEERS, "limit=1 limit=2", "'code':'usage'");
-	expect_answer(f, IPC_Q_PEERS, "after=x", "'code':'usage'");
-	expect_answer(f, IPC_Q_PEERS, "3", "'code':'usage'");
-	expect_answer(f, IPC_Q_PEER, "p30.tail1.ts.net.", "{'ID':30,");
-	expect_answer(f, IPC_Q_PEER, "P30.TAIL1.ts.net", "{'ID':30,");
-	expect_answer(f, IPC_Q_PEER, "p30", "{'ID':30,");
-	expect_answer(f, IPC_Q_PEER, "100.64.1.3", "{'ID':30,");
-	expect_answer(f, IPC_Q_PEER, "30", "{'ID':30,");
-	expect_answer(f, IPC_Q_PEER, "-4", "{'ID':-4,");
-	expect_answer(f, IPC_Q_PEER, KEY_OF("33"), "{'ID':30,");
-	expect_answer(f, IPC_Q_PEER, "p9", "'code':'invalid'");
-	expect_answer(f, IPC_Q_PEER, "", "'code':'usage'");
-	expect_answer(f, IPC_Q_PEER, "p3 p4", "'code':'usage'");
-	expect_answer(f, IPC_Q_HOSTS, "x", "'code':'usage'");
-	expect_answer(f, IPC_Q_WGCONF, "private", "'code':'usage'");
+	expect_answer(f, IPC_Q_peers, "limit=-1", "'code':'usage'");
+	expect_answer(f, IPC_Q_peers, "limit=1 limit=2", "'code':'usage'");
+	expect_answer(f, IPC_Q_peers, "after=x", "'code':'usage'");
+	expect_answer(f, IPC_Q_peers, "3", "'code':'usage'");
+	expect_answer(f, IPC_Q_peer, "p30.tail1.ts.net.", "{'ID':30,");
+	expect_answer(f, IPC_Q_peer, "P30.TAIL1.ts.net", "{'ID':30,");
+	expect_answer(f, IPC_Q_peer, "p30", "{'ID':30,");
+	expect_answer(f, IPC_Q_peer, "100.64.1.3", "{'ID':30,");
+	expect_answer(f, IPC_Q_peer, "30", "{'ID':30,");
+	expect_answer(f, IPC_Q_peer, "-4", "{'ID':-4,");
+	expect_answer(f, IPC_Q_peer, KEY_OF("33"), "{'ID':30,");
+	expect_answer(f, IPC_Q_peer, "p9", "'code':'invalid'");
+	expect_answer(f, IPC_Q_peer, "", "'code':'usage'");
+	expect_answer(f, IPC_Q_peer, "p3 p4", "'code':'usage'");
+	expect_answer(f, IPC_Q_hosts, "x", "'code':'usage'");
+	expect_answer(f, IPC_Q_wgconf, "private", "'code':'usage'");
 	fixture_free(f);
 }
 
@@ -363,7 +363,7 @@ test_old_maps_are_kept(void **state)
 	query_event(f->q, 9, "\"event\":\"status\"", 16);
 	for (i = 0; i < 4; i++) { /* two delay no other reader, however much they read */
 		want[i] = mt_dump(f->m);
-		fd[i] = ask(f, (uint32_t)i + 1, IPC_Q_NETMAP, "");
+		fd[i] = ask(f, (uint32_t)i + 1, IPC_Q_netmap, "");
 		turn(f);
 		renew(f, &b);
 	}
@@ -384,7 +384,7 @@ test_old_maps_are_kept(void **state)
 	f->q->old_maps = view_bytes(f->m->nm->cur) + (1u << 20);
 	for (i = 0; i < 4; i++) {
 		want[i] = mt_dump(f->m);
-		fd[i] = ask(f, (uint32_t)i + 1, IPC_Q_NETMAP, "");
+		fd[i] = ask(f, (uint32_t)i + 1, IPC_Q_netmap, "");
 		turn(f);
 		renew(f, &b);
 	}

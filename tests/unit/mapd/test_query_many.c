@@ -31,7 +31,7 @@ test_snapshot_readers(void **state)
 	pb_free(&b);
 	for (k = 0; k < 4; k++) {
 		want[k] = mt_dump(f->m);
-		fd[k] = ask(f, 1, IPC_Q_NETMAP, "");
+		fd[k] = ask(f, 1, IPC_Q_netmap, "");
 		for (i = 0; i < 2000; i++) {
 			char text[300];
 
@@ -70,7 +70,7 @@ test_snapshot_readers(void **state)
 static void
 test_broken_off_answers(void **state)
 {
-	static const enum ipc_query_verb verbs[] = { IPC_Q_NETMAP, IPC_Q_PEERS, IPC_Q_WGCONF, IPC_Q_HOSTS,
+	static const enum ipc_query_verb verbs[] = { IPC_Q_netmap, IPC_Q_peers, IPC_Q_wgconf, IPC_Q_hosts,
 		IPC_Q_WATCH_NETMAP };
 	struct fixture *f = fixture(NULL);
 	struct pb b = { 0 };
@@ -96,7 +96,7 @@ test_broken_off_answers(void **state)
 			renew(f, &b);
 		for (i = 0; i < 5; i++) {
 			s = broken_off(f, fd[i], gone ? "no-netmap" : "timeout");
-			if (verbs[i] == IPC_Q_PEERS)
+			if (verbs[i] == IPC_Q_peers)
 				assert_int_equal(s[strlen(s) - 1], '}'); /* only whole lines */
 			free(s);
 		}
@@ -118,7 +118,7 @@ test_stuck_readers(void **state)
 	(void)state;
 	many_peers(&b);
 	renew(f, &b);
-	two = ask(f, 1, IPC_Q_PEERS, "");
+	two = ask(f, 1, IPC_Q_peers, "");
 	turn(f);
 	renew(f, &b);
 	assert_int_equal(query_clients(f->q), 1);
@@ -147,7 +147,7 @@ test_too_many(void **state)
 	(void)state;
 	for (i = 0; i < CLIENTS_MAX + CLIENTS_ROOT; i++)
 		fd[i] = ask(f, i + 1, IPC_Q_WATCH_NETMAP, "");
-	extra = ask(f, 1000, IPC_Q_NETMAP, "");
+	extra = ask(f, 1000, IPC_Q_netmap, "");
 	s = take(f, extra, 1000, &ended);
 	assert_non_null(strstr(s, "\"code\":\"busy\""));
 	assert_int_equal(ended, 1);
