@@ -176,7 +176,7 @@ finish(struct authd *a)
 		r.outcome = IPC_REG_OK;
 	else {
 		register_judge(&ans, a->status, a->retry_after[0] != '\0' ? a->retry_after : NULL, time_wall().sec,
-		    buf_ptr(&a->body), buf_len(&a->body), child_wire_config(a->c)->https);
+		    buf_ptr(&a->body), buf_len(&a->body), child_wire_config(a->c)->https != 0);
 		fill_result(a, &ans, &r);
 		explicit_bzero(&ans, sizeof(ans));
 	}

@@ -67,6 +67,7 @@ struct ipc {
 
 	STAILQ_HEAD(, out) queue;
 	size_t queued; /* bytes in the queue */
+	unsigned queued_fds;
 
 	int in_fd;          /* received with bytes of an incomplete message, or -1 */
 	struct bucket rate; /* of what a child says */
@@ -324,14 +325,23 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 /* --- sending --- */
 
 static void
+close_out(struct ipc *c, struct out *o)
+{
+	if (o->fd == -1)
+		return;
+	close(o->fd);
+	o->fd = -1;
+	c->queued_fds--;
+}
+
+static void
 drop_out(struct ipc *c)
 {
 	struct out *o = STAILQ_FIRST(&c->queue);
 
 	STAILQ_REMOVE_HEAD(&c->queue, entry);
 	c->queued -= o->len;
-	if (o->fd != -1)
-		close(o->fd);
+	close_out(c, o);
 	if (o->secret)
 		explicit_bzero(o->data, o->len);
 	free(o);
@@ -385,10 +395,7 @@ put_out(struct ipc *c)
 			over(c, 0, "write: %s", strerror(errno));
 			return -1;
 		}
-		if (o->fd != -1) {
-			close(o->fd);
-			o->fd = -1;
-		}
+		close_out(c, o);
 		o->off += (size_t)n;
 		if (o->off == o->len)
 			drop_out(c);
@@ -445,6 +452,7 @@ enqueue(struct ipc *c, enum ipc_type type, uint32_t id, const void *payload, siz
 	memcpy(o->data + HDR_LEN, payload, len);
 	STAILQ_INSERT_TAIL(&c->queue, o, entry);
 	c->queued += o->len;
+	c->queued_fds += fd != -1;
 	return 0;
 }
 
@@ -591,4 +599,10 @@ size_t
 ipc_queued(const struct ipc *c)
 {
 	return c->queued;
+}
+
+unsigned
+ipc_queued_fds(const struct ipc *c)
+{
+	return c->queued_fds;
 }

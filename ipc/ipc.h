@@ -63,6 +63,7 @@ void	 ipc_set_state(struct ipc *c, enum ipc_state s);
 int	 ipc_send(struct ipc *c, enum ipc_type type, uint32_t id, void *payload, size_t len, int fd);
 /* Bytes that wait because the other end does not read: a sender with a choice gathers instead of sending (DELTAS). */
 size_t	 ipc_queued(const struct ipc *c);
+unsigned ipc_queued_fds(const struct ipc *c);	/* descriptors that wait with them and are still open here */
 /* A text of any length up to 1 MiB as ipc_chunk messages of one type. */
 int	 ipc_send_chunks(struct ipc *c, enum ipc_type type, uint32_t id, const char *text, size_t n);
 /* Blocking flush before exit, at most ms milliseconds. */

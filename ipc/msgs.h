@@ -7,6 +7,7 @@
 
 #include "build.h"
 #include "commands.h"
+#include "config_msg.h"
 #include "keytext.h"
 #include "metrics.h"
 #include "netmap_fields.h"
@@ -36,8 +37,6 @@
 #define IPC_MAX_MSG	16384		/* header included */
 #define IPC_ID_NONE	0
 
-#define IPC_TEXT(field, size)	uint16_t field##_len; char field[size]
-
 enum ipc_role { IPC_AUTHD = 1, IPC_MAPD = 2 };
 
 /* --- sizes of the texts that travel --- */
@@ -62,22 +61,6 @@ struct ipc_hello {
 	uint32_t	drop_ids;
 	uint32_t	uid, gid;
 	IPC_TEXT(chroot_dir, IPC_PATH_MAX);	/* length 0: no chroot */
-};
-
-struct ipc_config {				/* what a network child may know of the configuration */
-	IPC_TEXT(host, IPC_HOST_MAX);		/* of the control URL, no port, no brackets */
-	IPC_TEXT(authority, IPC_HOST_MAX);	/* host[:port] as in the URL */
-	IPC_TEXT(prefix, IPC_PATH_MAX);		/* path prefix of the URL, no trailing slash; often empty */
-	IPC_TEXT(proxy_auth, IPC_PATH_MAX);	/* "user:pass" for Proxy-Authorization; often empty */
-	uint32_t	https;			/* scheme of the control URL */
-	uint32_t	url_port;		/* the port of the URL (given or scheme default): /key, HEAD pings */
-	uint32_t	clear_port;		/* ts2021 clear-text port, 0 = none (protocol.md C.8) */
-	uint32_t	tls_port;		/* ts2021 TLS port, 0 = none */
-	uint32_t	via_proxy;		/* dialled descriptors lead to an HTTP proxy: CONNECT first */
-	uint32_t	capver;
-	uint32_t	report_steps;		/* authd: send STEP (doctor) */
-	uint32_t	watchdog_ms;		/* map watchdog, 120000 unless a test says otherwise */
-	uint64_t	max_map_wire, max_map_decoded;
 };
 
 /* A text longer than one message, in order; the last chunk has off + data_len == total. */
@@ -161,11 +144,9 @@ struct ipc_query {				/* a control client's descriptor comes along; mapd answers
 	uint32_t	verb;			/* the parent has parsed and authorised the verb */
 	uint32_t	class;
 	uint32_t	uid;
-	uint32_t	accept_routes;		/* configuration that wgconf needs */
-	uint32_t	listen_port;
+	uint32_t	listen_port;		/* for wgconf: `listen-port`, or the port that the parent chose */
 	uint32_t	private_written;	/* wgconf private: the parent already wrote "[Interface]\nPrivateKey = ..\n" */
 	uint64_t	events;			/* watch netmap: so many the parent has sent already, the present status among them; 0 = none */
-	IPC_TEXT(exit_node, IPC_NAME_MAX);
 	uint16_t	data_len;		/* arguments as given after the verb, no newline; must equal the tail's length */
 	char		data[IPC_LINE_MAX];
 };

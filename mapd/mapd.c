@@ -359,7 +359,7 @@ static int
 query_ok(const struct ipc_query *q)
 {
 	return q->verb > IPC_Q_NONE && q->verb < IPC_Q_COUNT && q->class >= IPC_CLASS_R && q->class <= IPC_CLASS_ROOT &&
-	    q->listen_port <= UINT16_MAX && IPC_OK(q, exit_node) && q->data_len <= sizeof(q->data);
+	    q->listen_port <= UINT16_MAX && q->data_len <= sizeof(q->data);
 }
 
 static int
@@ -440,7 +440,7 @@ start(struct childproc *c)
 	m->base = cache.base;
 	buf_init(&m->event_text, EVENT_MAX);
 	m->netmap = cache.netmap = netmap_new();
-	m->query = query_new(m->base, m->netmap);
+	m->query = query_new(m->base, m->netmap, child_config(m->c));
 	m->report = report_new(m);
 	m->stream = mapstream_new(m);
 	m->lite = lite_new(m);

@@ -167,7 +167,7 @@ browse(struct mapstream *s, const char *url)
 
 	if (url[0] == '\0' || seen(s, url))
 		return;
-	if (!url_is_showable(url, strlen(url), child_wire_config(s->m->c)->https)) {
+	if (!url_is_showable(url, strlen(url), child_wire_config(s->m->c)->https != 0)) {
 		log_warnx("the server asked to open a URL that is not https: ignored"); /* INT-05 */
 		return;
 	}

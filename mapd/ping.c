@@ -46,7 +46,7 @@ is_control_server(const struct mapd *m, const struct url *u)
 	const struct wire_config *cfg = child_wire_config(m->c);
 	unsigned port = u->port != 0 ? u->port : u->https ? 443 : 80;
 
-	return u->https == cfg->https && port == cfg->url_port && strcasecmp(u->host, cfg->host) == 0;
+	return (u->https != 0) == (cfg->https != 0) && port == cfg->url_port && strcasecmp(u->host, cfg->host) == 0;
 }
 
 /* --- one ping --- */

@@ -134,29 +134,22 @@ enter_and_report(struct childproc *c)
 	c->ctx = c->role->start(c);
 }
 
-static int
-config_ok(const struct ipc_config *m)
-{
-	return IPC_OK(m, host) && IPC_OK(m, authority) && IPC_OK(m, prefix) && IPC_OK(m, proxy_auth) &&
-	    m->host_len > 0 && m->authority_len > 0 && m->capver > 0 && m->capver <= UINT16_MAX &&
-	    m->url_port <= UINT16_MAX && m->clear_port <= UINT16_MAX && m->tls_port <= UINT16_MAX && m->watchdog_ms > 0;
-}
-
 static void
 set_config(struct childproc *c, const struct ipc_config *m)
 {
 	c->config = *m;
 	memset(&c->wire, 0, sizeof(c->wire));
-	IPC_STR(m, host, c->wire.host);
-	IPC_STR(m, authority, c->wire.authority);
-	IPC_STR(m, prefix, c->wire.prefix);
-	IPC_STR(m, proxy_auth, c->wire.proxy_auth);
-	c->wire.https = m->https != 0;
-	c->wire.url_port = m->url_port;
-	c->wire.clear_port = m->clear_port;
-	c->wire.tls_port = m->tls_port;
-	c->wire.via_proxy = m->via_proxy != 0;
-	c->wire.capver = m->capver;
+	/* clang-format off */
+#define WIRE_NO(member)
+#define WIRE_PARTS(member)
+#define WIRE_CHILD(member)
+#define WIRE_WIRE(member) c->wire.member = m->member;
+#define T(member, size) IPC_STR(m, member, c->wire.member);
+#define N(member, min, max) c->wire.member = m->member;
+#define K(keyword, member, type, range, value, def, flags, child) WIRE_##child(member)
+	/* clang-format on */
+	KEYWORD_PARTS(T, N)
+	KEYWORDS(K)
 }
 
 int
@@ -167,7 +160,7 @@ child_on_config(void *arg, const struct ipc_msg *m)
 
 	if (c->over)
 		return 0; /* HELLO or the sandbox has failed */
-	if (!c->have_hello || !config_ok(m->payload))
+	if (!c->have_hello || !config_msg_ok(m->payload))
 		return -1;
 	set_config(c, m->payload);
 	if (!c->have_config) {

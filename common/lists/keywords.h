@@ -23,7 +23,7 @@
  *		CHILD	authd and mapd receive it
  *		WIRE	the same, and a change makes a child open its connection again
  *
- * The compiler refuses CHILD and WIRE for a SECRET and for types that are not numbers.
+ * The compiler refuses CHILD and WIRE for a SECRET and for types that ipc/config_msg.h does not list, and WIRE for texts.
  */
 #define KEYWORDS(K) \
 	K("control-url", control_url, CONTROL_URL, ANY, "a URL such as https://headscale.example.com", "", \
@@ -43,8 +43,8 @@
 	K("advertise-tags", tags, TAGS, ANY, "one or more of tag:name", "", LIST, NO) \
 	K("listen-port", listen_port, NUMBER, LIMITS(0, 65535), "a number from 0 to 65535", "41641", 0, NO) \
 	K("endpoints", endpoints, ENDPOINTS, ANY, "auto, none, or one or more of ip:port", "auto", LIST, NO) \
-	K("accept-routes", accept_routes, ENUM, WORDS("no|yes"), "yes or no", "no", 0, NO) \
-	K("exit-node", exit_node, TEXT, ANY, "a name, address or StableID", "", 0, NO) \
+	K("accept-routes", accept_routes, ENUM, WORDS("no|yes"), "yes or no", "no", 0, CHILD) \
+	K("exit-node", exit_node, TEXT, ANY, "a name, address or StableID", "", 0, CHILD) \
 	K("state-dir", state_dir, PATH, ANY, "an absolute path", PATH_STATEDIR, RESTART, NO) \
 	K("control-socket", control_socket, PATH, ANY, "an absolute path", PATH_RUNDIR "/tailnetd.sock", RESTART, NO) \
 	K("chroot-dir", chroot_dir, PATH, ANY, "an absolute path", PATH_EMPTYDIR, RESTART, NO) \

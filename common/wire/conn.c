@@ -213,7 +213,7 @@ conn_dialled(struct conn *c, int fd, const char *errtext)
 		.fd = fd,
 		.host = c->cfg->host,
 		.port = c->port,
-		.via_proxy = c->cfg->via_proxy,
+		.via_proxy = c->cfg->via_proxy != 0,
 		.proxy_auth = c->cfg->proxy_auth,
 		.tls = c->kind == WIRE_DIAL_TLS,
 		.tls_ms = c->tls_ms,

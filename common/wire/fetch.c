@@ -321,9 +321,9 @@ fetch_dialled(struct fetch *f, uint32_t id, int fd, const char *errtext)
 		.fd = fd,
 		.host = f->cfg.host,
 		.port = f->cfg.url_port,
-		.via_proxy = f->cfg.via_proxy,
+		.via_proxy = f->cfg.via_proxy != 0,
 		.proxy_auth = f->cfg.proxy_auth,
-		.tls = f->cfg.https,
+		.tls = f->cfg.https != 0,
 		.trust = f->trust,
 	};
 	char text[400];

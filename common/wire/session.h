@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "keywords.h"
+
 /*
  * One ts2021 connection to the control server (protocol.md C): dial race, optional proxy CONNECT, optional unverified
  * TLS, HTTP/1.1 upgrade, Noise records, early payload, HTTP/2.  The wire library has no keys and opens no sockets: it
@@ -18,15 +20,27 @@ enum wire_dial { WIRE_DIAL_CLEAR = 1, WIRE_DIAL_TLS = 2, WIRE_DIAL_URL = 3 };	/*
 /* done; same values as ipc_step_what */
 enum wire_step { WIRE_STEP_TLS = 1, WIRE_STEP_UPGRADE, WIRE_STEP_NOISE, WIRE_STEP_HTTP2 };
 
-struct wire_config {			/* texts are terminated; copied by session_new() */
-	char		host[256];	/* of the control URL */
-	char		authority[256];	/* host[:port] as in the URL: :authority of register and map */
-	char		prefix[257];	/* path prefix, no trailing slash */
-	char		proxy_auth[257];/* "user:pass" or "" */
-	int		https;
-	unsigned	url_port, clear_port, tls_port;	/* 0 = none */
-	int		via_proxy;
-	unsigned	capver;
+/*
+ * What the wire library knows of the configuration: KEYWORD_PARTS and the rows of common/lists/keywords.h with WIRE,
+ * which are numbers.  Texts are terminated; copied by session_new().
+ */
+struct wire_config {
+#define WIRE_NO(member)
+#define WIRE_PARTS(member)
+#define WIRE_CHILD(member)
+#define WIRE_WIRE(member) unsigned member;
+#define T(member, size) char member[(size) + 1];
+#define N(member, min, max) unsigned member;
+#define K(keyword, member, type, range, value, def, flags, child) WIRE_##child(member)
+	KEYWORD_PARTS(T, N)
+	KEYWORDS(K)
+#undef WIRE_NO
+#undef WIRE_PARTS
+#undef WIRE_CHILD
+#undef WIRE_WIRE
+#undef T
+#undef N
+#undef K
 };
 
 struct session_ops {			/* what a session asks of its owner; ids are the session's own, never reused */

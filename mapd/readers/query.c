@@ -38,12 +38,13 @@ on_tick(void *arg)
 }
 
 struct query *
-query_new(struct event_base *base, struct netmap *nm)
+query_new(struct event_base *base, struct netmap *nm, const struct ipc_config *cfg)
 {
 	struct query *q = xcalloc(1, sizeof(*q));
 
 	q->base = base;
 	q->nm = nm;
+	q->cfg = cfg;
 	q->old_maps = QUERY_OLD_MAPS;
 	TAILQ_INIT(&q->readers);
 	TAILQ_INIT(&q->early);
@@ -155,14 +156,15 @@ begin_export(struct reader *r, int rv)
 static void
 answer_wgconf(struct reader *r, const struct ipc_query *m, const struct querytail *t)
 {
-	char exit_node[IPC_NAME_MAX + 1];
-	struct wgconf_options o = { .accept_routes = m->accept_routes != 0,
+	const struct ipc_config *cfg = r->q->cfg;
+	char exit_node[sizeof(cfg->exit_node) + 1];
+	struct wgconf_options o = { .accept_routes = cfg->accept_routes != 0,
 		.listen_port = m->listen_port,
 		.has_interface = m->private_written != 0,
 		.exit_node = exit_node };
 
 	(void)t;
-	IPC_STR(m, exit_node, exit_node);
+	IPC_STR(cfg, exit_node, exit_node);
 	begin_export(r, export_wgconf(&r->exp, r->q->nm, &o, &r->out));
 }
 

@@ -24,7 +24,8 @@ struct query;
 #define QUERY_OLD_MAPS		(16u << 20)
 #define QUERY_STALL_SECONDS	60	/* without a byte read in the middle of an answer: dropped */
 
-struct query *query_new(struct event_base *base, struct netmap *nm);
+/* cfg is read at each QUERY: the present configuration; it outlives the query. */
+struct query *query_new(struct event_base *base, struct netmap *nm, const struct ipc_config *cfg);
 void	 query_free(struct query *q);		/* closes every client */
 
 /* QUERY: fd is closed in every case.  The caller has checked m's lengths against the message (ipc does). */

@@ -47,6 +47,7 @@ TAILQ_HEAD(earlies, early);
 struct query {
 	struct event_base *base;
 	struct netmap	*nm;
+	const struct ipc_config *cfg;
 	struct readers	 readers;
 	unsigned	 n;
 	struct timer	 tick;

@@ -15,13 +15,14 @@ KEYWORDS(ROW)
 #undef ROW
 
 /* clang-format off */
-#define SEND_NO(member)
-#define SEND_PARTS(member)
-#define SEND_CHILD(member) m->member = c->member;
-#define SEND_WIRE(member) m->member = c->member;
-#define ROW(keyword, member, type, range, value, def, flags, child) SEND_##child(member)
-#define TEXT(member, size) IPC_SET(m, member, c->member, strlen(c->member));
-#define NUMBER(member, min, max) m->member = c->member;
+#define SEND_ENUM(member) m->member = (uint32_t)c->member;
+#define SEND_NUMBER(member) m->member = c->member;
+#define SEND_SECONDS(member) m->member = c->member;
+#define SEND_SIZE(member) m->member = c->member;
+#define SEND_TEXT(member) IPC_SET(m, member, c->member, strlen(c->member));
+#define ROW(keyword, member, type, range, value, def, flags, child) IPC_SENT_##child(SEND_##type(member))
+#define TEXT(member, size) SEND_TEXT(member)
+#define NUMBER(member, min, max) SEND_NUMBER(member)
 /* clang-format on */
 
 void

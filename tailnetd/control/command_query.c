@@ -13,6 +13,8 @@
 
 #define READERS_QUEUE      (16u * 1024)
 #define READERS_QUEUE_ROOT (32u * 1024)
+#define READERS_FDS        53
+#define READERS_FDS_ROOT   106
 
 struct ipc *
 command_mapd(const struct cclient *cc)
@@ -28,7 +30,9 @@ command_mapd(const struct cclient *cc)
 static int
 channel_full(const struct cclient *cc, const struct ipc *c)
 {
-	return ipc_queued(c) > (cc->class == IPC_CLASS_ROOT ? READERS_QUEUE_ROOT : READERS_QUEUE);
+	if (cc->class == IPC_CLASS_ROOT)
+		return ipc_queued(c) > READERS_QUEUE_ROOT || ipc_queued_fds(c) > READERS_FDS_ROOT;
+	return ipc_queued(c) > READERS_QUEUE || ipc_queued_fds(c) > READERS_FDS;
 }
 
 /* Whether mapd can take a reader now; if not, the client has been answered. */
@@ -68,10 +72,8 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 	q.verb = (uint32_t)verb;
 	q.class = (uint32_t)cc->class;
 	q.uid = (uint32_t)cc->uid;
-	q.accept_routes = (uint32_t)o->cfg->accept_routes;
 	q.listen_port = hostreport_listen_port(o->report);
 	q.private_written = (uint32_t)private_written;
-	IPC_SET(&q, exit_node, o->cfg->exit_node, strlen(o->cfg->exit_node));
 	q.data_len = ipc_text_put(q.data, sizeof(q.data), arg, n);
 	if (++last_id == IPC_ID_NONE)
 		last_id++;

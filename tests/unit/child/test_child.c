@@ -341,10 +341,48 @@ spoil_watchdog(struct ipc_config *m)
 }
 
 static void
+spoil_exit_node(struct ipc_config *m)
+{
+	IPC_SET(m, exit_node, "a\tb", 3);
+}
+static void
+spoil_full_text(struct ipc_config *m)
+{
+	m->exit_node_len = sizeof(m->exit_node); /* no room for a terminator */
+	memset(m->exit_node, 'a', sizeof(m->exit_node));
+}
+static void
+spoil_word(struct ipc_config *m)
+{
+	m->accept_routes = 2;
+}
+static void
+spoil_small_capver(struct ipc_config *m)
+{
+	m->capver = 112;
+}
+static void
+spoil_size(struct ipc_config *m)
+{
+	m->max_map_wire = 65535;
+}
+static void
+spoil_long_watchdog(struct ipc_config *m)
+{
+	m->watchdog_ms = 3600001;
+}
+static void
+spoil_flag(struct ipc_config *m)
+{
+	m->https = 2;
+}
+
+static void
 test_config_refused(void **state)
 {
-	static void (*const spoil[])(
-	    struct ipc_config *) = { spoil_host, spoil_text, spoil_length, spoil_capver, spoil_port, spoil_watchdog };
+	static void (*const spoil[])(struct ipc_config *) = { spoil_host, spoil_text, spoil_length, spoil_capver,
+		spoil_port, spoil_watchdog, spoil_exit_node, spoil_full_text, spoil_word, spoil_small_capver,
+		spoil_size, spoil_long_watchdog, spoil_flag };
 	size_t i;
 
 	(void)state;

@@ -34,7 +34,7 @@ fixture(const char *first)
 	if (first != NULL)
 		mt_ok(f->m, first);
 	assert_non_null(f->base = event_base_new());
-	assert_non_null(f->q = query_new(f->base, f->m->nm));
+	assert_non_null(f->q = query_new(f->base, f->m->nm, &f->cfg));
 	return f;
 }
 

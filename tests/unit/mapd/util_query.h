@@ -13,6 +13,7 @@ struct fixture {
 	struct map_test *m;
 	struct event_base *base;
 	struct query *q;
+	struct ipc_config cfg;
 };
 
 void	 turn(struct fixture *f);

@@ -388,7 +388,7 @@ test_what_children_are_sent(void **unused)
 	(void)unused;
 	assert_string_equal(names,
 	    "host authority prefix proxy_auth https url_port clear_port tls_port via_proxy "
-	    "capver max_map_wire max_map_decoded watchdog_ms ");
+	    "capver accept_routes exit_node max_map_wire max_map_decoded watchdog_ms ");
 }
 
 static int
@@ -401,12 +401,13 @@ holds(const void *mem, size_t n, const char *text)
 static void
 test_record_of_children(void **unused)
 {
-	static const char *const secret[] = { "KEYFILE", "CAFILE", "HOSTNAME", "EXITNODE", "STATEDIR", "SOCKET",
-		"CHROOT", "LIBEXEC", "GROUP", "OPERATOR", "tag:", "PROXYHOST", "proxyhost" };
+	static const char *const secret[] = { "KEYFILE", "CAFILE", "HOSTNAME", "STATEDIR", "SOCKET", "CHROOT",
+		"LIBEXEC", "GROUP", "OPERATOR", "tag:", "PROXYHOST", "proxyhost" };
 	const struct config *c = good(
 	    "control-url HTTPS://Hs.Example.COM:8443/x/\nserver-key " MKEY "\nauth-key-file /KEYFILE\nca-file /CAFILE\n"
 	    "transport tls\nproxy http://user:hunter2@PROXYHOST:3128\ncapability-version 113\nhostname HOSTNAME\n"
-	    "advertise-tags tag:secret\nexit-node EXITNODE\nstate-dir /STATEDIR\ncontrol-socket /SOCKET\n"
+	    "advertise-tags tag:secret\naccept-routes yes\nexit-node EXITNODE\nstate-dir /STATEDIR\ncontrol-socket "
+	    "/SOCKET\n"
 	    "chroot-dir /CHROOT\nlibexec-dir /LIBEXEC\ncontrol-group GROUP\ncontrol-operator OPERATOR\n"
 	    "max-map-wire 65537\nmax-map-decoded 65538\nmap-watchdog 7\n");
 	struct ipc_config m;
@@ -429,6 +430,9 @@ test_record_of_children(void **unused)
 	assert_int_equal(m.tls_port, 8443);
 	assert_int_equal(m.via_proxy, 1);
 	assert_int_equal(m.capver, 113);
+	assert_int_equal(m.accept_routes, 1);
+	assert_int_equal(m.exit_node_len, strlen("EXITNODE"));
+	assert_memory_equal(m.exit_node, "EXITNODE", m.exit_node_len);
 	assert_int_equal(m.watchdog_ms, 7000);
 	assert_int_equal(m.max_map_wire, 65537);
 	assert_int_equal(m.max_map_decoded, 65538);

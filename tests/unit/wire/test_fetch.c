@@ -330,7 +330,7 @@ test_silence_in_the_handshake(void **state)
 	for (int proxy = 0; proxy < 2; proxy++) {
 		tp_init(&p, "control.example");
 		p.cfg.https = 1;
-		p.cfg.via_proxy = proxy;
+		p.cfg.via_proxy = (unsigned)proxy;
 		p.plan[WIRE_DIAL_URL] = (struct ts_plan){ .silent = 1 };
 		tp_fetch(&p, trust, "/key", 1100);
 		assert_true(tp_wait(&p, &p.fetched, 1, 5000));
