@@ -77,7 +77,7 @@ ALLFLAGS = $(STD) $(WARN) $(HARDEN) $(COMPATFLAGS) $(DEFS) $(CPPFLAGS) $(CFLAGS)
 # tailnetd and mapd are halls with rooms of their own; a hall's own files tie its rooms together and see all of them.
 # In the order of their arrows, which is that of the linker: a room refers to those behind it only.
 ROOMS_tailnetd = control login host dial statecache keys profile conf netaddr
-ROOMS_mapd = readers mapcache ingest map decode
+ROOMS_mapd = readers mapcache ingest map decode frame
 # Rooms of headers only: `lists` (X-macro lists, seen by everybody) and `loop` (timers, for those who link libevent).
 HEADER_ROOMS = lists loop
 DIR_lists = common/lists
@@ -104,6 +104,7 @@ DIR_mapd = mapd
 DIR_readers = mapd/readers
 DIR_mapcache = mapd/cache
 DIR_ingest = mapd/ingest
+DIR_frame = mapd/frame
 DIR_map = mapd/map
 DIR_decode = mapd/decode
 DIR_resolver = resolver
@@ -126,11 +127,12 @@ SEE_statecache = base ipc loop profile keys conf
 SEE_control = base sandbox json ipc loop login dial host statecache keys conf profile netaddr
 SEE_tailnetd = base sandbox json ipc loop $(ROOMS_tailnetd)
 SEE_authd = base sandbox json ipc wire child loop
+SEE_frame = base
 SEE_decode = base
 SEE_map = base ipc decode
 SEE_ingest = base ipc decode map
 SEE_readers = base ipc decode map loop
-SEE_mapcache = base ipc wire decode map ingest loop
+SEE_mapcache = base ipc frame decode map ingest loop
 SEE_mapd = base sandbox json ipc wire child loop $(ROOMS_mapd)
 SEE_resolver = base sandbox
 SEE_tailnetctl = base json
@@ -153,10 +155,11 @@ AR_conf = $(AR_tailnetd)
 AR_authd = authd child wire ipc json sandbox base
 AR_mapd = mapd $(ROOMS_mapd) child wire ipc json sandbox base
 AR_readers = readers map decode ipc base
-AR_mapcache = mapcache ingest map decode wire ipc json base
+AR_mapcache = mapcache ingest map decode frame ipc base
 AR_ingest = ingest $(AR_map)
 AR_map = map decode ipc base
 AR_decode = decode base
+AR_frame = frame base
 AR_resolver = resolver sandbox base
 AR_tailnetctl = tailnetctl json base
 
