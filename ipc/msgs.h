@@ -140,14 +140,15 @@ enum ipc_query_verb {		/* the commands whose tail is QUERY, and `watch netmap` *
 	IPC_Q_WATCH_NETMAP,
 	IPC_Q_COUNT
 };
-struct ipc_query {				/* a control client's descriptor comes along; mapd answers and closes it */
+/* The descriptor of a control client is attached; mapd answers and closes it. */
+struct ipc_query {
 	uint32_t	verb;			/* the parent has parsed and authorised the verb */
 	uint32_t	class;
 	uint32_t	uid;
 	uint32_t	listen_port;		/* for wgconf: `listen-port`, or the port that the parent chose */
-	uint32_t	private_written;	/* wgconf private: the parent already wrote "[Interface]\nPrivateKey = ..\n" */
-	uint64_t	events;			/* watch netmap: so many the parent has sent already, the present status among them; 0 = none */
-	uint16_t	data_len;		/* arguments as given after the verb, no newline; must equal the tail's length */
+	uint32_t	private_written;	/* wgconf private: the parent has written the [Interface] part */
+	uint64_t	events;			/* watch netmap: number of events the parent has sent already */
+	uint16_t	data_len;		/* of the arguments, no newline; must equal the tail's length */
 	char		data[IPC_LINE_MAX];
 };
 /*
@@ -299,7 +300,8 @@ struct ipc_cache_done {				/* CACHE_LOADED, CACHE_WRITTEN */
 	IPC_TEXT(err, IPC_ERR_MAX);		/* why not OK */
 };
 
-struct ipc_counters {				/* at most one a second while they change, and in answer to COUNTERS_REQ */
+/* Sent at most once a second while they change, and in answer to COUNTERS_REQ. */
+struct ipc_counters {
 #define C(member) uint64_t member;
 	COUNTERS_MAPD(C)
 #undef C

@@ -11,7 +11,8 @@
  *	K(keyword, member, type, range, value, default, flags, child)
  *
  *	member	of struct config; a type that needs several members makes their names from it
- *	type	how it is read and printed: the types are in tailnetd/conf/configkw.c, what they store in tailnetd/conf/config.h
+ *	type	how it is read and printed: the types are in tailnetd/conf/configkw.c, what they store
+ *		in tailnetd/conf/config.h
  *	range	ANY, LIMITS(min, max), or WORDS("a|b"): the words in the order of the values 0, 1, ...
  *	value	for messages: what a value looks like
  *	default	as in the file; "": not set
@@ -23,7 +24,8 @@
  *		CHILD	authd and mapd receive it
  *		WIRE	the same, and a change makes a child open its connection again
  *
- * The compiler refuses CHILD and WIRE for a SECRET and for types that ipc/config_msg.h does not list, and WIRE for texts.
+ * The compiler refuses CHILD and WIRE for a SECRET and for types that ipc/config_msg.h does not list, and WIRE for
+ * texts.
  */
 #define KEYWORDS(K) \
 	K("control-url", control_url, CONTROL_URL, ANY, "a URL such as https://headscale.example.com", "", \

@@ -23,9 +23,9 @@ struct fetch_ops {
 	void	(*dial_cancel)(void *arg, uint32_t id);
 	void	(*step)(void *arg, enum wire_step what, enum wire_dial kind);	/* NULL = not of interest */
 	/*
-	 * Last call; f is freed after it.  status 0: no usable answer, err says why (and names the HTTP status if there
-	 * was one).  Else err is NULL for 2xx and "HTTP 404 Not Found" for others.  body is not terminated; lives during
-	 * the call.
+	 * Last call; f is freed after it.  status 0: no usable answer, err says why (and names the HTTP status if
+	 * there was one).  Else err is NULL for 2xx and "HTTP 404 Not Found" for others.  body is not terminated;
+	 * lives during the call.
 	 */
 	void	(*done)(void *arg, int status, const uint8_t *body, size_t n, const char *err);
 };
@@ -34,7 +34,8 @@ struct fetch_ops {
  * http.
  */
 struct fetch *fetch_start(struct event_base *base, const struct wire_config *cfg, struct trust *trust,
-	    const char *method, const char *path, size_t body_max, unsigned timeout_ms, const struct fetch_ops *ops, void *arg);
+	    const char *method, const char *path, size_t body_max, unsigned timeout_ms, const struct fetch_ops *ops,
+	    void *arg);
 void	 fetch_dialled(struct fetch *f, uint32_t id, int fd, const char *errtext);
 void	 fetch_cancel(struct fetch *f);		/* no callback */
 

@@ -9,8 +9,8 @@
 #include "msgs.h"
 
 /*
- * The arguments of a QUERY, which the parent hands over unsplit (at most IPC_LINE_MAX bytes).  They are of class R only: which
- * command it is and whether the private key was written are numbers that the parent alone decides.  Pure.
+ * The arguments of a QUERY, which the parent hands over unsplit (at most IPC_LINE_MAX bytes).  All are of class R:
+ * which command it is and whether the private key was written are numbers that the parent alone decides.  Pure.
  */
 struct querytail {
 	char		 text[IPC_LINE_MAX + 1];	/* without blanks around it */

@@ -17,7 +17,7 @@
 #define PRIVATES_B64_LEN  44
 struct privates {				/* in a secret area (secret.h), open only while it is used */
 	uint8_t	 b[SLOT_COUNT][KEY_LEN];
-	char	 text[PRIVATES_NAME_LEN + PRIVATES_B64_LEN + 1];	/* keys become text here only (security.md D11) */
+	char	 text[PRIVATES_NAME_LEN + PRIVATES_B64_LEN + 1];	/* only here keys become text (D11) */
 };
 
 struct keyring {

@@ -22,7 +22,8 @@ void	 keyring_free(struct keyring *k);		/* wipes */
 int	 keyring_generate(struct keyring *k, enum key_slot s);	/* new clamped X25519 key from the system RNG; 0 / -1 */
 void	 keyring_clear(struct keyring *k, enum key_slot s);
 void	 keyring_copy(struct keyring *k, enum key_slot to, enum key_slot from);	/* from stays */
-void	 keyring_move(struct keyring *to, enum key_slot ts, struct keyring *from, enum key_slot fs);	/* of another ring */
+/* From a slot of one ring into a slot of another. */
+void	 keyring_move(struct keyring *to, enum key_slot ts, struct keyring *from, enum key_slot fs);
 int	 keyring_has(const struct keyring *k, enum key_slot s);
 const struct pubkey *keyring_public(const struct keyring *k, enum key_slot s);	/* zero key when empty */
 

@@ -26,7 +26,7 @@ struct state {				/* what is persisted besides the keyring */
 
 enum state_result {
 	STATE_OK,		/* loaded */
-	STATE_FRESH,		/* neither state nor marker existed, or the control URL is new: a new machine key was made and saved */
+	STATE_FRESH,		/* no state and no marker, or a new control URL: a new machine key was made and saved */
 	STATE_RECOVERED,	/* state was bad, state.prev was used: warn, health `state-recovered` */
 	STATE_UNUSABLE		/* touch nothing, exit 78; err says what is wrong and what to do */
 };

@@ -11,10 +11,11 @@
 /*
  * How the node keys are kept safe (protocol.md D.4, security.md D10, rows INT-01, REG-04, ROT-05, PERS-06):
  *
- * - Current key C and old key O are what the state file calls node and old key.  They change only in SAVE_COMMIT, when the
- *   server has accepted the candidate T, and only if that save is durable: before it nothing depends on T (no map request,
- *   not "logged in"); if it fails, C and O are as before and the commit is tried again with backoff.
- * - T is sent as NodeKey with OldNodeKey = C.  In a login by URL it stays in memory (INT-01): losing it costs a new URL.
+ * - Current key C and old key O are what the state file calls node and old key.  They change only in SAVE_COMMIT, when
+ *   the server has accepted the candidate T, and only if that save is durable: before it nothing depends on T (no map
+ *   request, not "logged in"); if it fails, C and O are as before and the commit is tried again with backoff.
+ * - T is sent as NodeKey with OldNodeKey = C.  In a login by URL it stays in memory (INT-01): losing it costs a new
+ *   URL.
  * - A T that is sent with an auth key is written first, on a line of its own (D10): a one-off key is spent with the
  *   server's answer, and a crash before we read that answer must not lock the machine out.  After a restart T is tried
  *   again, with the auth key; a server that had accepted it knows it (ROT-05).
@@ -309,4 +310,11 @@ login_event(struct login *c, uint64_t now_mono_ms, struct wtime now, const struc
 	case LE_COUNT: break;
 	}
 	c->out = NULL;
+}
+
+struct wtime
+login_corrected(const struct login *c, struct wtime now)
+{
+	now.sec += c->clock_delta;
+	return now;
 }

@@ -14,7 +14,8 @@
  * feeds results back as events. login.c says how the keys are kept safe.
  */
 enum login_state {			/* names: login_state_name(), interface.md 4 */
-	LS_NEW, LS_NOT_AUTHENTICATED, LS_AUTHENTICATING, LS_URL_VISIT_REQUIRED, LS_AUTHENTICATED, LS_SYNCHRONIZED, LS_COUNT
+	LS_NEW, LS_NOT_AUTHENTICATED, LS_AUTHENTICATING, LS_URL_VISIT_REQUIRED, LS_AUTHENTICATED, LS_SYNCHRONIZED,
+	LS_COUNT
 };
 const char *login_state_name(enum login_state s);
 
@@ -52,7 +53,7 @@ struct login_event {
 	enum login_ev	 type;
 	uint32_t	 id;
 	union {
-		struct { int interactive, ephemeral, with_key; } login;	/* with_key: the parent holds an auth key for it */
+		struct { int interactive, ephemeral, with_key; } login;	/* with_key: the parent has an auth key */
 		struct { int force; } logout;
 		struct pubkey accept;
 		struct login_config config;
@@ -104,7 +105,7 @@ struct login_action {
 	union {
 		struct {
 			enum ipc_reg_op	 op;
-			int		 candidate;	/* NodeKey is the candidate, OldNodeKey the current key; else current and old */
+			int		 candidate;	/* NodeKey, OldNodeKey: candidate, current; else current, old */
 			enum login_authkey authkey;
 			int		 ephemeral;	/* Followup is goal.url */
 		} reg;
@@ -174,7 +175,7 @@ struct login {
 	enum login_authkey op_authkey;
 	int		 auth_wait;		/* LT_AUTH is armed */
 	struct backoff	 auth_backoff, save_backoff;
-	int		 hurried;		/* the server has ended a follow-up at once: it gets no credit for an answer */
+	int		 hurried;		/* the server ended a follow-up at once: an answer resets no delay */
 	struct backoff	 expiry_backoff;	/* of logins by expiry that follow one another */
 	uint64_t	 calm_ms;		/* the last login was done, or expiry began one; 0 = none */
 	uint64_t	 asked_ms;		/* the last REGISTER was sent */

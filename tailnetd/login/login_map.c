@@ -265,13 +265,6 @@ check_clock(struct login *c)
 		c->clock_delta = 0;
 }
 
-struct wtime
-login_corrected(const struct login *c, struct wtime now)
-{
-	now.sec += c->clock_delta;
-	return now;
-}
-
 /*
  * Log in again only if the node was logged in (protocol.md H.2, defect 5).  A key that expires at once, or a server
  * (or mapd) that reports it as expired and valid in turn, would cause endless logins: each one waits longer (EXP-03).

@@ -18,7 +18,7 @@ enum pin_source { PIN_NONE, PIN_CONFIG, PIN_FIRST_USE, PIN_ACCEPTED };	/* interf
 struct profile {
 	int		 want_running;		/* 0: logged out on purpose; nothing logs in by itself (PERS-02) */
 	int		 paused;
-	int		 candidate;		/* the candidate key is part of the state file (written before its first use) */
+	int		 candidate;		/* the candidate key is in the state file (before its first use) */
 	struct pubkey	 server_key;		/* zero = no pin yet */
 	enum pin_source	 pin_source;
 	struct wtime	 pin_since;
