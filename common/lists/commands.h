@@ -17,8 +17,8 @@
  *	tail	what the handler gets: SPLIT the arguments; WHOLE all behind the name as one; QUERY the same, which goes
  *		to mapd unsplit: arguments of class R only
  *	usage	arguments on the socket
- *	run	tailnetctl's function.  The general ones send the arguments, which are of `words`; cmd_ok() prints
- *		errors only, cmd_text() the text of the answer, cmd_text_or_none() the same where no text is an answer too
+ *	run	tailnetctl's function.  The general ones send the arguments, which are of `words`: cmd_ok() prints
+ *		errors only, cmd_text() the text of the answer, cmd_text_or_none() also accepts an answer without text
  *	args	arguments of tailnetctl
  *	words	for completion, separated by commas: WORD[>VALUE|VALUE..][:explanation].  A VALUE in capitals is a kind:
  *		FILE, NUMBER, TEXT.  WORD= takes its value in the same word

@@ -209,13 +209,27 @@ func (c *complaints) check(what, daemon, model, goClient, excuse string, j *judg
 	case excuse != "":
 		j.excused[excuse]++
 	default:
-		*c = append(*c, fmt.Sprintf("%s: Go differs from the rule and the difference is not on the list\n  Go     %s\n  rule   %s", what, goClient, model))
+		*c = append(
+			*c,
+			fmt.Sprintf(
+				"%s: Go differs from the rule and the difference is not on the list\n"+
+					"  Go     %s\n  rule   %s",
+				what,
+				goClient,
+				model,
+			),
+		)
 	}
 }
 
 func compare(d *fullNetmap, m *model, g *netmap.NetworkMap, j *judgement) (c complaints) {
 	check := func(what, daemon, model, goClient string) { c.check(what, daemon, model, goClient, "", j) }
-	check("self", canonNode(d.SelfNode, time.Time{}), canonNode(m.self, time.Time{}), canonNode(g.SelfNode.AsStruct(), time.Time{}))
+	check(
+		"self",
+		canonNode(d.SelfNode, time.Time{}),
+		canonNode(m.self, time.Time{}),
+		canonNode(g.SelfNode.AsStruct(), time.Time{}),
+	)
 	c.peers(d, m, g, j)
 	check("DNS", canon(d.DNS), canon(m.dns), canon(g.DNS))
 	check("DERPMap", canon(d.DERPMap), canon(m.derp), canon(g.DERPMap))
@@ -226,10 +240,25 @@ func compare(d *fullNetmap, m *model, g *netmap.NetworkMap, j *judgement) (c com
 	check("domain", d.Domain, m.domain, g.Domain)
 	check("audit id", d.DomainAuditLogID, m.audit, g.DomainAuditLogID)
 	check("ssh", canon(d.SSHPolicy), canon(m.ssh), canon(g.SSHPolicy))
-	check("collect", fmt.Sprint(d.CollectServices != nil && *d.CollectServices), fmt.Sprint(m.collect), fmt.Sprint(g.CollectServices))
-	check("messages", canonMessages(d.DisplayMessages), canonMessages(m.shownMessages()), canonMessages(g.DisplayMessages))
+	check(
+		"collect",
+		fmt.Sprint(d.CollectServices != nil && *d.CollectServices),
+		fmt.Sprint(m.collect),
+		fmt.Sprint(g.CollectServices),
+	)
+	check(
+		"messages",
+		canonMessages(d.DisplayMessages),
+		canonMessages(m.shownMessages()),
+		canonMessages(g.DisplayMessages),
+	)
 	tkaOn := m.tka != nil && !m.tka.Disabled
-	check("tka enabled", fmt.Sprint(d.TKAInfo != nil && !d.TKAInfo.Disabled), fmt.Sprint(tkaOn), fmt.Sprint(g.TKAEnabled))
+	check(
+		"tka enabled",
+		fmt.Sprint(d.TKAInfo != nil && !d.TKAInfo.Disabled),
+		fmt.Sprint(tkaOn),
+		fmt.Sprint(g.TKAEnabled),
+	)
 	// What has no counterpart in a netmap of Go's.
 	ours := func(what, daemon, model string) { c.check(what, daemon, model, model, "", j) }
 	ours("health", canonList(d.Health), canonList(m.health)) // also while there are messages (interface.md 5)
@@ -268,7 +297,14 @@ func (c *complaints) peers(d *fullNetmap, m *model, g *netmap.NetworkMap, j *jud
 		if gp[id] != nil {
 			theirs = canonNode(gp[id], now)
 		}
-		c.check(fmt.Sprintf("peer %d", id), canonNode(&dp[id].Node, now), canonNode(&p.Node, now), theirs, m.goDiffers[id], j)
+		c.check(
+			fmt.Sprintf("peer %d", id),
+			canonNode(&dp[id].Node, now),
+			canonNode(&p.Node, now),
+			theirs,
+			m.goDiffers[id],
+			j,
+		)
 		if f := canon(dp[id].Future); f != canon(p.Future) {
 			*c = append(*c, fmt.Sprintf("peer %d: an unknown member\n  daemon %s\n  sent   %s", id, f,
 				canon(p.Future)))
@@ -281,16 +317,37 @@ func (c *complaints) peers(d *fullNetmap, m *model, g *netmap.NetworkMap, j *jud
 func (c *complaints) effective(d *fullNetmap, m *model, g *netmap.NetworkMap) {
 	if m.letsUnsignedIn() {
 		if !d.EffectiveFilter.DenyAll || len(d.EffectiveFilter.Rules) > 0 {
-			*c = append(*c, "effective filter: it lets an unsigned peer in\n  daemon "+canonList(d.EffectiveFilter.Rules))
+			*c = append(
+				*c,
+				"effective filter: it lets an unsigned peer in\n  daemon "+canonList(
+					d.EffectiveFilter.Rules,
+				),
+			)
 		}
 		return
 	}
 	ours, err := filter.MatchesFromFilterRules(d.EffectiveFilter.Rules)
 	if err != nil {
-		*c = append(*c, fmt.Sprintf("effective filter: Go finds fault with it: %v\n  daemon %s", err, canonList(d.EffectiveFilter.Rules)))
+		*c = append(
+			*c,
+			fmt.Sprintf(
+				"effective filter: Go finds fault with it: %v\n  daemon %s",
+				err,
+				canonList(d.EffectiveFilter.Rules),
+			),
+		)
 	}
 	if a, b := canonMatches(ours), canonMatches(g.PacketFilter); a != b {
-		*c = append(*c, fmt.Sprintf("effective filter (%q)\n  daemon %s\n  Go     %s\n  sent   %s", d.EffectiveFilter.Reason, a, b, canonList(m.rules())))
+		*c = append(
+			*c,
+			fmt.Sprintf(
+				"effective filter (%q)\n  daemon %s\n  Go     %s\n  sent   %s",
+				d.EffectiveFilter.Reason,
+				a,
+				b,
+				canonList(m.rules()),
+			),
+		)
 	}
 	if d.EffectiveFilter.DenyAll && len(d.EffectiveFilter.Rules) > 0 {
 		*c = append(*c, "effective filter: rules of a filter that is closed")
@@ -382,7 +439,9 @@ func canonList[T any](l []T) string {
 	return canon(l)
 }
 
-// rows: MAP-04 MAP-05 MAP-06 MAP-07 DEL-01 DEL-02 DEL-03 DEL-05 DEL-06 DEL-07 DEL-08 DEL-09 DEL-10 DEL-11 DEL-12 DEL-13 DEL-14 DEL-15 KA-05 FLD-01 FLD-02 FLD-03 FLD-04 FLD-05 FLD-06 FLD-07 FLD-08 FLD-09 FLD-10 FLD-11 FLD-12 FLD-13 FLD-14 FLD-17
+// rows: MAP-04 MAP-05 MAP-06 MAP-07 DEL-01 DEL-02 DEL-03 DEL-05 DEL-06 DEL-07 DEL-08 DEL-09 DEL-10 DEL-11 DEL-12 DEL-13
+// DEL-14 DEL-15 KA-05 FLD-01 FLD-02 FLD-03 FLD-04 FLD-05 FLD-06 FLD-07 FLD-08 FLD-09 FLD-10 FLD-11 FLD-12 FLD-13 FLD-14
+// FLD-17
 func TestDifferential(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")

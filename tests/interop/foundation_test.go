@@ -25,7 +25,8 @@ func TestAuthKeyRequired(t *testing.T) {
 
 	bad := newDaemon(t, c.http.URL).authKey("tskey-auth-bad").start()
 	bad.eventually("the server's refusal is shown", func() error {
-		if s := bad.status(); !strings.Contains(s.Err, "invalid authkey") || s.ErrSource != "auth" || s.LoggedIn {
+		if s := bad.status(); !strings.Contains(s.Err, "invalid authkey") || s.ErrSource != "auth" ||
+			s.LoggedIn {
 			return fmt.Errorf("err %q errSource %q loggedIn %v", s.Err, s.ErrSource, s.LoggedIn)
 		}
 		return nil
@@ -181,7 +182,10 @@ func TestLogout(t *testing.T) {
 func TestLargeTailnet(t *testing.T) {
 	t.Parallel()
 	const peers = 10000
-	stream := largetailnet.New(peers, &tailcfg.DERPMap{Regions: map[int]*tailcfg.DERPRegion{1: {RegionID: 1, RegionCode: "x"}}})
+	stream := largetailnet.New(
+		peers,
+		&tailcfg.DERPMap{Regions: map[int]*tailcfg.DERPRegion{1: {RegionID: 1, RegionCode: "x"}}},
+	)
 	c := newControl(t, func(s *testcontrol.Server) { s.AltMapStream = stream.AltMapStream(); s.Verbose = false })
 	d := newDaemon(t, c.http.URL).start()
 	d.must("login")
@@ -195,7 +199,8 @@ func TestLargeTailnet(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	more := stream.AllocPeer()
-	if err := stream.SendDelta(ctx, &tailcfg.MapResponse{PeersChanged: []*tailcfg.Node{more}, PeersRemoved: []tailcfg.NodeID{2}}); err != nil {
+	delta := &tailcfg.MapResponse{PeersChanged: []*tailcfg.Node{more}, PeersRemoved: []tailcfg.NodeID{2}}
+	if err := stream.SendDelta(ctx, delta); err != nil {
 		t.Fatal(err)
 	}
 	d.awaitPeers("an added and a removed peer", func(p []*tailcfg.Node) bool {

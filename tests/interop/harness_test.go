@@ -67,7 +67,13 @@ func newControl(t *testing.T, set func(*testcontrol.Server)) *control {
 		Logf:    func(format string, a ...any) { fmt.Fprintf(&serverLog, format+"\n", a...) },
 		Verbose: true,
 		DERPMap: &tailcfg.DERPMap{Regions: map[int]*tailcfg.DERPRegion{
-			1: {RegionID: 1, RegionCode: "test", Nodes: []*tailcfg.DERPNode{{Name: "1a", RegionID: 1, HostName: "derp.invalid", IPv4: "127.0.0.1"}}},
+			1: {
+				RegionID:   1,
+				RegionCode: "test",
+				Nodes: []*tailcfg.DERPNode{
+					{Name: "1a", RegionID: 1, HostName: "derp.invalid", IPv4: "127.0.0.1"},
+				},
+			},
 		}},
 	}}
 	if set != nil {

@@ -110,7 +110,10 @@ func TestRotationSeenByPeer(t *testing.T) {
 	login(a, "login")
 	login(b, "login")
 	old := a.nodeKey()
-	nm := b.awaitPeers("the node with its first key", func(p []*tailcfg.Node) bool { return len(p) == 1 && p[0].Key == old })
+	nm := b.awaitPeers(
+		"the node with its first key",
+		func(p []*tailcfg.Node) bool { return len(p) == 1 && p[0].Key == old },
+	)
 	id := nm.Peers[0].ID
 
 	a.must("login interactive")
@@ -122,7 +125,8 @@ func TestRotationSeenByPeer(t *testing.T) {
 		t.Fatalf("the server does not know %s", url)
 	}
 	a.eventually("the new key is the current one", func() error {
-		if s := a.status(); s.State != synchronized || s.NodeKey == old.String() || s.OldNodeKey != old.String() {
+		if s := a.status(); s.State != synchronized || s.NodeKey == old.String() ||
+			s.OldNodeKey != old.String() {
 			return fmt.Errorf("%+v", s)
 		}
 		return nil
@@ -160,7 +164,9 @@ func TestRateLimitedRegister(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
 	c := newControl(t, func(s *testcontrol.Server) {
-		s.MaybeRateLimitRegister = func() (bool, string, string) { return asked.Add(1) == 1, "2", "slow down, please" }
+		s.MaybeRateLimitRegister = func() (bool, string, string) {
+			return asked.Add(1) == 1, "2", "slow down, please"
+		}
 	})
 	d := newDaemon(t, c.http.URL).start()
 	start := time.Now()

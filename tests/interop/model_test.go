@@ -45,7 +45,8 @@ type model struct {
 	goDiffers map[tailcfg.NodeID]string
 }
 
-// The known defects of Go's client. By protocol.md E.6 [!] a replacement of a known peer is turned into a patch when few
+// The known defects of Go's client. By protocol.md E.6 [!] a replacement of a known peer is turned into a patch when
+// few
 // fields differ; and it has a rule about disco keys that it may have learnt from the peer itself, which we do not.
 const (
 	lostInPatch = "a replacement turned into a patch that cannot express it"
@@ -319,7 +320,8 @@ func (m *model) patch(c *tailcfg.PeerChange) {
 	}
 }
 
-// patchLoses reports whether replacing was by now, expressed as a PeerChange, loses something: fields that become empty,
+// patchLoses reports whether replacing was by now, expressed as a PeerChange, loses something: fields that become
+// empty,
 // tri-states that become or cease to be unknown, and fields that are not compared (protocol.md E.6 [!]).
 func patchLoses(was, now *peer) bool {
 	return len(was.Endpoints) > 0 && len(now.Endpoints) == 0 ||
@@ -328,15 +330,20 @@ func patchLoses(was, now *peer) bool {
 		was.Cap != 0 && now.Cap == 0 ||
 		(was.Online == nil) != (now.Online == nil) ||
 		(was.LastSeen == nil) != (now.LastSeen == nil) ||
-		len(was.CapMap) == len(now.CapMap) && len(now.CapMap) == 0 && (was.CapMap == nil) != (now.CapMap == nil) ||
-		!slices.Equal(was.Capabilities, now.Capabilities) || was.DataPlaneAuditLogID != now.DataPlaneAuditLogID ||
+		len(was.CapMap) == len(now.CapMap) && len(now.CapMap) == 0 &&
+			(was.CapMap == nil) != (now.CapMap == nil) ||
+		!slices.Equal(
+			was.Capabilities,
+			now.Capabilities,
+		) || was.DataPlaneAuditLogID != now.DataPlaneAuditLogID ||
 		was.DiscoKey != now.DiscoKey && now.Online != nil && !*now.Online
 }
 
 // staleDisco reports whether the Go client may keep the disco key it has: it may have learnt it from the peer itself
 // (protocol.md E.6, the staleness rule). We learn no keys in-band, so for us what the server says counts.
 func staleDisco(was *peer, mayHaveSeen bool, now *tailcfg.Node) bool {
-	return was != nil && (was.LastSeen != nil || mayHaveSeen) && !now.DiscoKey.IsZero() && was.DiscoKey != now.DiscoKey &&
+	return was != nil && (was.LastSeen != nil || mayHaveSeen) && !now.DiscoKey.IsZero() &&
+		was.DiscoKey != now.DiscoKey &&
 		(now.Online == nil || !*now.Online)
 }
 
@@ -347,7 +354,8 @@ func (m *model) rules() (all []tailcfg.FilterRule) {
 	return all
 }
 
-// shownMessages are the messages, or while there are none, the Health strings in the form of messages (protocol.md E.5).
+// shownMessages are the messages, or while there are none, the Health strings in the form of messages (protocol.md
+// E.5).
 func (m *model) shownMessages() map[tailcfg.DisplayMessageID]tailcfg.DisplayMessage {
 	if len(m.messages) > 0 {
 		return m.messages

@@ -20,7 +20,8 @@ import (
 	"tailscale.com/util/zstdframe"
 )
 
-// A wire is a message in the form in which it is sent: Go's own structs leave out what is empty, and a server may write more
+// A wire is a message in the form in which it is sent: Go's own structs leave out what is empty, and a server may write
+// more
 // than they can hold.
 type wire struct {
 	members map[string]json.RawMessage
@@ -43,13 +44,20 @@ func marshal(v any) json.RawMessage {
 	return b
 }
 
-// Members for which absent and null are the same, with their empty value where that is the same, too (protocol.md E.5), or
+// Members for which absent and null are the same, with their empty value where that is the same, too (protocol.md E.5),
+// or
 // a value that is of no consequence.
 var unchanged = map[string]string{
-	"DNSConfig": "null", "DERPMap": "null", "Node": "null", "Peers": "[]", "PeersChanged": "[]", "PeersRemoved": "[]", "PeersChangedPatch": "[]",
-	"PeerSeenChange": "{}", "OnlineChange": "{}", "PacketFilter": "null", "PacketFilters": "{}", "UserProfiles": "[]", "Health": "null",
-	"DisplayMessages": "{}", "SSHPolicy": "null", "ControlTime": `"0001-01-01T00:00:00Z"`, "TKAInfo": "null", "CollectServices": "null",
-	"DomainDataPlaneAuditLogID": `""`, "ClientVersion": "null", "DefaultAutoUpdate": "null", "Debug": "{}", "PingRequest": `{"URL":""}`,
+	"DNSConfig": "null", "DERPMap": "null", "Node": "null", "Peers": "[]", "PeersChanged": "[]",
+	"PeersRemoved": "[]",
+	"PeersChangedPatch": "[]",
+	"PeerSeenChange":    "{}", "OnlineChange": "{}", "PacketFilter": "null", "PacketFilters": "{}",
+	"UserProfiles": "[]",
+	"Health":          "null",
+	"DisplayMessages": "{}", "SSHPolicy": "null", "ControlTime": `"0001-01-01T00:00:00Z"`, "TKAInfo": "null",
+	"CollectServices":           "null",
+	"DomainDataPlaneAuditLogID": `""`, "ClientVersion": "null", "DefaultAutoUpdate": "null",
+	"Debug": "{}", "PingRequest": `{"URL":""}`,
 	"PopBrowserURL": `""`, "MapSessionHandle": `"h"`, "Seq": "7",
 }
 
@@ -101,7 +109,10 @@ func (g *generator) dressPatches(l []*tailcfg.PeerChange) json.RawMessage {
 		if p.CapMap != nil {
 			m["CapMap"] = marshal(p.CapMap)
 		}
-		for _, name := range []string{"DERPRegion", "Cap", "Key", "DiscoKey", "Online", "LastSeen", "KeyExpiry", "KeySignature", "Endpoints", "CapMap"} {
+		for _, name := range []string{
+			"DERPRegion", "Cap", "Key", "DiscoKey", "Online", "LastSeen",
+			"KeyExpiry", "KeySignature", "Endpoints", "CapMap",
+		} {
 			if _, ok := m[name]; !ok && g.chance(5) {
 				m[name] = json.RawMessage("null")
 				if name == "DERPRegion" || name == "Cap" {
@@ -134,7 +145,8 @@ func (g *generator) dressNodes(list json.RawMessage) json.RawMessage {
 		}
 	default:
 		// Not Hostinfo: of its null Go makes an empty one.
-		for _, name := range []string{"Online", "LastSeen", "AllowedIPs", "CapMap", "Endpoints", "Tags", "Sharer"} {
+		for _, name := range []string{"Online", "LastSeen", "AllowedIPs",
+			"CapMap", "Endpoints", "Tags", "Sharer"} {
 			if _, ok := n[name]; !ok {
 				n[name] = json.RawMessage("null")
 			}
@@ -178,7 +190,11 @@ func newStream(t *testing.T, w testcontrol.MapStreamWriter) *stream {
 		}
 		return reflect.NewAt(f.Type(), unsafe.Pointer(f.UnsafeAddr())).Elem()
 	}
-	return &stream{w: field("w").Interface().(http.ResponseWriter), zstd: field("compress").Bool(), end: make(chan struct{})}
+	return &stream{
+		w:    field("w").Interface().(http.ResponseWriter),
+		zstd: field("compress").Bool(),
+		end:  make(chan struct{}),
+	}
 }
 
 func (s *stream) send(text []byte) error {

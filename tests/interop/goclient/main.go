@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
 // Copyright (c) 2026 The tailnetd authors
 
-// Goclient is the yardstick of `make bench`: Go's own control clients on the same server and the same stream. It logs in,
+// Goclient is the yardstick of `make bench`: Go's own control clients on the same server and the same stream. It logs
+// in,
 // polls the map and prints one JSON line for the first message and for every -every messages after it, with what the
 // process has cost so far.
 package main
@@ -84,7 +85,8 @@ func runControlClient(ctx context.Context, hi *tailcfg.Hostinfo, ak string) erro
 	dialer.SetBus(bus)
 	mk := key.NewMachine()
 	d, err := controlclient.NewDirect(controlclient.Options{
-		ServerURL: *url, AuthKey: ak, Hostinfo: hi, Dialer: dialer, Bus: bus, HealthTracker: health.NewTracker(bus),
+		ServerURL: *url, AuthKey: ak, Hostinfo: hi, Dialer: dialer,
+		Bus: bus, HealthTracker: health.NewTracker(bus),
 		GetMachinePrivateKey: func() (key.MachinePrivate, error) { return mk, nil },
 		DiscoPublicKey:       key.NewDisco().Public(), Logf: func(string, ...any) {},
 	})
