@@ -49,10 +49,10 @@ func marshal(v any) json.RawMessage {
 // a value that is of no consequence.
 var unchanged = map[string]string{
 	"DNSConfig": "null", "DERPMap": "null", "Node": "null", "Peers": "[]", "PeersChanged": "[]",
-	"PeersRemoved": "[]",
+	"PeersRemoved":      "[]",
 	"PeersChangedPatch": "[]",
 	"PeerSeenChange":    "{}", "OnlineChange": "{}", "PacketFilter": "null", "PacketFilters": "{}",
-	"UserProfiles": "[]",
+	"UserProfiles":    "[]",
 	"Health":          "null",
 	"DisplayMessages": "{}", "SSHPolicy": "null", "ControlTime": `"0001-01-01T00:00:00Z"`, "TKAInfo": "null",
 	"CollectServices":           "null",
