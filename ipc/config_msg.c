@@ -34,7 +34,7 @@ within(uint64_t v, uint64_t min, uint64_t max)
 static int
 seconds_ok(uint64_t ms, uint64_t min, uint64_t max)
 {
-	(void)min; /* a shorter time harms nobody but the child, and its tests use it */
+	(void)min; /* a shorter time harms the child only, and its tests use it */
 	return ms <= max * 1000;
 }
 

@@ -39,7 +39,7 @@ struct ipc_config {
 };
 
 /*
- * The receiver's check, 1 = right: texts fit, are plain and leave room for a terminator, host and authority are there,
+ * The receiver's check, 1 = right: texts fit, are plain and leave room for a terminator, host and authority are present,
  * numbers are within the limits of the list.  A time may be shorter than its keyword allows, but not 0.
  */
 int	 config_msg_ok(const struct ipc_config *m);

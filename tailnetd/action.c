@@ -164,7 +164,7 @@ cancel_auth(struct parent *p, uint32_t id)
 
 	if (c->pending != PENDING_NOTHING && c->work.id == id)
 		c->pending = PENDING_NOTHING;
-	else if (child_listens(c) && c->owed > 0)
+	else if (child_listens(c) && c->unanswered > 0)
 		ipc_send(c->ipc, IPC_CANCEL, id, &none, sizeof(none), -1);
 }
 

@@ -21,10 +21,9 @@
 
 /*
  * Messages of the children and the answers.  ipc.c has checked type, size, state and generation; here is what only we
- * can know: whether an id is one of ours, whether texts are clean, whether it is allowed now and not too often
- * (security.md D7). Handshakes: not the 1/s and 5 of D1 (docs/sandbox.md).  What comes too early waits for its turn
- * and is no error: a refusal would be shown as one, and it is people's quick commands that cause it (PAU-01, STAT-03,
- * OUT-01).
+ * can know: whether we gave out an id, whether texts are clean, whether it is allowed now and not too often
+ * (security.md D7).  Handshakes: not the 1/s and 5 of D1 (docs/sandbox.md).  A request that is too early waits and
+ * is no error: a refusal would be shown as one, and people's quick commands are the cause (PAU-01, STAT-03, OUT-01).
  */
 #define DIAL_RATE  4
 #define DIAL_BURST 16
@@ -33,7 +32,7 @@
 #define HS_BURST   10
 #define HS_MAX_MS  30000
 
-static void take_turns(struct child *c);
+static void start_waiting(struct child *c);
 
 /* --- dialling (D3) --- */
 
@@ -72,7 +71,8 @@ dial_is_done(void *arg, int fd, int err, const char *text)
 static int
 dialling_allowed(const struct child *c)
 {
-	return c->role == IPC_AUTHD ? c->owed > 0 : c->p->login.map == MAP_PREPARED || c->p->login.map == MAP_STREAM;
+	return c->role == IPC_AUTHD ? c->unanswered > 0
+				    : c->p->login.map == MAP_PREPARED || c->p->login.map == MAP_STREAM;
 }
 
 static void
@@ -130,7 +130,7 @@ dispatch_dial(void *arg, const struct ipc_msg *m)
 	x->candidate = d->candidate;
 	TAILQ_INSERT_TAIL(&c->dials, x, entry);
 	c->ndials++;
-	take_turns(c);
+	start_waiting(c);
 	return 0;
 }
 
@@ -216,7 +216,7 @@ dispatch_hs_begin(void *arg, const struct ipc_msg *m)
 		return 0;
 	}
 	*h = (struct handshake){ .id = m->id, .waits = ++c->hs_waited };
-	take_turns(c);
+	start_waiting(c);
 	return 0;
 }
 
@@ -286,9 +286,9 @@ end_old_handshakes(struct child *c, uint64_t now)
 	return ms;
 }
 
-/* Begins what waits, as far as the rates allow; sets the timer for the next, and for time-outs. */
+/* Begins what waits if the rates allow it; sets the timer for the next, and for time-outs. */
 static void
-take_turns(struct child *c)
+start_waiting(struct child *c)
 {
 	uint64_t now = time_mono_ms(), ms, wait_ms;
 	struct child_dial *x;
@@ -311,7 +311,7 @@ take_turns(struct child *c)
 void
 dispatch_turn(void *arg)
 {
-	take_turns(arg);
+	start_waiting(arg);
 }
 
 int
@@ -443,7 +443,7 @@ on_closed(void *arg, int violation, const char *why)
 	ipc_free(c->ipc); /* the process is reaped by SIGCHLD */
 	c->ipc = NULL;
 	if (!violation)
-		child_hung_up(c); /* not killed yet: its exit status tells more than SIGKILL */
+		child_hung_up(c); /* not killed yet: its exit status says more than SIGKILL */
 	dispatch_forget(c);
 }
 
@@ -460,7 +460,7 @@ dispatch_ready_work(struct child *c)
 	c->pending = PENDING_NOTHING;
 	switch (what) {
 	case PENDING_KEY:
-		c->owed++;
+		c->unanswered++;
 		ipc_set_state(c->ipc, IPC_S_BUSY);
 		ipc_send(c->ipc, IPC_KEY_FETCH, c->work.id, &none, sizeof(none), -1);
 		break;

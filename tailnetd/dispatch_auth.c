@@ -18,9 +18,9 @@
 static void
 result_came(struct child *c)
 {
-	if (c->owed > 0)
-		c->owed--;
-	if (c->owed == 0) {
+	if (c->unanswered > 0)
+		c->unanswered--;
+	if (c->unanswered == 0) {
 		ipc_set_state(c->ipc, IPC_S_IDLE);
 		child_unwant(c, AUTHD_LINGER_MS);
 	}
@@ -148,7 +148,7 @@ dispatch_send_register(struct child *c)
 		}
 		IPC_SET(&m, auth_key, key, len);
 	}
-	c->owed++;
+	c->unanswered++;
 	ipc_set_state(c->ipc, IPC_S_BUSY);
 	ipc_send(c->ipc, IPC_REGISTER, a->id, &m, sizeof(m), -1);
 	sodium_memzero(key, sizeof(key));

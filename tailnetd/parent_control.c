@@ -127,7 +127,7 @@ op_doctor_ask(void *arg, enum ipc_type type, uint32_t id, void *m, size_t len)
 	struct parent *p = arg;
 	struct child *c = &p->sup->doctor;
 
-	c->owed++;
+	c->unanswered++;
 	ipc_set_state(c->ipc, IPC_S_BUSY);
 	ipc_send(c->ipc, type, id, m, len, -1);
 }
@@ -147,9 +147,9 @@ parent_doctor_step(void *arg, const struct ipc_msg *m)
 static void
 answered(struct child *c)
 {
-	if (c->owed > 0)
-		c->owed--;
-	if (c->owed == 0)
+	if (c->unanswered > 0)
+		c->unanswered--;
+	if (c->unanswered == 0)
 		ipc_set_state(c->ipc, IPC_S_IDLE);
 }
 

@@ -102,7 +102,7 @@ child_start(struct child *c)
 	}
 	c->phase = CHILD_STARTING;
 	c->started = time_wall();
-	c->layers = c->owed = 0;
+	c->layers = c->unanswered = 0;
 	c->violated = c->overdue = 0;
 	c->ponged = 1;
 	(void)timer_set_ms(&c->deadline, READY_MS);

@@ -78,7 +78,7 @@ struct child {
 	unsigned	 hs_waited;	/* last place given in that queue */
 	TAILQ_HEAD(, child_dial) dials;
 	unsigned	 ndials;
-	unsigned	 owed;		/* authd: results still to come */
+	unsigned	 unanswered;		/* authd: results still to come */
 	int		 ponged;
 	unsigned	 silent;	/* PINGs of supervise_look() since its last answer */
 

@@ -13,7 +13,7 @@
 #define MAX_IMAGES 8
 #define CAP_BIT(n) (UINT64_C(1) << (n))
 
-/* Soft but for core files: a hard limit would bind the children, who set their own. */
+/* Soft, except for core files: a hard limit would bind the children, which set their own. */
 static const struct sbx_rlimit rlimits[] = {
 	{ .resource = RLIMIT_CORE, .value = 0 },
 	{ .resource = RLIMIT_NOFILE, .value = 256, .soft_only = 1 },
@@ -32,11 +32,11 @@ static const struct sbx_path fixed_paths[] = {
 
 /*
  * What only the start needs, which is over (the control socket is listened on and has its owner and mode), and what
- * nobody here ever does to a file.  Inherited by the children, who do none of it.
+ * this process never does to a file.  The children inherit it and need none of these calls.
  */
 /* clang-format off */
 static const struct sbx_rule rules[] = {
-	/* Landlock's "no bind" says nothing of a socket that listen(2) gives a port by itself */
+	/* Landlock's "no bind" does not cover a socket to which listen(2) gives a port by itself */
 	SBX_FAIL(listen, EPERM),
 	SBX_FAIL(chmod, EPERM), SBX_FAIL(fchmod, EPERM), SBX_FAIL(fchmodat, EPERM), SBX_FAIL(fchmodat2, EPERM),
 	SBX_FAIL(chown, EPERM), SBX_FAIL(lchown, EPERM), SBX_FAIL(fchown, EPERM), SBX_FAIL(fchownat, EPERM),

@@ -15,7 +15,7 @@
 struct parent_sandbox {
 	int			 required;	/* 1: a layer that fails is fatal (exit EXIT_SANDBOX) */
 	const char		*state_dir;
-	const char		*run_dir;	/* where the control socket lies */
+	const char		*run_dir;	/* where the control socket is */
 	const struct spawn_image *const *images;	/* all that may ever be started */
 	unsigned		 nimages;
 };

@@ -16,7 +16,7 @@ int	 netaddr_endpoint_parse(const char *s, int with_type, struct ipc_endpoint *e
 char	*netaddr_endpoint_format(const struct ipc_endpoint *e, char *out, size_t outsize);
 int	 netaddr_is_literal(const char *s, struct ipc_addr *a);	/* 1: an IP address, now in a */
 /*
- * Why it may not be reported to a server (protocol.md F.3: link-local IPv6; multicast and the like), or NULL.
+ * Why it may not be reported to a server (protocol.md F.3: link-local IPv6; multicast and similar), or NULL.
  * `auto` does not report loopback and link-local IPv4 addresses; a user may name them, for daemons on one host or wire.
  */
 const char *netaddr_endpoint_refused(const struct ipc_endpoint *e, int named);

@@ -20,7 +20,7 @@ cachefile_init(struct cachefile *cf, const struct state_store *store)
 	(void)cf->io->unlinkat(cf->dirfd, CACHEFILE_TEMP, 0);
 }
 
-/* Why a file cannot be what a commit of ours left, or NULL. */
+/* Why a file cannot be what our commit left, or NULL. */
 static const char *
 fault(const struct cachefile *cf, const struct stat *st)
 {
@@ -77,7 +77,7 @@ cachefile_create(struct cachefile *cf, char *err, size_t errsize)
 	int fd;
 
 	cachefile_abort(cf);
-	(void)cf->io->unlinkat(cf->dirfd, CACHEFILE_TEMP, 0); /* ours alone: we hold the lock */
+	(void)cf->io->unlinkat(cf->dirfd, CACHEFILE_TEMP, 0); /* no other process uses it: we hold the lock */
 	cf->temp = cf->io->create(cf->dirfd, CACHEFILE_TEMP, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC);
 	if (cf->temp == -1)
 		return failed(cf, err, errsize, "make");

@@ -21,7 +21,7 @@ struct cachefile {
 	const struct state_io *io;	/* the state store's */
 };
 
-/* Also removes what an earlier life left unfinished. */
+/* Also removes what an earlier run left unfinished. */
 void	 cachefile_init(struct cachefile *cf, const struct state_store *store);
 /* For reading.  -1 with errno ENOENT: there is none; -1 with a reason in err otherwise. */
 int	 cachefile_open(const struct cachefile *cf, uint64_t *size, char *err, size_t errsize);

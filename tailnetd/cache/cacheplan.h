@@ -6,12 +6,12 @@
 #include <stdint.h>
 
 /*
- * When the netmap cache is written, as pure code: at once when there is none yet or somebody asks for it (pause,
- * shutdown), else so long after the last time that the disk gets at most a file, or a MiB, in each interval.
+ * When the netmap cache is written, as pure code: at once when there is none yet or it is requested (pause,
+ * shutdown), else after a delay, so that the disk gets at most a file, or a MiB, in each interval.
  */
 #define CACHEPLAN_INTERVAL_MS 60000
 #define CACHEPLAN_UNIT	      (1u << 20)	/* a file of n units waits n intervals */
-/* pause when nothing was to be written after all, beside that for each unit that was */
+/* pause when there was nothing to write after all, added to that for each written unit */
 #define CACHEPLAN_NOTHING_MS  1000
 
 struct cacheplan {
@@ -32,13 +32,13 @@ int	 cacheplan_unsaved(const struct cacheplan *pl);
 int64_t	 cacheplan_wait(const struct cacheplan *pl, uint64_t now_ms);
 void	 cacheplan_begun(struct cacheplan *pl);
 /*
- * It is over, and seq is in a file of size bytes; or it failed and is tried again after the same pause; or nothing
- * was to be written.  size is what the disk has got of it, whatever mapd says.
+ * It is over, and seq is in a file of size bytes; or it failed and is tried again after the same pause; or there
+ * was nothing to write.  size is what is on the disk, whatever mapd says.
  */
 void	 cacheplan_done(struct cacheplan *pl, uint64_t now_ms, uint64_t seq, uint64_t size);
 void	 cacheplan_failed(struct cacheplan *pl, uint64_t now_ms, uint64_t size);
 void	 cacheplan_nothing(struct cacheplan *pl, uint64_t now_ms, uint64_t size);
-/* mapd and its netmap are gone: nothing to be written until the next change. */
+/* mapd has ended, and its netmap with it: nothing is written until the next change. */
 void	 cacheplan_lost(struct cacheplan *pl);
 
 #endif

@@ -41,9 +41,9 @@ int	 ip_forwarding_off(int family);
 int	 ip_forwarding_broken(const struct config *c);
 
 /* The system's part: endpoints_linux.c, endpoints_openbsd.c. */
-/* a non-blocking descriptor that tells of address changes, or -1 with errno */
+/* a non-blocking descriptor that reports address changes, or -1 with errno */
 int	 endpoints_os_open(void);
-/* Whether one read's n bytes tell of a change of addresses, links or forwarding; a malformed message counts as one. */
+/* Whether one read's n bytes report a change of addresses, links or forwarding; a malformed message counts as one. */
 int	 endpoints_os_relevant(const void *msg, size_t n);
 int	 endpoints_os_forwarding_off(int family);
 

@@ -70,7 +70,7 @@ endpoints_os_forwarding_off(int family)
 	ssize_t n;
 
 	if (fd == -1)
-		return errno == ENOENT; /* a family that is not there; unreadable tells nothing */
+		return errno == ENOENT; /* a family that does not exist; unreadable means unknown */
 	n = read(fd, &c, 1);
 	close(fd);
 	return n == 1 && c == '0';

@@ -235,7 +235,7 @@ copy_members(struct json_object *o)
 	return copy;
 }
 
-/* Is b other news than a?  F.2: all but DERPLatency counts. */
+/* Does b differ from a for the server?  F.2: all but DERPLatency counts. */
 static int
 differs(struct json_object *a, struct json_object *b, int netinfo)
 {

@@ -23,8 +23,8 @@ struct hostinfo_set {
 void	 hostinfo_set_free(struct hostinfo_set *s);
 /*
  * Merges one JSON object over what was set before, member by member; netinfo: 0 = `set hostinfo`, 1 = `set netinfo`,
- * which are kept apart (LITE-02).  A member that is null takes back what was set.  Names of F.1 and F.2 are brought
- * to their exact spelling and their values' types are checked; other members pass.  *changed: 1 when there is news
+ * which are kept apart (LITE-02).  A member that is null takes back what was set.  Names of F.1 and F.2 get
+ * their exact spelling and their values' types are checked; other members pass.  *changed: 1 when there is a change
  * for the server; new values of DERPLatency alone are kept but are none (F.2).  0, or -1 or HOSTINFO_NO_MEMORY with a
  * reason in err and nothing changed.
  */

@@ -123,7 +123,7 @@ host_changed(void *arg)
 	(void)hostreport_refresh(arg);
 }
 
-/* Whoever runs the data plane gives its own with `set disco-key`. */
+/* The program that runs the data plane gives its own with `set disco-key`. */
 static void
 make_disco_key(struct hostreport *h)
 {

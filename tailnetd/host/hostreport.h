@@ -28,8 +28,8 @@ struct hostreport_ops {			/* the owner; arg is that of hostreport_new() */
 
 /*
  * cfg and st are the owner's and outlive it; of the state only listen_port is ever written.  Begins to watch this
- * host's addresses, so it comes before the sandbox: OpenBSD's pledge(2) has no promise for a routing socket, nor for
- * the first read of a sysctl.  Makes a disco key of this process's life (protocol.md A.1).  NULL: out of memory.
+ * host's addresses, so it must be called before the sandbox: OpenBSD's pledge(2) has no promise for a routing socket, nor for
+ * the first read of a sysctl.  Makes a disco key that lasts as long as this process (protocol.md A.1).  NULL: out of memory.
  */
 struct hostreport *hostreport_new(struct event_base *base, const struct config *cfg, struct state *st,
 	    const struct hostreport_ops *ops, void *arg);
@@ -42,8 +42,8 @@ void	 hostreport_free(struct hostreport *h);		/* NULL is fine */
 int	 hostreport_refresh(struct hostreport *h);
 
 /*
- * `set`: replaces what is collected or configured; hostreport_refresh() makes it known.  Each returns 1 when there is
- * news: another value than before, or one that could not be made known.  The first is hostinfo_set() (hostinfo.h):
+ * `set`: replaces what is collected or configured; hostreport_refresh() makes it known.  Each returns 1 when the
+ * value has changed, or when a change could not be made known before.  The first is hostinfo_set() (hostinfo.h):
  * its results, with *changed.
  */
 int	 hostreport_set_json(struct hostreport *h, int netinfo, const char *text, size_t n, int *changed,

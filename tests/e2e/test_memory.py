@@ -14,7 +14,7 @@ import time
 
 import pytest
 from controlserver import big_peers
-from harness import AUTH_KEY, SLOW, until
+from harness import AUTH_KEY, SANITIZED, SLOW, until
 
 pytestmark = pytest.mark.usefixtures("programs")
 # Commands, and how many allocations each makes in the parent at least: with fewer the test would look at nothing.
@@ -139,6 +139,7 @@ def as_mapd():
 
 
 @pytest.mark.rows("PRIV-03")
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer aborts when it gets no memory; the plain build runs this")
 def test_mapd_runs_out_of_memory(server, make_daemon):
     """It ends and is started again, with a health code of its own; the cache stays."""
     d = make_daemon(server, auth_key=AUTH_KEY, netmap_cache="yes")

@@ -26,7 +26,7 @@ put(struct eventqueue *q, size_t n, int keep, size_t unsent)
 	return rv;
 }
 
-/* The kinds of the events that wait, which are taken out; each has the next number. */
+/* The kinds of the events that wait, which are removed; each has the next number. */
 static void
 waiting(struct eventqueue *q, const char *kinds)
 {

@@ -20,7 +20,7 @@ reported(int https, const char *url)
 	memset(&r, 0, sizeof(r));
 	p.cfg.https = (unsigned)https;
 	p.stopping = 1; /* without an effect here */
-	c.owed = 2;
+	c.unanswered = 2;
 	r.outcome = IPC_REG_URL;
 	IPC_SET(&r, url, url, strlen(url));
 	return dispatch_reg_result(&c, &m);

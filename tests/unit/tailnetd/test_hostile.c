@@ -109,7 +109,7 @@ next_child(struct rig *r, int i, enum ipc_state s)
 		return;
 	say_ready(r, i);
 	ipc_set_state(c->ipc, s);
-	c->owed = s == IPC_S_BUSY && i == AUTHD;
+	c->unanswered = s == IPC_S_BUSY && i == AUTHD;
 }
 
 struct attempt {
@@ -291,7 +291,7 @@ static void
 owes(struct rig *r, int i)
 {
 	ipc_set_state(child_of(r, i)->ipc, IPC_S_BUSY);
-	child_of(r, i)->owed = i == AUTHD;
+	child_of(r, i)->unanswered = i == AUTHD;
 }
 
 /*
@@ -493,7 +493,7 @@ evil_mapd(void **state)
 	next_child(r, MAPD, IPC_S_IDLE);
 	assert_non_null(strstr(ps_ask(r->s, "login interactive"), "ok"));
 	turn(r);
-	assert_int_equal(child_of(r, AUTHD)->owed > 0, 1);
+	assert_int_equal(child_of(r, AUTHD)->unanswered > 0, 1);
 	accept_login(r);
 	assert_true(r->s->p.login.logged_in);
 }

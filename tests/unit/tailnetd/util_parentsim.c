@@ -127,7 +127,7 @@ ps_attach(struct psim *s, struct child *c)
 	c->pid = PS_NO_PID;
 	c->phase = CHILD_STARTING;
 	c->violated = 0;
-	c->owed = 0;
+	c->unanswered = 0;
 	c->ponged = 1;
 	return sv[1];
 }
