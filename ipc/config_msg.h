@@ -39,8 +39,8 @@ struct ipc_config {
 };
 
 /*
- * The receiver's check, 1 = right: texts fit, are plain and leave room for a terminator, host and authority are present,
- * numbers are within the limits of the list.  A time may be shorter than its keyword allows, but not 0.
+ * The receiver's check, 1 = right: texts fit, are plain and leave room for a terminator, host and authority are
+ * present, numbers are within the limits of the list.  A time may be shorter than its keyword allows, but not 0.
  */
 int	 config_msg_ok(const struct ipc_config *m);
 

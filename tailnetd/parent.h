@@ -70,7 +70,8 @@ struct parent {
 int	 parent_run(struct parent *p);			/* returns the exit code */
 /*
  * The two halves of the set-up, before and after the sandbox is entered, and its end without the event base.  They
- * are separate for the tests, which have no sandbox.  Both return EXIT_OK, or the exit code with the reason logged.  The first
+ * are separate for the tests, which have no sandbox.
+ * Both return EXIT_OK, or the exit code with the reason logged.  The first
  * leaves signals blocked.
  */
 int	 parent_open(struct parent *p);			/* state, keys, event base, control socket */

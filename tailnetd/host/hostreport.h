@@ -28,8 +28,9 @@ struct hostreport_ops {			/* the owner; arg is that of hostreport_new() */
 
 /*
  * cfg and st are the owner's and outlive it; of the state only listen_port is ever written.  Begins to watch this
- * host's addresses, so it must be called before the sandbox: OpenBSD's pledge(2) has no promise for a routing socket, nor for
- * the first read of a sysctl.  Makes a disco key that lasts as long as this process (protocol.md A.1).  NULL: out of memory.
+ * host's addresses, so it must be called before the sandbox: OpenBSD's pledge(2) has no promise for a routing socket,
+ * nor for the first read of a sysctl.  Makes a disco key that lasts as long as this process (protocol.md A.1).  NULL:
+ * out of memory.
  */
 struct hostreport *hostreport_new(struct event_base *base, const struct config *cfg, struct state *st,
 	    const struct hostreport_ops *ops, void *arg);
