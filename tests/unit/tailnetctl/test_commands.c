@@ -101,15 +101,11 @@ serve_one(int fd)
 }
 
 static void
-run_daemon(const char *path)
+run_daemon(int l)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int l = socket(AF_UNIX, SOCK_STREAM, 0), fd;
+	int fd;
 
 	signal(SIGCHLD, SIG_IGN);
-	strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
-	if (bind(l, (struct sockaddr *)&sun, sizeof(sun)) == -1 || listen(l, 16) == -1)
-		_exit(1);
 	while ((fd = accept(l, NULL, NULL)) != -1) {
 		if (fork() == 0) {
 			close(l);
@@ -121,20 +117,24 @@ run_daemon(const char *path)
 	_exit(0);
 }
 
+/* The socket is listened on before the daemon is forked: a command that connects at once is not refused. */
 static int
 setup(void **state)
 {
-	int i;
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int l = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	(void)state;
 	strlcpy(fx.dir, "/tmp/ctl-unit.XXXXXX", sizeof(fx.dir));
 	if (mkdtemp(fx.dir) == NULL)
 		return -1;
 	snprintf(fx.socket, sizeof(fx.socket), "%s/sock", fx.dir);
+	strlcpy(sun.sun_path, fx.socket, sizeof(sun.sun_path));
+	if (bind(l, (struct sockaddr *)&sun, sizeof(sun)) == -1 || listen(l, 16) == -1)
+		return -1;
 	if ((fx.daemon = fork()) == 0)
-		run_daemon(fx.socket);
-	for (i = 0; i < 1000 && access(fx.socket, F_OK) == -1; i++)
-		usleep(1000);
+		run_daemon(l);
+	close(l);
 	return 0;
 }
 
