@@ -13,12 +13,10 @@
 #include "tls.h"
 
 static void
-deadline_passed(int fd, short what, void *arg)
+deadline_passed(void *arg)
 {
 	struct authd *a = arg;
 
-	(void)fd;
-	(void)what;
 	if (a->kind == OP_KEY)
 		key_deadline(a);
 	else if (a->kind == OP_REGISTER)
@@ -28,9 +26,7 @@ deadline_passed(int fd, short what, void *arg)
 void
 op_deadline(struct authd *a, unsigned ms)
 {
-	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
-
-	evtimer_add(a->deadline, &tv);
+	timer_set_ms(&a->deadline, ms);
 }
 
 void
@@ -39,7 +35,7 @@ op_end(struct authd *a, enum ipc_type type, void *result, size_t len)
 	uint32_t id = a->id;
 
 	a->kind = OP_NONE;
-	evtimer_del(a->deadline);
+	timer_stop(&a->deadline);
 	ipc_send(child_ipc(a->c), type, id, result, len, -1);
 	ipc_set_state(child_ipc(a->c), IPC_S_IDLE);
 }
@@ -108,8 +104,8 @@ start(struct childproc *c)
 
 	a->c = c;
 	buf_init(&a->body, REGISTER_MAX_ANSWER);
-	a->deadline = evtimer_new(child_base(c), deadline_passed, a);
-	a->settle = evtimer_new(child_base(c), reg_settle, a);
+	timer_init(&a->deadline, child_base(c), deadline_passed, a);
+	timer_init(&a->settle, child_base(c), reg_settle, a);
 	return a;
 }
 
@@ -122,8 +118,8 @@ stop(void *ctx)
 		key_abandon(a);
 	else if (a->kind == OP_REGISTER)
 		reg_abandon(a);
-	event_free(a->deadline);
-	event_free(a->settle);
+	timer_free(&a->deadline);
+	timer_free(&a->settle);
 	free(a);
 }
 

@@ -5,6 +5,7 @@
 
 #include "buf.h"
 #include "child.h"
+#include "timer.h"
 
 /*
  * authd: server key fetch, register, follow-up, logout (design.md).  One operation at a time, named by the id of
@@ -25,7 +26,7 @@ struct authd {
 	struct childproc *c;
 	enum op_kind	 kind;
 	uint32_t	 id;
-	struct event	*deadline;	/* of the running operation */
+	struct timer	 deadline;	/* of the running operation */
 
 	/* OP_KEY */
 	struct fetch	*fetch;
@@ -36,7 +37,7 @@ struct authd {
 	enum ipc_reg_op	 op;
 	struct session	*session;
 	struct request	*request;
-	struct event	*settle;	/* the request is over; runs in the next turn of the loop, after down() */
+	struct timer	 settle;	/* the request is over; runs in the next turn of the loop, after down() */
 	struct buf	 body;
 	int		 status;	/* 0: no response head yet */
 	char		 retry_after[64];

@@ -28,7 +28,7 @@ reg_abandon(struct authd *a)
 	if (a->session != NULL)
 		child_session_free(a->c, a->session);
 	a->session = NULL;
-	evtimer_del(a->settle);
+	timer_stop(&a->settle);
 	register_wipe(&a->body);
 	a->status = a->failed = a->suspect = a->greeted = 0;
 	explicit_bzero(a->retry_after, sizeof(a->retry_after));
@@ -38,10 +38,8 @@ reg_abandon(struct authd *a)
 static void
 settle_soon(struct authd *a)
 {
-	struct timeval now = { 0, 0 };
-
 	a->request = NULL;
-	evtimer_add(a->settle, &now);
+	timer_set_ms(&a->settle, 0);
 }
 
 static void
@@ -185,10 +183,8 @@ finish(struct authd *a)
 }
 
 void
-reg_settle(int fd, short what, void *arg)
+reg_settle(void *arg)
 {
-	(void)fd;
-	(void)what;
 	finish(arg);
 }
 

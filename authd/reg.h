@@ -12,7 +12,7 @@
 
 void	 reg_deadline(struct authd *a);
 void	 reg_greeted(struct authd *a);		/* HTTP/2 works: the result of a PROBE */
-void	 reg_settle(int fd, short what, void *arg);
+void	 reg_settle(void *arg);
 void	 reg_abandon(struct authd *a);		/* closes the connection, without a result */
 
 #endif

@@ -20,7 +20,7 @@ static void stream_ready(void *arg);
 static void stream_data(void *arg, const uint8_t *p, size_t n);
 static void stream_drained(void *arg);
 static void stream_closed(void *arg, const char *why, int whole);
-static void on_later(int fd, short what, void *arg);
+static void on_later(void *arg);
 
 static const struct stream_ops stream_ops = { stream_ready, stream_data, stream_drained, stream_closed };
 
@@ -63,7 +63,7 @@ conn_fail(struct conn *c, int suspect, const char *fmt, ...)
 	va_end(ap);
 	c->suspect = suspect;
 	c->state = ST_OVER;
-	event_active(c->later, EV_TIMEOUT, 0);
+	timer_soon(&c->later);
 }
 
 static void
@@ -109,7 +109,7 @@ conn_new(struct event_base *base, const struct conn_spec *spec, const struct con
 	buf_init(&c->sealed, STREAM_OUT_MAX);
 	six = strchr(c->cfg->host, ':') != NULL;
 	snprintf(c->where, sizeof(c->where), "%s%s%s:%u", six ? "[" : "", c->cfg->host, six ? "]" : "", c->port);
-	c->later = event_new(base, -1, 0, on_later, c);
+	timer_init(&c->later, base, on_later, c);
 	return c;
 }
 
@@ -139,7 +139,7 @@ conn_close(struct conn *c)
 	}
 	c->dead = 1;
 	connup_wipe(c);
-	event_free(c->later);
+	timer_free(&c->later);
 	stream_close(c->stream);
 	h2_free(c->h2);
 	c->h2 = NULL;
@@ -188,12 +188,10 @@ conn_remark(const struct conn *c)
 }
 
 static void
-on_later(int fd, short what, void *arg)
+on_later(void *arg)
 {
 	struct conn *c = arg;
 
-	(void)fd;
-	(void)what;
 	enter(c);
 	if (c->state != ST_OVER)
 		connup_settle(c);

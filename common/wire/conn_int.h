@@ -9,6 +9,7 @@
 #include "http1.h"
 #include "noiserec.h"
 #include "stream.h"
+#include "timer.h"
 
 /* Internals of conn.c (until the handshake has finished) and connup.c (after it). */
 #define IN_MAX		(HTTP1_HEAD_MAX + 65536)
@@ -27,7 +28,7 @@ struct conn {
 	unsigned	 port, tls_ms;
 	enum state	 state;
 	struct stream	*stream;
-	struct event	*later;
+	struct timer	 later;
 	struct buf	 in;		/* before Noise works: bytes not understood yet */
 	struct noiserec	*rec;
 	struct early	 early;

@@ -120,7 +120,7 @@ void
 conn_kick(struct conn *c)
 {
 	if (!c->dead && c->state != ST_OVER)
-		event_active(c->later, EV_TIMEOUT, 0);
+		timer_soon(&c->later);
 }
 
 int

@@ -14,6 +14,7 @@
 #include "mem.h"
 #include "stream.h"
 #include "text.h"
+#include "timer.h"
 #include "tls.h"
 
 #define MAX_REDIRECTS 3
@@ -28,7 +29,7 @@ struct fetch {
 	char method[8];
 	char path[PATH_MAX_LEN];
 	char where[300];
-	struct event *later, *deadline;
+	struct timer later, deadline;
 	unsigned timeout_ms;
 	uint32_t id; /* of the dial */
 	int dialling;
@@ -68,10 +69,8 @@ fetch_cancel(struct fetch *f)
 	if (f == NULL || f->telling)
 		return;
 	hang_up(f);
-	if (f->later != NULL)
-		event_free(f->later);
-	if (f->deadline != NULL)
-		event_free(f->deadline);
+	timer_free(&f->later);
+	timer_free(&f->deadline);
 	trust_free(f->trust);
 	buf_free(&f->head);
 	buf_free(&f->body);
@@ -94,7 +93,7 @@ static void __attribute__((format(printf, 3, 4))) finish(struct fetch *f, int st
 		va_end(ap);
 	}
 	hang_up(f); /* only now: texts of the stream may be among the arguments */
-	event_active(f->later, EV_TIMEOUT, 0);
+	timer_soon(&f->later);
 }
 
 /* The answer is complete; of an error answer, a part of the body is enough. */
@@ -126,12 +125,10 @@ dial(struct fetch *f)
 }
 
 static void
-on_later(int fd, short what, void *arg)
+on_later(void *arg)
 {
 	struct fetch *f = arg;
 
-	(void)fd;
-	(void)what;
 	if (!f->over) {
 		dial(f);
 		return;
@@ -144,13 +141,11 @@ on_later(int fd, short what, void *arg)
 }
 
 static void
-on_deadline(int fd, short what, void *arg)
+on_deadline(void *arg)
 {
 	struct fetch *f = arg;
 	const char *step = f->stream != NULL ? stream_step(f->stream) : "";
 
-	(void)fd;
-	(void)what;
 	if (f->status != 0)
 		bad_body(f, "it does not end");
 	else if (f->stream == NULL)
@@ -348,7 +343,6 @@ struct fetch *
 fetch_start(struct event_base *base, const struct wire_config *cfg, struct trust *trust, const char *method,
     const char *path, size_t body_max, unsigned timeout_ms, const struct fetch_ops *ops, void *arg)
 {
-	struct timeval tv = { timeout_ms / 1000, (long)(timeout_ms % 1000) * 1000 };
 	struct fetch *f = xcalloc(1, sizeof(*f));
 	int six = strchr(cfg->host, ':') != NULL;
 
@@ -361,15 +355,15 @@ fetch_start(struct event_base *base, const struct wire_config *cfg, struct trust
 	buf_init(&f->head, HTTP1_HEAD_MAX + 65536);
 	buf_init(&f->body, body_max);
 	snprintf(f->where, sizeof(f->where), "%s%s%s:%u", six ? "[" : "", cfg->host, six ? "]" : "", cfg->url_port);
-	f->later = event_new(base, -1, 0, on_later, f);
-	f->deadline = event_new(base, -1, 0, on_deadline, f);
-	event_add(f->deadline, &tv);
+	timer_init(&f->later, base, on_later, f);
+	timer_init(&f->deadline, base, on_deadline, f);
+	timer_set_ms(&f->deadline, timeout_ms);
 	if (strlcpy(f->method, method, sizeof(f->method)) >= sizeof(f->method) ||
 	    strlcpy(f->path, path, sizeof(f->path)) >= sizeof(f->path))
 		finish(f, 0, "request to %s: path too long", f->where);
 	else if (cfg->https && trust == NULL)
 		finish(f, 0, "request to %s: no trust anchors", f->where); /* no downgrade (KEY-05) */
 	else
-		event_active(f->later, EV_TIMEOUT, 0);
+		timer_soon(&f->later);
 	return f;
 }

@@ -10,6 +10,7 @@
 #include "race.h"
 #include "stream.h"
 #include "timefmt.h"
+#include "timer.h"
 
 /* A host attempt: DNS (candidate 0) or one dial-plan candidate, by clear text and TLS. */
 struct run {
@@ -19,7 +20,7 @@ struct run {
 	int started, over;
 	enum wire_dial second; /* still to be tried; 0 = none */
 	struct conn *tries[2];
-	struct event *start, *join, *limit;
+	struct timer start, join, limit;
 	char why[400];
 };
 
@@ -29,7 +30,7 @@ struct race {
 	void *arg;
 	struct run runs[RACE_MAX_CANDIDATES + 1]; /* [0] is DNS */
 	uint32_t nplan;
-	struct event *deadline, *result;
+	struct timer deadline, result;
 	unsigned deadline_ms;
 	int suspect;
 	char why[RACE_WHY_MAX];
@@ -48,14 +49,6 @@ const struct race_times race_times_default = {
 
 static void run_start(struct run *run);
 static void run_over(struct run *run);
-
-static void
-add_timer(struct event *ev, unsigned ms)
-{
-	struct timeval tv = { ms / 1000, (long)(ms % 1000) * 1000 };
-
-	event_add(ev, &tv);
-}
 
 static void
 append(char *to, size_t size, const char *why)
@@ -140,7 +133,7 @@ run_join(struct run *run)
 	if (kind == 0)
 		return;
 	run->second = 0;
-	event_del(run->join);
+	timer_stop(&run->join);
 	run_try(run, kind);
 }
 
@@ -209,9 +202,9 @@ run_start(struct run *run)
 	if (cfg->tls_port != 0 && cfg->clear_port != 0)
 		run->second = tls_first ? WIRE_DIAL_CLEAR : WIRE_DIAL_TLS;
 	if (run->second != 0)
-		add_timer(run->join, tls_first ? spec->times->clear_delay : spec->times->tls_delay);
+		timer_set_ms(&run->join, tls_first ? spec->times->clear_delay : spec->times->tls_delay);
 	if (run->timeout_ms != 0)
-		add_timer(run->limit, run->timeout_ms);
+		timer_set_ms(&run->limit, run->timeout_ms);
 	run_try(run, tls_first ? WIRE_DIAL_TLS : WIRE_DIAL_CLEAR);
 	if (!run_busy(run))
 		run_over(run);
@@ -220,18 +213,14 @@ run_start(struct run *run)
 static void
 run_stop(struct run *run)
 {
-	struct event **evs[] = { &run->start, &run->join, &run->limit };
-
 	for (int i = 0; i < 2; i++) {
 		conn_close(run->tries[i]);
 		run->tries[i] = NULL;
 	}
 	run->second = 0;
-	for (size_t i = 0; i < 3; i++) {
-		if (*evs[i] != NULL)
-			event_free(*evs[i]);
-		*evs[i] = NULL;
-	}
+	timer_free(&run->start);
+	timer_free(&run->join);
+	timer_free(&run->limit);
 }
 
 static void
@@ -253,56 +242,46 @@ run_over(struct run *run)
 	if (!r->runs[0].started)
 		run_start(&r->runs[0]);
 	else if (r->runs[0].over)
-		event_active(r->result, EV_TIMEOUT, 0);
+		timer_soon(&r->result);
 }
 
 /* --- timers --- */
 
 static void
-on_start(int fd, short what, void *arg)
+on_start(void *arg)
 {
-	(void)fd;
-	(void)what;
 	run_start(arg);
 }
 
 static void
-on_join(int fd, short what, void *arg)
+on_join(void *arg)
 {
-	(void)fd;
-	(void)what;
 	run_join(arg);
 }
 
 static void
-on_limit(int fd, short what, void *arg)
+on_limit(void *arg)
 {
 	struct run *run = arg;
 
-	(void)fd;
-	(void)what;
 	append(run->why, sizeof(run->why), "timed out");
 	run_over(run);
 }
 
 static void
-on_result(int fd, short what, void *arg)
+on_result(void *arg)
 {
 	struct race *r = arg;
 
-	(void)fd;
-	(void)what;
 	r->res.lost(r->arg, r->why, r->suspect);
 }
 
 static void
-on_deadline(int fd, short what, void *arg)
+on_deadline(void *arg)
 {
 	struct race *r = arg;
 	char why[400];
 
-	(void)fd;
-	(void)what;
 	snprintf(why, sizeof(why), "no connection within %u s", r->deadline_ms / 1000);
 	append(r->why, sizeof(r->why), why);
 	for (uint32_t i = 0; i <= r->nplan; i++) {
@@ -346,9 +325,9 @@ make_run(struct race *r, uint32_t candidate)
 	run->r = r;
 	run->candidate = candidate;
 	run->timeout_ms = candidate > 0 ? r->spec.plan[candidate - 1].timeout_ms : 0;
-	run->start = event_new(base, -1, 0, on_start, run);
-	run->join = event_new(base, -1, 0, on_join, run);
-	run->limit = event_new(base, -1, 0, on_limit, run);
+	timer_init(&run->start, base, on_start, run);
+	timer_init(&run->join, base, on_join, run);
+	timer_init(&run->limit, base, on_limit, run);
 }
 
 struct race *
@@ -361,15 +340,15 @@ race_new(const struct race_spec *spec, const struct race_result *res, void *arg)
 	r->arg = arg;
 	r->nplan = spec->nplan > RACE_MAX_CANDIDATES ? RACE_MAX_CANDIDATES : spec->nplan;
 	r->deadline_ms = deadline_of(spec, r->nplan);
-	r->deadline = event_new(spec->base, -1, 0, on_deadline, r);
-	r->result = event_new(spec->base, -1, 0, on_result, r);
+	timer_init(&r->deadline, spec->base, on_deadline, r);
+	timer_init(&r->result, spec->base, on_result, r);
 	for (uint32_t i = 0; i <= r->nplan; i++)
 		make_run(r, i);
-	add_timer(r->deadline, r->deadline_ms);
+	timer_set_ms(&r->deadline, r->deadline_ms);
 	if (r->nplan == 0)
-		add_timer(r->runs[0].start, 0);
+		timer_set_ms(&r->runs[0].start, 0);
 	for (uint32_t i = 1; i <= r->nplan; i++)
-		add_timer(r->runs[i].start, spec->plan[i - 1].delay_ms);
+		timer_set_ms(&r->runs[i].start, spec->plan[i - 1].delay_ms);
 	return r;
 }
 
@@ -380,10 +359,8 @@ race_free(struct race *r)
 		return;
 	for (uint32_t i = 0; i <= r->nplan; i++)
 		run_stop(&r->runs[i]);
-	if (r->deadline != NULL)
-		event_free(r->deadline);
-	if (r->result != NULL)
-		event_free(r->result);
+	timer_free(&r->deadline);
+	timer_free(&r->result);
 	free(r);
 }
 

@@ -40,9 +40,7 @@ request_drop(struct request *r)
 		TAILQ_REMOVE(&r->s->running, r, link);
 	else
 		TAILQ_REMOVE(&r->s->waiting, r, link);
-	if (r->timer != NULL)
-		event_free(r->timer);
-	r->timer = NULL;
+	timer_free(&r->timer);
 	if (r->busy == 0)
 		release(r);
 }
@@ -100,13 +98,11 @@ on_done(void *arg, enum request_err err, const char *why)
 static const struct request_ops stream_ops = { on_head, on_data, on_done };
 
 static void
-on_timeout(int fd, short what, void *arg)
+on_timeout(void *arg)
 {
 	struct request *r = arg;
 	char why[64];
 
-	(void)fd;
-	(void)what;
 	if (r->st != NULL) {
 		h2_cancel(r->st);
 		conn_kick(r->c);
@@ -165,8 +161,6 @@ copy_texts(struct request *r, const struct request_spec *spec, const char *autho
 static void
 copy_spec(struct request *r, const struct request_spec *spec)
 {
-	struct timeval tv = { spec->timeout_ms / 1000, (long)(spec->timeout_ms % 1000) * 1000 };
-
 	r->spec = *spec;
 	r->spec.body = NULL;
 	for (int i = 0; i < 2; i++) {
@@ -182,8 +176,8 @@ copy_spec(struct request *r, const struct request_spec *spec)
 	}
 	if (spec->timeout_ms == 0)
 		return;
-	r->timer = event_new(r->s->base, -1, 0, on_timeout, r);
-	event_add(r->timer, &tv);
+	timer_init(&r->timer, r->s->base, on_timeout, r);
+	timer_set_ms(&r->timer, spec->timeout_ms);
 }
 
 struct request *

@@ -17,12 +17,12 @@
  * idle.
  */
 
-static void on_pump(int fd, short what, void *arg);
+static void on_pump(void *arg);
 
 static void
 release(struct session *s)
 {
-	event_free(s->pump);
+	timer_free(&s->pump);
 	free(s);
 }
 
@@ -44,7 +44,7 @@ void
 session_kick(struct session *s)
 {
 	if (!s->dead)
-		event_active(s->pump, EV_TIMEOUT, 0);
+		timer_soon(&s->pump);
 }
 
 /* --- connections --- */
@@ -146,7 +146,7 @@ on_won(void *arg, struct conn *c)
 	race_free(s->race);
 	s->race = NULL;
 	s->want = s->greeted = 0;
-	on_pump(-1, 0, s);
+	on_pump(s);
 	if (!s->dead)
 		s->ops.up(s->arg);
 	leave(s);
@@ -213,14 +213,12 @@ needs_conn(struct session *s)
 }
 
 static void
-on_pump(int fd, short what, void *arg)
+on_pump(void *arg)
 {
 	struct session *s = arg;
 	struct request *r;
 	struct conn *c;
 
-	(void)fd;
-	(void)what;
 	enter(s);
 	while (!s->dead && (r = TAILQ_FIRST(&s->waiting)) != NULL && (c = taker(s)) != NULL)
 		request_open(r, c);
@@ -245,7 +243,7 @@ session_new(struct event_base *base, const struct wire_config *cfg, const struct
 	s->last_dial = &s->own_last_dial;
 	TAILQ_INIT(&s->waiting);
 	TAILQ_INIT(&s->running);
-	s->pump = event_new(base, -1, 0, on_pump, s);
+	timer_init(&s->pump, base, on_pump, s);
 	return s;
 }
 
@@ -258,7 +256,7 @@ session_free(struct session *s)
 	if (s == NULL || s->dead)
 		return;
 	s->dead = 1;
-	event_del(s->pump);
+	timer_stop(&s->pump);
 	race_free(s->race);
 	s->race = NULL;
 	/* First, since closing a connection still sends: its streams have no owner then, so no callback is made. */

@@ -9,6 +9,7 @@
 #include "race.h"
 #include "request.h"
 #include "session.h"
+#include "timer.h"
 
 /* Internals of session.c and request.c. */
 #define SESSION_CONNS 2
@@ -24,7 +25,7 @@ struct request {
 	uint8_t		*body;		/* until a connection takes it */
 	struct conn	*c;		/* NULL while waiting */
 	struct h2_stream *st;
-	struct event	*timer;
+	struct timer	 timer;
 	uint64_t	 epoch;		/* of the session when it was made */
 	int		 paused;
 	int		 busy, gone;	/* in its data(); cancelled meanwhile */
@@ -45,7 +46,7 @@ struct session {
 	struct conn	*conns[SESSION_CONNS];	/* [0] is the older */
 	struct requests	 waiting, running;
 	uint64_t	 epoch;			/* grows with every failed dial */
-	struct event	*pump;
+	struct timer	 pump;
 	int		 want;			/* session_connect() was called */
 	int		 greeted;		/* the newest connection has the server's SETTINGS */
 	int		 remarked;		/* the TLS certificate was complained about */

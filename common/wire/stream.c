@@ -12,6 +12,7 @@
 #include "http1.h"
 #include "mem.h"
 #include "stream.h"
+#include "timer.h"
 #include "tls.h"
 
 #define READ_CHUNK  32768
@@ -21,7 +22,8 @@ enum phase { PH_CONNECT, PH_TLS, PH_OPEN, PH_BROKEN };
 
 struct stream {
 	int fd;
-	struct event *rd, *wr, *later, *limit;
+	struct event *rd, *wr;
+	struct timer later, limit;
 	struct stream_ops ops;
 	void *arg;
 	enum phase phase;
@@ -40,8 +42,8 @@ struct stream {
 
 static void on_readable(int fd, short what, void *arg);
 static void on_writable(int fd, short what, void *arg);
-static void on_later(int fd, short what, void *arg);
-static void on_limit(int fd, short what, void *arg);
+static void on_later(void *arg);
+static void on_limit(void *arg);
 
 static void
 release(struct stream *s)
@@ -82,8 +84,8 @@ static void __attribute__((format(printf, 3, 4))) broken(struct stream *s, int w
 	s->phase = PH_BROKEN;
 	event_del(s->rd);
 	event_del(s->wr);
-	event_del(s->limit);
-	event_active(s->later, EV_TIMEOUT, 0);
+	timer_stop(&s->limit);
+	timer_soon(&s->later);
 }
 
 /* --- sending --- */
@@ -164,7 +166,7 @@ open_up(struct stream *s)
 {
 	s->phase = PH_OPEN;
 	s->step[0] = '\0';
-	event_del(s->limit);
+	timer_stop(&s->limit);
 	s->ops.ready(s->arg);
 }
 
@@ -207,12 +209,10 @@ tls_step(struct stream *s, const uint8_t *p, size_t n)
 }
 
 static void
-on_limit(int fd, short what, void *arg)
+on_limit(void *arg)
 {
 	struct stream *s = arg;
 
-	(void)fd;
-	(void)what;
 	enter(s);
 	broken(s, 0, "%s failed: not finished within %u s", s->step, s->tls_ms / 1000);
 	leave(s);
@@ -221,11 +221,9 @@ on_limit(int fd, short what, void *arg)
 static void
 begin_tls(struct stream *s)
 {
-	struct timeval tv = { s->tls_ms / 1000, (long)(s->tls_ms % 1000) * 1000 };
-
 	s->phase = PH_TLS;
 	set_step(s, "TLS handshake with");
-	event_add(s->limit, &tv);
+	timer_set_ms(&s->limit, s->tls_ms);
 	tls_step(s, NULL, 0);
 }
 
@@ -327,12 +325,10 @@ on_readable(int fd, short what, void *arg)
 
 /* First call: begin; last call: report the end. */
 static void
-on_later(int fd, short what, void *arg)
+on_later(void *arg)
 {
 	struct stream *s = arg;
 
-	(void)fd;
-	(void)what;
 	enter(s);
 	if (s->phase == PH_BROKEN)
 		s->ops.closed(s->arg, s->why[0] != '\0' ? s->why : NULL, s->whole);
@@ -384,13 +380,13 @@ stream_new(struct event_base *base, const struct stream_spec *spec, const struct
 	buf_init(&s->head, HTTP1_HEAD_MAX + READ_CHUNK);
 	s->rd = event_new(base, s->fd, EV_READ | EV_PERSIST, on_readable, s);
 	s->wr = event_new(base, s->fd, EV_WRITE, on_writable, s);
-	s->later = event_new(base, -1, 0, on_later, s);
-	s->limit = event_new(base, -1, 0, on_limit, s);
+	timer_init(&s->later, base, on_later, s);
+	timer_init(&s->limit, base, on_limit, s);
 	if (prepare(s, spec) == -1) {
 		stream_close(s);
 		return NULL;
 	}
-	event_active(s->later, EV_TIMEOUT, 0);
+	timer_soon(&s->later);
 	return s;
 }
 
@@ -410,10 +406,10 @@ stream_close(struct stream *s)
 			(void)ignored;
 		}
 	}
-	struct event **evs[] = { &s->rd, &s->wr, &s->later, &s->limit };
-	for (size_t i = 0; i < sizeof(evs) / sizeof(evs[0]); i++)
-		if (*evs[i] != NULL)
-			event_free(*evs[i]);
+	event_free(s->rd);
+	event_free(s->wr);
+	timer_free(&s->later);
+	timer_free(&s->limit);
 	/* shutdown: the peer sees the end even if another process still has a copy of the descriptor. */
 	shutdown(s->fd, SHUT_RDWR);
 	close(s->fd);
