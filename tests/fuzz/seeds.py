@@ -372,6 +372,8 @@ L = [
     "set endpoints",
     "set endpoints auto",
     "set endpoints x",
+    "set endpoints 224.0.0.1:1",
+    "set endpoints  192.0.2.1:1",
     "set endpoints 192.0.2.1:1/stun 192.0.2.2:2",
     "set endpoints " + " ".join("192.0.2.1:%d" % i for i in range(1, 70)),
     "set disco-key x",

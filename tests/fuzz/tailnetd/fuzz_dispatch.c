@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "childsend.h"
+#include "hostreport.h"
 #include "util_parentsim.h"
 #include "text.h"
 
