@@ -6,6 +6,7 @@ import base64
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -47,7 +48,8 @@ else:
 
 @contextlib.contextmanager
 def wireguard(net, i):
-    """A userspace WireGuard interface on that host."""
+    """A userspace WireGuard interface on that host.  wg(8) must not look for it before it listens: between bind() and
+    listen() its socket refuses, and wg takes a socket that refuses for a dead one's and removes it."""
     name = "wg%s" % net.hosts[i][-8:]
     log = tempfile.TemporaryFile("w+")
     p = subprocess.Popen(["ip", "netns", "exec", net.hosts[i], "wireguard-go", "-f", name], stdout=log, stderr=log)
@@ -56,7 +58,8 @@ def wireguard(net, i):
         if p.poll() is not None:
             log.seek(0)
             raise AssertionError("wireguard-go ended with %d: %s" % (p.returncode, log.read()))
-        return name in net.run(i, "wg", "show", "interfaces").split()
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex("/var/run/wireguard/%s.sock" % name) == 0
     try:
         until(up, 10, "wireguard-go")
         yield name
