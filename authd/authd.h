@@ -42,7 +42,7 @@ struct authd {
 	int		 status;	/* 0: no response head yet */
 	char		 retry_after[64];
 	int		 failed;	/* no usable answer: err says why */
-	int		 suspect;
+	enum cause	 cause;			/* why the session went down */
 	int		 greeted;	/* PROBE: the server's SETTINGS were received */
 	char		 err[IPC_ERR_MAX + 1];
 };

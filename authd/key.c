@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dialclient.h"
+#include "fetch.h"
 #include "key.h"
 #include "serverkey.h"
 #include "timefmt.h"
@@ -11,13 +12,14 @@
 #define KEY_BODY_MAX 65536 /* protocol.md B.2 */
 
 static void
-fail(struct authd *a, uint32_t http_status, const char *why)
+fail(struct authd *a, uint32_t http_status, enum cause cause, const char *why)
 {
 	struct ipc_key_result r;
 	char text[IPC_ERR_MAX + 1];
 
 	memset(&r, 0, sizeof(r));
 	r.http_status = http_status;
+	r.cause = cause;
 	snprintf(text, sizeof(text), "server key: %s", why);
 	IPC_SET(&r, err, text, strlen(text));
 	op_end(a, IPC_KEY_RESULT, &r, sizeof(r));
@@ -27,6 +29,7 @@ static void
 fetched(void *arg, int status, const uint8_t *body, size_t n, const char *err)
 {
 	struct authd *a = arg;
+	enum cause cause = fetch_cause(a->fetch);
 	struct ipc_key_result r;
 	char text[64];
 	int rv;
@@ -36,21 +39,22 @@ fetched(void *arg, int status, const uint8_t *body, size_t n, const char *err)
 	r.http_status = (uint32_t)status;
 	a->fetch = NULL;
 	if (status == 0) {
-		fail(a, 0, err);
+		fail(a, 0, cause, err);
 		return;
 	}
 	if (status != 200) {
 		snprintf(text, sizeof(text), "HTTP %d instead of a key", status);
-		fail(a, (uint32_t)status, text);
+		fail(a, (uint32_t)status, cause, text);
 		return;
 	}
 	if ((rv = serverkey_parse(body, n, &r.key)) == -1) {
-		fail(a, 200, "HTTP 200, but the answer is not a key");
+		fail(a, 200, CAUSE_NOT_CONTROL, "HTTP 200, but the answer is not a key");
 		return;
 	}
 	if (rv == 1) {
 		r.ok = 0;
 		r.too_old = 1;
+		r.cause = CAUSE_OTHER;
 		memset(&r.key, 0, sizeof(r.key));
 		snprintf(text, sizeof(text), "server too old: it has no noise key"); /* KEY-03 */
 		IPC_SET(&r, err, text, strlen(text));
@@ -98,7 +102,7 @@ key_ca_came(struct authd *a)
 		start_fetch(a);
 	} else {
 		a->wait_ca = 0;
-		fail(a, 0, child_trust_error(a->c));
+		fail(a, 0, CAUSE_CERTIFICATE, child_trust_error(a->c));
 	}
 }
 
@@ -108,7 +112,8 @@ key_deadline(struct authd *a)
 	int waited = a->wait_ca;
 
 	key_abandon(a);
-	fail(a, 0, waited ? "timed out waiting for the CA certificates" : "no answer within 15 s");
+	fail(a, 0, waited ? CAUSE_CERTIFICATE : CAUSE_OTHER,
+	    waited ? "timed out waiting for the CA certificates" : "no answer within 15 s");
 }
 
 void

@@ -30,7 +30,8 @@ reg_abandon(struct authd *a)
 	a->session = NULL;
 	timer_stop(&a->settle);
 	register_wipe(&a->body);
-	a->status = a->failed = a->suspect = a->greeted = 0;
+	a->status = a->failed = a->greeted = 0;
+	a->cause = CAUSE_NONE;
 	explicit_bzero(a->retry_after, sizeof(a->retry_after));
 	a->err[0] = '\0';
 }
@@ -107,11 +108,11 @@ on_up(void *arg)
 }
 
 static void
-on_down(void *arg, const char *why, int suspect)
+on_down(void *arg, const char *why, enum cause cause)
 {
 	struct authd *a = arg;
 
-	a->suspect = suspect;
+	a->cause = cause;
 	if (a->op == IPC_REG_PROBE && !a->greeted) { /* there is no request to fail */
 		answer_failed(a, IPC_REG_TRANSPORT, why != NULL ? why : "connection lost");
 		settle_soon(a);
@@ -155,6 +156,10 @@ fill_result(const struct authd *a, const struct register_answer *ans, struct ipc
 	IPC_SET(r, profile_pic, ans->profile_pic, strlen(ans->profile_pic));
 	if (r->outcome == IPC_REG_URL)
 		IPC_SET(r, url, ans->url, strlen(ans->url));
+	if (r->outcome == IPC_REG_HTTP)
+		r->cause = cause_of_http(ans->status);
+	else if (r->outcome == IPC_REG_BAD_ANSWER)
+		r->cause = CAUSE_OTHER;
 	IPC_SET(r, err, ans->err, strlen(ans->err));
 }
 
@@ -168,7 +173,7 @@ finish(struct authd *a)
 	if (a->failed != 0) {
 		r.outcome = (uint32_t)a->failed;
 		r.http_status = (uint32_t)a->status;
-		r.conn_suspect = a->failed == IPC_REG_TRANSPORT && a->suspect;
+		r.cause = a->failed == IPC_REG_TRANSPORT ? cause_first(a->cause, CAUSE_OTHER) : CAUSE_OTHER;
 		IPC_SET(&r, err, a->err, strlen(a->err));
 	} else if (a->op == IPC_REG_PROBE)
 		r.outcome = IPC_REG_OK;

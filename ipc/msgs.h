@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "build.h"
+#include "cause.h"
 #include "commands.h"
 #include "config_msg.h"
 #include "keytext.h"
@@ -201,6 +202,7 @@ struct ipc_key_result {				/* answer to KEY_FETCH */
 	uint32_t	ok;
 	uint32_t	http_status;		/* 0 without an answer */
 	uint32_t	too_old;		/* the server has no noise key */
+	uint32_t	cause;			/* enum cause, of err */
 	struct pubkey	key;
 	IPC_TEXT(err, IPC_ERR_MAX);
 };
@@ -220,7 +222,7 @@ struct ipc_reg_result {				/* secret: the URL is a way in */
 	uint32_t	http_status;
 	uint32_t	retry_after_ms;
 	uint32_t	machine_authorized;
-	uint32_t	conn_suspect;		/* TRANSPORT: 101, EOF: wrong server key or capver (protocol.md C.4) */
+	uint32_t	cause;			/* enum cause, of err; CAUSE_SERVER_KEY: protocol.md C.4 */
 	int64_t		user_id, login_id;
 	IPC_TEXT(login_name, IPC_NAME_MAX);
 	IPC_TEXT(display_name, IPC_NAME_MAX);
@@ -238,7 +240,7 @@ enum ipc_stream_what {
 struct ipc_stream {
 	uint32_t	what;
 	uint32_t	http_status;
-	uint32_t	conn_suspect;
+	uint32_t	cause;			/* enum cause, of err */
 	IPC_TEXT(err, IPC_ERR_MAX);
 };
 

@@ -29,7 +29,7 @@ report_connected(struct mapd *m)
 	if (m->connected_reported)
 		return;
 	m->connected_reported = 1;
-	mapd_stream_report(m, IPC_STREAM_CONNECTED, 0, 0, "");
+	mapd_stream_report(m, IPC_STREAM_CONNECTED, 0, CAUSE_NONE, "");
 }
 
 static void
@@ -43,15 +43,15 @@ session_up(void *arg)
 
 /* The stream, if there is one, was notified already; a prepared connection has only us. */
 static void
-session_down(void *arg, const char *why, int suspect)
+session_down(void *arg, const char *why, enum cause cause)
 {
 	struct mapd *m = arg;
 
 	memset(&m->session_key, 0, sizeof(m->session_key));
 	if (m->want == WANT_CONNECTION)
-		mapd_stream_closed(m, 0, suspect, why);
+		mapd_stream_closed(m, 0, cause, why);
 	else if (m->want == WANT_STREAM)
-		mapstream_session_down(m->stream, why, suspect);
+		mapstream_session_down(m->stream, why, cause);
 }
 
 /* Made if there is none; the first request connects it. */
@@ -99,21 +99,21 @@ mapd_dial_plan(struct mapd *m, const struct ipc_dial_plan *plan)
 /* --- reports to the parent --- */
 
 void
-mapd_stream_report(struct mapd *m, enum ipc_stream_what what, int http_status, int suspect, const char *err)
+mapd_stream_report(struct mapd *m, enum ipc_stream_what what, int http_status, enum cause cause, const char *err)
 {
 	struct ipc_stream msg;
 
 	memset(&msg, 0, sizeof(msg));
 	msg.what = (uint32_t)what;
 	msg.http_status = (uint32_t)http_status;
-	msg.conn_suspect = (uint32_t)suspect;
+	msg.cause = (uint32_t)cause;
 	IPC_SET(&msg, err, err, strlen(err));
 	report_all(m->report);
 	ipc_send(child_ipc(m->c), IPC_STREAM, m->id, &msg, sizeof(msg), -1);
 }
 
 void
-mapd_stream_closed(struct mapd *m, int http_status, int suspect, const char *why)
+mapd_stream_closed(struct mapd *m, int http_status, enum cause cause, const char *why)
 {
 	lite_stop(m->lite);
 	if (m->want == WANT_STREAM) {
@@ -122,7 +122,7 @@ mapd_stream_closed(struct mapd *m, int http_status, int suspect, const char *why
 	}
 	m->want = WANT_NOTHING;
 	m->connected_reported = 0;
-	mapd_stream_report(m, IPC_STREAM_CLOSED, http_status, suspect, why);
+	mapd_stream_report(m, IPC_STREAM_CLOSED, http_status, cause, why);
 	ipc_set_state(child_ipc(m->c), IPC_S_IDLE);
 }
 
@@ -261,7 +261,7 @@ mapd_on_map_stop(void *ctx, const struct ipc_msg *msg)
 		return -1;
 	mapd_drop_session(m);
 	if (m->want != WANT_NOTHING)
-		mapd_stream_closed(m, 0, 0, "");
+		mapd_stream_closed(m, 0, CAUSE_NONE, "");
 	if (s->drop_netmap) {
 		cache_cancel(m->cache);
 		drop_netmap(m);

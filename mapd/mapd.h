@@ -59,7 +59,7 @@ struct session *mapd_request_session(struct mapd *m);
 /* Close the connection now; the owners of its requests drop them without a report. */
 void	 mapd_drop_session(struct mapd *m);
 /* The stream has ended: why is "" when it was stopped on request.  Reports CLOSED. */
-void	 mapd_stream_closed(struct mapd *m, int http_status, int suspect, const char *why);
+void	 mapd_stream_closed(struct mapd *m, int http_status, enum cause cause, const char *why);
 /* ControlTime was received; was our clock set since then?  Called before the netmap uses a clock. */
 void	 mapd_clock_received(struct mapd *m);
 void	 mapd_clock_check(struct mapd *m);
@@ -69,6 +69,7 @@ void	 mapd_changed(struct mapd *m, const struct netmap_change *ch);
 void	 mapd_unchanged(struct mapd *m);
 /* To the parent, which sends every child the times of the candidates (DIAL_TIMES). */
 void	 mapd_dial_plan(struct mapd *m, const struct ipc_dial_plan *plan);
-void	 mapd_stream_report(struct mapd *m, enum ipc_stream_what what, int http_status, int suspect, const char *err);
+void	 mapd_stream_report(struct mapd *m, enum ipc_stream_what what, int http_status, enum cause cause,
+	    const char *err);
 
 #endif

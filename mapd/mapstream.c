@@ -42,8 +42,8 @@ struct mapstream {
 	int status;          /* 0: no response head yet */
 	int live;            /* a message with Node was applied */
 	int sleeping;
-	int ended; /* the request has ended, err and suspect say how; CLOSED follows after the sleep */
-	int suspect;
+	int ended;        /* the request has ended, err and cause say how; CLOSED follows after the sleep */
+	enum cause cause; /* of err */
 	char err[IPC_ERR_MAX + 1];
 	char *urls[URLS_SEEN]; /* opened in this stream (FLD-17), the oldest is forgotten */
 	unsigned nurls;
@@ -84,7 +84,8 @@ reset(struct mapstream *s)
 		s->urls[i] = NULL;
 	}
 	s->nurls = 0;
-	s->status = s->live = s->dropped_reported = s->sleeping = s->ended = s->suspect = 0;
+	s->status = s->live = s->dropped_reported = s->sleeping = s->ended = 0;
+	s->cause = CAUSE_NONE;
 	s->err[0] = '\0';
 }
 
@@ -135,6 +136,7 @@ report_limit(struct mapstream *s, const char *text)
 static void
 refuse_message(struct mapstream *s)
 {
+	s->cause = CAUSE_MAP_REFUSED;
 	refuse(s, "map response refused", ingest_error(s->ingest));
 	if (ingest_over_limit(s->ingest))
 		report_limit(s, s->err);
@@ -249,7 +251,7 @@ apply(struct mapstream *s)
 		mapd_unchanged(s->m);
 	if (!keepalive && !s->live) {
 		s->live = 1;
-		mapd_stream_report(s->m, IPC_STREAM_LIVE, 200, 0, "");
+		mapd_stream_report(s->m, IPC_STREAM_LIVE, 200, CAUSE_NONE, "");
 	}
 	if (dropped && !s->dropped_reported) {
 		s->dropped_reported = 1;
@@ -375,7 +377,7 @@ on_head(void *arg, int status)
 
 	s->status = status;
 	if (status == 200)
-		mapd_stream_report(s->m, IPC_STREAM_OPEN, status, 0, "");
+		mapd_stream_report(s->m, IPC_STREAM_OPEN, status, CAUSE_NONE, "");
 	else
 		timer_set_ms(&s->watchdog, ERROR_BODY_MS);
 }
@@ -427,11 +429,11 @@ on_done(void *arg, enum request_err err, const char *why)
 }
 
 void
-mapstream_session_down(struct mapstream *s, const char *why, int suspect)
+mapstream_session_down(struct mapstream *s, const char *why, enum cause cause)
 {
 	if (!s->ended || s->status != 0)
 		return;
-	s->suspect = suspect;
+	s->cause = cause;
 	s->err[0] = '\0';
 	set_error(s, why, "");
 }
@@ -441,17 +443,20 @@ settle(void *arg)
 {
 	struct mapstream *s = arg;
 	char text[REGISTER_MAX_ERRTEXT + 100], code[64], err[IPC_ERR_MAX + 1];
-	int status = s->status, suspect = s->suspect;
+	enum cause cause;
+	int status = s->status;
 
 	if (status != 0 && status != 200) {
 		wire_error_text(buf_ptr(&s->error), buf_len(&s->error), text, sizeof(text));
 		snprintf(code, sizeof(code), "initial fetch failed %d", status); /* ERR-02 */
 		s->err[0] = '\0';
+		s->cause = CAUSE_HTTP;
 		set_error(s, code, text);
 	}
 	strlcpy(err, s->err, sizeof(err));
+	cause = cause_first(s->cause, CAUSE_OTHER);
 	reset(s);
-	mapd_stream_closed(s->m, status, suspect, err);
+	mapd_stream_closed(s->m, status, cause, err);
 }
 
 /* KA-02.  A connection that was silent for that time is unusable for lite updates too. */
@@ -469,7 +474,7 @@ watchdog_fired(void *arg)
 	snprintf(err, sizeof(err), "no complete message from the server for %u.%u s", (unsigned)(ms / 1000),
 	    (unsigned)(ms % 1000 / 100));
 	mapd_drop_session(s->m);
-	mapd_stream_closed(s->m, 0, 0, err);
+	mapd_stream_closed(s->m, 0, CAUSE_OTHER, err);
 }
 
 static int
@@ -509,6 +514,7 @@ frame_data(void *arg, const uint8_t *p, size_t n)
 
 	if (ingest_data(s->ingest, p, n) == 0)
 		return 0;
+	s->cause = CAUSE_MAP_REFUSED;
 	set_error(s, "map response refused", ingest_error(s->ingest));
 	return -1;
 }

@@ -15,6 +15,6 @@ void	 mapstream_free(struct mapstream *s);
 void	 mapstream_start(struct mapstream *s);
 void	 mapstream_stop(struct mapstream *s);		/* at once, also during a sleep; without a report */
 /* The session has ended every request and knows why: called in the same turn of the loop as the request's own end. */
-void	 mapstream_session_down(struct mapstream *s, const char *why, int suspect);
+void	 mapstream_session_down(struct mapstream *s, const char *why, enum cause cause);
 
 #endif

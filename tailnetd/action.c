@@ -343,21 +343,8 @@ login_rnd(void *arg)
 }
 
 void
-login_config_from(const struct parent *p, struct login_config *cc)
-{
-	memset(cc, 0, sizeof(*cc));
-	cc->manual = p->cfg.login_manual;
-	cc->expiry_wait = p->cfg.expiry_wait;
-	cc->ephemeral = p->cfg.ephemeral;
-	cc->start_paused = p->cfg.start_paused;
-	cc->have_auth_key = p->cfg.auth_key_file[0] != '\0';
-	cc->server_key = p->cfg.server_key;
-}
-
-void
 login_boot(struct parent *p)
 {
-	struct login_config cc;
 	int t;
 
 	if ((p->events = calloc(1, sizeof(*p->events))) == NULL)
@@ -370,8 +357,7 @@ login_boot(struct parent *p)
 		if (timer_init(&due->timer, p->base, timer_due, due) == -1)
 			fatal(EXIT_STARTUP, "event timer");
 	}
-	login_config_from(p, &cc);
-	login_init(&p->login, &cc, &p->state.profile, keyring_has(p->keys, SLOT_NODE),
+	login_init(&p->login, &p->cfg, &p->state.profile, keyring_has(p->keys, SLOT_NODE),
 	    keyring_has(p->keys, SLOT_CANDIDATE), login_rnd, NULL);
 }
 

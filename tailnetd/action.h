@@ -10,7 +10,6 @@ struct parent;
 
 void	 login_boot(struct parent *p);			/* timers, login_init() from state and configuration */
 void	 login_end(struct parent *p);			/* frees the timers; nothing when there are none */
-void	 login_config_from(const struct parent *p, struct login_config *cc);
 /* Runs it now, or, when an event is being run, after that one. */
 void	 parent_event(struct parent *p, const struct login_event *e);
 void	 parent_simple_event(struct parent *p, enum login_ev type, uint32_t id);

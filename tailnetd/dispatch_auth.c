@@ -29,7 +29,7 @@ result_came(struct child *c)
 int
 dispatch_key_result_ok(const struct ipc_key_result *r)
 {
-	return IPC_OK(r, err) && r->ok <= 1 && (!r->ok || !key_is_zero(&r->key));
+	return IPC_OK(r, err) && r->ok <= 1 && r->cause < CAUSE_COUNT && (!r->ok || !key_is_zero(&r->key));
 }
 
 int
@@ -45,6 +45,7 @@ dispatch_key_result(void *arg, const struct ipc_msg *m)
 	IPC_STR(r, err, err);
 	e.u.key.ok = (int)r->ok;
 	e.u.key.key = r->key;
+	e.u.key.cause = (enum cause)r->cause;
 	e.u.key.err = err;
 	result_came(c);
 	parent_event(c->p, &e);
@@ -61,9 +62,9 @@ dispatch_url_ok(const struct parent *p, const char *url)
 int
 dispatch_reg_result_ok(const struct ipc_reg_result *r)
 {
-	return r->outcome >= IPC_REG_OK && r->outcome <= IPC_REG_TRANSPORT && IPC_OK(r, login_name) &&
-	    IPC_OK(r, display_name) && IPC_OK(r, profile_pic) && IPC_OK(r, url) && IPC_OK(r, err) &&
-	    (r->outcome != IPC_REG_URL || r->url_len > 0);
+	return r->outcome >= IPC_REG_OK && r->outcome <= IPC_REG_TRANSPORT && r->cause < CAUSE_COUNT &&
+	    IPC_OK(r, login_name) && IPC_OK(r, display_name) && IPC_OK(r, profile_pic) && IPC_OK(r, url) &&
+	    IPC_OK(r, err) && (r->outcome != IPC_REG_URL || r->url_len > 0);
 }
 
 /* A server may quote the key in its error, which the control group and the log can read. */
@@ -104,7 +105,7 @@ dispatch_reg_result(void *arg, const struct ipc_msg *m)
 		return -1;
 	e.u.reg.outcome = (enum ipc_reg_outcome)r->outcome;
 	e.u.reg.retry_after_ms = r->retry_after_ms;
-	e.u.reg.suspect = r->conn_suspect != 0;
+	e.u.reg.cause = (enum cause)r->cause;
 	e.u.reg.user = (struct login_user){ r->user_id, login, display, pic };
 	e.u.reg.url = url;
 	e.u.reg.err = err;

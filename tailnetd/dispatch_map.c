@@ -51,11 +51,11 @@ dispatch_stream(void *arg, const struct ipc_msg *m)
 	struct login_event e = { .id = m->id };
 	char err[IPC_ERR_MAX + 1];
 
-	if (s->what < IPC_STREAM_CONNECTED || s->what > IPC_STREAM_CLOSED || !IPC_OK(s, err))
+	if (s->what < IPC_STREAM_CONNECTED || s->what > IPC_STREAM_CLOSED || s->cause >= CAUSE_COUNT || !IPC_OK(s, err))
 		return -1;
 	IPC_STR(s, err, err);
 	e.type = types[s->what];
-	e.u.closed.suspect = s->conn_suspect != 0;
+	e.u.closed.cause = (enum cause)s->cause;
 	e.u.closed.err = err;
 	if (s->what == IPC_STREAM_OPEN)
 		c->p->counters.map_open_ms = time_mono_ms();

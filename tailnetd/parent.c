@@ -300,11 +300,11 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 		childsend_log_level(p->sup, next.log_level);
 	}
 	reconnect = other_way(&p->cfg, &next);
+	e.u.config = login_config_changes(&p->cfg, &next);
 	p->cfg = next;
 	dialler_config(p->dialler, &p->cfg);
 	supervise_config(p->sup);
 	childsend_dial_times(p->sup);
-	login_config_from(p, &e.u.config);
 	parent_event(p, &e);
 	if (reconnect)
 		parent_simple_event(p, LE_RECONNECT, 0);

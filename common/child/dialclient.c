@@ -153,12 +153,12 @@ session_is_up_now(void *arg)
 }
 
 static void
-session_is_down(void *arg, const char *why, int suspect)
+session_is_down(void *arg, const char *why, enum cause cause)
 {
 	struct dialclient *b = arg;
 
 	cancel_requests(b, 1);
-	b->down(b->arg, why, suspect);
+	b->down(b->arg, why, cause);
 }
 
 /* --- the parent's answers --- */
@@ -304,7 +304,7 @@ dialclient_free(struct dialclient *b)
 }
 
 struct session *
-child_session(struct childproc *c, void (*up)(void *), void (*down)(void *, const char *, int), void *arg)
+child_session(struct childproc *c, void (*up)(void *), void (*down)(void *, const char *, enum cause), void *arg)
 {
 	static const struct session_ops ops = {
 		.dial = want_dial,

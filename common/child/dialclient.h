@@ -8,7 +8,7 @@
 #include "child.h"
 
 /* A wire session whose dials and handshakes are done by the parent.  up and down as in session_ops. */
-struct session *child_session(struct childproc *c, void (*up)(void *), void (*down)(void *, const char *, int),
+struct session *child_session(struct childproc *c, void (*up)(void *), void (*down)(void *, const char *, enum cause),
 	    void *arg);
 void	 child_session_free(struct childproc *c, struct session *s);
 /* fetch_start() the same way, with child_trust().  NULL: could not be started, no callback follows. */
@@ -36,7 +36,7 @@ struct dialclient {			/* one session or one fetch */
 	struct session	*session;
 	struct fetch	*fetch;
 	void		(*up)(void *);
-	void		(*down)(void *, const char *, int);
+	void		(*down)(void *, const char *, enum cause);
 	void		(*done)(void *, int, const uint8_t *, size_t, const char *);
 	void		*arg;
 	LIST_ENTRY(dialclient) entry;

@@ -52,7 +52,7 @@ leave(struct conn *c)
 }
 
 void
-conn_fail(struct conn *c, int suspect, const char *fmt, ...)
+conn_fail(struct conn *c, enum cause cause, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -61,7 +61,7 @@ conn_fail(struct conn *c, int suspect, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(c->why, sizeof(c->why), fmt, ap);
 	va_end(ap);
-	c->suspect = suspect;
+	c->cause = cause;
 	c->state = ST_OVER;
 	timer_soon(&c->later);
 }
@@ -198,7 +198,7 @@ on_later(void *arg)
 	else if (c->up)
 		c->ops.ended(c->arg, c, c->why);
 	else
-		c->ops.failed(c->arg, c, c->why, c->suspect);
+		c->ops.failed(c->arg, c, c->why, c->cause);
 	leave(c);
 }
 
@@ -216,6 +216,7 @@ conn_dialled(struct conn *c, int fd, const char *errtext)
 		.tls = c->kind == WIRE_DIAL_TLS,
 		.tls_ms = c->tls_ms,
 	};
+	enum cause unreachable = spec.via_proxy ? CAUSE_PROXY : CAUSE_OTHER;
 	char text[400];
 
 	if (c->state != ST_DIAL) {
@@ -228,13 +229,13 @@ conn_dialled(struct conn *c, int fd, const char *errtext)
 		text_sanitize(errtext != NULL ? errtext : "", errtext != NULL ? strlen(errtext) : 0, text,
 		    sizeof(text));
 		if (text[0] != '\0')
-			conn_fail(c, 0, "%s", text);
+			conn_fail(c, unreachable, "%s", text);
 		else
-			conn_fail(c, 0, "connection to %s failed", c->where);
+			conn_fail(c, unreachable, "connection to %s failed", c->where);
 		return;
 	}
 	if ((c->stream = stream_new(c->base, &spec, &stream_ops, c)) == NULL)
-		conn_fail(c, 0, "connection to %s: TLS cannot be set up", c->where);
+		conn_fail(c, CAUSE_OTHER, "connection to %s: TLS cannot be set up", c->where);
 }
 
 static void
@@ -261,7 +262,7 @@ conn_hs_init(struct conn *c, const uint8_t msg[INIT_LEN])
 		return;
 	buf_init(&b, HTTP1_HEAD_MAX);
 	if (http1_build_upgrade(&b, c->cfg->host, c->port, msg) == -1)
-		conn_fail(c, 0, "upgrade at %s failed: host name not usable", c->where);
+		conn_fail(c, CAUSE_OTHER, "upgrade at %s failed: host name not usable", c->where);
 	else {
 		c->state = ST_UPGRADE;
 		stream_write(c->stream, buf_ptr(&b), buf_len(&b));
@@ -273,16 +274,19 @@ conn_hs_init(struct conn *c, const uint8_t msg[INIT_LEN])
 static int
 step_upgrade(struct conn *c)
 {
+	enum cause cause = CAUSE_OTHER;
 	struct http1_head h;
 	char err[200];
 	size_t used;
 	int rc;
 
 	rc = http1_parse(&h, buf_ptr(&c->in), buf_len(&c->in), &used, err, sizeof(err));
-	if (rc == 1 && http1_check_upgrade(&h, "tailscale-control-protocol", err, sizeof(err)) == -1)
+	if (rc == 1 && http1_check_upgrade(&h, "tailscale-control-protocol", err, sizeof(err)) == -1) {
+		cause = h.status == 101 ? CAUSE_OTHER : cause_of_http(h.status);
 		rc = -1;
+	}
 	if (rc == -1)
-		conn_fail(c, 0, "upgrade at %s failed: %s", c->where, err);
+		conn_fail(c, cause, "upgrade at %s failed: %s", c->where, err);
 	if (rc != 1)
 		return 0;
 	buf_consume(&c->in, used);
@@ -303,7 +307,8 @@ step_error_frame(struct conn *c, size_t len)
 	if (have < len && have < SHOWN_MAX)
 		return 0;
 	text_sanitize((const char *)p + 3, have < len ? have : len, text, sizeof(text));
-	conn_fail(c, 0, "Noise handshake with %s failed: the server says (not authenticated): \"%s\"", c->where, text);
+	conn_fail(c, CAUSE_OTHER, "Noise handshake with %s failed: the server says (not authenticated): \"%s\"",
+	    c->where, text);
 	return 0;
 }
 
@@ -320,7 +325,7 @@ step_response(struct conn *c)
 	if (p[0] == 3)
 		return step_error_frame(c, len);
 	if (p[0] != 2 || len != sizeof(body)) {
-		conn_fail(c, 0, "Noise handshake with %s failed: malformed answer", c->where);
+		conn_fail(c, CAUSE_NOT_CONTROL, "Noise handshake with %s failed: malformed answer", c->where);
 		return 0;
 	}
 	if (buf_len(&c->in) < RESP_LEN)
@@ -339,7 +344,7 @@ before_noise(struct conn *c, const uint8_t *p, size_t n)
 	int more = 1;
 
 	if (buf_put(&c->in, p, n) == -1) {
-		conn_fail(c, 0, "%s failed: more data than expected", c->step);
+		conn_fail(c, CAUSE_OTHER, "%s failed: more data than expected", c->step);
 		return;
 	}
 	while (more && !c->dead)
@@ -357,7 +362,7 @@ stream_data(void *arg, const uint8_t *p, size_t n)
 	else if (c->state >= ST_UPGRADE && c->state <= ST_HS_FINISH)
 		before_noise(c, p, n);
 	else if (c->state == ST_HS_BEGIN)
-		conn_fail(c, 0, "upgrade at %s failed: the server sent data before the request", c->where);
+		conn_fail(c, CAUSE_OTHER, "upgrade at %s failed: the server sent data before the request", c->where);
 	leave(c);
 }
 
@@ -376,14 +381,14 @@ closed_early(struct conn *c)
 {
 	switch (c->state) {
 	case ST_RESPONSE:
-		conn_fail(c, 1,
+		conn_fail(c, CAUSE_SERVER_KEY,
 		    "Noise handshake with %s failed: connection closed after the upgrade (wrong server key, or "
 		    "capability version %u not accepted)",
 		    c->where, c->cfg->capver);
 		break;
 	case ST_EARLY:
-	case ST_H2: conn_fail(c, 0, "the server closed the connection"); break;
-	default: conn_fail(c, 0, "%s failed: connection closed by the server", c->step); break;
+	case ST_H2: conn_fail(c, CAUSE_OTHER, "the server closed the connection"); break;
+	default: conn_fail(c, CAUSE_OTHER, "%s failed: connection closed by the server", c->step); break;
 	}
 }
 
@@ -395,7 +400,7 @@ stream_closed(void *arg, const char *why, int whole)
 	(void)whole; /* Noise records have their own authenticity; HTTP/2 says when a stream is complete */
 	enter(c);
 	if (why != NULL)
-		conn_fail(c, c->state == ST_RESPONSE, "%s", why);
+		conn_fail(c, c->state == ST_RESPONSE ? CAUSE_SERVER_KEY : stream_cause(c->stream), "%s", why);
 	else
 		closed_early(c);
 	leave(c);
@@ -435,5 +440,6 @@ conn_hs_fail(struct conn *c, const char *reason)
 {
 	c->handshake = 0;
 	/* Only what the server answered can be blamed on its key. */
-	conn_fail(c, c->state == ST_HS_FINISH, "Noise handshake with %s failed: %s", c->where, reason);
+	conn_fail(c, c->state == ST_HS_FINISH ? CAUSE_SERVER_KEY : CAUSE_OTHER, "Noise handshake with %s failed: %s",
+	    c->where, reason);
 }

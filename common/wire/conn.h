@@ -24,7 +24,7 @@ struct conn_ops {
 	void	(*step)(void *arg, enum wire_step what, enum wire_dial kind);	/* as in session_ops */
 	void	(*established)(void *arg, struct conn *c);		/* the Noise handshake is finished */
 	/* before established; c must be closed */
-	void	(*failed)(void *arg, struct conn *c, const char *why, int suspect);
+	void	(*failed)(void *arg, struct conn *c, const char *why, enum cause cause);
 	void	(*ended)(void *arg, struct conn *c, const char *why);	/* after it; c must be closed */
 	/* streams opened or closed, GOAWAY, SETTINGS: check conn_h2() again */
 	void	(*changed)(void *arg, struct conn *c);
@@ -56,6 +56,6 @@ void	 conn_hs_keys(struct conn *c, const uint8_t tx[32], const uint8_t rx[32]);
 void	 conn_hs_fail(struct conn *c, const char *reason);
 
 /* For conn.c and connup.c: every failure of a connection.  The owner is informed from the event loop, never at once. */
-void	 conn_fail(struct conn *c, int suspect, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void	 conn_fail(struct conn *c, enum cause cause, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

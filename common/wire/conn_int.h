@@ -40,7 +40,7 @@ struct conn {
 	char		 step[340];
 	char		 why[480];
 	int		 handshake;	/* the owner works on ours */
-	int		 suspect;
+	enum cause	 cause;
 	int		 up;		/* established() was called */
 	int		 busy, dead;
 };

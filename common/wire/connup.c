@@ -30,7 +30,7 @@ seal_staged(struct conn *c)
 	if (c->staged == 0)
 		return 0;
 	if (noiserec_seal(c->rec, c->stage, c->staged, &c->sealed) == -1) {
-		conn_fail(c, 0, "connection to %s: %s", c->where, c->rec->error);
+		conn_fail(c, CAUSE_OTHER, "connection to %s: %s", c->where, c->rec->error);
 		rc = -1;
 	}
 	sodium_memzero(c->stage, c->staged);
@@ -68,7 +68,7 @@ connup_flush(struct conn *c)
 		return;
 	while (!stream_full(c->stream) && h2_wants_send(c->h2)) {
 		if (h2_send(c->h2) == -1 && !c->dead)
-			conn_fail(c, 0, "connection to %s: HTTP/2 cannot send", c->where);
+			conn_fail(c, CAUSE_OTHER, "connection to %s: HTTP/2 cannot send", c->where);
 		if (c->dead || c->state == ST_OVER || seal_staged(c) == -1)
 			return;
 		if (buf_len(&c->sealed) == 0)
@@ -102,9 +102,9 @@ connup_settle(struct conn *c)
 		return;
 	}
 	if (h2_error(c->h2)[0] != '\0')
-		conn_fail(c, 0, "connection to %s: %s", c->where, h2_error(c->h2));
+		conn_fail(c, CAUSE_OTHER, "connection to %s: %s", c->where, h2_error(c->h2));
 	else
-		conn_fail(c, 0, "the server closed the connection (GOAWAY)");
+		conn_fail(c, CAUSE_OTHER, "the server closed the connection (GOAWAY)");
 }
 
 void
@@ -146,7 +146,7 @@ early_input(struct conn *c, const uint8_t *p, size_t n, size_t *used)
 	int rc = early_feed(&c->early, p, n, used, &err);
 
 	if (rc == -1)
-		conn_fail(c, 0, "connection to %s: %s", c->where, err);
+		conn_fail(c, CAUSE_OTHER, "connection to %s: %s", c->where, err);
 	if (rc != 1)
 		return rc;
 	c->state = ST_H2;
@@ -170,6 +170,6 @@ void
 connup_records(struct conn *c, const uint8_t *p, size_t n)
 {
 	if (noiserec_feed(c->rec, p, n, plaintext, c) == -1)
-		conn_fail(c, 0, "connection to %s: %s", c->where, c->rec->error);
+		conn_fail(c, CAUSE_OTHER, "connection to %s: %s", c->where, c->rec->error);
 	connup_settle(c);
 }

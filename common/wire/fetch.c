@@ -44,6 +44,7 @@ struct fetch {
 	int out_status;
 	int telling; /* in done(), which cannot cancel */
 	char why[480];
+	enum cause cause;
 };
 
 static void stream_ready(void *arg);
@@ -78,7 +79,8 @@ fetch_cancel(struct fetch *f)
 }
 
 /* The result is reported from the event loop. */
-static void __attribute__((format(printf, 3, 4))) finish(struct fetch *f, int status, const char *fmt, ...)
+static void __attribute__((format(printf, 4, 5)))
+finish(struct fetch *f, int status, enum cause cause, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -86,6 +88,7 @@ static void __attribute__((format(printf, 3, 4))) finish(struct fetch *f, int st
 		return;
 	f->over = 1;
 	f->out_status = status;
+	f->cause = cause;
 	f->why[0] = '\0';
 	if (fmt != NULL) {
 		va_start(ap, fmt);
@@ -101,9 +104,9 @@ static void
 finish_answer(struct fetch *f)
 {
 	if (f->status >= 200 && f->status <= 299)
-		finish(f, f->status, NULL);
+		finish(f, f->status, CAUSE_NONE, NULL);
 	else
-		finish(f, f->status, "HTTP %d %s", f->status, f->reason);
+		finish(f, f->status, cause_of_http(f->status), "HTTP %d %s", f->status, f->reason);
 }
 
 /* The body of a good answer must be right; of an error answer only the status counts (KEY-04). */
@@ -111,7 +114,7 @@ static void
 bad_body(struct fetch *f, const char *why)
 {
 	if (f->status >= 200 && f->status <= 299)
-		finish(f, 0, "answer of %s (HTTP %d %s): %s", f->where, f->status, f->reason, why);
+		finish(f, 0, CAUSE_HTTP, "answer of %s (HTTP %d %s): %s", f->where, f->status, f->reason, why);
 	else
 		finish_answer(f);
 }
@@ -149,10 +152,11 @@ on_deadline(void *arg)
 	if (f->status != 0)
 		bad_body(f, "it does not end");
 	else if (f->stream == NULL)
-		finish(f, 0, "connection to %s: no connection within %u s", f->where, f->timeout_ms / 1000);
-	else
-		finish(f, 0, "%s%s: no answer within %u s", step[0] ? step : "request to ", step[0] ? "" : f->where,
+		finish(f, 0, CAUSE_OTHER, "connection to %s: no connection within %u s", f->where,
 		    f->timeout_ms / 1000);
+	else
+		finish(f, 0, CAUSE_OTHER, "%s%s: no answer within %u s", step[0] ? step : "request to ",
+		    step[0] ? "" : f->where, f->timeout_ms / 1000);
 }
 
 /* --- redirects: only within the same scheme, host and port --- */
@@ -186,18 +190,19 @@ redirect(struct fetch *f, const struct http1_head *h)
 	const char *path;
 
 	if (loc == NULL || loc->value_len >= sizeof(url)) {
-		finish(f, 0, "%s redirects (HTTP %d) to nowhere", f->where, h->status);
+		finish(f, 0, CAUSE_HTTP, "%s redirects (HTTP %d) to nowhere", f->where, h->status);
 		return;
 	}
 	memcpy(url, loc->value, loc->value_len);
 	url[loc->value_len] = '\0';
 	url[strcspn(url, "#")] = '\0';
 	if ((path = local_path(f, url)) == NULL) {
-		finish(f, 0, "%s redirects (HTTP %d) elsewhere, which is not followed", f->where, h->status);
+		finish(f, 0, CAUSE_HTTP, "%s redirects (HTTP %d) elsewhere, which is not followed", f->where,
+		    h->status);
 		return;
 	}
 	if (++f->redirects > MAX_REDIRECTS) {
-		finish(f, 0, "%s redirects (HTTP %d) too often", f->where, h->status);
+		finish(f, 0, CAUSE_HTTP, "%s redirects (HTTP %d) too often", f->where, h->status);
 		return;
 	}
 	memmove(f->path, path, strlen(path) + 1);
@@ -236,12 +241,12 @@ read_head(struct fetch *f, const uint8_t *p, size_t n)
 	int rc;
 
 	if (buf_put(&f->head, p, n) == -1) {
-		finish(f, 0, "answer of %s: head too large", f->where);
+		finish(f, 0, CAUSE_OTHER, "answer of %s: head too large", f->where);
 		return;
 	}
 	rc = http1_parse(&h, buf_ptr(&f->head), buf_len(&f->head), &used, err, sizeof(err));
 	if (rc == -1)
-		finish(f, 0, "answer of %s: %s", f->where, err);
+		finish(f, 0, CAUSE_OTHER, "answer of %s: %s", f->where, err);
 	if (rc != 1)
 		return;
 	if (is_redirect(h.status)) {
@@ -251,7 +256,7 @@ read_head(struct fetch *f, const uint8_t *p, size_t n)
 	f->status = h.status;
 	memcpy(f->reason, h.reason, sizeof(f->reason));
 	if (h.status == 101)
-		finish(f, 0, "answer of %s: unexpected HTTP 101", f->where);
+		finish(f, 0, CAUSE_HTTP, "answer of %s: unexpected HTTP 101", f->where);
 	else if (http1_body_init(&f->how, &h, f->method, err, sizeof(err)) == -1)
 		bad_body(f, err);
 	else
@@ -268,7 +273,7 @@ stream_ready(void *arg)
 		f->ops.step(f->arg, WIRE_STEP_TLS, WIRE_DIAL_URL);
 	buf_init(&b, PATH_MAX_LEN + 1024);
 	if (http1_build_request(&b, f->method, f->cfg.authority, f->path) == -1)
-		finish(f, 0, "request to %s: path or host not usable", f->where);
+		finish(f, 0, CAUSE_OTHER, "request to %s: path or host not usable", f->where);
 	else
 		stream_write(f->stream, buf_ptr(&b), buf_len(&b));
 	buf_free(&b);
@@ -299,8 +304,8 @@ stream_closed(void *arg, const char *why, int whole)
 	struct fetch *f = arg;
 
 	if (f->status == 0)
-		finish(f, 0, "%s%s", why != NULL ? why : "no answer, connection closed by ",
-		    why != NULL ? "" : f->where);
+		finish(f, 0, why != NULL ? stream_cause(f->stream) : CAUSE_OTHER, "%s%s",
+		    why != NULL ? why : "no answer, connection closed by ", why != NULL ? "" : f->where);
 	else if (why == NULL && whole && http1_body_eof(&f->how) == 1)
 		finish_answer(f);
 	else
@@ -332,11 +337,12 @@ fetch_dialled(struct fetch *f, uint32_t id, int fd, const char *errtext)
 	if (fd < 0) {
 		text_sanitize(errtext != NULL ? errtext : "", errtext != NULL ? strlen(errtext) : 0, text,
 		    sizeof(text));
-		finish(f, 0, "%s%s", text[0] ? text : "no connection to ", text[0] ? "" : f->where);
+		finish(f, 0, spec.via_proxy ? CAUSE_PROXY : CAUSE_OTHER, "%s%s", text[0] ? text : "no connection to ",
+		    text[0] ? "" : f->where);
 		return;
 	}
 	if ((f->stream = stream_new(f->base, &spec, &stream_ops, f)) == NULL)
-		finish(f, 0, "connection to %s: TLS cannot be set up", f->where);
+		finish(f, 0, CAUSE_OTHER, "connection to %s: TLS cannot be set up", f->where);
 }
 
 struct fetch *
@@ -360,10 +366,17 @@ fetch_start(struct event_base *base, const struct wire_config *cfg, struct trust
 	timer_set_ms(&f->deadline, timeout_ms);
 	if (strlcpy(f->method, method, sizeof(f->method)) >= sizeof(f->method) ||
 	    strlcpy(f->path, path, sizeof(f->path)) >= sizeof(f->path))
-		finish(f, 0, "request to %s: path too long", f->where);
+		finish(f, 0, CAUSE_OTHER, "request to %s: path too long", f->where);
 	else if (cfg->https && trust == NULL)
-		finish(f, 0, "request to %s: no trust anchors", f->where); /* no downgrade (KEY-05) */
+		finish(f, 0, CAUSE_CERTIFICATE, "request to %s: no trust anchors",
+		    f->where); /* no downgrade (KEY-05) */
 	else
 		timer_soon(&f->later);
 	return f;
+}
+
+enum cause
+fetch_cause(const struct fetch *f)
+{
+	return f->cause;
 }

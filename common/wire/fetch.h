@@ -37,6 +37,7 @@ struct fetch *fetch_start(struct event_base *base, const struct wire_config *cfg
 	    const char *method, const char *path, size_t body_max, unsigned timeout_ms, const struct fetch_ops *ops,
 	    void *arg);
 void	 fetch_dialled(struct fetch *f, uint32_t id, int fd, const char *errtext);
+enum cause fetch_cause(const struct fetch *f);	/* during done() with an err: its cause */
 void	 fetch_cancel(struct fetch *f);		/* no callback */
 
 #endif

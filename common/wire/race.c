@@ -32,7 +32,7 @@ struct race {
 	uint32_t nplan;
 	struct timer deadline, result;
 	unsigned deadline_ms;
-	int suspect;
+	enum cause cause; /* of the attempts that failed, cause_first() */
 	char why[RACE_WHY_MAX];
 };
 
@@ -138,13 +138,13 @@ run_join(struct run *run)
 }
 
 static void
-on_failed(void *arg, struct conn *c, const char *why, int suspect)
+on_failed(void *arg, struct conn *c, const char *why, enum cause cause)
 {
 	struct run *run = arg;
 
 	log_debug("%s", why);
 	append(run->why, sizeof(run->why), why);
-	run->r->suspect |= suspect;
+	run->r->cause = cause_first(run->r->cause, cause);
 	for (int i = 0; i < 2; i++)
 		if (run->tries[i] == c)
 			run->tries[i] = NULL;
@@ -273,7 +273,7 @@ on_result(void *arg)
 {
 	struct race *r = arg;
 
-	r->res.lost(r->arg, r->why, r->suspect);
+	r->res.lost(r->arg, r->why, cause_first(r->cause, CAUSE_OTHER));
 }
 
 static void
@@ -294,7 +294,7 @@ on_deadline(void *arg)
 		if (!r->runs[i].over && r->runs[i].why[0] != '\0')
 			append(r->why, sizeof(r->why), r->runs[i].why);
 	}
-	r->res.lost(r->arg, r->why, r->suspect);
+	r->res.lost(r->arg, r->why, cause_first(r->cause, CAUSE_OTHER));
 }
 
 /* --- the race --- */

@@ -42,7 +42,7 @@ struct race_spec {
 /* Exactly one of them is called, last, from the event loop or an answer of the owner; the race must be freed then. */
 struct race_result {
 	void	(*won)(void *arg, struct conn *c);	/* c is the callee's now */
-	void	(*lost)(void *arg, const char *why, int suspect);
+	void	(*lost)(void *arg, const char *why, enum cause cause);
 };
 
 struct race *race_new(const struct race_spec *spec, const struct race_result *res, void *arg);

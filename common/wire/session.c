@@ -107,7 +107,7 @@ on_ended(void *arg, struct conn *c, const char *why)
 	end_conn(s, c, why);
 	/* Requests that were never sent get a connection of their own. */
 	if (!s->dead && s->conns[0] == NULL && s->race == NULL && !waiting)
-		s->ops.down(s->arg, why, 0);
+		s->ops.down(s->arg, why, CAUSE_OTHER);
 	session_kick(s);
 	leave(s);
 }
@@ -153,7 +153,7 @@ on_won(void *arg, struct conn *c)
 }
 
 static void
-on_lost(void *arg, const char *race_why, int suspect)
+on_lost(void *arg, const char *race_why, enum cause cause)
 {
 	struct session *s = arg;
 	char why[RACE_WHY_MAX];
@@ -165,7 +165,7 @@ on_lost(void *arg, const char *race_why, int suspect)
 	s->want = 0;
 	fail_waiting(s, why);
 	if (!s->dead && s->conns[0] == NULL)
-		s->ops.down(s->arg, why, suspect);
+		s->ops.down(s->arg, why, cause);
 	session_kick(s);
 	leave(s);
 }

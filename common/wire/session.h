@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cause.h"
 #include "keywords.h"
 
 /*
@@ -55,10 +56,10 @@ struct session_ops {			/* what a session asks of its owner; ids are the session'
 	void	(*up)(void *arg);
 	/*
 	 * The connection is over or could not be made; nothing is left.  done() of every request was called before.
-	 * suspect: 101 then EOF, or the answer did not decrypt: wrong server key or refused capability version
-	 * (protocol.md C.4).  why: one line for people.
+	 * cause: CAUSE_SERVER_KEY for 101 then EOF, or an answer that did not decrypt: wrong server key or refused
+	 * capability version (protocol.md C.4).  why: one line for people.
 	 */
-	void	(*down)(void *arg, const char *why, int suspect);
+	void	(*down)(void *arg, const char *why, enum cause cause);
 	/*
 	 * An attempt finished this step over this kind of dial; may be NULL.  HTTP2: the server's SETTINGS were
 	 * received.

@@ -35,6 +35,7 @@ struct stream {
 	char where[300]; /* "host:port" */
 	char step[340];
 	char why[480]; /* PH_BROKEN: what closed() will say */
+	enum cause cause;
 	int whole;
 	int paused, full;
 	int busy, dead; /* in a callback; closed by the owner meanwhile */
@@ -67,25 +68,39 @@ leave(struct stream *s)
 		release(s);
 }
 
-/* The stream is over; the owner is informed from the event loop, never by its own call. */
-static void __attribute__((format(printf, 3, 4))) broken(struct stream *s, int whole, const char *fmt, ...)
+/* The owner is informed from the event loop, never by its own call. */
+static void
+over(struct stream *s)
 {
-	va_list ap;
-
-	if (s->dead || s->phase == PH_BROKEN)
-		return;
-	s->why[0] = '\0';
-	s->whole = whole;
-	if (fmt != NULL) {
-		va_start(ap, fmt);
-		vsnprintf(s->why, sizeof(s->why), fmt, ap);
-		va_end(ap);
-	}
 	s->phase = PH_BROKEN;
 	event_del(s->rd);
 	event_del(s->wr);
 	timer_stop(&s->limit);
 	timer_soon(&s->later);
+}
+
+/* The peer has ended it. */
+static void
+finished(struct stream *s, int whole)
+{
+	if (s->dead || s->phase == PH_BROKEN)
+		return;
+	s->whole = whole;
+	over(s);
+}
+
+/* It can no longer be used. */
+static void __attribute__((format(printf, 3, 4))) broken(struct stream *s, enum cause cause, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (s->dead || s->phase == PH_BROKEN)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(s->why, sizeof(s->why), fmt, ap);
+	va_end(ap);
+	s->cause = cause;
+	over(s);
 }
 
 /* --- sending --- */
@@ -105,7 +120,7 @@ flush(struct stream *s)
 			return;
 		}
 		if (n == -1) {
-			broken(s, 0, "connection to %s lost: %s", s->where, strerror(errno));
+			broken(s, CAUSE_OTHER, "connection to %s lost: %s", s->where, strerror(errno));
 			return;
 		}
 		buf_consume(&s->out, (size_t)n);
@@ -122,7 +137,7 @@ stream_write(struct stream *s, const uint8_t *p, size_t n)
 		return -1;
 	rc = s->tls != NULL ? tls_write(s->tls, p, n, &s->out) : buf_put(&s->out, p, n);
 	if (rc == -1) {
-		broken(s, 0, "connection to %s: the server does not read its data", s->where);
+		broken(s, CAUSE_OTHER, "connection to %s: the server does not read its data", s->where);
 		return -1;
 	}
 	flush(s);
@@ -179,7 +194,7 @@ tls_drain(struct stream *s)
 
 	while (!s->dead && s->phase == PH_OPEN && (n = tls_read(s->tls, plain, sizeof(plain), &s->out)) != 0) {
 		if (n == -1) {
-			broken(s, 0, "TLS with %s failed: %s", s->where, tls_error(s->tls));
+			broken(s, tls_cause(s->tls), "TLS with %s failed: %s", s->where, tls_error(s->tls));
 			return;
 		}
 		s->ops.data(s->arg, plain, (size_t)n);
@@ -188,7 +203,7 @@ tls_drain(struct stream *s)
 		return;
 	flush(s);
 	if (tls_finished(s->tls))
-		broken(s, 1, NULL);
+		finished(s, 1);
 }
 
 static void
@@ -200,7 +215,7 @@ tls_step(struct stream *s, const uint8_t *p, size_t n)
 	if (s->phase != PH_TLS || rc == 0)
 		return;
 	if (rc == -1) {
-		broken(s, 0, "TLS handshake with %s failed: %s", s->where, tls_error(s->tls));
+		broken(s, tls_cause(s->tls), "TLS handshake with %s failed: %s", s->where, tls_error(s->tls));
 		return;
 	}
 	open_up(s);
@@ -214,7 +229,7 @@ on_limit(void *arg)
 	struct stream *s = arg;
 
 	enter(s);
-	broken(s, 0, "%s failed: not finished within %u s", s->step, s->tls_ms / 1000);
+	broken(s, CAUSE_OTHER, "%s failed: not finished within %u s", s->step, s->tls_ms / 1000);
 	leave(s);
 }
 
@@ -255,14 +270,14 @@ connect_step(struct stream *s, const uint8_t *p, size_t n)
 	int rc;
 
 	if (buf_put(&s->head, p, n) == -1) {
-		broken(s, 0, "proxy CONNECT to %s failed: answer too large", s->where);
+		broken(s, CAUSE_PROXY, "proxy CONNECT to %s failed: answer too large", s->where);
 		return;
 	}
 	rc = http1_parse(&h, buf_ptr(&s->head), buf_len(&s->head), &used, err, sizeof(err));
 	if (rc == -1)
-		broken(s, 0, "proxy CONNECT to %s failed: %s", s->where, err);
+		broken(s, CAUSE_PROXY, "proxy CONNECT to %s failed: %s", s->where, err);
 	else if (rc == 1 && (h.status < 200 || h.status > 299))
-		broken(s, 0, "proxy refused CONNECT to %s: %d %s", s->where, h.status, h.reason);
+		broken(s, CAUSE_PROXY, "proxy refused CONNECT to %s: %d %s", s->where, h.status, h.reason);
 	else if (rc == 1)
 		connect_done(s, used);
 }
@@ -285,16 +300,23 @@ feed_bytes(struct stream *s, const uint8_t *p, size_t n)
 	}
 }
 
+/* While CONNECT is not answered it is the proxy that fails. */
+static enum cause
+blame(const struct stream *s)
+{
+	return s->phase == PH_CONNECT ? CAUSE_PROXY : CAUSE_OTHER;
+}
+
 static void
 ended(struct stream *s, int err)
 {
 	if (err != 0)
-		broken(s, 0, "%s%s%s: %s", s->step[0] ? s->step : "connection to ", s->step[0] ? " failed" : s->where,
-		    s->step[0] ? "" : " lost", strerror(err));
+		broken(s, blame(s), "%s%s%s: %s", s->step[0] ? s->step : "connection to ",
+		    s->step[0] ? " failed" : s->where, s->step[0] ? "" : " lost", strerror(err));
 	else if (s->phase != PH_OPEN)
-		broken(s, 0, "%s failed: connection closed by the other side", s->step);
+		broken(s, blame(s), "%s failed: connection closed by the other side", s->step);
 	else
-		broken(s, s->tls == NULL, NULL);
+		finished(s, s->tls == NULL);
 }
 
 static void
@@ -442,4 +464,10 @@ const char *
 stream_step(const struct stream *s)
 {
 	return s->step;
+}
+
+enum cause
+stream_cause(const struct stream *s)
+{
+	return s->cause;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "cause.h"
 
 /*
  * A connected descriptor as a byte stream, through an optional proxy CONNECT and an optional TLS: the only file of wire
@@ -50,6 +51,7 @@ int	 stream_write(struct stream *s, const uint8_t *p, size_t n);	/* -1: closed()
 int	 stream_full(const struct stream *s);
 /* Stop and go on reading the descriptor.  data() may still come for bytes read before. */
 void	 stream_pause(struct stream *s, int paused);
+enum cause stream_cause(const struct stream *s);	/* during closed(), of its why */
 /* What it is busy with before ready(), for people: "TLS handshake with h:443". */
 const char *stream_step(const struct stream *s);
 /* After ready(): what a verifier would object to in the certificate of a camouflage TLS, or NULL. */

@@ -41,6 +41,7 @@ struct tls {
 	int is_addr;
 	char host[256];
 	char error[200];
+	enum cause cause;
 	const char *remark;
 };
 
@@ -335,7 +336,8 @@ set_error(struct tls *t, const char *fallback)
 	const char *reason = e != 0 ? ERR_reason_error_string(e) : NULL;
 	long verify = SSL_get_verify_result(t->ssl);
 
-	if (t->verify && verify != X509_V_OK)
+	t->cause = t->verify && verify != X509_V_OK ? CAUSE_CERTIFICATE : CAUSE_OTHER;
+	if (t->cause == CAUSE_CERTIFICATE)
 		snprintf(t->error, sizeof(t->error), "the certificate is not acceptable: %s",
 		    X509_verify_cert_error_string(verify));
 	else
@@ -467,4 +469,10 @@ const char *
 tls_error(const struct tls *t)
 {
 	return t->error;
+}
+
+enum cause
+tls_cause(const struct tls *t)
+{
+	return t->cause;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "cause.h"
 
 /*
  * TLS client without I/O (protocol.md B.3, security.md D15): bytes from the network in, bytes for the network appended
@@ -50,5 +51,6 @@ int	 tls_finished(const struct tls *t);
 int	 tls_write(struct tls *t, const uint8_t *p, size_t n, struct buf *net);	/* 0: all n bytes, or -1 */
 void	 tls_close(struct tls *t, struct buf *net);		/* close_notify */
 const char *tls_error(const struct tls *t);
+enum cause tls_cause(const struct tls *t);	/* of that error */
 
 #endif

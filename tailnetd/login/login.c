@@ -95,11 +95,11 @@ login_advised_error(const struct login *c, char text[LOGIN_ADVISED_MAX])
 const struct pubkey *
 login_pin(const struct login *c, enum pin_source *source)
 {
-	int configured = !key_is_zero(&c->cfg.server_key);
+	int configured = !key_is_zero(&c->cfg->server_key);
 
 	if (source != NULL)
 		*source = configured ? PIN_CONFIG : c->profile.pin_source;
-	return configured ? &c->cfg.server_key : &c->profile.server_key;
+	return configured ? &c->cfg->server_key : &c->profile.server_key;
 }
 
 /* --- commands --- */
@@ -126,7 +126,7 @@ on_login(struct login *c, const struct login_event *e)
 	struct login_goal g = {
 		.kind = GOAL_LOGIN,
 		.interactive = e->u.login.interactive,
-		.ephemeral = e->u.login.ephemeral || c->cfg.ephemeral,
+		.ephemeral = e->u.login.ephemeral || c->cfg->ephemeral,
 		.with_key = e->u.login.with_key,
 	};
 
@@ -190,23 +190,32 @@ on_accept_key(struct login *c, const struct pubkey *k)
 	on_reconnect(c);
 }
 
-static void
-on_config(struct login *c, const struct login_config *cfg)
+struct login_reload
+login_config_changes(const struct config *from, const struct config *to)
 {
-	int rekeyed = !key_equal(&cfg->server_key, &c->cfg.server_key);
-	int had_auth_key = c->cfg.have_auth_key, waited = c->cfg.expiry_wait;
+	struct login_reload r = {
+		.server_key = !key_equal(&to->server_key, &from->server_key),
+		.auth_key_added = to->auth_key_file[0] != '\0' && from->auth_key_file[0] == '\0',
+		.login_on_expiry = from->expiry_wait && !to->expiry_wait,
+		.wait_on_expiry = !from->expiry_wait && to->expiry_wait,
+	};
 
-	c->cfg = *cfg;
-	if (cfg->expiry_wait && !waited)
+	return r;
+}
+
+static void
+on_config(struct login *c, const struct login_reload *r)
+{
+	if (r->wait_on_expiry)
 		expiry_drop_login(c);
-	if (rekeyed) {
+	if (r->server_key) {
 		memset(&c->offered, 0, sizeof(c->offered));
 		c->suspect = 0;
 		on_reconnect(c);
 	}
 	if (c->expired && c->goal.kind == GOAL_NONE)
 		expiry_check(c); /* on-expiry may say login now */
-	if ((cfg->have_auth_key && !had_auth_key) || (c->expired && !cfg->expiry_wait && waited))
+	if (r->auth_key_added || (c->expired && r->login_on_expiry))
 		login_start(c);
 }
 
@@ -259,11 +268,11 @@ on_lite(struct login *c, const struct login_event *e)
 }
 
 void
-login_init(struct login *c, const struct login_config *cfg, const struct profile *p, int have_node, int have_candidate,
+login_init(struct login *c, const struct config *cfg, const struct profile *p, int have_node, int have_candidate,
     uint32_t (*rnd)(void *), void *rnd_arg)
 {
 	memset(c, 0, sizeof(*c));
-	c->cfg = *cfg;
+	c->cfg = cfg;
 	c->profile = *p;
 	c->have_node = have_node;
 	c->candidate = have_candidate ? CANDIDATE_EARLIER : CANDIDATE_NONE;

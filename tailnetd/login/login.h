@@ -4,6 +4,8 @@
 #define LOGIN_H
 
 #include "backoff.h"
+#include "cause.h"
+#include "config.h"
 #include "msgs.h"
 #include "profile.h"
 #include "timefmt.h"
@@ -21,15 +23,6 @@ const char *login_state_name(enum login_state s);
 
 enum login_src { SRC_AUTH, SRC_MAP, SRC_UPDATE, SRC_STATE, SRC_COUNT };	/* errSource */
 const char *login_src_name(enum login_src s);
-
-struct login_config {
-	int		 manual;		/* `login manual` */
-	int		 expiry_wait;		/* `on-expiry wait` */
-	int		 ephemeral;
-	int		 start_paused;
-	int		 have_auth_key;		/* an auth-key-file is configured */
-	struct pubkey	 server_key;		/* `server-key`; zero = none */
-};
 
 enum login_timer { LT_AUTH, LT_MAP, LT_EXPIRY, LT_SAVE, LT_LOGOUT, LT_MAP_STOP, LT_SELF, LT_COUNT };
 
@@ -49,6 +42,8 @@ enum login_ev {
 
 struct login_user { int64_t id; const char *login_name, *display_name, *profile_pic; };	/* id 0 and "": unknown */
 
+struct login_reload { int server_key, auth_key_added, login_on_expiry, wait_on_expiry; };	/* what has changed */
+
 struct login_event {
 	enum login_ev	 type;
 	uint32_t	 id;
@@ -56,17 +51,17 @@ struct login_event {
 		struct { int interactive, ephemeral, with_key; } login;	/* with_key: the parent has an auth key */
 		struct { int force; } logout;
 		struct pubkey accept;
-		struct login_config config;
-		struct { int ok; struct pubkey key; const char *err; } key;
+		struct login_reload config;
+		struct { int ok; struct pubkey key; enum cause cause; const char *err; } key;
 		struct {
 			enum ipc_reg_outcome outcome;
 			uint32_t	 retry_after_ms;
-			int		 suspect;
+			enum cause	 cause;		/* of err */
 			int		 key_file;	/* refused by ourselves: the auth-key-file cannot be used */
 			struct login_user user;
 			const char	*url, *err;
 		} reg;
-		struct { int suspect; const char *err; } closed;
+		struct { enum cause cause; const char *err; } closed;
 		struct { struct wtime expiry; int expired, authorized; struct login_user user; } self;
 		struct { int ok; const char *err; } result;		/* LE_LITE, LE_SAVED */
 		int64_t		 control_time;
@@ -150,7 +145,7 @@ enum login_op { OP_NONE, OP_KEY, OP_KEY_CHECK, OP_WRITE_AHEAD, OP_REGISTER, OP_C
 enum login_map { MAP_NONE, MAP_PREPARED, MAP_STREAM, MAP_STOPPING };
 
 struct login {
-	struct login_config cfg;
+	const struct config *cfg;		/* the parent's; changes before LE_CONFIG */
 	struct profile	 profile;
 	uint32_t	 (*rnd)(void *arg);
 	void		*rnd_arg;
@@ -204,8 +199,10 @@ struct login {
 	uint64_t	 err_seq[SRC_COUNT], last_err_seq;
 };
 
-void	 login_init(struct login *c, const struct login_config *cfg, const struct profile *p, int have_node,
+/* cfg outlives c. */
+void	 login_init(struct login *c, const struct config *cfg, const struct profile *p, int have_node,
 	    int have_candidate, uint32_t (*rnd)(void *), void *rnd_arg);
+struct login_reload login_config_changes(const struct config *from, const struct config *to);	/* for LE_CONFIG */
 /* Runs one event; out receives the actions (n is set, not added to). */
 void	 login_event(struct login *c, uint64_t now_mono_ms, struct wtime now, const struct login_event *e,
 	    struct login_actions *out);

@@ -66,29 +66,6 @@ login_advise(struct login *c, enum login_src s, const char *advice)
 }
 
 void
-login_advise_way(struct login *c, enum login_src s)
-{
-	static const struct {
-		const char *text, *advice;
-	} known[] = {
-		{ "certificate", "if its CA is a private one, name it by ca-file" },
-		{ "not a key", "check that control-url is that of a control server" },
-		{ "HTTP 404", "check that control-url is that of a control server" },
-		{ "HTTP ", "the server's own log may say why" },
-		{ "wrong server key", "see `tailnetctl server-key`" },
-		{ "malformed answer", "check that control-url is that of a control server" },
-		{ "response refused", "inform the administrator of the server" },
-		{ "proxy", "check proxy" },
-		{ "", "`tailnetctl doctor` shows how far it gets" },
-	};
-	size_t i;
-
-	for (i = 0; strstr(c->err[s], known[i].text) == NULL; i++)
-		continue;
-	c->advice[s] = known[i].advice;
-}
-
-void
 login_clear_err(struct login *c, enum login_src s)
 {
 	c->err[s][0] = '\0';

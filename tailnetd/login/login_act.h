@@ -16,7 +16,6 @@ uint32_t login_save(struct login *c, enum login_save how);	/* the id that LE_SAV
 
 void	 login_set_err(struct login *c, enum login_src s, const char *text);
 void	 login_advise(struct login *c, enum login_src s, const char *advice);	/* after login_set_err() */
-void	 login_advise_way(struct login *c, enum login_src s);	/* what did not work was the way to the server */
 void	 login_clear_err(struct login *c, enum login_src s);
 
 #endif

@@ -78,7 +78,7 @@ auth_key_ok(struct login *c)
 static int
 check_due(const struct login *c)
 {
-	return c->suspect && key_is_zero(&c->cfg.server_key) && c->now_ms >= c->next_check_ms;
+	return c->suspect && key_is_zero(&c->cfg->server_key) && c->now_ms >= c->next_check_ms;
 }
 
 void
@@ -140,13 +140,19 @@ must_regen(const struct login *c)
 	return !c->have_node || c->expired || c->goal.interactive || c->goal.regen || c->candidate != CANDIDATE_NONE;
 }
 
+static int
+have_auth_key(const struct login *c)
+{
+	return c->cfg->auth_key_file[0] != '\0';
+}
+
 /* REG-05: when the auth key is sent. */
 static enum login_authkey
 which_authkey(const struct login *c)
 {
 	if (c->goal.with_key)
 		return AUTHKEY_GIVEN;
-	if (c->cfg.have_auth_key && !c->goal.interactive && must_regen(c))
+	if (have_auth_key(c) && !c->goal.interactive && must_regen(c))
 		return AUTHKEY_CONFIGURED;
 	return AUTHKEY_NONE;
 }
@@ -412,7 +418,7 @@ login_answer(struct login *c, const struct login_event *e)
 	}
 	login_set_err(c, SRC_AUTH, e->u.reg.err);
 	if (e->u.reg.outcome != IPC_REG_REFUSED)
-		login_advise_way(c, SRC_AUTH);
+		login_advise(c, SRC_AUTH, cause_advice(e->u.reg.cause));
 	else if (e->u.reg.key_file)
 		login_advise(c, SRC_AUTH, "see auth-key-file in tailnetd.conf(5)");
 	else if (c->op_authkey != AUTHKEY_NONE)
@@ -426,26 +432,26 @@ login_answer(struct login *c, const struct login_event *e)
 void
 login_start(struct login *c)
 {
-	struct login_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = c->expired };
+	struct login_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg->ephemeral, .by_expiry = c->expired };
 
-	if (c->logged_in || c->goal.kind != GOAL_NONE || !c->profile.want_running || c->cfg.manual ||
-	    (c->expired && c->cfg.expiry_wait))
+	if (c->logged_in || c->goal.kind != GOAL_NONE || !c->profile.want_running || c->cfg->login_manual ||
+	    (c->expired && c->cfg->expiry_wait))
 		return;
-	if (c->have_node || c->candidate != CANDIDATE_NONE || c->cfg.have_auth_key)
+	if (c->have_node || c->candidate != CANDIDATE_NONE || have_auth_key(c))
 		auth_new_goal(c, &g);
 }
 
 /* --- answers --- */
 
 static void
-key_failed(struct login *c, const char *err)
+key_failed(struct login *c, enum cause cause, const char *err)
 {
 	if (c->goal.kind == GOAL_LOGOUT) {
 		auth_logout_failed(c, err);
 		return;
 	}
 	login_set_err(c, SRC_AUTH, err);
-	login_advise_way(c, SRC_AUTH);
+	login_advise(c, SRC_AUTH, cause_advice(cause));
 	back_off(c);
 }
 
@@ -474,7 +480,8 @@ auth_on_key(struct login *c, const struct login_event *e)
 		return;
 	}
 	if (!e->u.key.ok || key_is_zero(&e->u.key.key)) {
-		key_failed(c, e->u.key.ok ? "the server has no noise key" : e->u.key.err);
+		key_failed(c, e->u.key.ok ? CAUSE_OTHER : e->u.key.cause,
+		    e->u.key.ok ? "the server has no noise key" : e->u.key.err);
 		return;
 	}
 	login_clear_err(c, SRC_AUTH);
@@ -496,7 +503,7 @@ auth_on_reg(struct login *c, const struct login_event *e)
 	c->op = OP_NONE;
 	if (e->u.reg.outcome != IPC_REG_TRANSPORT)
 		auth_key_ok(c);
-	else if (e->u.reg.suspect)
+	else if (e->u.reg.cause == CAUSE_SERVER_KEY)
 		c->suspect = 1;
 	if (c->goal.kind == GOAL_LOGIN)
 		login_answer(c, e);

@@ -144,11 +144,13 @@ on_closed(struct login *c, const struct login_event *e)
 			backoff_reset(&c->map_backoff);
 		login_set_err(c, SRC_MAP, e->u.closed.err);
 		if (!live)
-			login_advise_way(c, SRC_MAP); /* a stream that was live and ended is simply started again */
+			login_advise(c, SRC_MAP,
+			    cause_advice(
+				e->u.closed.cause)); /* a stream that was live and ended is simply started again */
 		c->map_wait = 1;
 		login_arm(c, LT_MAP, login_delay(c, &c->map_backoff));
 	}
-	if (was != MAP_STOPPING && e->u.closed.suspect)
+	if (was != MAP_STOPPING && e->u.closed.cause == CAUSE_SERVER_KEY)
 		auth_suspect(c);
 	map_go(c);
 }
@@ -272,11 +274,11 @@ check_clock(struct login *c)
 static void
 expire(struct login *c)
 {
-	struct login_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg.ephemeral, .by_expiry = 1 };
+	struct login_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg->ephemeral, .by_expiry = 1 };
 	int soon = c->calm_ms != 0 && c->now_ms - c->calm_ms < LASTING_MS;
 
 	c->expired = 1;
-	if (c->cfg.expiry_wait || !c->logged_in || c->goal.kind != GOAL_NONE)
+	if (c->cfg->expiry_wait || !c->logged_in || c->goal.kind != GOAL_NONE)
 		return;
 	if (!soon)
 		backoff_reset(&c->expiry_backoff);

@@ -93,6 +93,7 @@ static void
 well_formed_result(struct ipc_reg_result *m)
 {
 	m->outcome = m->outcome % 10;
+	m->cause %= CAUSE_COUNT + 1;
 	TEXT(m, login_name);
 	TEXT(m, display_name);
 	TEXT(m, profile_pic);
@@ -175,11 +176,13 @@ well_formed(const struct parent *p, unsigned type, void *m, size_t len, size_t n
 		break;
 	case IPC_KEY_RESULT:
 		((struct ipc_key_result *)m)->ok %= 2;
+		((struct ipc_key_result *)m)->cause %= CAUSE_COUNT + 1;
 		TEXT((struct ipc_key_result *)m, err);
 		break;
 	case IPC_REG_RESULT: well_formed_result(m); break;
 	case IPC_STREAM:
 		((struct ipc_stream *)m)->what %= 5;
+		((struct ipc_stream *)m)->cause %= CAUSE_COUNT + 1;
 		TEXT((struct ipc_stream *)m, err);
 		break;
 	case IPC_SELF: well_formed_self(p, m, n % 2 != 0); break;

@@ -98,7 +98,7 @@ on_finish(void *arg, uint32_t id, const uint8_t body[48])
 }
 
 static void on_up(void *arg);
-static void on_down(void *arg, const char *why, int suspect);
+static void on_down(void *arg, const char *why, enum cause cause);
 static void on_step(void *arg, enum wire_step what, enum wire_dial kind);
 
 static void
@@ -225,11 +225,11 @@ on_up(void *arg)
 }
 
 static void
-on_down(void *arg, const char *why, int suspect)
+on_down(void *arg, const char *why, enum cause cause)
 {
 	struct world *w = arg;
 
-	(void)suspect;
+	(void)cause;
 	if (w->s == NULL || why == NULL || strchr(why, '\n') != NULL)
 		abort();
 	switch (take(&w->in) % 16) {

@@ -355,7 +355,7 @@ test_connection_lost(void **state)
 	fp.servers[0]->gone = 1;
 	res = end_register(&fp, 2);
 	assert_int_equal(res->outcome, IPC_REG_TRANSPORT);
-	assert_int_equal(res->conn_suspect, 0);
+	assert_int_equal(res->cause, CAUSE_OTHER);
 	assert_true(res->err_len > 0);
 	fp_stop(&fp);
 
@@ -375,7 +375,7 @@ test_connection_lost(void **state)
 	fp.servers[0]->gone = 1;
 	res = end_register(&fp, 4);
 	assert_int_equal(res->outcome, IPC_REG_TRANSPORT);
-	assert_int_equal(res->conn_suspect, 1);
+	assert_int_equal(res->cause, CAUSE_SERVER_KEY);
 	fp_stop(&fp);
 }
 

@@ -31,10 +31,10 @@ puppet_up(void *arg)
 }
 
 static void
-puppet_down(void *arg, const char *why, int suspect)
+puppet_down(void *arg, const char *why, enum cause cause)
 {
 	(void)arg;
-	log_info("session is down: %s, suspect %d", why, suspect);
+	log_info("session is down: %s, cause %d", why, (int)cause);
 }
 
 static int
@@ -545,7 +545,7 @@ test_handshake_fails(void **state)
 	m = fp_wait(&fp, IPC_HS_FINISH);
 	assert_int_equal(((struct ipc_hs_finish *)(void *)m->u.bytes)->body[7], 0x5a);
 	fp_send(&fp, IPC_HS_FAIL, m->id, &fail, sizeof(fail), -1);
-	assert_true(fp_logged(&fp, "suspect 1"));
+	assert_true(fp_logged(&fp, "cause 1"));
 	FP_UNTIL(&fp, fp.servers[0]->gone);
 	fp_stop(&fp);
 }

@@ -529,7 +529,6 @@ queued_event_keeps_its_text(void **state)
 	ps_config(r->s,
 	    "server-key mkey:1111111111111111111111111111111111111111111111111111111111111111\n"
 	    "auth-key-file /nonexistent/key\n");
-	r->s->p.login.cfg.have_auth_key = 1;
 	parent_event(&r->s->p, &e);
 	turn(r);
 	status = ps_ask(r->s, "status");

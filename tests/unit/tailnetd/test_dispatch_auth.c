@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dispatch.h"
+#include "dispatch_auth.h"
 #include "parent.h"
 #include "unit.h"
 
@@ -46,11 +47,32 @@ test_login_urls(void **state)
 	assert_int_equal(reported(1, "HTTPS://login.example/a"), 0);
 }
 
+/* A cause that is not in the list of both ends is a violation: the parent looks its advice up by it. */
+/* rows: PRIV-04 */
+static void
+test_causes(void **state)
+{
+	struct ipc_key_result key = { .ok = 0 };
+	static struct ipc_reg_result reg;
+
+	(void)state;
+	reg.outcome = IPC_REG_TRANSPORT;
+	for (unsigned c = 0; c < CAUSE_COUNT + 2; c++) {
+		key.cause = reg.cause = c;
+		assert_int_equal(dispatch_key_result_ok(&key), c < CAUSE_COUNT);
+		assert_int_equal(dispatch_reg_result_ok(&reg), c < CAUSE_COUNT);
+	}
+	key.cause = reg.cause = UINT32_MAX;
+	assert_int_equal(dispatch_key_result_ok(&key), 0);
+	assert_int_equal(dispatch_reg_result_ok(&reg), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_login_urls),
+		cmocka_unit_test(test_causes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -331,7 +331,7 @@ stale_results(struct rig *r)
 	stale(r, AUTHD, IPC_KEY_RESULT, &key, sizeof(key));
 	memset(&reg, 0, sizeof(reg));
 	reg.user_id = 8;
-	reg.conn_suspect = 1;
+	reg.cause = CAUSE_SERVER_KEY;
 	IPC_SET(&reg, login_name, "eve", 3);
 	IPC_SET(&reg, url, "https://eve.example/", 20);
 	IPC_SET(&reg, err, "no", 2);
@@ -353,7 +353,7 @@ stale_stream(struct rig *r)
 	struct ipc_lite lite;
 
 	memset(&str, 0, sizeof(str));
-	str.conn_suspect = 1;
+	str.cause = CAUSE_SERVER_KEY;
 	IPC_SET(&str, err, "no", 2);
 	for (str.what = IPC_STREAM_CONNECTED; str.what <= IPC_STREAM_CLOSED; str.what++)
 		stale(r, MAPD, IPC_STREAM, &str, sizeof(str));

@@ -16,7 +16,7 @@ login_by_auth_key(void **state)
 	struct sim *s = sim_new();
 
 	(void)state;
-	s->cfg.have_auth_key = 1;
+	sim_auth_key(s, 1);
 	sim_boot(s);
 	assert_int_equal(s->nkey, 1);
 	assert_int_equal(s->nreg + s->nstart, 0); /* the key first, nothing beside it */
@@ -45,7 +45,7 @@ pinned_key_is_not_fetched(void **state)
 
 	(void)state;
 	s->cfg.server_key = sim_server_key(3);
-	s->cfg.have_auth_key = 1;
+	sim_auth_key(s, 1);
 	sim_boot(s);
 	assert_int_equal(s->nkey, 0);
 	assert_int_equal(s->nreg, 1);
@@ -122,7 +122,7 @@ restart_keeps_the_key(void **state)
 	int node = s->disk.node;
 
 	(void)state;
-	s->cfg.have_auth_key = 1;
+	sim_auth_key(s, 1);
 	sim_boot(s);
 	assert_int_equal(s->nkey, 1); /* that of the first life */
 	assert_int_equal(s->reg.u.reg.candidate, 0);
@@ -143,7 +143,7 @@ interactive_login_leaves_the_configured_key(void **state)
 	struct sim *s = sim_synced();
 
 	(void)state;
-	s->cfg.have_auth_key = s->c.cfg.have_auth_key = 1;
+	sim_auth_key(s, 1);
 	sim_login(s, INTERACTIVE);
 	assert_true(s->reg.u.reg.op == IPC_REG_LOGIN && s->reg.u.reg.candidate);
 	assert_int_equal(s->reg.u.reg.authkey, AUTHKEY_NONE);
@@ -217,7 +217,7 @@ auth_key_goes_with_a_key_that_is_on_disk(void **state)
 	assert_int_equal(s->reg_disk_cand, s->reg_keys.cand);
 	assert_int_equal(s->disk.node, 0);
 	/* The server accepts it, and we crash before reading the answer. */
-	s->cfg.have_auth_key = 1;
+	sim_auth_key(s, 1);
 	sim_boot(s);
 	assert_int_equal(s->reg_keys.cand, 1);
 	assert_true(s->reg.u.reg.candidate);

@@ -275,7 +275,7 @@ suspicious_close(struct sim *s)
 	sim_event(s,
 	    &(struct login_event){ .type = LE_CLOSED,
 		.id = s->map.id,
-		.u.closed = { .suspect = 1, .err = "101, then EOF" } });
+		.u.closed = { .cause = CAUSE_SERVER_KEY, .err = "101, then EOF" } });
 }
 
 /* rows: KEY-08 */
@@ -318,15 +318,15 @@ static void
 changed_server_key_is_configured(void **state)
 {
 	struct sim *s = sim_synced();
-	struct login_event e = { .type = LE_CONFIG };
+	struct config next;
 
 	(void)state;
 	suspicious_close(s);
 	sim_key(s, s->key_id, 5, "");
 	assert_false(key_is_zero(&s->c.offered));
-	e.u.config = s->cfg;
-	e.u.config.server_key = sim_server_key(5);
-	sim_event(s, &e);
+	next = s->cfg;
+	next.server_key = sim_server_key(5);
+	sim_reload(s, &next);
 	assert_true(key_is_zero(&s->c.offered) && !s->c.suspect);
 	assert_int_equal(s->c.map, MAP_STREAM);
 	free(s);
@@ -366,7 +366,7 @@ suspicion_during_a_login(void **state)
 	keys = s->nkey;
 	e.id = s->reg.id;
 	e.u.reg.outcome = IPC_REG_TRANSPORT;
-	e.u.reg.suspect = 1;
+	e.u.reg.cause = CAUSE_SERVER_KEY;
 	e.u.reg.url = "";
 	e.u.reg.err = "101, then EOF";
 	sim_event(s, &e);
@@ -413,7 +413,7 @@ static void
 configured_key_that_is_taken_away(void **state)
 {
 	struct sim *s = sim_new();
-	struct login_event e = { .type = LE_CONFIG };
+	struct config next;
 	unsigned n;
 
 	(void)state;
@@ -423,9 +423,9 @@ configured_key_that_is_taken_away(void **state)
 	sim_ok(s);
 	sim_live(s);
 	n = s->nstart;
-	e.u.config = s->cfg;
-	e.u.config.server_key = sim_server_key(0);
-	sim_event(s, &e);
+	next = s->cfg;
+	next.server_key = sim_server_key(0);
+	sim_reload(s, &next);
 	assert_int_equal(s->nkey, 1); /* trust on first use, as at a start */
 	sim_closed(s, "");
 	assert_int_equal(s->nstart, n); /* with no key there is no connection */
@@ -449,7 +449,7 @@ static void
 configured_key_that_is_taken_away_while_the_disk_is_full(void **state)
 {
 	struct sim *s = sim_new();
-	struct login_event e = { .type = LE_CONFIG };
+	struct config next;
 
 	(void)state;
 	s->cfg.server_key = sim_server_key(3);
@@ -457,9 +457,9 @@ configured_key_that_is_taken_away_while_the_disk_is_full(void **state)
 	sim_login(s, WITH_KEY);
 	s->disk_full = 1;
 	sim_ok(s); /* taken, but not saved */
-	e.u.config = s->cfg;
-	e.u.config.server_key = sim_server_key(0);
-	sim_event(s, &e);
+	next = s->cfg;
+	next.server_key = sim_server_key(0);
+	sim_reload(s, &next);
 	assert_int_equal(s->c.map, MAP_STOPPING); /* what was prepared, was so with that key */
 	sim_closed(s, "");
 	s->disk_full = 0;
@@ -477,7 +477,8 @@ static void
 accepted_during_a_fetch(void **state)
 {
 	struct sim *s = sim_new();
-	struct login_event e = { .type = LE_CONFIG }, accept = { .type = LE_ACCEPT_KEY };
+	struct login_event accept = { .type = LE_ACCEPT_KEY };
+	struct config next;
 	struct pubkey five = sim_server_key(5);
 
 	(void)state;
@@ -485,9 +486,9 @@ accepted_during_a_fetch(void **state)
 	sim_boot(s);
 	sim_login(s, WITH_KEY);
 	sim_ok(s);
-	e.u.config = s->cfg;
-	e.u.config.server_key = sim_server_key(0);
-	sim_event(s, &e);
+	next = s->cfg;
+	next.server_key = sim_server_key(0);
+	sim_reload(s, &next);
 	sim_logout(s, 0);
 	assert_int_equal(s->c.op, OP_KEY);
 	accept.u.accept = five;

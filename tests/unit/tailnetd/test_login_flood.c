@@ -91,7 +91,7 @@ expired_and_good_again(void **state)
 	unsigned nreg, i;
 
 	(void)state;
-	s->c.cfg.have_auth_key = 1; /* each attempt writes its key ahead */
+	sim_auth_key(s, 1); /* each attempt writes its key ahead */
 	nreg = s->nreg;
 	for (i = 0; i < 30000; i++) {
 		sim_self(s, in(s, 1000), i % 2 == 0, 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <stdlib.h>
+#include <string.h>
 
 #include "util_loginsim.h"
 
@@ -349,7 +350,7 @@ manual_login(void **state)
 	unsigned n = s->nreg;
 
 	(void)state;
-	s->cfg.manual = 1;
+	s->cfg.login_manual = 1;
 	sim_boot(s);
 	sim_advance(s, 60000);
 	assert_int_equal(s->nreg, n);
@@ -385,11 +386,11 @@ reload_brings_an_auth_key(void **state)
 	(void)state;
 	for (k = 0; k < CASES; k++) {
 		struct sim *s = k == LOGGED_IN || k == LOGGED_OUT ? sim_synced() : sim_new();
-		struct login_event e = { .type = LE_CONFIG };
+		struct config next;
 		unsigned n;
 
 		s->cfg.server_key = sim_server_key(3);
-		s->cfg.manual = k == MANUAL;
+		s->cfg.login_manual = k == MANUAL;
 		if (k == LOGGED_OUT) {
 			sim_logout(s, 0);
 			sim_ok(s);
@@ -398,15 +399,15 @@ reload_brings_an_auth_key(void **state)
 			sim_boot(s);
 		}
 		n = s->nreg;
-		e.u.config = s->cfg;
-		e.u.config.have_auth_key = 1;
-		sim_event(s, &e);
+		next = s->cfg;
+		strlcpy(next.auth_key_file, SIM_AUTH_KEY_FILE, sizeof(next.auth_key_file));
+		sim_reload(s, &next);
 		assert_int_equal(s->nreg, n + (k == NEW)); /* no other login waits for it, or needs it */
 		if (k == NEW)
 			assert_int_equal(s->reg.u.reg.authkey, AUTHKEY_CONFIGURED);
 		sim_advance(s, 60000);
 		assert_int_equal(s->nreg, n + (k == NEW));
-		sim_event(s, &e); /* and not once more */
+		sim_reload(s, &next); /* and not once more */
 		assert_int_equal(s->nreg, n + (k == NEW));
 		free(s);
 	}
@@ -418,27 +419,27 @@ static void
 reload_without_news(void **state)
 {
 	struct sim *s = expiring(0);
-	struct login_event e = { .type = LE_CONFIG };
+	struct config next;
 	unsigned n;
 
 	(void)state;
 	sim_advance(s, 4000);
 	sim_url(s, "https://c/a");
 	n = s->nreg;
-	e.u.config = s->cfg;
-	sim_event(s, &e);
+	next = s->cfg;
+	sim_reload(s, &next);
 	assert_string_equal(s->c.goal.url, "https://c/a");
 	assert_int_equal(s->nreg, n);
 	free(s);
 
 	s = sim_synced();
-	s->cfg.have_auth_key = 1;
+	sim_auth_key(s, 1);
 	sim_boot(s);
 	sim_logout(s, 0);
 	sim_reg(s, s->reg.id, IPC_REG_HTTP, "", "500"); /* and so neither logged in nor out */
 	n = s->nreg;
-	e.u.config = s->cfg;
-	sim_event(s, &e);
+	next = s->cfg;
+	sim_reload(s, &next);
 	sim_advance(s, 60000);
 	assert_int_equal(s->nreg, n);
 	free(s);
@@ -449,25 +450,25 @@ static void
 reload_changes_on_expiry(void **state)
 {
 	struct sim *s = expiring(1);
-	struct login_event e = { .type = LE_CONFIG };
+	struct config next;
 	unsigned n = s->nreg;
 
 	(void)state;
 	sim_advance(s, 4000);
 	assert_int_equal(s->nreg, n);
-	e.u.config = s->cfg;
-	e.u.config.expiry_wait = 0;
-	sim_event(s, &e);
+	next = s->cfg;
+	next.expiry_wait = 0;
+	sim_reload(s, &next);
 	sim_advance(s, 20);
 	assert_int_equal(s->nreg, n + 1);
-	e.u.config.expiry_wait = 1; /* and cancels the automatic login */
-	sim_event(s, &e);
+	next.expiry_wait = 1; /* and cancels the automatic login */
+	sim_reload(s, &next);
 	assert_int_equal(s->cancelled, s->reg.id);
 	sim_advance(s, 60000);
 	assert_int_equal(s->nreg, n + 1);
 	assert_int_equal(login_state(&s->c), LS_NOT_AUTHENTICATED);
 	sim_login(s, 0); /* requested by a user: that stays */
-	sim_event(s, &e);
+	sim_reload(s, &next);
 	assert_int_equal(s->nreg, n + 2);
 	assert_int_equal(login_state(&s->c), LS_AUTHENTICATING);
 	free(s);

@@ -37,7 +37,7 @@ answer_register(struct world *w, enum ipc_reg_outcome o)
 	e.u.reg.outcome = o;
 	e.u.reg.url = o == IPC_REG_URL ? url : "";
 	e.u.reg.err = "no";
-	e.u.reg.suspect = o == IPC_REG_TRANSPORT && pick(w, 4) == 0;
+	e.u.reg.cause = o == IPC_REG_TRANSPORT && pick(w, 4) == 0 ? CAUSE_SERVER_KEY : CAUSE_OTHER;
 	e.u.reg.retry_after_ms = pick(w, 20000);
 	e.u.reg.user = (struct login_user){ pick(w, 3), "who", "Who", "" };
 	w->flight = FLIGHT_NONE;
@@ -122,7 +122,9 @@ late_stream(struct world *w)
 static void
 close_stream(struct world *w, int suspect)
 {
-	struct login_event e = { .type = LE_CLOSED, .id = w->mapd_id, .u.closed = { suspect, "closed" } };
+	struct login_event e = { .type = LE_CLOSED,
+		.id = w->mapd_id,
+		.u.closed = { suspect ? CAUSE_SERVER_KEY : CAUSE_OTHER, "closed" } };
 
 	if (w->mapd == MAPD_NONE)
 		return;
@@ -175,7 +177,7 @@ static void
 crash(struct world *w)
 {
 	struct sim *s = w->s;
-	int kept = s->disk.node != 0 && s->disk_profile.want_running && !s->cfg.manual;
+	int kept = s->disk.node != 0 && s->disk_profile.want_running && !s->cfg.login_manual;
 
 	if (w->flight == FLIGHT_REG && w->flight_op != IPC_REG_LOGOUT && pick(w, 2))
 		w->accepted[w->flight_key] = 1;
@@ -204,17 +206,15 @@ crash(struct world *w)
 static void
 reconfigure(struct world *w)
 {
-	struct login_event e = { .type = LE_CONFIG };
-	struct login_config *cfg = &w->s->cfg;
+	struct config next = w->s->cfg;
 
-	cfg->expiry_wait = (int)pick(w, 2);
-	cfg->ephemeral = (int)pick(w, 2);
-	cfg->manual = pick(w, 5) == 0;
-	cfg->start_paused = pick(w, 6) == 0;
-	cfg->have_auth_key = (int)pick(w, 2);
-	cfg->server_key = sim_server_key(pick(w, 6) == 0 ? 1 + (int)pick(w, 2) : 0);
-	e.u.config = *cfg;
-	sim_event(w->s, &e);
+	next.expiry_wait = (int)pick(w, 2);
+	next.ephemeral = (int)pick(w, 2);
+	next.login_manual = pick(w, 5) == 0;
+	next.start_paused = pick(w, 6) == 0;
+	strlcpy(next.auth_key_file, pick(w, 2) ? SIM_AUTH_KEY_FILE : "", sizeof(next.auth_key_file));
+	next.server_key = sim_server_key(pick(w, 6) == 0 ? 1 + (int)pick(w, 2) : 0);
+	sim_reload(w->s, &next);
 }
 
 static void
@@ -403,7 +403,7 @@ invariants(void **state)
 		w.s->hook = before;
 		w.s->hook_arg = &w;
 		w.s->seed = w.run;
-		w.s->cfg.have_auth_key = (int)(w.run & 1);
+		sim_auth_key(w.s, (int)(w.run & 1));
 		w.s->cfg.server_key = sim_server_key(w.run % 3 == 0 ? 1 : 0);
 		sim_boot(w.s);
 		for (w.step = 0; w.step < STEPS; w.step++) {
@@ -474,7 +474,7 @@ bad_servers(void **state)
 		w.s->hook = before;
 		w.s->hook_arg = &w;
 		w.s->seed = w.run;
-		w.s->cfg.have_auth_key = (int)(w.run & 1);
+		sim_auth_key(w.s, (int)(w.run & 1));
 		kinds = pick(&w, 1u << 13) | 1u << pick(&w, 8);
 		sim_boot(w.s);
 		log_in(&w);

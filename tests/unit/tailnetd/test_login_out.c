@@ -184,7 +184,7 @@ logged_out_survives_a_restart(void **state)
 	sim_logout(s, 0);
 	sim_ok(s);
 	n = s->nreg;
-	s->cfg.have_auth_key = 1;
+	sim_auth_key(s, 1);
 	sim_boot(s);
 	sim_advance(s, 60000);
 	assert_int_equal(s->nreg, n);
@@ -370,7 +370,7 @@ control_time_corrects_expiry(void **state)
 	struct wtime at = { 1800000100, 0 };
 
 	(void)state;
-	s->c.cfg.expiry_wait = 1;
+	s->cfg.expiry_wait = 1;
 	sim_self(s, at, 0, 1);
 	sim_event(s,
 	    &(struct login_event){ .type = LE_CONTROL_TIME, .u.control_time = 1596412800 }); /* 2020: nonsense */
@@ -392,7 +392,7 @@ expired_is_not_unapproved(void **state)
 	struct sim *s = sim_synced();
 
 	(void)state;
-	s->c.cfg.expiry_wait = 1;
+	s->cfg.expiry_wait = 1;
 	sim_self(s, later, 0, 0);
 	assert_true(!s->c.authorized && login_logged_in(&s->c));
 	sim_self(s, later, 0, 1);
@@ -413,7 +413,7 @@ clock_jumps(void **state)
 	unsigned n = s->nreg + s->nstart;
 
 	(void)state;
-	s->c.cfg.expiry_wait = 1;
+	s->cfg.expiry_wait = 1;
 	sim_self(s, later, 0, 1);
 	s->wall.sec -= 10 * 3600;
 	sim_advance(s, 60000);
@@ -438,7 +438,7 @@ a_clock_that_is_set_right(void **state)
 
 	(void)state;
 	for (wait = 0; wait < 2; wait++) { /* it ran ahead: what was not expired is not, without a word of the server */
-		s->c.cfg.expiry_wait = wait;
+		s->cfg.expiry_wait = wait;
 		sim_self(s, later, 0, 1);
 		s->wall.sec += 100 * 86400;
 		sim_advance(s, 31000);
@@ -547,7 +547,7 @@ keys_that_are_born_expired(void **state)
 	unsigned i, n, first;
 
 	(void)state;
-	s->cfg.have_auth_key = 1;
+	sim_auth_key(s, 1);
 	sim_boot(s);
 	sim_key(s, s->key_id, 9, "");
 	n = s->nreg;

@@ -206,6 +206,21 @@ sim_boot(struct sim *s)
 	sim_simple(s, LE_START);
 }
 
+void
+sim_auth_key(struct sim *s, int configured)
+{
+	strlcpy(s->cfg.auth_key_file, configured ? SIM_AUTH_KEY_FILE : "", sizeof(s->cfg.auth_key_file));
+}
+
+void
+sim_reload(struct sim *s, const struct config *next)
+{
+	struct login_event e = { .type = LE_CONFIG, .u.config = login_config_changes(&s->cfg, next) };
+
+	s->cfg = *next;
+	sim_event(s, &e);
+}
+
 struct sim *
 sim_new(void)
 {
@@ -362,7 +377,7 @@ expiring(int wait)
 {
 	struct sim *s = sim_synced();
 
-	s->c.cfg.expiry_wait = s->cfg.expiry_wait = wait;
+	s->cfg.expiry_wait = wait;
 	sim_self(s, soon, 0, 1);
 	assert_true(time_cmp(s->disk_profile.node_key_expiry, soon) == 0);
 	return s;

@@ -18,7 +18,7 @@ struct sim_keys { int node, old, cand; };	/* key numbers, 0 = none */
 
 struct sim {
 	struct login	 c;
-	struct login_config cfg;
+	struct config cfg;
 	uint64_t	 ms;
 	struct wtime	 wall;
 	uint32_t	 seed;
@@ -49,6 +49,9 @@ struct sim {
 	void		*hook_arg;
 };
 
+#define SIM_AUTH_KEY_FILE "/etc/tailnetd/auth-key"
+void	 sim_auth_key(struct sim *s, int configured);	/* auth-key-file, set or not */
+void	 sim_reload(struct sim *s, const struct config *next);	/* s->cfg becomes it: LE_CONFIG */
 /* One event with all that follows from it at once; then the state as a status event would show it. */
 void	 sim_event(struct sim *s, const struct login_event *e);
 void	 sim_simple(struct sim *s, enum login_ev type);

@@ -43,7 +43,7 @@ before_register(struct world *w, const struct login_action *a)
 	if (a->u.reg.op != IPC_REG_LOGOUT) {
 		MUST(w, s->c.profile.want_running); /* logged out means that a user must request it */
 		/* on-expiry wait: nothing is sent, except what the server has accepted before */
-		MUST(w, !s->c.goal.by_expiry || !s->c.cfg.expiry_wait || w->accepted[key]);
+		MUST(w, !s->c.goal.by_expiry || !s->cfg.expiry_wait || w->accepted[key]);
 		MUST(w, (a->u.reg.authkey == AUTHKEY_GIVEN) <= w->have_given);
 		MUST(w, !s->c.expired || candidate || a->u.reg.op == IPC_REG_FOLLOWUP); /* EXP-05 */
 	}

@@ -43,13 +43,15 @@ fetch(struct tparent *p, const char *http, int keep, const char *path)
 }
 
 static void
-expect(const char *http, int keep, int status, const char *body, const char *err)
+expect(const char *http, int keep, int status, const char *body, const char *err, enum cause cause)
 {
 	struct tparent p;
 
 	fetch(&p, http, keep, "/key?v=131");
 	if (p.status != status || strcmp(p.err, err) != 0)
 		fail_msg("%d \"%s\" instead of %d \"%s\"", p.status, p.err, status, err);
+	if (p.cause != cause)
+		fail_msg("\"%s\": cause %d instead of %d", err, (int)p.cause, (int)cause);
 	assert_int_equal(p.fetched, 1);
 	assert_int_equal(p.ndials, 1);
 	if (body != NULL) {
@@ -85,24 +87,26 @@ static void
 test_answers(void **state)
 {
 	(void)state;
-	expect(OK "Content-Length: 5\r\n\r\nhello", 1, 200, "hello", "");
-	expect(OK "\r\nuntil close", 0, 200, "until close", "");
-	expect(OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 1, 200, "hello", "");
-	expect("HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", 1, 404, "no", "HTTP 404 Not Found");
-	expect("HTTP/1.1 500 Oops\r\nContent-Length: 200000\r\n\r\nx", 1, 500, NULL, "HTTP 500 Oops");
-	expect("HTTP/1.1 500 Oops\r\nContent-Length: 20\r\n\r\ncut", 0, 500, "cut", "HTTP 500 Oops");
-	expect("HTTP/1.1 503 Later\r\n\r\nnever ends", 1, 503, "never ends", "HTTP 503 Later");
-	expect(OK "Content-Length: 20\r\n\r\ncut", 0, 0, NULL, "answer of 192.0.2.7:8080 (HTTP 200 OK): cut off");
+	expect(OK "Content-Length: 5\r\n\r\nhello", 1, 200, "hello", "", CAUSE_NONE);
+	expect(OK "\r\nuntil close", 0, 200, "until close", "", CAUSE_NONE);
+	expect(OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 1, 200, "hello", "", CAUSE_NONE);
+	expect("HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", 1, 404, "no", "HTTP 404 Not Found",
+	    CAUSE_NOT_CONTROL);
+	expect("HTTP/1.1 500 Oops\r\nContent-Length: 200000\r\n\r\nx", 1, 500, NULL, "HTTP 500 Oops", CAUSE_HTTP);
+	expect("HTTP/1.1 500 Oops\r\nContent-Length: 20\r\n\r\ncut", 0, 500, "cut", "HTTP 500 Oops", CAUSE_HTTP);
+	expect("HTTP/1.1 503 Later\r\n\r\nnever ends", 1, 503, "never ends", "HTTP 503 Later", CAUSE_HTTP);
+	expect(OK "Content-Length: 20\r\n\r\ncut", 0, 0, NULL, "answer of 192.0.2.7:8080 (HTTP 200 OK): cut off",
+	    CAUSE_HTTP);
 	expect(OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhel", 0, 0, NULL,
-	    "answer of 192.0.2.7:8080 (HTTP 200 OK): cut off");
+	    "answer of 192.0.2.7:8080 (HTTP 200 OK): cut off", CAUSE_HTTP);
 	expect(OK "Content-Length: 65537\r\n\r\n", 1, 0, NULL,
-	    "answer of 192.0.2.7:8080 (HTTP 200 OK): body larger than 65536 bytes");
-	expect(OK "\r\nnever ends", 1, 0, NULL, "answer of 192.0.2.7:8080 (HTTP 200 OK): it does not end");
-	expect(OK, 1, 0, NULL, "request to 192.0.2.7:8080: no answer within 0 s");
-	expect("garbage\r\n\r\n", 1, 0, NULL, "answer of 192.0.2.7:8080: not an HTTP/1.1 answer");
-	expect("", 0, 0, NULL, "no answer, connection closed by 192.0.2.7:8080");
-	expect("HTTP/1.1 101 x\r\n\r\n", 1, 0, NULL, "answer of 192.0.2.7:8080: unexpected HTTP 101");
-	expect("HTTP/1.1 100 Continue\r\n\r\n" OK "Content-Length: 1\r\n\r\n1", 1, 200, "1", "");
+	    "answer of 192.0.2.7:8080 (HTTP 200 OK): body larger than 65536 bytes", CAUSE_HTTP);
+	expect(OK "\r\nnever ends", 1, 0, NULL, "answer of 192.0.2.7:8080 (HTTP 200 OK): it does not end", CAUSE_HTTP);
+	expect(OK, 1, 0, NULL, "request to 192.0.2.7:8080: no answer within 0 s", CAUSE_OTHER);
+	expect("garbage\r\n\r\n", 1, 0, NULL, "answer of 192.0.2.7:8080: not an HTTP/1.1 answer", CAUSE_OTHER);
+	expect("", 0, 0, NULL, "no answer, connection closed by 192.0.2.7:8080", CAUSE_OTHER);
+	expect("HTTP/1.1 101 x\r\n\r\n", 1, 0, NULL, "answer of 192.0.2.7:8080: unexpected HTTP 101", CAUSE_HTTP);
+	expect("HTTP/1.1 100 Continue\r\n\r\n" OK "Content-Length: 1\r\n\r\n1", 1, 200, "1", "", CAUSE_NONE);
 }
 
 /* rows: KEY-04 */
@@ -197,6 +201,7 @@ test_redirects(void **state)
 			assert_memory_equal(buf_ptr(&tp_server(&p, 1)->seen), t[i].path, strlen(t[i].path));
 		assert_non_null(
 		    strstr(p.err, t[i].dials == 4 ? "redirects (HTTP 302) too often" : "redirects (HTTP 30"));
+		assert_int_equal(p.cause, CAUSE_HTTP);
 		tp_free(&p);
 	}
 }
@@ -245,7 +250,8 @@ test_certificates(void **state)
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		ctx = ts_tls_context(t[i].san, t[i].days, &pem);
 		fetch_tls(&p, ctx, pem, t[i].host, OK "Content-Length: 2\r\n\r\n{}");
-		if (p.status != (t[i].ok ? 200 : 0) || strstr(p.err, t[i].why) == NULL)
+		if (p.status != (t[i].ok ? 200 : 0) || strstr(p.err, t[i].why) == NULL ||
+		    p.cause != (t[i].ok ? CAUSE_NONE : CAUSE_CERTIFICATE))
 			fail_msg("case %zu: %d \"%s\"", i, p.status, p.err);
 		/* Nothing was asked of a server that did not prove itself, and there is no second try without TLS. */
 		assert_int_equal(buf_len(&tp_server(&p, 0)->seen) > 0, t[i].ok);
@@ -268,6 +274,7 @@ test_certificates(void **state)
 	fetch_tls(&p, ctx, pem, "control.example", OK "\r\n");
 	assert_int_equal(p.status, 0);
 	assert_non_null(strstr(p.err, "TLS handshake with control.example:8080 failed: "));
+	assert_int_equal(p.cause, CAUSE_OTHER);
 	tp_free(&p);
 	/* No trust anchors, no request. */
 	tp_init(&p, "control.example");
@@ -276,6 +283,7 @@ test_certificates(void **state)
 	assert_true(tp_wait(&p, &p.fetched, 1, 1000));
 	assert_int_equal(p.ndials, 0);
 	assert_string_equal(p.err, "request to control.example:8080: no trust anchors");
+	assert_int_equal(p.cause, CAUSE_CERTIFICATE);
 	tp_free(&p);
 	free(pem);
 	free(foreign);

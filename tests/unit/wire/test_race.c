@@ -327,6 +327,7 @@ test_through_a_proxy(void **state)
 	session_connect(p.s);
 	assert_true(tp_wait(&p, &p.downs, 1, 1000));
 	assert_string_equal(p.why, "proxy refused CONNECT to control.example:80: 407 Proxy Authentication Required");
+	assert_int_equal(p.cause, CAUSE_PROXY);
 	tp_free(&p);
 }
 

@@ -148,7 +148,7 @@ test_leftover_waits_for_the_keys(void **state)
 
 /* Fails to connect with `plan`; why must hold `text`.  Returns how many dials and handshakes were given up. */
 static unsigned
-refused(const struct ts_plan *plan, const char *text, int suspect)
+refused(const struct ts_plan *plan, const char *text, enum cause cause)
 {
 	struct tparent p;
 	struct treq r;
@@ -162,8 +162,8 @@ refused(const struct ts_plan *plan, const char *text, int suspect)
 	assert_int_equal(r.done, 1); /* before down() */
 	assert_int_equal(r.err, REQ_TRANSPORT);
 	assert_int_equal(p.ups, 0);
-	if (strstr(p.why, text) == NULL || p.suspect != suspect)
-		fail_msg("\"%s\" (suspect %d) instead of \"%s\"", p.why, p.suspect, text);
+	if (strstr(p.why, text) == NULL || p.cause != cause)
+		fail_msg("\"%s\" (cause %d) instead of \"%s\"", p.why, (int)p.cause, text);
 	for (const char *c = p.why; *c != '\0'; c++)
 		assert_true((unsigned char)*c >= 0x20 && *c != 0x7f);
 	assert_int_equal(p.ndials, 1); /* nothing is tried again by itself */
@@ -186,28 +186,30 @@ test_bad_upgrades_and_answers(void **state)
 
 	(void)state;
 	p.head = "HTTP/1.1 302 Found\r\nLocation: http://192.0.2.9/\r\n\r\n";
-	assert_int_equal(refused(&p, "upgrade at 192.0.2.7:8080 failed: unexpected HTTP response 302 Found", 0), 1);
+	assert_int_equal(refused(&p, "upgrade at 192.0.2.7:8080 failed: unexpected HTTP response 302 Found",
+			     CAUSE_HTTP),
+	    1);
 	p.head = "HTTP/1.1 500 Oh\r\n\r\n";
-	refused(&p, "unexpected HTTP response 500 Oh", 0);
+	refused(&p, "unexpected HTTP response 500 Oh", CAUSE_HTTP);
 	p.head = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n";
-	refused(&p, "101 to another protocol", 0);
+	refused(&p, "101 to another protocol", CAUSE_OTHER);
 	p.head = "SSH-2.0-OpenSSH_9.2\r\n";
-	refused(&p, "not an HTTP/1.1 answer", 0);
+	refused(&p, "not an HTTP/1.1 answer", CAUSE_OTHER);
 	p = (struct ts_plan){ .close_after_head = 1 };
-	refused(&p, "wrong server key, or capability version 131 not accepted", 1);
+	refused(&p, "wrong server key, or capability version 131 not accepted", CAUSE_SERVER_KEY);
 	p = (struct ts_plan){ .other_key = 1 }; /* cannot even read the initiation: 101, then EOF */
-	refused(&p, "connection closed after the upgrade", 1);
+	refused(&p, "connection closed after the upgrade", CAUSE_SERVER_KEY);
 	p = (struct ts_plan){ .raw_response = error, .raw_response_len = sizeof(error) - 1 };
-	refused(&p, "the server says (not authenticated): \"no \\x1b[31mthanks\\x0d\\x0afor you\"", 0);
+	refused(&p, "the server says (not authenticated): \"no \\x1b[31mthanks\\x0d\\x0afor you\"", CAUSE_OTHER);
 	memset(huge, 'A', sizeof(huge));
 	memcpy(huge, "\3\xff\xff", 3);
 	huge[100] = '\0';
 	p = (struct ts_plan){ .raw_response = huge, .raw_response_len = sizeof(huge) };
-	refused(&p, "not authenticated): \"AAAA", 0);
+	refused(&p, "not authenticated): \"AAAA", CAUSE_OTHER);
 	p = (struct ts_plan){ .raw_response = wrong_len, .raw_response_len = sizeof(wrong_len) };
-	refused(&p, "malformed answer", 0);
+	refused(&p, "malformed answer", CAUSE_NOT_CONTROL);
 	p = (struct ts_plan){ .raw_response = record, .raw_response_len = sizeof(record) };
-	refused(&p, "malformed answer", 0);
+	refused(&p, "malformed answer", CAUSE_NOT_CONTROL);
 }
 
 /* rows: NOISE-03 */
@@ -217,7 +219,11 @@ test_each_byte_of_the_response_counts(void **state)
 	(void)state;
 	for (int i = 0; i < 51; i++) {
 		struct ts_plan p = { .flip = i + 1 };
-		assert_int_equal(refused(&p, "Noise handshake with 192.0.2.7:8080 failed", i >= 3), i < 3);
+		assert_int_equal(refused(&p, "Noise handshake with 192.0.2.7:8080 failed",
+				     i == 0      ? CAUSE_OTHER /* an error frame */
+					 : i < 3 ? CAUSE_NOT_CONTROL
+						 : CAUSE_SERVER_KEY),
+		    i < 3);
 	}
 }
 
@@ -239,7 +245,7 @@ test_damaged_record(void **state)
 	ts_flush(tp_server(&p, 0));
 	assert_true(tp_wait(&p, &p.downs, 1, 10000));
 	assert_non_null(strstr(p.why, "does not decrypt"));
-	assert_false(p.suspect);
+	assert_int_not_equal(p.cause, CAUSE_SERVER_KEY);
 	assert_false(session_is_up(p.s));
 	/* Only a new connection with a fresh handshake helps. */
 	tr_post(&r2, p.s, "/b", NULL, 0, NULL, NULL);

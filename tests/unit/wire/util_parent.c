@@ -138,12 +138,12 @@ on_up(void *arg)
 }
 
 static void
-on_down(void *arg, const char *why, int suspect)
+on_down(void *arg, const char *why, enum cause cause)
 {
 	struct tparent *p = arg;
 
 	p->downs++;
-	p->suspect = suspect;
+	p->cause = cause;
 	snprintf(p->why, sizeof(p->why), "%s", why);
 	assert_null(strchr(p->why, '\n'));
 	if (p->on_down != NULL)
@@ -156,6 +156,7 @@ on_fetched(void *arg, int status, const uint8_t *body, size_t n, const char *err
 	struct tparent *p = arg;
 
 	p->fetched++;
+	p->cause = fetch_cause(p->f);
 	p->f = NULL;
 	p->status = status;
 	buf_reset(&p->body);

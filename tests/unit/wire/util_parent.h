@@ -39,7 +39,7 @@ struct tparent {
 	uint8_t		 held_body[48];
 	unsigned	 ups, downs;
 	char		 steps[40];	/* "u1 n1 h1": upgrade, noise, http2 by dial kind 1 */
-	int		 suspect;
+	enum cause	 cause;
 	char		 why[1000];
 	void		(*on_up)(struct tparent *p);
 	void		(*on_down)(struct tparent *p);
