@@ -141,15 +141,15 @@ static void
 show_health(struct ctl *c, struct json_object *st)
 {
 	struct json_object *list, *h;
-	char text[600];
+	char text[900];
 	size_t i;
 
 	if (json_get_arr(st, "health", &list) != 1)
 		return;
 	for (i = 0; i < json_object_array_length(list); i++) {
 		h = json_object_array_get_idx(list, i);
-		snprintf(text, sizeof(text), "%.20s: %.60s: %.480s", jstr(h, "severity"), jstr(h, "code"),
-		    jstr(h, "text"));
+		snprintf(text, sizeof(text), "%.20s: %.60s: %.480s; %.300s", jstr(h, "severity"), jstr(h, "code"),
+		    jstr(h, "text"), jstr(h, "remedy"));
 		out_field_color(c, i == 0 ? "Health" : "",
 		    strcmp(jstr(h, "severity"), "high") == 0 ? COLOR_BAD : COLOR_WARN, text);
 	}

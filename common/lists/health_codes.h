@@ -6,24 +6,32 @@
 /*
  * Everything that may be wrong with the daemon (interface.md 4, `health`), in the order of the status.
  *
- *	H(id, code, severity, sentence)
+ *	H(id, code, severity, sentence, remedy)
  *
  *	id		HEALTH_id of tailnetd/control/health.h
  *	severity	high, medium or low
- *	sentence	for people, with what to do; NULL: health_raise() gets one
+ *	sentence	what is wrong, for people; NULL: health_raise() gets one
+ *	remedy		what to do about it
  */
 #define HEALTH_CODES(H) \
-	H(SERVER_KEY_CHANGED, "server-key-changed", "high", "the server offers a key that is not the pinned one; " \
-	    "check it, then run `tailnetctl server-key accept`") \
-	H(STATE_NOT_SAVED, "state-not-saved", "high", NULL) \
-	H(STATE_RECOVERED, "state-recovered", "medium", "the state file was damaged; its previous version is in use") \
-	H(CHILD_CRASH, "child-crash", "high", NULL) \
-	H(SANDBOX_DEGRADED, "sandbox-degraded", "medium", NULL) \
-	H(CLOCK_WRONG, "clock-wrong", "medium", "the clock is earlier than this program's release") \
-	H(KEY_EXPIRED, "node-key-expired", "high", "the node key has expired; log in again") \
-	H(NOT_APPROVED, "machine-not-approved", "medium", \
-	    "this machine needs approval by an administrator of the tailnet") \
-	H(SERVER_LIMIT, "server-limit", "medium", NULL) \
-	H(OUT_OF_MEMORY, "out-of-memory", "high", NULL)
+	H(SERVER_KEY_CHANGED, "server-key-changed", "high", "the server offers a key that is not the pinned one", \
+	    "ask the server's administrator for its key; if it is this one, run `tailnetctl server-key accept KEY`") \
+	H(STATE_NOT_SAVED, "state-not-saved", "high", NULL, \
+	    "make the state directory writable or free space in it; it is tried again by itself") \
+	H(STATE_RECOVERED, "state-recovered", "medium", \
+	    "the state file was damaged; its previous version is in use", "check the disk; a new login ends this") \
+	H(CHILD_CRASH, "child-crash", "high", NULL, \
+	    "see the lines before it in the log; if it happens again, report it with them") \
+	H(SANDBOX_DEGRADED, "sandbox-degraded", "medium", NULL, \
+	    "run tailnetd as root with `sandbox required`") \
+	H(CLOCK_WRONG, "clock-wrong", "medium", "the clock is earlier than this program's release", \
+	    "set the clock of this machine") \
+	H(KEY_EXPIRED, "node-key-expired", "high", "the node key has expired", "run `tailnetctl login`") \
+	H(NOT_APPROVED, "machine-not-approved", "medium", "this machine is not approved", \
+	    "an administrator of the tailnet has to approve it") \
+	H(SERVER_LIMIT, "server-limit", "medium", NULL, \
+	    "if the server is right to send that much, raise the max-map keywords, see tailnetd.conf(5)") \
+	H(OUT_OF_MEMORY, "out-of-memory", "high", NULL, \
+	    "free memory on this machine; for a very large tailnet raise the limit that the log names")
 
 #endif

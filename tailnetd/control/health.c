@@ -10,9 +10,9 @@
 #define LOG_MS 60000
 
 static const struct {
-	const char *name, *severity, *sentence;
+	const char *name, *severity, *sentence, *remedy;
 } codes[HEALTH_COUNT] = {
-#define H(id, code, severity, sentence) [HEALTH_##id] = { code, severity, sentence },
+#define H(id, code, severity, sentence, remedy) [HEALTH_##id] = { code, severity, sentence, remedy },
 	HEALTH_CODES(H)
 #undef H
 };
@@ -27,6 +27,12 @@ const char *
 health_severity(enum health_code c)
 {
 	return codes[c].severity;
+}
+
+const char *
+health_remedy(enum health_code c)
+{
+	return codes[c].remedy;
 }
 
 int
@@ -51,7 +57,7 @@ health_log(struct health *h, enum health_code c, const char *text)
 		return 0;
 	if (h->h[c].logged_ms == 0 || now - h->h[c].logged_ms >= LOG_MS) {
 		h->h[c].logged_ms = now;
-		log_warnx("%s: %s", health_name(c), h->h[c].text);
+		log_warnx("%s: %s (%s)", health_name(c), h->h[c].text, health_remedy(c));
 	}
 	return 1;
 }

@@ -9,7 +9,7 @@
 
 /* What is wrong with this daemon right now, for status, metrics and people.  One entry per code. */
 enum health_code {
-#define H(id, code, severity, sentence) HEALTH_##id,
+#define H(id, code, severity, sentence, remedy) HEALTH_##id,
 	HEALTH_CODES(H)
 #undef H
 	HEALTH_COUNT
@@ -18,6 +18,7 @@ struct health { struct { int on; char text[300]; uint64_t logged_ms; } h[HEALTH_
 
 const char *health_name(enum health_code c);		/* "server-key-changed" */
 const char *health_severity(enum health_code c);	/* "high" "medium" "low" */
+const char *health_remedy(enum health_code c);		/* what to do about it, for people */
 /* 1 if that changed anything.  text NULL: the sentence of the list. */
 int	 health_raise(struct health *h, enum health_code c, const char *text);
 int	 health_log(struct health *h, enum health_code c, const char *text);	/* the same, with a line in the log */

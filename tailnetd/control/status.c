@@ -173,6 +173,7 @@ put_health(struct jw *w, const struct health *h)
 		jw_kstr(w, "code", health_name((enum health_code)i));
 		jw_kstr(w, "severity", health_severity((enum health_code)i));
 		jw_kstr(w, "text", h->h[i].text);
+		jw_kstr(w, "remedy", health_remedy((enum health_code)i));
 		jw_obj_end(w);
 	}
 	jw_arr_end(w);
