@@ -140,8 +140,10 @@ resolver_run(const char *arg, int out)
 		log_errorx("started by tailnetd, not by hand: no look-up and pipe given");
 		return EXIT_BYHAND;
 	}
-	if (l.other_build)
-		return answer_error(out, "resolver and tailnetd are not of one build: install them together");
+	if (l.other_build) {
+		(void)answer_error(out, "resolver and tailnetd are not of one build: install them together");
+		return EXIT_BUILD;
+	}
 	sandbox_harden_process();
 	mem_policy(MEM_END);
 	alarm(RESOLVER_SECONDS);

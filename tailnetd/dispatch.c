@@ -360,11 +360,7 @@ dispatch_ready(void *arg, const struct ipc_msg *m)
 		return -1;
 	}
 	c->layers = r->layers;
-	c->p->sup->sandboxed = 1;
-	c->phase = CHILD_READY;
-	c->ready_ms = time_mono_ms();
-	c->silent = 0;
-	timer_stop(&c->deadline);
+	child_is_ready(c);
 	ipc_set_state(c->ipc, IPC_S_IDLE);
 	bucket_init(&c->dial_rate, DIAL_RATE, DIAL_BURST, c->ready_ms);
 	bucket_init(&c->hs_rate, HS_RATE, HS_BURST, c->ready_ms);

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,25 @@ empty_environment(void)
 	environ = none;
 }
 
+/*
+ * What the starter has blocked or ignored stays so over exec: with SIGCHLD blocked, no end of a child would be noticed.
+ * Past a limit on the size of files a write fails (`state-not-saved`) instead of ending us without a word.
+ */
+static void
+fresh_signals(void)
+{
+	struct sigaction sa;
+	sigset_t none;
+	int i;
+
+	for (i = 1; i < NSIG; i++)
+		if (sigaction(i, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
+			(void)signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGXFSZ, SIG_IGN);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -82,6 +102,7 @@ main(int argc, char **argv)
 	 * with.
 	 */
 	umask(022);
+	fresh_signals();
 	p.conf_path = PATH_SYSCONFDIR "/tailnetd.conf";
 	log_init("tailnetd", LOG_L_INFO);
 	sandbox_harden_process();

@@ -16,6 +16,7 @@
 #include "spawn.h"
 #include "state.h"
 #include "supervise.h"
+#include "timer.h"
 
 /* The parent's one context (docs/design.md), handed to everything in this room.  Prototypes are grouped by file. */
 struct cachestore;
@@ -63,6 +64,7 @@ struct parent {
 	struct control	*control;
 	struct notify	*notify;
 	int		 stopping;
+	struct timer	 give_up;		/* then it ends, also with children left */
 	int		 exit_code;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -103,14 +104,25 @@ op_mapd(void *arg)
 
 /* --- the doctor's authd --- */
 
+#define DOCTOR_PATIENCE_MS 10000 /* a longer pause (security.md D8) is not waited for */
+
 /* One that is still ending from the last run is started again when it has ended. */
 static void
 op_doctor_want(void *arg)
 {
 	struct parent *p = arg;
 
-	p->sup->doctor.pending = PENDING_DOCTOR;
-	child_want(&p->sup->doctor);
+	struct child *c = &p->sup->doctor;
+	uint64_t now = time_mono_ms();
+	char text[300];
+
+	c->pending = PENDING_DOCTOR;
+	child_want(c);
+	if (c->pid != 0 || c->not_before < now + DOCTOR_PATIENCE_MS)
+		return;
+	snprintf(text, sizeof(text), "%s; it may be started again in %llu s", c->end,
+	    (unsigned long long)(c->not_before - now) / 1000);
+	doctor_child_gone(p->control, text);
 }
 
 static void
@@ -180,8 +192,8 @@ parent_doctor_reg_result(void *arg, const struct ipc_msg *m)
 void
 parent_doctor_gone(struct child *c)
 {
-	if (c->wanted && c->pending != PENDING_DOCTOR)
-		doctor_child_gone(c->p->control);
+	if (c->wanted && c->ended_badly)
+		doctor_child_gone(c->p->control, c->end);
 }
 
 void

@@ -33,11 +33,18 @@
 #define CRASH_MIN_MS  1000 /* security.md D8 */
 #define CRASH_MAX_MS  300000
 #define HEALTHY_MS    600000 /* alive for this time: the count of failures starts again at 0 */
+#define UNHARMED_MS   60000  /* ... and after this one the count of kills from outside */
 #define SILENT_MAX    3      /* unanswered PINGs: the child hangs (KA-02, in mapd, is about the server) */
 
 static void child_start(struct child *c);
 
 /* --- start --- */
+
+static const struct spawn_image *
+image_of(const struct child *c)
+{
+	return c->role == IPC_AUTHD ? &c->p->img_authd : &c->p->img_mapd;
+}
 
 /* It is wrong for ten minutes after the last time. */
 static void
@@ -45,7 +52,7 @@ complain(struct child *c, enum health_code code, const char *text)
 {
 	struct parent *p = c->p;
 
-	*(code == HEALTH_OUT_OF_MEMORY ? &p->sup->memory_ms : &p->sup->fault_ms) = time_mono_ms();
+	p->sup->fault_ms[code] = time_mono_ms();
 	if (health_raise(&p->health, code, text))
 		status_changed(p->control);
 }
@@ -54,14 +61,16 @@ complain(struct child *c, enum health_code code, const char *text)
 static void
 not_started(struct child *c)
 {
-	char text[120];
-
-	snprintf(text, sizeof(text), "%s cannot be started: %s", c->name, strerror(errno));
+	snprintf(c->end, sizeof(c->end), "%s cannot be started: %s", c->name, strerror(errno));
 	if (!c->unstarted)
-		log_errorx("%s", text);
+		log_errorx("%s", c->end);
 	c->unstarted = 1;
-	complain(c, HEALTH_CHILD_CRASH, text);
-	(void)timer_set_ms(&c->retry, CRASH_MIN_MS);
+	complain(c, HEALTH_CHILD_CRASH, c->end);
+	timer_set_ms(&c->retry, CRASH_MIN_MS);
+	if (c == &c->p->sup->doctor) {
+		c->ended_badly = 1;
+		c->kind->gone(c); /* a client waits for it */
+	}
 }
 
 static void
@@ -85,27 +94,30 @@ child_start(struct child *c)
 		not_started(c);
 		return;
 	}
-	c->pid = spawn_start(c->role == IPC_AUTHD ? &p->img_authd : &p->img_mapd, sv[1], -1, NULL);
+	c->ipc = ipc_new(p->base, sv[0], IPC_PARENT_SIDE, c->role, ++c->generation, c->kind->handlers, c);
+	if (c->ipc == NULL) {
+		close(sv[0]);
+		close(sv[1]);
+		errno = ENOMEM;
+		not_started(c);
+		return;
+	}
+	c->pid = spawn_start(image_of(c), sv[1], -1, NULL);
 	close(sv[1]);
 	if (c->pid == -1) {
 		c->pid = 0;
 		not_started(c);
-		close(sv[0]);
+		ipc_free(c->ipc);
+		c->ipc = NULL;
 		return;
 	}
 	started_again(c);
-	c->ipc = ipc_new(p->base, sv[0], IPC_PARENT_SIDE, c->role, ++c->generation, c->kind->handlers, c);
-	if (c->ipc == NULL) {
-		close(sv[0]);
-		kill(c->pid, SIGKILL); /* reaped as any other */
-		return;
-	}
 	c->phase = CHILD_STARTING;
 	c->started = time_wall();
 	c->layers = c->unanswered = 0;
 	c->violated = c->overdue = 0;
 	c->ponged = 1;
-	(void)timer_set_ms(&c->deadline, READY_MS);
+	timer_set_ms(&c->deadline, READY_MS);
 	childsend_hello(c);
 	if (c->role == IPC_AUTHD && p->cfg.https)
 		(void)childsend_ca(c);
@@ -123,7 +135,7 @@ child_want(struct child *c)
 	if (c->p->stopping || c->pid != 0)
 		return; /* a stopping one is started again after its end */
 	if (c->not_before > now)
-		(void)timer_set_ms(&c->retry, c->not_before - now);
+		timer_set_ms(&c->retry, c->not_before - now);
 	else
 		child_start(c);
 }
@@ -147,7 +159,7 @@ child_stop(struct child *c)
 	if (c->pid == 0 || c->phase == CHILD_STOPPING)
 		return;
 	c->phase = CHILD_STOPPING;
-	(void)timer_set_ms(&c->deadline, STOP_MS);
+	timer_set_ms(&c->deadline, STOP_MS);
 	if (c->ipc != NULL)
 		ipc_send(c->ipc, IPC_STOP, IPC_ID_NONE, &none, sizeof(none), -1);
 }
@@ -170,7 +182,23 @@ child_unwant(struct child *c, unsigned linger_ms)
 	if (linger_ms == 0)
 		child_stop(c);
 	else if (c->pid != 0)
-		(void)timer_set_ms(&c->linger, linger_ms);
+		timer_set_ms(&c->linger, linger_ms);
+}
+
+/* Without the right to it the child would run on, and nothing would say so. */
+static void
+send_kill(struct child *c)
+{
+	char text[160];
+
+	if (kill(c->pid, SIGKILL) == 0 || errno == ESRCH)
+		return;
+	snprintf(text, sizeof(text), "%s[%d] cannot be killed: %s", c->name, (int)c->pid, strerror(errno));
+	if (health_raise(&c->p->health, HEALTH_CHILD_STUCK, text)) {
+		log_errorx("%s", text);
+		status_changed(c->p->control);
+	}
+	timer_set_ms(&c->deadline, STOP_MS); /* and again */
 }
 
 void
@@ -180,14 +208,32 @@ child_kill(struct child *c, const char *why)
 		return;
 	log_errorx("%s[%d] protocol violation: killed: %s", c->name, (int)c->pid, why);
 	c->violated = 1;
-	kill(c->pid, SIGKILL);
+	send_kill(c);
+}
+
+void
+child_is_ready(struct child *c)
+{
+	struct parent *p = c->p;
+	char text[300];
+
+	timer_stop(&c->deadline);
+	p->sup->sandboxed = 1;
+	c->phase = CHILD_READY;
+	c->ready_ms = time_mono_ms();
+	c->silent = 0;
+	if (c->end[0] == '\0' || !p->health.h[c->end_code].on || p->sup->fault_ms[c->end_code] == 0)
+		return;
+	snprintf(text, sizeof(text), "%s; it runs again", c->end);
+	if (health_raise(&p->health, c->end_code, text))
+		status_changed(p->control);
 }
 
 void
 child_hung_up(struct child *c)
 {
 	if (c->pid != 0 && c->phase != CHILD_STOPPING)
-		(void)timer_set_ms(&c->deadline, HANGUP_MS);
+		timer_set_ms(&c->deadline, HANGUP_MS);
 }
 
 static void
@@ -202,7 +248,7 @@ deadline_over(void *arg)
 	else if (c->phase == CHILD_READY)
 		log_errorx("%s[%d] closed its channel but did not exit", c->name, (int)c->pid);
 	c->overdue = c->phase != CHILD_STOPPING;
-	kill(c->pid, SIGKILL);
+	send_kill(c);
 }
 
 void
@@ -243,35 +289,64 @@ death_of(const struct child *c, int status)
 						  : DIED_EXITED;
 }
 
+/* How long until it may be started again.  What is killed from outside has a count of its own: it feeds no throttle. */
 static uint64_t
-pause_after(struct child *c, enum death how, int healthy)
+pause_after(struct child *c, enum death how, uint64_t lived_ms)
 {
 	unsigned steps = how == DIED_CRASHED || how == DIED_OVERDUE ? 2 : 1; /* D8: a crash counts double */
 
-	if (healthy)
+	if (lived_ms >= HEALTHY_MS)
 		backoff_reset(&c->fails);
-	return how == DIED_KILLED ? backoff_double(&c->fails, KILLED_MIN_MS, KILLED_MAX_MS, steps, randombytes_random())
+	if (lived_ms >= UNHARMED_MS)
+		backoff_reset(&c->kills);
+	return how == DIED_KILLED ? backoff_double(&c->kills, KILLED_MIN_MS, KILLED_MAX_MS, steps, randombytes_random())
 				  : backoff_double(&c->fails, CRASH_MIN_MS, CRASH_MAX_MS, steps, randombytes_random());
 }
 
+static enum health_code
+code_of(enum death how)
+{
+	return how == DIED_MEMORY ? HEALTH_OUT_OF_MEMORY
+	    : how == DIED_KILLED  ? HEALTH_CHILD_KILLED
+				  : HEALTH_CHILD_CRASH;
+}
+
 static void
-report_death(struct child *c, enum death how, int status)
+when_again(const struct child *c, uint64_t pause_ms, char *out, size_t size)
+{
+	struct wtime at = time_wall();
+	char when[TIME_TEXT_MAX];
+
+	if (!c->wanted) {
+		snprintf(out, size, "it is started again when it is needed");
+	} else if (pause_ms < CRASH_MIN_MS) {
+		snprintf(out, size, "it is started again at once");
+	} else {
+		at.sec += (int64_t)(pause_ms / 1000);
+		snprintf(out, size, "it is started again at %s, in %llu s", time_format(at, when),
+		    (unsigned long long)pause_ms / 1000);
+	}
+}
+
+/* Every end that was not on purpose, with what it means: in the log, as an event, as health. */
+static void
+report_death(struct child *c, enum death how, int status, uint64_t pause_ms)
 {
 	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0, code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	char what[80], text[120];
+	char what[200], again[100], text[360];
 
-	if (sig != 0)
-		snprintf(what, sizeof(what), "killed by signal %d (%s)", sig, strsignal(sig));
-	else if (code == EXIT_MEMORY)
-		snprintf(what, sizeof(what), "ran out of memory (status %d)", code);
-	else if (code == EXIT_SANDBOX)
-		snprintf(what, sizeof(what), "could not enter its sandbox (status %d)", code);
+	if (c->violated)
+		snprintf(what, sizeof(what), "was killed: it violated the protocol");
+	else if (how == DIED_OVERDUE)
+		snprintf(what, sizeof(what), "was killed: it hung");
 	else
-		snprintf(what, sizeof(what), "exited with status %d", code);
-	snprintf(text, sizeof(text), "%s[%d] %s", c->name, (int)c->pid, what);
+		spawn_end_text(image_of(c), status, what, sizeof(what));
+	snprintf(c->end, sizeof(c->end), "%s[%d] %s", c->name, (int)c->pid, what);
+	when_again(c, pause_ms, again, sizeof(again));
+	snprintf(text, sizeof(text), "%s; %s", c->end, again);
 	log_errorx("%s", text);
-	if (how != DIED_EXITED && how != DIED_KILLED)
-		complain(c, how == DIED_MEMORY ? HEALTH_OUT_OF_MEMORY : HEALTH_CHILD_CRASH, text);
+	c->end_code = code_of(how);
+	complain(c, c->end_code, text);
 	watch_child(c->p->control, c->name, sig, code);
 }
 
@@ -311,8 +386,16 @@ child_gone(struct child *c, int status)
 	int on_purpose = c->phase == CHILD_STOPPING, never_ready = c->phase == CHILD_STARTING;
 	enum death how = death_of(c, status);
 
-	if (!on_purpose)
-		report_death(c, how, status);
+	c->ended_badly = !on_purpose;
+	if (!on_purpose) {
+		uint64_t pause_ms = pause_after(c, how, never_ready ? 0 : now - c->ready_ms);
+
+		c->restarts++;
+		c->not_before = now + pause_ms;
+		report_death(c, how, status, pause_ms);
+	}
+	if (health_clear(&p->health, HEALTH_CHILD_STUCK))
+		status_changed(p->control);
 	if (c->ipc != NULL)
 		ipc_free(c->ipc);
 	c->ipc = NULL;
@@ -326,14 +409,32 @@ child_gone(struct child *c, int status)
 		parent_shutdown(p, EXIT_SANDBOX); /* it would fail again; one that worked before may work again */
 		return;
 	}
-	if (!on_purpose) {
-		c->restarts++;
-		c->not_before = now + pause_after(c, how, !never_ready && now - c->ready_ms >= HEALTHY_MS);
-	}
 	c->kind->gone(c); /* also when it was stopped: it sends no further reports */
 	if (c->wanted)
 		child_want(c);
 	status_changed(p->control);
+}
+
+/*
+ * The resolver ends after each look-up: 0 or 1 with an answer, by SIGKILL when we no longer wait for it, by SIGALRM
+ * when the name servers are silent.  By anything else it could not run.
+ */
+static void
+resolver_ended(struct parent *p, int status)
+{
+	char what[200], text[240];
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) <= EXIT_STARTUP) {
+		if (health_clear(&p->health, HEALTH_RESOLVER_FAILED))
+			status_changed(p->control);
+		return;
+	}
+	if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGALRM))
+		return;
+	spawn_end_text(&p->img_resolver, status, what, sizeof(what));
+	snprintf(text, sizeof(text), "the resolver %s", what);
+	if (health_log(&p->health, HEALTH_RESOLVER_FAILED, text))
+		status_changed(p->control);
 }
 
 static void
@@ -352,8 +453,10 @@ sigchld(evutil_socket_t sig, short what, void *arg)
 			child_gone(&s->mapd, status);
 		else if (pid == s->doctor.pid)
 			child_gone(&s->doctor, status);
-		else
+		else {
+			resolver_ended(s->p, status);
 			dialler_sigchld(s->p->dialler, pid, status);
+		}
 	}
 	if (s->p->stopping && supervise_all_gone(s))
 		event_base_loopexit(s->p->base, NULL);
@@ -400,8 +503,8 @@ static void
 child_free(struct child *c)
 {
 	if (c->pid != 0) {
-		kill(c->pid, SIGKILL);
-		(void)waitpid(c->pid, NULL, 0);
+		/* One that may not be killed ends by itself when it reads the end of its channel. */
+		(void)waitpid(c->pid, NULL, kill(c->pid, SIGKILL) == 0 ? 0 : WNOHANG);
 	}
 	if (c->ipc != NULL)
 		ipc_free(c->ipc);
@@ -462,11 +565,11 @@ supervise_ping(struct supervisor *s)
 }
 
 static void
-forget_fault(struct supervisor *s, enum health_code code, uint64_t *since_ms)
+forget_fault(struct supervisor *s, enum health_code code)
 {
-	if (*since_ms == 0 || time_mono_ms() - *since_ms < HEALTHY_MS)
+	if (s->fault_ms[code] == 0 || time_mono_ms() - s->fault_ms[code] < HEALTHY_MS)
 		return;
-	*since_ms = 0;
+	s->fault_ms[code] = 0;
 	if (health_clear(&s->p->health, code))
 		status_changed(s->p->control);
 }
@@ -479,8 +582,9 @@ supervise_look(struct supervisor *s)
 	size_t i;
 
 	if (!s->authd.unstarted && !s->mapd.unstarted)
-		forget_fault(s, HEALTH_CHILD_CRASH, &s->fault_ms);
-	forget_fault(s, HEALTH_OUT_OF_MEMORY, &s->memory_ms);
+		forget_fault(s, HEALTH_CHILD_CRASH);
+	forget_fault(s, HEALTH_CHILD_KILLED);
+	forget_fault(s, HEALTH_OUT_OF_MEMORY);
 	for (i = 0; i < 2; i++) {
 		if (!child_listens(all[i]))
 			continue;

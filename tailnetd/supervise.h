@@ -10,6 +10,7 @@
 
 #include "backoff.h"
 #include "bucket.h"
+#include "health.h"
 #include "login.h"
 #include "ipc.h"
 #include "keys.h"
@@ -69,6 +70,10 @@ struct child {
 	int		 overdue;	/* killed by us because it did not start, or end, in time */
 	int		 unstarted;	/* there was no process or descriptor for it; logged */
 	struct backoff	 fails;		/* in a row, for the pause */
+	struct backoff	 kills;		/* the same by SIGKILL from outside, which is no failure of the child */
+	char		 end[240];	/* how it ended the last time, unless on purpose; "" = has not */
+	int		 ended_badly;	/* that was not on purpose */
+	enum health_code end_code;	/* of that */
 	uint64_t	 not_before;
 	struct timer	 retry, deadline, linger, turn;
 					/* turn: a dial or handshake waits, or one half open times out */
@@ -94,7 +99,7 @@ struct supervisor {
 	struct child	 authd, mapd, doctor;
 	struct event	*sigchld;
 	int		 sandboxed;	/* a child was READY since the daemon started */
-	uint64_t	 fault_ms, memory_ms;	/* when health child-crash, out-of-memory was raised; 0 = is not */
+	uint64_t	 fault_ms[HEALTH_COUNT];	/* when a code that ends by time was raised; 0 = is not */
 };
 
 struct supervisor *supervise_new(struct parent *p);
@@ -104,6 +109,7 @@ void	 child_want(struct child *c);
 /* No work: stop it after linger_ms (0 = now). */
 void	 child_unwant(struct child *c, unsigned linger_ms);
 void	 child_kill(struct child *c, const char *why);	/* protocol violation: SIGKILL, counted */
+void	 child_is_ready(struct child *c);	/* READY came: deadline and health follow */
 int	 child_listens(const struct child *c);		/* READY, with its channel open */
 void	 child_hung_up(struct child *c);		/* it closed its channel and must exit soon */
 void	 supervise_stop_all(struct supervisor *s);	/* shutdown: STOP, then SIGKILL after a second */

@@ -2,6 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #ifdef __linux__
 #include <sys/syscall.h>
 #endif
@@ -15,12 +16,12 @@
 #include <unistd.h>
 
 #include "childfd.h"
+#include "exits.h"
 #include "spawn.h"
 
 #define SAFE_FD      16 /* where descriptors wait while 0..4 are arranged */
 #define EXEC_FD      4
 #define MAX_TO_CLOSE 65536
-#define EXIT_NOEXEC  127
 
 int
 spawn_open(struct spawn_image *img, const char *dir, const char *name)
@@ -168,14 +169,14 @@ become(const struct spawn_image *img, int channel, int out, char *const argv[])
 	int fd;
 
 	setsid(); /* no terminal, and no signals meant for the daemon's process group */
-	if ((fd = arrange_descriptors(img->fd, channel, out)) != -1) {
-		reset_signals();
+	if ((fd = arrange_descriptors(img->fd, channel, out)) == -1)
+		_exit(EXIT_NODESC);
+	reset_signals();
 #ifdef O_PATH
-		fexecve(fd, argv, no_environment);
+	fexecve(fd, argv, no_environment);
 #else
-		execve(img->path, argv, no_environment);
+	execve(img->path, argv, no_environment);
 #endif
-	}
 	_exit(EXIT_NOEXEC);
 }
 
@@ -206,4 +207,58 @@ spawn_start(const struct spawn_image *img, int channel, int out, const char *arg
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = saved;
 	return pid;
+}
+
+/* --- how it ended --- */
+
+static const char *
+signal_means(int sig)
+{
+	switch (sig) {
+	case SIGSYS: return ": it made a system call that its sandbox forbids";
+	case SIGKILL: return ": by an administrator, or by the kernel when memory ran out (see the kernel's log)";
+	case SIGXFSZ:
+	case SIGXCPU: return ": a limit of its process (ulimit)";
+	case SIGALRM: return ": it took too long";
+#ifdef __OpenBSD__
+	case SIGABRT: return ": an internal error, or pledge(2) (see dmesg, or run it under `ktrace -di`)";
+#endif
+	default: return "";
+	}
+}
+
+static void
+exit_text(const struct spawn_image *img, int code, char *out, size_t size)
+{
+	switch (code) {
+	case EXIT_STARTUP: snprintf(out, size, "could not start (status %d): the log has its reason", code); break;
+	case EXIT_BYHAND: snprintf(out, size, "was not given its channel (status %d)", code); break;
+	case EXIT_VIOLATION: snprintf(out, size, "found what the parent sent broken (status %d)", code); break;
+	case EXIT_SANDBOX:
+		snprintf(out, size, "could not enter its sandbox (status %d): the log has the layer", code);
+		break;
+	case EXIT_BUILD:
+		snprintf(out, size,
+		    "was not built together with tailnetd (status %d): install all programs, then restart tailnetd",
+		    code);
+		break;
+	case EXIT_MEMORY: snprintf(out, size, "ran out of memory (status %d)", code); break;
+	case EXIT_NODESC:
+		snprintf(out, size, "could not be given its descriptors (status %d): is /dev/null there?", code);
+		break;
+	case EXIT_NOEXEC:
+		snprintf(out, size, "cannot be executed (status %d): see `ldd %.100s`", code, img->path);
+		break;
+	default: snprintf(out, size, "exited with status %d", code); break;
+	}
+}
+
+void
+spawn_end_text(const struct spawn_image *img, int status, char *out, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(out, size, "was killed by signal %d (%s)%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
+		    signal_means(WTERMSIG(status)));
+	else
+		exit_text(img, WEXITSTATUS(status), out, size);
 }

@@ -27,4 +27,10 @@ int	 spawn_oom(int own);
  */
 pid_t	 spawn_start(const struct spawn_image *img, int channel, int out, const char *arg);
 
+/*
+ * How a process of img ended, by its status of waitpid(2), and what that means: "cannot be executed (status 127): see
+ * `ldd PATH`".  For people; after the name of the process.
+ */
+void	 spawn_end_text(const struct spawn_image *img, int status, char *out, size_t size);
+
 #endif

@@ -101,7 +101,7 @@ child_on_hello(void *arg, const struct ipc_msg *m)
 		return -1;
 	if (memcmp(h->build, build_id, BUILD_ID_LEN) != 0) {
 		log_errorx("not built together with this tailnetd: reinstall all programs");
-		leave(c, EXIT_STARTUP);
+		leave(c, EXIT_BUILD);
 		return 0;
 	}
 	log_set_level((enum log_level)h->log_level);
@@ -354,6 +354,7 @@ child_run(const struct child_role *role)
 	mem_policy(MEM_END);
 	wire_memory();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* past a limit on files a write fails: the cache is reported as not written */
 	dialclients_init(&c.dialclients);
 	buf_init(&c.hostinfo, HOSTINFO_MAX);
 	buf_init(&c.incoming, HOSTINFO_MAX);

@@ -22,6 +22,12 @@
 	    "the state file was damaged; its previous version is in use", "check the disk; a new login ends this") \
 	H(CHILD_CRASH, "child-crash", "high", NULL, \
 	    "see the lines before it in the log; if it happens again, report it with them") \
+	H(CHILD_KILLED, "child-killed", "medium", NULL, \
+	    "if no administrator did it, free memory on this machine; the kernel's log names what it killed") \
+	H(CHILD_STUCK, "child-stuck", "high", NULL, \
+	    "let tailnetd have the capability CAP_KILL, or end that process by hand") \
+	H(RESOLVER_FAILED, "resolver-failed", "high", NULL, \
+	    "see the lines before it in the log; until then names are not looked up") \
 	H(SANDBOX_DEGRADED, "sandbox-degraded", "medium", NULL, \
 	    "run tailnetd as root with `sandbox required`") \
 	H(CLOCK_WRONG, "clock-wrong", "medium", "the clock is earlier than this program's release", \

@@ -38,13 +38,42 @@ timer_init(struct timer *t, struct event_base *base, void (*fn)(void *arg), void
 	return t->ev != NULL ? 0 : -1;
 }
 
-/* From now on; a timer that runs is set again.  0: in the next turn of the loop.  0, or -1: out of memory. */
+/*
+ * To be called once for a loop, before it runs: from then on timer_set_ms() needs no memory, as long as no more than
+ * TIMERS_MAX timers run at once.  The limits on clients, dials and children keep a process below that.  0, or -1: out
+ * of memory.
+ */
+#define TIMERS_MAX 1024
 static inline int
+timer_reserve(struct event_base *base)
+{
+	static const struct timeval never = { 1000000, 0 };
+	struct event *all[TIMERS_MAX];
+	unsigned i, n;
+	int rv = 0;
+
+	/* The loop's heap of timers grows with them and never shrinks. */
+	for (n = 0; rv == 0 && n < TIMERS_MAX; n++)
+		if ((all[n] = event_new(base, -1, 0, timer_due_, NULL)) == NULL || event_add(all[n], &never) == -1)
+			rv = -1;
+	for (i = 0; i < n; i++)
+		if (all[i] != NULL)
+			event_free(all[i]);
+	return rv;
+}
+
+/*
+ * From now on, also when this turn of the loop began long ago; a timer that runs is set again.  0: in the next
+ * turn of the loop.  It cannot fail (timer_reserve()).  If it did, the timer would be due at once: too late is never.
+ */
+static inline void
 timer_set_ms(struct timer *t, uint64_t ms)
 {
 	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000 };
 
-	return event_add(t->ev, &tv);
+	(void)event_base_update_cache_time(event_get_base(t->ev));
+	if (event_add(t->ev, &tv) == -1)
+		event_active(t->ev, EV_TIMEOUT, 0);
 }
 
 /* At once: in this turn of the loop or the next. */

@@ -41,7 +41,7 @@ static void begin_key(struct doctor *d);
 /* --- lines --- */
 
 static void
-line(struct doctor *d, int ok, int timed, const char *text)
+named_line(struct doctor *d, const char *name, int ok, int timed, const char *text)
 {
 	char clean[IPC_ERR_MAX + 1];
 	struct jw w;
@@ -49,7 +49,7 @@ line(struct doctor *d, int ok, int timed, const char *text)
 	text_sanitize(text, strlen(text), clean, sizeof(clean));
 	jw_init(&w, &d->cc->out);
 	jw_obj(&w);
-	jw_kstr(&w, "name", names[d->at]);
+	jw_kstr(&w, "name", name);
 	jw_kbool(&w, "ok", ok);
 	jw_key(&w, "ms");
 	if (timed)
@@ -59,6 +59,12 @@ line(struct doctor *d, int ok, int timed, const char *text)
 	jw_kstr(&w, "text", clean);
 	jw_obj_end(&w);
 	buf_putc(&d->cc->out, '\n');
+}
+
+static void
+line(struct doctor *d, int ok, int timed, const char *text)
+{
+	named_line(d, names[d->at], ok, timed, text);
 }
 
 static void
@@ -316,10 +322,16 @@ doctor_reg_result(struct control *c, uint32_t id, const struct ipc_reg_result *r
 	}
 }
 
+/* No step of the server's is to blame. */
 void
-doctor_child_gone(struct control *c)
+doctor_child_gone(struct control *c, const char *how)
 {
-	failed(c->doctor, "the process for this step ended");
+	struct doctor *d = c->doctor;
+
+	if (d->cc == NULL)
+		return;
+	named_line(d, "authd", 0, 1, how);
+	finish(d);
 }
 
 /* --- from outside --- */

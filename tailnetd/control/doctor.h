@@ -25,7 +25,8 @@ void	 doctor_abandon(struct doctor *d);		/* the client was closed */
 /* Reports of the parent: the login state machine, the doctor's authd and its requests. */
 void	 doctor_look(struct control *c);		/* something happened: may it go on? (PAU-01, ROT-04) */
 void	 doctor_ready(struct control *c);		/* the process can be asked */
-void	 doctor_child_gone(struct control *c);		/* it ended in the middle of its work */
+/* It ended before its work was done, or cannot be started: how, for people.  The run ends with a line `authd`. */
+void	 doctor_child_gone(struct control *c, const char *how);
 void	 doctor_dialled(struct control *c);		/* a connection it asked for was tried */
 const struct pubkey *doctor_server_key(const struct control *c);	/* the pin; without one the key from /key */
 /* Answers of the request id; the caller has checked numbers and texts. */

@@ -410,18 +410,19 @@ dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_
 	if (candidate != 0 && d->plan.e[candidate - 1].timeout_ms != 0)
 		limit_ms = d->plan.e[candidate - 1].timeout_ms;
 	err = ENOMEM;
-	if (timer_init(&x->deadline, d->base, dial_timeout, x) == -1 || timer_set_ms(&x->deadline, limit_ms) == -1 ||
+	if (timer_init(&x->deadline, d->base, dial_timeout, x) == -1 ||
 	    timer_init(&x->stagger, d->base, dial_stagger, x) == -1)
 		goto fail;
+	timer_set_ms(&x->deadline, limit_ms);
 	if (x->naddrs == 0) {
 		x->lookup = resolve_start(d->base, d->image, &d->ids, x->host, lookup_done, x);
 		err = errno;
 		if (x->lookup == NULL && !have_good(x))
 			goto fail;
-		if (have_good(x) && timer_set_ms(&x->stagger, x->lookup != NULL ? LOOKUP_PATIENCE_MS : 0) == -1)
-			goto fail;
-	} else if (timer_set_ms(&x->stagger, 0) == -1) /* done() is never called from dial_start() */
-		goto fail;
+		if (have_good(x))
+			timer_set_ms(&x->stagger, x->lookup != NULL ? LOOKUP_PATIENCE_MS : 0);
+	} else
+		timer_set_ms(&x->stagger, 0); /* done() is never called from dial_start() */
 	return x;
 fail:
 	dial_free(x);
@@ -473,8 +474,7 @@ dialler_sigchld(struct dialler *d, int pid, int status)
 {
 	struct dial *x;
 
-	(void)status;
 	TAILQ_FOREACH(x, &d->dials, entry)
-		if (x->lookup != NULL)
-			resolve_reaped(x->lookup, pid);
+		if (x->lookup != NULL && resolve_reaped(x->lookup, pid, status))
+			return; /* x may be freed */
 }

@@ -13,13 +13,19 @@
 
 #include "resolve.h"
 #include "text.h"
+#include "timer.h"
 
 #define ANSWER_MAX 4096
+#define NO_ANSWER  "the resolver gave no answer"
+#define END_MS     300 /* between the end of its pipe and its own */
 
 struct resolve {
 	struct event *readable;
 	int fd;
 	pid_t pid;
+	const struct spawn_image *img;
+	int silent;            /* it closed its pipe without a word: its status is waited for ... */
+	struct timer patience; /* ... for this time */
 	size_t len;
 	resolve_done done;
 	void *arg;
@@ -71,7 +77,7 @@ resolve_parse(const char *text, size_t n, struct ipc_addr addrs[RESOLVE_MAX], ch
 		n -= len;
 	}
 	if (count == 0)
-		snprintf(err, errsize, "the resolver gave no answer");
+		snprintf(err, errsize, NO_ANSWER);
 	return count;
 }
 
@@ -80,6 +86,7 @@ resolve_free(struct resolve *r)
 {
 	if (r->readable != NULL)
 		event_free(r->readable);
+	timer_free(&r->patience);
 	if (r->fd != -1)
 		close(r->fd);
 	free(r);
@@ -93,22 +100,25 @@ end_process(struct resolve *r)
 }
 
 static void
-resolve_finish(struct resolve *r)
+resolve_finish(struct resolve *r, unsigned n, const struct ipc_addr *addrs, const char *err)
 {
-	struct ipc_addr addrs[RESOLVE_MAX];
-	char err[200] = "";
-	unsigned n;
-
-	n = resolve_parse(r->text, r->len, addrs, err, sizeof(err));
 	end_process(r); /* it must not run on: it may have been compromised */
 	r->done(r->arg, addrs, n, err);
 	resolve_free(r);
 }
 
 static void
+stays(void *arg)
+{
+	resolve_finish(arg, 0, NULL, NO_ANSWER);
+}
+
+static void
 resolve_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct resolve *r = arg;
+	struct ipc_addr addrs[RESOLVE_MAX];
+	char err[200] = "";
 	ssize_t n;
 
 	(void)what;
@@ -117,7 +127,14 @@ resolve_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (n > 0 && (r->len += (size_t)n) < sizeof(r->text))
 		return;
-	resolve_finish(r); /* the end, or more than any honest answer */
+	if (r->len == 0 && r->pid > 0) { /* it could not run: resolve_reaped() knows why */
+		r->silent = 1;
+		event_del(r->readable);
+		timer_set_ms(&r->patience, END_MS);
+		return;
+	}
+	n = (ssize_t)resolve_parse(r->text, r->len, addrs, err, sizeof(err)); /* the end, or more than is honest */
+	resolve_finish(r, (unsigned)n, addrs, err);
 }
 
 struct resolve *
@@ -141,6 +158,7 @@ resolve_start(struct event_base *base, const struct spawn_image *img, const stru
 	r->fd = -1;
 	r->done = done;
 	r->arg = arg;
+	r->img = img;
 	if (pipe2(p, O_CLOEXEC) == -1) {
 		resolve_free(r);
 		return NULL;
@@ -150,7 +168,8 @@ resolve_start(struct event_base *base, const struct spawn_image *img, const stru
 	r->pid = spawn_start(img, -1, p[1], what);
 	close(p[1]);
 	r->readable = event_new(base, r->fd, EV_READ | EV_PERSIST, resolve_readable, r);
-	if (r->pid == -1 || r->readable == NULL || event_add(r->readable, NULL) == -1) {
+	if (r->pid == -1 || r->readable == NULL || event_add(r->readable, NULL) == -1 ||
+	    timer_init(&r->patience, base, stays, r) == -1) {
 		end_process(r);
 		resolve_free(r);
 		return NULL;
@@ -165,9 +184,18 @@ resolve_cancel(struct resolve *r)
 	resolve_free(r);
 }
 
-void
-resolve_reaped(struct resolve *r, pid_t pid)
+int
+resolve_reaped(struct resolve *r, pid_t pid, int status)
 {
-	if (r->pid == pid)
-		r->pid = -1;
+	char how[160], err[200];
+
+	if (r->pid != pid)
+		return 0;
+	r->pid = -1;
+	if (r->silent) {
+		spawn_end_text(r->img, status, how, sizeof(how));
+		snprintf(err, sizeof(err), "the resolver %s", how);
+		resolve_finish(r, 0, NULL, status == 0 ? NO_ANSWER : err);
+	}
+	return 1;
 }

@@ -26,7 +26,11 @@ typedef void (*resolve_done)(void *arg, const struct ipc_addr *addrs, unsigned n
 struct resolve *resolve_start(struct event_base *base, const struct spawn_image *img, const struct resolve_ids *ids,
 	    const char *name, resolve_done done, void *arg);
 void	 resolve_cancel(struct resolve *r);	/* ends the process, no callback */
-void	 resolve_reaped(struct resolve *r, pid_t pid);	/* pid was waited for: if it is ours, never signal it again */
+/*
+ * pid was waited for, with status.  If it is ours: 1, it is never signalled again, and if it closed its pipe without a
+ * word (it could not run) done() is called with what the status means.
+ */
+int	 resolve_reaped(struct resolve *r, pid_t pid, int status);
 
 /* The answer's text by itself.  Number of addresses, or 0 with a reason in err. */
 unsigned resolve_parse(const char *text, size_t n, struct ipc_addr addrs[RESOLVE_MAX], char *err, size_t errsize);

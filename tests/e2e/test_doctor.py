@@ -153,7 +153,7 @@ def test_its_process_dies(server, daemon):
             break
         out += p
     s.close()
-    assert b"ended" in out.splitlines()[-1] and daemon.status()["synced"]
+    assert b"was killed by signal 9" in out.splitlines()[-1] and daemon.status()["synced"]
 
 
 def test_paused(server, daemon):

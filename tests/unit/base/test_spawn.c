@@ -238,6 +238,30 @@ test_check_child(void **state)
 	close(sv[0]);
 }
 
+static void
+ends_with(int status, const char *want)
+{
+	const struct spawn_image img = { .name = "authd", .path = "/usr/libexec/authd" };
+	char text[200];
+
+	spawn_end_text(&img, status, text, sizeof(text));
+	assert_string_equal(text, want);
+}
+
+/* By status as waitpid(2) gives it. */
+static void
+test_how_it_ended(void **state)
+{
+	(void)state;
+	ends_with(127 << 8, "cannot be executed (status 127): see `ldd /usr/libexec/authd`");
+	ends_with(126 << 8, "could not be given its descriptors (status 126): is /dev/null there?");
+	ends_with(1 << 8, "could not start (status 1): the log has its reason");
+	ends_with(5 << 8, "exited with status 5");
+	ends_with(0, "exited with status 0");
+	ends_with(SIGSYS, "was killed by signal 31 (Bad system call): it made a system call that its sandbox forbids");
+	ends_with(SIGSEGV | 128, "was killed by signal 11 (Segmentation fault)");
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -247,6 +271,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_descriptors_in_the_way),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_check_child),
+		cmocka_unit_test(test_how_it_ended),
 	};
 	int fd;
 

@@ -273,7 +273,7 @@ test_hello_refused(void **state)
 	struct ipc_hello m;
 
 	(void)state;
-	assert_int_equal(hello_with(spoil_build), EXIT_STARTUP);
+	assert_int_equal(hello_with(spoil_build), EXIT_BUILD);
 	assert_int_equal(hello_with(spoil_role), EXIT_VIOLATION);
 	assert_int_equal(hello_with(spoil_level), EXIT_VIOLATION);
 	assert_int_equal(hello_with(spoil_chroot), EXIT_VIOLATION);

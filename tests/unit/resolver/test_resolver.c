@@ -55,7 +55,7 @@ test_another_build(void **state)
 	(void)state;
 	snprintf(other, sizeof(other), "%s", build_id);
 	other[BUILD_ID_LEN - 1] ^= 1;
-	assert_int_equal(look_up_for(other, "::0:127.0.0.1", out, 1), EXIT_STARTUP);
+	assert_int_equal(look_up_for(other, "::0:127.0.0.1", out, 1), EXIT_BUILD);
 	assert_string_equal(out, "error resolver and tailnetd are not of one build: install them together\n");
 	other[BUILD_ID_LEN - 1] = '\0';
 	assert_int_equal(look_up_for(other, "::0:127.0.0.1", out, 1), EXIT_BYHAND);

@@ -202,14 +202,14 @@ crash_is_over(void **state)
 	assert_true(p->health.h[HEALTH_CHILD_CRASH].on);
 	supervise_look(p->sup);
 	assert_true(p->health.h[HEALTH_CHILD_CRASH].on);
-	p->sup->fault_ms -= 599000;
+	p->sup->fault_ms[HEALTH_CHILD_CRASH] -= 599000;
 	supervise_look(p->sup);
 	assert_true(p->health.h[HEALTH_CHILD_CRASH].on);
 	mapd_dies(r, SIGUSR1); /* again: the ten minutes start from the beginning */
-	p->sup->fault_ms -= 599000;
+	p->sup->fault_ms[HEALTH_CHILD_CRASH] -= 599000;
 	supervise_look(p->sup);
 	assert_true(p->health.h[HEALTH_CHILD_CRASH].on);
-	p->sup->fault_ms -= 1500;
+	p->sup->fault_ms[HEALTH_CHILD_CRASH] -= 1500;
 	supervise_look(p->sup);
 	assert_false(p->health.h[HEALTH_CHILD_CRASH].on);
 }

@@ -185,7 +185,7 @@ memory_is_no_crash(void **state)
 	/* ten minutes later it is over */
 	supervise_look(p->sup);
 	assert_true(p->health.h[HEALTH_OUT_OF_MEMORY].on);
-	p->sup->memory_ms -= HEALTHY;
+	p->sup->fault_ms[HEALTH_OUT_OF_MEMORY] -= HEALTHY;
 	supervise_look(p->sup);
 	assert_false(p->health.h[HEALTH_OUT_OF_MEMORY].on);
 
@@ -194,6 +194,40 @@ memory_is_no_crash(void **state)
 	assert_true(p->health.h[HEALTH_CHILD_CRASH].on);
 	assert_false(p->health.h[HEALTH_OUT_OF_MEMORY].on);
 	assert_int_equal(planned(r), 0);
+}
+
+/* D8: kills from outside have a count of their own, with a shorter memory, and say so. */
+/* rows: PRIV-03 */
+static void
+kills_feed_no_throttle(void **state)
+{
+	struct rig *r = *state;
+	struct child *m = child_of(r, 1);
+	const char *text = r->s->p.health.h[HEALTH_CHILD_KILLED].text;
+	uint64_t want = 150;
+	int i;
+
+	for (i = 0; i < 6; i++) {
+		live(r, 0);
+		assert_true(ends(r, SIGKILL, want));
+		want = want * 2 > 3200 ? 3200 : want * 2;
+	}
+	assert_int_equal(m->fails.n, 0);
+	live(r, 60 * S); /* a healthy spell */
+	m->overdue = 1;
+	assert_true(ends(r, SIGKILL, S)); /* it hung: the first failure */
+	assert_non_null(
+	    strstr(r->s->p.health.h[HEALTH_CHILD_CRASH].text, "] was killed: it hung; it is started again "));
+	m->overdue = 0;
+	live(r, 0);
+	assert_true(ends(r, SIGKILL, 150));
+	assert_non_null(strstr(text, "] was killed by signal 9 ("));
+	assert_non_null(strstr(text, "; it is started again at once"));
+	live(r, 0);
+	assert_non_null(strstr(text, "; it runs again"));
+	for (i = 0; i < 3; i++)
+		assert_true(ends(r, SIGUSR1, S << (2 * i + 2)));
+	assert_non_null(strstr(r->s->p.health.h[HEALTH_CHILD_CRASH].text, "Z, in "));
 }
 
 /* --- questions --- */
@@ -354,6 +388,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(pauses_differ, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(health_is_forgiving, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(memory_is_no_crash, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(kills_feed_no_throttle, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(both_have_to_answer, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(watchdog_of_mapd, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(suspended, childsim_setup, childsim_teardown),
