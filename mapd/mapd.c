@@ -408,6 +408,7 @@ stop(void *ctx)
 {
 	struct mapd *m = ctx;
 
+	query_stop(m->query);
 	mapd_drop_session(m);
 	cache_free(m->cache);
 	query_free(m->query);

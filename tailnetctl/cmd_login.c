@@ -255,7 +255,7 @@ send_login(struct login *l, const char *key)
 	if (rc != CTL_OK)
 		return rc;
 	if (l->c->json)
-		rc = ctl_relay(l->c, &s);
+		rc = ctl_relay(l->c, &s, END_NONE);
 	else if ((rc = ctl_answer(l->c, &s, &o)) == CTL_OK)
 		rc = ctl_show_ok(l->c, o);
 	json_object_put(o);

@@ -140,27 +140,50 @@ peer_row(const struct ctl *c, struct table *t, struct json_object *node)
 	table_str(t, text);
 }
 
+/* A line of the answer.  The last may be an error: not all could be shown.  A node that is called so has an ID. */
+static int
+peers_line(struct ctl *c, struct table *t, struct endmark *mark, const struct buf *text)
+{
+	struct json_object *o = NULL;
+	struct source mem;
+	int rc = CTL_OK;
+
+	source_init(&mem, -1, -1);
+	mem.buf = (char *)buf_ptr(text);
+	mem.len = buf_len(text);
+	if (scan_json(&mem, &o) != 1)
+		rc = ctl_lost(c, &mem);
+	else if (json_get(o, "ID", NULL) != NULL || (rc = ctl_answer_error(c, o)) == CTL_OK) {
+		endmark_line(mark, (char *)buf_ptr(text), buf_len(text));
+		if (!mark->found)
+			peer_row(c, t, o);
+	}
+	json_object_put(o);
+	return rc;
+}
+
 int
 peers_print(struct ctl *c, struct source *s)
 {
-	struct json_object *o;
+	struct endmark mark = { .kind = END_LINES };
+	struct buf text;
 	struct table t;
-	int r, rc = CTL_OK, any = 0;
+	int r, rc = CTL_OK;
 
+	buf_init(&text, SCAN_VALUE_MAX);
 	table_init(&t, c->out, peer_heads, PEER_COLS, 0);
-	while (rc == CTL_OK && (r = scan_json(s, &o)) == 1) {
-		/* The last line may be an error: not all could be shown.  A node that is called so has an ID. */
-		if (json_get(o, "ID", NULL) != NULL || (rc = ctl_answer_error(c, o)) == CTL_OK) {
-			peer_row(c, &t, o);
-			any = 1;
-		}
-		json_object_put(o);
+	while (rc == CTL_OK && (r = scan_value(s, &text)) == 1) {
+		rc = peers_line(c, &t, &mark, &text);
+		buf_reset(&text);
 	}
-	if (rc != CTL_OK && !any)
+	buf_free(&text);
+	if (rc != CTL_OK && mark.count == 0)
 		t.cells = 0;
 	if (table_end(&t) == -1)
 		rc = ctl_fail(c, CTL_ERROR, "out of memory");
-	return rc == CTL_OK && r == -1 ? ctl_lost(c, s) : rc;
+	if (rc == CTL_OK)
+		rc = r == -1 ? ctl_lost(c, s) : endmark_check(&mark, c);
+	return rc;
 }
 
 int
@@ -171,9 +194,8 @@ cmd_peers(struct ctl *c, int argc, char **argv)
 
 	if ((rc = ctl_ask_words(c, &s, "peers", argc, argv)) != CTL_OK)
 		return rc;
-	/* A tailnet may have no peers: then the answer is empty. */
 	if (c->json || c->quiet)
-		rc = source_fill(&s) == 0 ? CTL_OK : ctl_relay(c, &s);
+		rc = ctl_relay(c, &s, END_LINES);
 	else
 		rc = peers_print(c, &s);
 	source_close(&s);
@@ -395,7 +417,7 @@ cmd_netmap(struct ctl *c, int argc, char **argv)
 		return ctl_usage(c);
 	if ((rc = ctl_ask_words(c, &s, "netmap", 0, NULL)) != CTL_OK)
 		return rc;
-	rc = c->json || c->quiet ? ctl_relay(c, &s) : netmap_print(c, &s);
+	rc = c->json || c->quiet ? ctl_relay(c, &s, END_NONE) : netmap_print(c, &s);
 	source_close(&s);
 	return rc;
 }

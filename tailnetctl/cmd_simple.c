@@ -209,7 +209,7 @@ cmd_set(struct ctl *c, int argc, char **argv)
 	if ((rc = set_line(c, &line, words[i], argc - 1, argv + 1)) == CTL_OK &&
 	    (rc = ctl_ask(c, &s, (char *)buf_ptr(&line), buf_len(&line))) == CTL_OK) {
 		if (c->json || c->quiet)
-			rc = ctl_relay(c, &s);
+			rc = ctl_relay(c, &s, END_NONE);
 		else if ((rc = ctl_answer(c, &s, &o)) == CTL_OK)
 			rc = show_changed(c, o);
 		json_object_put(o);
@@ -241,7 +241,7 @@ doctor_line(struct ctl *c, struct json_object *o)
 
 /* Printed as received, as a line, or not at all: the exit code is the same. */
 static int
-doctor_value(struct ctl *c, const struct buf *text)
+doctor_value(struct ctl *c, const struct buf *text, int is_end)
 {
 	struct json_object *o = NULL, *e;
 	struct source mem;
@@ -259,6 +259,8 @@ doctor_value(struct ctl *c, const struct buf *text)
 		rc = ctl_lost(c, &mem);
 	else if (json_get_obj(o, "error", &e) == 1)
 		rc = c->json ? ctl_error_code(jstr(e, "code")) : ctl_answer_error(c, o);
+	else if (is_end)
+		rc = CTL_OK;
 	else if (c->json || c->quiet)
 		rc = jbool(o, "ok") ? CTL_OK : CTL_ERROR;
 	else
@@ -270,18 +272,22 @@ doctor_value(struct ctl *c, const struct buf *text)
 static int
 doctor_lines(struct ctl *c, struct source *s)
 {
+	struct endmark mark = { .kind = END_LINES };
 	struct buf text;
 	int r, one, rc = CTL_OK, any = 0;
 
 	buf_init(&text, SCAN_VALUE_MAX);
 	while ((r = scan_value(s, &text)) == 1) {
-		if ((one = doctor_value(c, &text)) != CTL_OK)
+		endmark_line(&mark, (char *)buf_ptr(&text), buf_len(&text));
+		if ((one = doctor_value(c, &text, mark.found)) != CTL_OK)
 			rc = one;
 		buf_reset(&text);
 		any = 1;
 	}
 	buf_free(&text);
-	return r == -1 || !any ? ctl_lost(c, s) : rc;
+	if (r == -1 || !any)
+		return ctl_lost(c, s);
+	return rc != CTL_OK ? rc : endmark_check(&mark, c);
 }
 
 int

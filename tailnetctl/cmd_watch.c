@@ -145,7 +145,7 @@ follow_json(struct follower *f, struct source *s)
 
 	/* The first bytes show whether it is an error or events. */
 	if (source_fill(s) == 1 && is_error_text(s))
-		return f->retrying ? CTL_SYNC : ctl_relay(c, s);
+		return f->retrying ? CTL_SYNC : ctl_relay(c, s, END_NONE);
 	while (source_fill(s) == 1) {
 		f->seen = 1;
 		last = s->buf[s->len - 1];

@@ -162,45 +162,60 @@ ctl_error_line(const struct ctl *c, char *line, size_t n)
 	return rc;
 }
 
-/* line becomes the received beginning of the last line that is not empty. */
+struct lines {           /* of an answer that is relayed */
+	struct buf last; /* the received beginning of the last one that is not empty */
+	int ended;       /* it is whole */
+	struct endmark mark;
+};
+
 static void
-keep_line(struct buf *line, int *ended, const char *p, size_t n)
+keep_line(struct lines *l, const char *p, size_t n)
 {
 	const char *nl;
 	size_t len, room;
 
 	for (; n > 0; p += len, n -= len) {
 		if (*p == '\n') {
-			*ended = 1;
+			if (!l->ended)
+				endmark_line(&l->mark, (char *)buf_ptr(&l->last), buf_len(&l->last));
+			l->ended = 1;
 			len = 1;
 			continue;
 		}
 		nl = memchr(p, '\n', n);
 		len = nl != NULL ? (size_t)(nl - p) : n;
-		if (*ended)
-			buf_reset(line);
-		*ended = 0;
-		room = SNIFF - buf_len(line);
-		buf_put(line, p, len < room ? len : room);
+		if (l->ended)
+			buf_reset(&l->last);
+		l->ended = 0;
+		room = SNIFF - buf_len(&l->last);
+		buf_put(&l->last, p, len < room ? len : room);
 	}
 }
 
-/* An answer that could not be finished ends with an error object (see mapd/readers/query.c), or within a line. */
-int
-ctl_relay(const struct ctl *c, struct source *s)
+/* What the lines say, without a complaint about an error object: it was printed. */
+static int
+lines_check(const struct ctl *c, struct lines *l)
 {
-	struct buf line;
-	size_t n;
-	int rc = CTL_OK, any = 0, ended = 0, half = 0;
+	char *last = (char *)buf_ptr(&l->last);
+	int rc = l->ended ? ctl_error_line(NULL, last, buf_len(&l->last)) : ctl_cut_off(c);
 
-	buf_init(&line, SNIFF);
-	if (buf_reserve(&line, SNIFF) == NULL) /* in one place: it may be a secret */
+	return rc != CTL_OK ? rc : endmark_check(&l->mark, c);
+}
+
+/* An answer that could not be finished ends with an error object (see mapd/readers/query.c), or anywhere. */
+int
+ctl_relay(const struct ctl *c, struct source *s, enum end_kind kind)
+{
+	struct lines l = { .mark = { .kind = kind } };
+	int rc, any = 0, half = 0;
+
+	buf_init(&l.last, SNIFF);
+	if (buf_reserve(&l.last, SNIFF) == NULL) /* in one place: it may be a secret */
 		return ctl_fail(c, CTL_ERROR, "out of memory");
 	while (source_fill(s) == 1) {
-		n = s->len - s->off;
-		keep_line(&line, &ended, s->buf + s->off, n);
+		keep_line(&l, s->buf + s->off, s->len - s->off);
 		if (!c->quiet)
-			out_json(c->out, s->buf + s->off, n, &half);
+			out_json(c->out, s->buf + s->off, s->len - s->off, &half);
 		if (ferror(c->out))
 			break;
 		s->off = s->len;
@@ -208,12 +223,10 @@ ctl_relay(const struct ctl *c, struct source *s)
 	}
 	if (s->err != 0 || !any)
 		rc = ctl_lost(c, s);
-	else if (!ended)
-		rc = ctl_cut_off(c);
 	else
-		rc = ctl_error_line(NULL, (char *)buf_ptr(&line), buf_len(&line));
-	explicit_bzero(line.mem, line.cap); /* `wgconf private` */
-	buf_free(&line);
+		rc = lines_check(c, &l);
+	explicit_bzero(l.last.mem, l.last.cap); /* `wgconf private` */
+	buf_free(&l.last);
 	return rc;
 }
 
@@ -227,7 +240,7 @@ ctl_simple(struct ctl *c, const char *verb, int argc, char **argv, int (*show)(s
 	if ((rc = ctl_ask_words(c, &s, verb, argc, argv)) != CTL_OK)
 		return rc;
 	if (c->json || c->quiet)
-		rc = ctl_relay(c, &s);
+		rc = ctl_relay(c, &s, END_NONE);
 	else if ((rc = ctl_answer(c, &s, &o)) == CTL_OK)
 		rc = show(c, o);
 	json_object_put(o);

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "endmark.h"
 #include "json.h"
 
 struct ctl;
@@ -30,9 +31,9 @@ int	 ctl_cut_off(const struct ctl *c);
 int	 ctl_error_line(const struct ctl *c, char *line, size_t n);
 /*
  * The rest of the answer to c->out as it is (nowhere with -q); an error object as the last line (an answer may be one,
- * and one that could not be finished ends with one) gives its exit code.
+ * and one that could not be finished ends with one) gives its exit code.  Else it must have its end (endmark.h).
  */
-int	 ctl_relay(const struct ctl *c, struct source *s);
+int	 ctl_relay(const struct ctl *c, struct source *s, enum end_kind kind);
 /* Ask and: -j relay, else one value to show().  What most commands do. */
 int	 ctl_simple(struct ctl *c, const char *verb, int argc, char **argv,
 	    int (*show)(struct ctl *, struct json_object *));

@@ -82,3 +82,73 @@ event_fields(char out[EVENT_FIELDS_MAX], uint32_t fields)
 		}
 	return n + (size_t)snprintf(out + n, EVENT_FIELDS_MAX - n, "]");
 }
+
+#define LINE_FORMAT "{\"end\":{\"count\":%" PRIu64 ",\"netmapSeq\":%" PRIu64 "}}\n"
+#define TEXT_FORMAT "# end: %" PRIu64 " peers, netmapSeq %" PRIu64 "\n"
+
+size_t
+end_line(char out[END_MAX], uint64_t count, uint64_t seq)
+{
+	return (size_t)snprintf(out, END_MAX, LINE_FORMAT, count, seq);
+}
+
+size_t
+end_text(char out[END_MAX], uint64_t count, uint64_t seq)
+{
+	return (size_t)snprintf(out, END_MAX, TEXT_FORMAT, count, seq);
+}
+
+/* The digits at *p, which is moved behind them; 0 unless there are some that fit. */
+static int
+skip_number(const char **p, const char *end, uint64_t *v)
+{
+	const char *from = *p;
+
+	for (*v = 0; *p < end && **p >= '0' && **p <= '9'; ++*p) {
+		if (*v > (UINT64_MAX - 9) / 10)
+			return 0;
+		*v = *v * 10 + (uint64_t)(**p - '0');
+	}
+	return *p > from;
+}
+
+static int
+skip_text(const char **p, const char *end, const char *text)
+{
+	size_t n = strlen(text);
+
+	if ((size_t)(end - *p) < n || memcmp(*p, text, n) != 0)
+		return 0;
+	*p += n;
+	return 1;
+}
+
+static int
+read_end(const char *line, size_t n, const char *const parts[3], uint64_t *count, uint64_t *seq)
+{
+	const char *p = line, *end = line + n;
+	uint64_t s;
+
+	if (!skip_text(&p, end, parts[0]) || !skip_number(&p, end, count) || !skip_text(&p, end, parts[1]) ||
+	    !skip_number(&p, end, &s) || !skip_text(&p, end, parts[2]) || p != end)
+		return 0;
+	if (seq != NULL)
+		*seq = s;
+	return 1;
+}
+
+int
+end_line_read(const char *line, size_t n, uint64_t *count, uint64_t *seq)
+{
+	static const char *const parts[] = { "{\"end\":{\"count\":", ",\"netmapSeq\":", "}}" };
+
+	return read_end(line, n, parts, count, seq);
+}
+
+int
+end_text_read(const char *line, size_t n, uint64_t *count, uint64_t *seq)
+{
+	static const char *const parts[] = { "# end: ", " peers, netmapSeq ", "" };
+
+	return read_end(line, n, parts, count, seq);
+}

@@ -32,4 +32,15 @@ size_t	 event_delta(char out[EVENT_TEXT_MAX], uint64_t seq);				/* "event":"delt
 size_t	 event_lagged(char out[EVENT_TEXT_MAX], uint64_t dropped);			/* "event":"lagged",.. */
 size_t	 event_fields(char out[EVENT_FIELDS_MAX], uint32_t fields);	/* "fields":[..], bits as in netmap_fields.h */
 
+/*
+ * The last line of an answer of several lines (interface.md 3): one that was cut off does not have it.  count: the
+ * peers or lines before it; seq: netmapSeq of what was read.  Both end in a line break and return their length.
+ */
+#define END_MAX		96
+size_t	 end_line(char out[END_MAX], uint64_t count, uint64_t seq);	/* {"end":{"count":2,"netmapSeq":17}} */
+size_t	 end_text(char out[END_MAX], uint64_t count, uint64_t seq);	/* # end: 2 peers, netmapSeq 17 */
+/* A line (without its break) that is one of these: 1, with *count (and *seq, unless NULL); else 0. */
+int	 end_line_read(const char *line, size_t n, uint64_t *count, uint64_t *seq);
+int	 end_text_read(const char *line, size_t n, uint64_t *count, uint64_t *seq);
+
 #endif

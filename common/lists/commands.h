@@ -17,8 +17,8 @@
  *	tail	what the handler gets: SPLIT the arguments; WHOLE all behind the name as one; QUERY the same, which goes
  *		to mapd unsplit: arguments of class R only
  *	usage	arguments on the socket
- *	run	tailnetctl's function.  The general ones send the arguments, which are of `words`: cmd_ok() prints
- *		errors only, cmd_text() the text of the answer, cmd_text_or_none() also accepts an answer without text
+ *	run	tailnetctl's function.  The general one, cmd_ok(), sends the arguments, which are of `words`, and prints
+ *		errors only
  *	args	arguments of tailnetctl
  *	words	for completion, separated by commas: WORD[>VALUE|VALUE..][:explanation].  A VALUE in capitals is a kind:
  *		FILE, NUMBER, TEXT.  WORD= takes its value in the same word
@@ -33,9 +33,10 @@
 	    "list the peers", "limit=:number of peers,after=:only larger IDs") \
 	C(peer, "peer", R, 1, 1, QUERY, "NAME|IP|KEY|ID", cmd_peer, "NAME|IP|KEY|ID", "show one peer", "") \
 	C(watch, "watch", R, 0, 1, SPLIT, "[netmap]", cmd_watch, "[netmap]", "follow events", "netmap") \
-	C(wgconf, "wgconf", R, 0, 1, QUERY, "[private]", cmd_text, "[private]", \
-	    "print a configuration for wg setconf", "private") \
-	C(hosts, "hosts", R, 0, 0, QUERY, "", cmd_text_or_none, "", "print lines for /etc/hosts", "") \
+	C(wgconf, "wgconf", R, 0, 1, QUERY, "[private]", cmd_wgconf, "[private] [-o FILE]", \
+	    "print a configuration for wg setconf", "private,-o>FILE:write to a file") \
+	C(hosts, "hosts", R, 0, 0, QUERY, "", cmd_hosts, "[-o FILE]", "print lines for /etc/hosts", \
+	    "-o>FILE:write to a file") \
 	C(metrics, "metrics", R, 0, 0, SPLIT, "", cmd_metrics, "[-o FILE]", "print OpenMetrics text", \
 	    "-o>FILE:write to a file") \
 	C(processes, "processes", R, 0, 0, SPLIT, "", cmd_processes, "", \

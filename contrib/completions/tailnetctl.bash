@@ -17,7 +17,8 @@ _tailnetctl()
 	status) words="--check" ;;
 	peers) words="limit= after=" ;;
 	watch) words="netmap" ;;
-	wgconf) words="private" ;;
+	wgconf) words="private -o" ;;
+	hosts) words="-o" ;;
 	metrics) words="-o" ;;
 	login) words="interactive ephemeral --auth-key-file --no-wait --timeout --qr" ;;
 	logout) words="force" ;;
@@ -28,6 +29,8 @@ _tailnetctl()
 	esac
 	case "$cmd $prev" in
 	" -s") files=1 ;;
+	"wgconf -o") files=1 ;;
+	"hosts -o") files=1 ;;
 	"metrics -o") files=1 ;;
 	"login --auth-key-file") files=1 ;;
 	"login --timeout") words="" ;;

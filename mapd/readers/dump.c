@@ -309,6 +309,7 @@ dump_more(struct dump *d, struct pb *out, size_t about)
 			node_print(out, it.node, it.dict);
 			pb_byte(out, '\n');
 			d->left--;
+			d->count++;
 		}
 	}
 	return d->left > 0 && !walk_done(&d->walk);

@@ -16,6 +16,7 @@ struct dump {
 	enum ipc_source	 source;
 	int		 lines;		/* peers: one object per line, nothing around */
 	uint64_t	 left;		/* peers that may still be written */
+	uint64_t	 count;		/* lines written */
 	int		 any;		/* an element of the list */
 	int		 effective;	/* the filter is walked for EffectiveFilter */
 	struct profile_refs users;	/* of the nodes written */

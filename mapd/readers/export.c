@@ -30,8 +30,8 @@ short_name_ok(const char *name, const char *dot, const char *suffix)
 	return 1;
 }
 
-/* "ADDRESS name short" */
-static void
+/* "ADDRESS name short"; how many lines. */
+static unsigned
 host_lines(struct exporter *x, const struct node *n, const struct dict *d, struct pb *out)
 {
 	const uint8_t *p = node_get(n, NM_Addresses), *v;
@@ -40,9 +40,10 @@ host_lines(struct exporter *x, const struct node *n, const struct dict *d, struc
 	unsigned family, bits;
 	const char *dot;
 	size_t len = node_text(n, d, NM_Name, text, sizeof(text));
+	unsigned lines = 0;
 
 	if (p == NULL || *p != PK_ARR || dns_name(text, len, name) == 0)
-		return;
+		return 0;
 	dot = strchr(name, '.');
 	for (p = pk_first(p); pk_element(&p, &v);) {
 		if (!pk_addr(v, d, addr, &family, &bits) || bits != (family == 4 ? 32 : 128))
@@ -56,7 +57,9 @@ host_lines(struct exporter *x, const struct node *n, const struct dict *d, struc
 			pb_put(out, name, (size_t)(dot - name));
 		}
 		pb_byte(out, '\n');
+		lines++;
 	}
+	return lines;
 }
 
 int
@@ -79,8 +82,8 @@ hosts_more(struct exporter *x, struct pb *out, size_t about)
 	while (out->n < about) {
 		if (!walk_next(&x->walk, &it) || (it.kind == WALK_END && it.part == WALK_PEERS))
 			return 0;
-		if (it.node != NULL)
-			host_lines(x, it.node, it.dict, out);
+		if (it.node != NULL && host_lines(x, it.node, it.dict, out) > 0)
+			x->count += it.part == WALK_PEERS;
 	}
 	return 1;
 }

@@ -18,6 +18,7 @@ struct claim {
 struct exporter {
 	struct walk	 walk;
 	int		 done;
+	uint64_t	 count;		/* peers written */
 	/* wgconf */
 	int		 accept_routes, has_exit;
 	int64_t		 exit_id;

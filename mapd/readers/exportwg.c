@@ -315,6 +315,7 @@ print_peer(struct exporter *x, const struct node *n, const struct dict *d, struc
 	if (has_ep)
 		pb_printf(out, "\nEndpoint = %s", ep);
 	pb_puts(out, "\nPersistentKeepalive = 25\n");
+	x->count++;
 }
 
 int

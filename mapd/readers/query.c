@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -74,6 +76,34 @@ query_free(struct query *q)
 		forget_early(q, TAILQ_FIRST(&q->early));
 	timer_free(&q->tick);
 	free(q);
+}
+
+/* One round of writing to all that can take something within that time. */
+static void
+write_round(struct query *q, uint64_t ms)
+{
+	struct pollfd p[CLIENTS_MAX + CLIENTS_ROOT];
+	struct reader *r, *next;
+	nfds_t n = 0;
+
+	TAILQ_FOREACH(r, &q->readers, link)
+		p[n++] = (struct pollfd){ .fd = r->fd, .events = POLLOUT };
+	if (poll(p, n, (int)ms) == -1 && errno != EINTR)
+		return;
+	TAILQ_FOREACH_SAFE(r, &q->readers, link, next)
+		(void)reader_push(r);
+}
+
+void
+query_stop(struct query *q)
+{
+	struct reader *r, *next;
+	uint64_t until = time_mono_ms() + QUERY_STOP_MS, now;
+
+	TAILQ_FOREACH_SAFE(r, &q->readers, link, next)
+		reader_stop(r);
+	while (!TAILQ_EMPTY(&q->readers) && (now = time_mono_ms()) < until)
+		write_round(q, until - now);
 }
 
 unsigned

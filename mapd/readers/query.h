@@ -22,11 +22,17 @@ struct query;
 #define QUERY_QUEUE_MAX		(4u << 20)
 /* bytes of all maps kept for readers, but the last and the present one */
 #define QUERY_OLD_MAPS		(16u << 20)
-#define QUERY_STALL_SECONDS	60	/* without a byte read in the middle of an answer: dropped */
+#define QUERY_STALL_SECONDS	60	/* while the socket is full: dropped */
+#define QUERY_STOP_MS		600	/* the parent kills after 1 s */
 
 /* cfg is read at each QUERY: the present configuration; it outlives the query. */
 struct query *query_new(struct event_base *base, struct netmap *nm, const struct ipc_config *cfg);
 void	 query_free(struct query *q);		/* closes every client */
+/*
+ * Before query_free() when this process ends: each answer that is under way is aborted with an error line, for which
+ * clients that read are waited for at most QUERY_STOP_MS.
+ */
+void	 query_stop(struct query *q);
 
 /* QUERY: fd is closed in every case.  The caller has checked m's lengths against the message (ipc does). */
 void	 query_handle(struct query *q, uint32_t id, const struct ipc_query *m, int fd);

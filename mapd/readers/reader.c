@@ -2,6 +2,7 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -85,6 +86,22 @@ reader_close(struct reader *r)
 	free(r);
 }
 
+/* The end of the answer, as the last that is written of it (interface.md 3). */
+static void
+put_end(struct reader *r)
+{
+	char text[END_MAX];
+
+	if (r->watch)
+		watch_full_done(r);
+	else if (r->work == WORK_EXPORT)
+		pb_put(&r->out, text, end_text(text, r->exp.count, reader_view(r)->seq));
+	else if (r->dump.lines)
+		pb_put(&r->out, text, end_line(text, r->dump.count, reader_view(r)->seq));
+	else
+		pb_byte(&r->out, '\n');
+}
+
 /* Continue the answer. */
 static void
 work(struct reader *r)
@@ -97,10 +114,7 @@ work(struct reader *r)
 		more = export_more(&r->exp, &r->out, BATCH);
 	if (more)
 		return;
-	if (r->watch)
-		watch_full_done(r);
-	else if (r->work == WORK_DUMP && !r->dump.lines)
-		pb_byte(&r->out, '\n');
+	put_end(r);
 	end_work(r);
 }
 
@@ -180,10 +194,19 @@ void
 reader_check(struct reader *r, uint64_t now_ms)
 {
 	int busy = r->work != WORK_NONE || (!r->watch && r->off < r->out.n);
+	struct pollfd p = { .fd = r->fd, .events = POLLOUT };
 
-	if ((busy && now_ms - r->progress_ms > QUERY_STALL_SECONDS * 1000u) ||
-	    (r->half_closed && client_hung_up(r->fd)))
+	if (r->half_closed && client_hung_up(r->fd)) {
 		reader_close(r);
+		return;
+	}
+	if (!busy || now_ms - r->progress_ms <= QUERY_STALL_SECONDS * 1000u)
+		return;
+	if (poll(&p, 1, 0) == 0)
+		reader_close(r);
+	else
+		r->progress_ms =
+		    now_ms; /* it can be written to: it is this process that had no time, or nothing to write */
 }
 
 void
@@ -207,6 +230,17 @@ reader_abort(struct reader *r, enum errcode code, const char *text)
 		pb_byte(&r->out, '\n');
 	reader_error(r, code, text);
 	(void)reader_push(r);
+}
+
+void
+reader_stop(struct reader *r)
+{
+	if (r->watch && r->work == WORK_NONE && r->off == r->out.n && eventqueue_empty(&r->events))
+		reader_close(r); /* nothing is under way */
+	else if (r->work != WORK_NONE || r->watch)
+		reader_abort(r, ERR_SHUTTING_DOWN, "incomplete: the process that answers is ending");
+	else
+		(void)reader_push(r); /* the whole answer is in r->out */
 }
 
 static struct event *

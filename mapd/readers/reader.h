@@ -35,7 +35,7 @@ struct reader {
 	struct dump	 dump;
 	struct exporter	 exp;
 	uint64_t	 generation;		/* of query.generation when the work began */
-	uint64_t	 progress_ms;		/* when the client last read a byte, or everything was written */
+	uint64_t	 progress_ms;		/* when a byte was last written, or the socket was not full */
 	int		 half_closed;
 	/* watchers */
 	struct eventqueue events;
@@ -69,7 +69,9 @@ void	 reader_error(struct reader *r, enum errcode code, const char *text);
  * `wg setconf` it is a line that is refused).  May free r.
  */
 void	 reader_abort(struct reader *r, enum errcode code, const char *text);
-/* Close r if it does not read, or hung up.  May free r. */
+/* This process ends: abort an answer that is under way; the rest must still be written.  May free r. */
+void	 reader_stop(struct reader *r);
+/* Close r if it has kept us waiting for too long, or hung up.  May free r. */
 void	 reader_check(struct reader *r, uint64_t now_ms);
 /* The map that is being read; NULL: none. */
 const struct view *reader_view(const struct reader *r);

@@ -159,6 +159,7 @@ control_shutting_down(struct control *c)
 {
 	struct cclient *cc, *next;
 
+	doctor_shutting_down(c);
 	for (cc = TAILQ_FIRST(&c->clients); cc != NULL; cc = next) {
 		next = TAILQ_NEXT(cc, entry);
 		if (!cc->wants_logout)

@@ -20,7 +20,7 @@ void	 control_free(struct control *c);		/* closes and removes the socket; NULL i
 
 /* Answers all that wait for it; err NULL: done */
 void	 control_logout_done(struct control *c, const char *err);
-void	 control_shutting_down(struct control *c);	/* answers those that wait for a logout */
+void	 control_shutting_down(struct control *c);	/* answers those that wait for a logout or the doctor */
 void	 control_counters_came(struct control *c);	/* mapd has answered COUNTERS_REQ */
 
 /* For this room's own files. */

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 
 #include "cclient.h"
+#include "clients.h"
 #include "control_int.h"
 #include "dial.h"
 #include "dialaddr.h"
@@ -28,6 +29,7 @@ struct doctor {
 	const struct control_ops *o;
 	struct cclient *cc; /* NULL: no run */
 	enum at at;
+	unsigned lines;    /* written */
 	uint64_t since_us; /* this step began */
 	struct dial *dial;
 	struct timer deadline;
@@ -59,6 +61,7 @@ named_line(struct doctor *d, const char *name, int ok, int timed, const char *te
 	jw_kstr(&w, "text", clean);
 	jw_obj_end(&w);
 	buf_putc(&d->cc->out, '\n');
+	d->lines++;
 }
 
 static void
@@ -106,9 +109,11 @@ static void
 finish(struct doctor *d)
 {
 	struct cclient *cc = d->cc;
+	char text[END_MAX];
 
 	cc->wants_doctor = 0;
 	rest(d);
+	buf_put(&cc->out, text, end_line(text, d->lines, d->o->netmap->seq));
 	cclient_finish(cc);
 }
 
@@ -350,6 +355,7 @@ doctor_start(struct doctor *d, struct cclient *cc)
 
 	d->cc = cc;
 	d->at = AT_NAME;
+	d->lines = 0;
 	d->since_us = time_mono_us();
 	memset(&d->key, 0, sizeof(d->key));
 	d->registers = 0;
@@ -376,6 +382,19 @@ doctor_look(struct control *c)
 		failed(d, "stopped: paused");
 	else if (d->registers && key_changes(c->ops.login))
 		failed(d, "stopped: a new key or a logout is under way");
+}
+
+void
+doctor_shutting_down(struct control *c)
+{
+	struct doctor *d = c->doctor;
+	struct cclient *cc = d->cc;
+
+	if (cc == NULL)
+		return;
+	cc->wants_doctor = 0;
+	rest(d);
+	cclient_error(cc, ERR_SHUTTING_DOWN, "incomplete: the daemon is ending");
 }
 
 void

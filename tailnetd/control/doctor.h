@@ -21,6 +21,7 @@ void	 doctor_free(struct doctor *d);			/* NULL is fine */
 int	 doctor_busy(const struct doctor *d);
 void	 doctor_start(struct doctor *d, struct cclient *cc);
 void	 doctor_abandon(struct doctor *d);		/* the client was closed */
+void	 doctor_shutting_down(struct control *c);	/* breaks the run off with an error line */
 
 /* Reports of the parent: the login state machine, the doctor's authd and its requests. */
 void	 doctor_look(struct control *c);		/* something happened: may it go on? (PAU-01, ROT-04) */

@@ -398,10 +398,13 @@ class Daemon:
                 parts.append(p)
 
     def ask(self, line):
-        """All JSON values of an answer; an error object is raised."""
+        """All JSON values of an answer but its end; an error object is raised."""
         out = [json.loads(x) for x in self.text(line).split("\n") if x]
         if len(out) == 1 and isinstance(out[0], dict) and "error" in out[0]:
             raise CtlError(out[0]["error"]["code"], out[0]["error"]["message"])
+        if line.split()[0] in schema.LISTS:
+            end = out.pop()["end"]  # which an answer that was cut off does not have
+            assert end["count"] == len(out), (line, end)
         return out
 
     def ctl(self, line):

@@ -19,6 +19,7 @@ SAMPLE = 32  # elements of a list of nodes
 LINES = 300  # of one kind and test that are all judged; then each 20th
 BIG = 1 << 20  # a line that is cut down to its sample at once
 TEXT = frozenset(["wgconf", "hosts", "metrics"])
+LISTS = frozenset(["peers", "doctor"])  # several lines, and an end
 # Command: the schema of a line of its answer.
 ANSWERS = {"status": "status", "netmap": "netmap", "peers": "node", "peer": "node", "watch": "events",
            "processes": "processes", "login": "ok", "logout": "ok", "pause": "ok", "unpause": "ok", "reconnect": "ok",
@@ -119,6 +120,8 @@ def received(name, line):
         line = line.decode(errors="surrogateescape")
     if line.startswith('{"error":'):
         name = "errors"
+    if line.startswith('{"end":') and name in ("node", "doctor"):
+        name = "end"
     if name == "ok or events":
         name = "ok" if line.startswith('{"ok":') else "events"
     if name is None or not line.strip():

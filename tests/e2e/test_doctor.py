@@ -153,7 +153,7 @@ def test_its_process_dies(server, daemon):
             break
         out += p
     s.close()
-    assert b"was killed by signal 9" in out.splitlines()[-1] and daemon.status()["synced"]
+    assert b"was killed by signal 9" in out.splitlines()[-2] and daemon.status()["synced"]
 
 
 def test_paused(server, daemon):
@@ -176,8 +176,9 @@ def test_tailnetctl(server, daemon):
     assert r.returncode == 1 and r.stdout.splitlines()[-1].startswith("FAILED")
     q, j = daemon.tailnetctl("-q", "doctor"), daemon.tailnetctl("-j", "doctor")
     assert (q.returncode, q.stdout, q.stderr) == (1, "", "")
-    assert j.returncode == 1 and j.stderr == "" and [json.loads(x)["ok"]
-                                                     for x in j.stdout.splitlines()] == [True] * 3 + [False]
+    steps, end = j.stdout.splitlines()[:-1], json.loads(j.stdout.splitlines()[-1])["end"]
+    assert j.returncode == 1 and j.stderr == "" and [json.loads(x)["ok"] for x in steps] == [True] * 3 + [False]
+    assert end["count"] == 4
     daemon.ctl("pause")  # an error of the daemon's
     for flags, out in (([], False), (["-q"], False), (["-j"], True)):
         r = daemon.tailnetctl(*flags, "doctor")
@@ -198,7 +199,7 @@ def test_pause(server, daemon, where):
         daemon.ctl("pause")
         server.log.wait("closed", conn=conn, timeout=2)
         text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
-    assert "stopped: paused" in text.splitlines()[-1]
+    assert "stopped: paused" in text.splitlines()[-2]
     mark = server.log.mark()
     stays(lambda: not server.log.all("accept", since=mark), 1, "no connection")
     no_doctor(daemon)
@@ -230,7 +231,7 @@ def test_key_that_goes(server, daemon, verb):
             daemon.wait(lambda st: st["synced"] and st["nodeKey"] not in ("", old))
         gate.open()
         text = b"".join(iter(lambda: s.recv(65536), b"")).decode()
-    assert "stopped:" in text.splitlines()[-1]
+    assert "stopped:" in text.splitlines()[-2]
     time.sleep(0.5)
     regs = server.log.all("register", since=mark)
     assert len(regs) == 1 and [e for e in regs if e.json["NodeKey"] == old] == (regs if verb == "logout" else [])

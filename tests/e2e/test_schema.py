@@ -3,6 +3,7 @@
 """docs/schema: it is valid, it refuses what is wrong, it describes exactly what exists, and every answer is held
 against it."""
 import copy
+import json
 import os
 import socket
 import threading
@@ -177,6 +178,7 @@ def said(programs):
         keep("node", d.ctl("peer 5"))
         keep("server-key", d.ctl("server-key"))
         keep("doctor", *d.ask("doctor"))
+        keep("end", json.loads(d.text("doctor").splitlines()[-1]))
         with pytest.raises(CtlError) as e:
             d.ctl("peer nobody")
         keep("errors", {"error": {"code": e.value.code, "message": e.value.message}})
@@ -276,6 +278,7 @@ WRONG = {"status": ('{"v":2}', "status"), "netmap": ('{"v":1}', "netmap"), "peer
          "peer 1": ("[]", "node"), "watch": ('{"v":1,"seq":1,"event":"odd"}', "events"),
          "processes": ("[]", "processes"),
          "login": ('{"ok":false}', "ok"), "server-key": ("{}", "server-key"), "doctor": ('{"name":"TCP"}', "doctor"),
+         "peers limit=1": ('{"end":{"count":"1"}}', "end"),
          "nonsense": ('{"ok":true}', "errors"), "hosts": ('{"error":{"code":"odd","message":"x"}}', "errors"),
          "pause": ('{"ok":true', "ok")}
 

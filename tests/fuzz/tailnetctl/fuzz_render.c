@@ -46,11 +46,17 @@ check_output(const char *p, size_t n)
 			abort();
 }
 
+static int
+print_text(struct ctl *c, struct source *s)
+{
+	return text_print(c, s, END_WGCONF);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int (*const print[])(struct ctl *, struct source *) = { print_status, peers_print, netmap_print,
-		events_print, text_print };
+		events_print, print_text };
 	struct ctl c = { .socket = "fuzz", .now = 1767225600 };
 	struct source s;
 	char *out = NULL;

@@ -42,6 +42,35 @@ same(size_t n, const char *have, const char *want)
 }
 
 static void
+test_ends(void **state)
+{
+	static const char *const wrong[] = { "", "# end: ", "# end: 2 peers, netmapSeq ",
+		"# end:  2 peers, netmapSeq 1", "# end: 2 peers, netmapSeq 1 ", "# end: -2 peers, netmapSeq 1",
+		"# end: 99999999999999999999 peers, netmapSeq 1", "{\"end\":{\"count\":2,\"netmapSeq\":1}",
+		"{\"end\":{\"count\":,\"netmapSeq\":1}}", "{\"end\":{\"count\":2,\"netmapSeq\":1}}}",
+		"x{\"end\":{\"count\":2,\"netmapSeq\":1}}" };
+	uint64_t count = 0, seq = 0;
+	char text[END_MAX];
+	size_t i, n;
+
+	(void)state;
+	same(n = end_text(text, 12, 17), text, "# end: 12 peers, netmapSeq 17\n");
+	assert_true(end_text_read(text, n - 1, &count, &seq) && count == 12 && seq == 17);
+	assert_false(end_text_read(text, n, &count, &seq));
+	assert_false(end_line_read(text, n - 1, &count, &seq));
+	same(n = end_line(text, 0, 18), text, "{\"end\":{\"count\":0,\"netmapSeq\":18}}\n");
+	assert_true(end_line_read(text, n - 1, &count, &seq) && count == 0 && seq == 18);
+	assert_true(end_line_read(text, n - 1, &count, NULL));
+	assert_false(end_text_read(text, n - 1, &count, &seq));
+	n = end_text(text, UINT64_MAX, UINT64_MAX);
+	assert_true(n < END_MAX && end_line(text, UINT64_MAX, UINT64_MAX) < END_MAX);
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_false(end_text_read(wrong[i], strlen(wrong[i]), &count, &seq));
+		assert_false(end_line_read(wrong[i], strlen(wrong[i]), &count, &seq));
+	}
+}
+
+static void
 test_events(void **state)
 {
 	char text[EVENT_TEXT_MAX], fields[EVENT_FIELDS_MAX];
@@ -69,6 +98,7 @@ main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_hung_up),
 		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

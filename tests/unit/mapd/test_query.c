@@ -20,6 +20,36 @@ expect_answer(struct fixture *f, enum ipc_query_verb verb, const char *args, con
 	free(w);
 }
 
+static int
+count_of(const char *s, const char *what)
+{
+	int n = 0;
+
+	for (; (s = strstr(s, what)) != NULL; s++)
+		n++;
+	return n;
+}
+
+/* The end of a whole text, which one that was cut off does not have (interface.md 3). */
+static void
+test_texts_end(void **state)
+{
+	struct fixture *f = fixture("{" NODE_SELF ",'Peers':[" PEER("2", "2", "22", ",'HomeDERP':1") "," PEER("3", "3",
+	    "33", "") "," PEER("4", "4", "44", ",'HomeDERP':2") "]}");
+	char *s;
+
+	(void)state;
+	s = answer(f, IPC_Q_wgconf, "");
+	assert_non_null(strstr(s, "\n# end: 2 peers, netmapSeq 1\n"));
+	assert_int_equal(count_of(s, "\n[Peer]\n"), 2);
+	free(s);
+	s = answer(f, IPC_Q_hosts, ""); /* and the own node's line, which is no peer's */
+	assert_non_null(strstr(s, "\n# end: 3 peers, netmapSeq 1\n"));
+	assert_int_equal(count_of(s, "\n"), 5);
+	free(s);
+	fixture_free(f);
+}
+
 static void
 test_no_netmap(void **state)
 {
@@ -50,18 +80,20 @@ test_answers(void **state)
 	free(want);
 	s = answer(f, IPC_Q_peers, "");
 	want = mt_peers(f->m);
-	assert_string_equal(s, want);
+	assert_memory_equal(s, want, strlen(want));
+	assert_string_equal(s + strlen(want), "{\"end\":{\"count\":3,\"netmapSeq\":1}}\n");
 	free(s);
 	free(want);
 	s = answer(f, IPC_Q_peers, "limit=1 after=-4\r");
 	assert_non_null(strstr(s, "{\"ID\":2,"));
 	assert_null(strstr(s, "{\"ID\":30,"));
+	assert_non_null(strstr(s, "\n{\"end\":{\"count\":1,\"netmapSeq\":1}}\n"));
 	free(s);
 	s = answer(f, IPC_Q_peers, "after=30");
-	assert_string_equal(s, "");
+	assert_string_equal(s, "{\"end\":{\"count\":0,\"netmapSeq\":1}}\n");
 	free(s);
 	s = answer(f, IPC_Q_peers, "limit=0");
-	assert_string_equal(s, "");
+	assert_string_equal(s, "{\"end\":{\"count\":0,\"netmapSeq\":1}}\n");
 	free(s);
 	expect_answer(f, IPC_Q_peers, "limit=-1", "'code':'usage'");
 	expect_answer(f, IPC_Q_peers, "limit=1 limit=2", "'code':'usage'");
@@ -403,6 +435,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_netmap),
+		cmocka_unit_test(test_texts_end),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_half_closed),
 		cmocka_unit_test(test_watch),

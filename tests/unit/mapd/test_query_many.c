@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -136,6 +137,88 @@ test_stuck_readers(void **state)
 	fixture_free(f);
 }
 
+/* Only a client that keeps mapd waiting is: not one that mapd has kept waiting (A1 of the faults). */
+static void
+test_patient_readers(void **state)
+{
+	struct fixture *f = fixture(NULL);
+	struct pb b = { 0 };
+	struct reader *c;
+	int fd, ended;
+	char *s, junk[4096];
+
+	(void)state;
+	many_peers(&b);
+	renew(f, &b);
+	fd = ask(f, 1, IPC_Q_wgconf, ""); /* the scan has begun, there is nothing to read yet */
+	c = TAILQ_FIRST(&f->q->readers);
+	assert_int_equal(recv(fd, junk, sizeof(junk), MSG_DONTWAIT), strlen("[Interface]\nListenPort = 41641\n"));
+	c->progress_ms -= (QUERY_STALL_SECONDS + 1) * 1000;
+	reader_check(c, time_mono_ms());
+	assert_int_equal(query_clients(f->q), 1);
+	turn(f);
+	turn(f);
+	while (recv(fd, junk, sizeof(junk), MSG_DONTWAIT) > 0)
+		continue; /* it reads what there is, and we do not look */
+	c->progress_ms -= (QUERY_STALL_SECONDS + 1) * 1000;
+	reader_check(c, time_mono_ms());
+	assert_int_equal(query_clients(f->q), 1);
+	s = take(f, fd, 64u << 20, &ended);
+	assert_true(ended);
+	assert_non_null(strstr(s, "\n# end: 20000 peers, netmapSeq "));
+	free(s);
+	close(fd);
+	pb_free(&b);
+	fixture_free(f);
+}
+
+/* What mapd does before it ends: interface.md 3. */
+static void
+test_stopped(void **state)
+{
+	static const enum ipc_query_verb verbs[] = { IPC_Q_netmap, IPC_Q_peers, IPC_Q_wgconf, IPC_Q_hosts,
+		IPC_Q_WATCH_NETMAP };
+	struct fixture *f = fixture(NULL), *idle = fixture(TWO);
+	struct pb b = { 0 };
+	int fd[5], i, ended;
+	struct reader *r;
+	uint64_t before;
+	char *s;
+
+	(void)state;
+	many_peers(&b);
+	renew(f, &b);
+	for (i = 0; i < 5; i++)
+		fd[i] = ask(f, (uint32_t)i + 1, verbs[i], "");
+	query_event(f->q, 5, "\"event\":\"status\"", 16);
+	turn(f);
+	TAILQ_FOREACH(r, &f->q->readers, link)
+		while (r->off == r->out.n) /* until the socket is full */
+			assert_int_equal(reader_push(r), 0);
+	before = time_mono_ms();
+	query_stop(f->q); /* no client reads */
+	assert_in_range(time_mono_ms() - before, QUERY_STOP_MS - 100, QUERY_STOP_MS + 10000);
+	assert_in_range(query_clients(f->q), 1, 5);
+	for (i = 0; i < 5; i++)
+		free(broken_off(f, fd[i], "shutting-down"));
+	assert_int_equal(query_clients(f->q), 0);
+
+	/* A watcher between two events is closed, as it is when mapd ends in any other way. */
+	fd[0] = ask(idle, 1, IPC_Q_WATCH_NETMAP, "");
+	query_event(idle->q, 1, "\"event\":\"status\"", 16);
+	free(take(idle, fd[0], 1u << 20, &ended));
+	assert_false(ended);
+	query_stop(idle->q);
+	s = take(idle, fd[0], 1u << 20, &ended);
+	assert_true(ended);
+	assert_string_equal(s, "");
+	free(s);
+	close(fd[0]);
+	pb_free(&b);
+	fixture_free(idle);
+	fixture_free(f);
+}
+
 static void
 test_too_many(void **state)
 {
@@ -232,6 +315,8 @@ main(void)
 		cmocka_unit_test(test_snapshot_readers),
 		cmocka_unit_test(test_broken_off_answers),
 		cmocka_unit_test(test_stuck_readers),
+		cmocka_unit_test(test_patient_readers),
+		cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_places_for_each),
 	};

@@ -23,6 +23,8 @@
 	"\"peers\":2,\"url\":\"\"" more "}"
 #define EVENT(name, more) "{\"v\":1,\"seq\":1,\"time\":\"2026-11-23T15:00:00Z\",\"event\":\"" name "\"" more "}\n"
 #define SELF              ",\"self\":{\"Name\":\"n\\u001b[2Jx.\",\"Addresses\":[\"100.64.0.1/32\",\"fd7a::1/128\"]}"
+#define END(n)            "{\"end\":{\"count\":" #n ",\"netmapSeq\":17}}\n"
+#define TEXT_END(n)       "# end: " #n " peers, netmapSeq 17\n"
 #define WORKING           "\"status\":{\"state\":\"state:authenticating\",\"loggedIn\":false,\"goal\":{}"
 
 static const struct {
@@ -31,8 +33,11 @@ static const struct {
 	{ "status\n", STATUS(SELF) "\n" },
 	{ "peers\n",
 	    "{\"ID\":1,\"Name\":\"one.\",\"Addresses\":[\"100.64.0.1/"
-	    "32\"],\"Online\":true}\n{\"ID\":2,\"Name\":\"two.\",\"LastSeen\":\"2026-01-01T00:00:00Z\"}\n" },
-	{ "peers limit=0\n", "" },
+	    "32\"],\"Online\":true}\n{\"ID\":2,\"Name\":\"two.\",\"LastSeen\":\"2026-01-01T00:00:00Z\"}\n" END(2) },
+	{ "peers limit=0\n", END(0) },
+	{ "peers limit=5\n", "{\"ID\":1,\"Name\":\"one.\"}\n" },
+	{ "peers limit=6\n", "{\"ID\":1,\"Name\":\"one.\"}\n" END(2) },
+	{ "peers limit=7\n", "" },
 	{ "peers limit=3\n",
 	    "{\"ID\":1,\"Name\":\"one.\",\"error\":{\"code\":\"x\"}}\n"
 	    "{\"error\":{\"code\":\"timeout\",\"message\":\"incomplete\"}}\n" },
@@ -46,12 +51,12 @@ static const struct {
 	{ "log warn\n", "{\"ok\":false}\n" },
 	{ "set hostinfo { \"a\": 1 }\n", "{\"ok\":true,\"changed\":false}\n" },
 	{ "metrics\n", "tailnetd_synced 1\n# EOF\n" },
-	{ "hosts\n", "100.64.0.1\tone\x1b[2J\n" },
+	{ "hosts\n", "100.64.0.1\tone\x1b[2J\n" TEXT_END(1) },
 	{ "wgconf\n", "{\"error\":{\"code\":\"not-synced\",\"message\":\"x\"}}\n" },
-	{ "wgconf private\n", "[Interface]\nPrivateKey = AA\xff\n" },
+	{ "wgconf private\n", "[Interface]\nPrivateKey = AA\xff\n\n[Peer]\n" TEXT_END(1) },
 	{ "doctor\n",
 	    "{\"name\":\"TCP\",\"ok\":true,\"ms\":1.5,\"text\":\"192.0.2.1:1\"}\n{\"name\":\"TLS\",\"ok\":false,\"ms\":"
-	    "null,\"text\":\"no\\u001b\"}\n" },
+	    "null,\"text\":\"no\\u001b\"}\n" END(2) },
 	{ "login\n", "{\"ok\":true}\n" },
 	{ "login interactive auth-key=tskey-abc\n", "{\"ok\":true}\n" },
 	{ "watch\n",
@@ -204,9 +209,25 @@ test_peers(void **state)
 static void
 test_unfinished(void **state)
 {
-	static const char *const texts[] = { "a\nb\n{\"error\":{\"code\":\"timeout\",\"message\":\"incomplete\"}}\n",
-		"a\nb", "a\nb\n" };
-	static const int want[] = { CTL_TIMEOUT, CTL_ERROR, CTL_OK };
+	static const struct {
+		const char *text;
+		enum end_kind kind;
+		int want;
+		const char *last;
+	} texts[] = {
+		{ "a\nb\n{\"error\":{\"code\":\"timeout\",\"message\":\"incomplete\"}}\n", END_HOSTS, CTL_TIMEOUT,
+		    "incomplete" },
+		{ "a\nb", END_HOSTS, CTL_ERROR, "b\n{\"error\":" },
+		{ "a\nb\n", END_HOSTS, CTL_ERROR, "b\n{\"error\":" },
+		{ "a\nb\n# EOF\n", END_WGCONF, CTL_ERROR, "EOF\n{\"error\":" },
+		{ "a\nb\n" TEXT_END(2), END_METRICS, CTL_ERROR, "17\n{\"error\":" },
+		{ "a\nb\n" TEXT_END(2) "c\n", END_HOSTS, CTL_ERROR, "c\n{\"error\":" },
+		{ "a\nb\n# end: 2 peers, netmapSeq 1", END_HOSTS, CTL_ERROR, "1\n{\"error\":" },
+		{ "a\nb\n[Peer]\n" TEXT_END(2), END_WGCONF, CTL_ERROR, "17\n{\"error\":" },
+		{ "a\nb\n[Peer]\n[Peer]\n" TEXT_END(2), END_WGCONF, CTL_OK, TEXT_END(2) },
+		{ "a\nb\n" TEXT_END(7), END_HOSTS, CTL_OK, TEXT_END(7) },
+		{ "a\nb\n# EOF\n", END_METRICS, CTL_OK, "# EOF\n" },
+	};
 	struct source s;
 	size_t i;
 	int json;
@@ -216,17 +237,21 @@ test_unfinished(void **state)
 		assert_int_equal(run("peers|limit=3", json), CTL_TIMEOUT);
 		assert_non_null(strstr(fx.out, "one"));
 		assert_int_equal(run("peers|limit=4", json), CTL_ERROR);
+		assert_int_equal(run("peers|limit=5", json), CTL_ERROR); /* no end */
+		assert_int_equal(run("peers|limit=6", json), CTL_ERROR); /* one of two */
+		assert_int_equal(run("peers|limit=7", json), CTL_ERROR);
 	}
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		free(fx.out);
 		fx.c.out = open_memstream(&fx.out, &fx.outlen);
 		source_init(&s, -1, -1);
-		s.buf = strdup(texts[i]);
-		s.len = strlen(texts[i]);
-		assert_int_equal(text_print(&fx.c, &s), want[i]);
+		s.buf = strdup(texts[i].text);
+		s.len = strlen(texts[i].text);
+		assert_int_equal(text_print(&fx.c, &s, texts[i].kind), texts[i].want);
 		source_close(&s);
 		fclose(fx.c.out);
 		assert_memory_equal(fx.out, "a\nb", 3);
+		assert_non_null(strstr(fx.out, texts[i].last));
 	}
 }
 
@@ -257,11 +282,11 @@ test_texts(void **state)
 {
 	(void)state;
 	assert_int_equal(run("hosts", 0), CTL_OK);
-	assert_string_equal(fx.out, "100.64.0.1\tone\\x1b[2J\n");
+	assert_string_equal(fx.out, "100.64.0.1\tone\\x1b[2J\n" TEXT_END(1));
 	assert_int_equal(run("hosts", 1), CTL_OK);
-	assert_string_equal(fx.out, "100.64.0.1\tone\x1b[2J\n");
+	assert_string_equal(fx.out, "100.64.0.1\tone\\x1b[2J\n" TEXT_END(1));
 	assert_int_equal(run("wgconf|p", 0), CTL_OK);
-	assert_string_equal(fx.out, "[Interface]\nPrivateKey = AA\\xff\n");
+	assert_string_equal(fx.out, "[Interface]\nPrivateKey = AA\\xff\n\n[Peer]\n" TEXT_END(1));
 	assert_int_equal(run("set|hostinfo|{\n\"a\":\t1\n}", 0), CTL_OK);
 	assert_string_equal(fx.out, "unchanged\n");
 }
