@@ -272,10 +272,19 @@ enum netmap_field {
 #undef F
 	NF_COUNT
 };
+enum netmap_derived {
+	ND_BEFORE = NF_COUNT - 1,
+#define D(name) ND_##name,
+	NETMAP_DERIVED(D)
+#undef D
+};
 enum ipc_field {		/* bits of fields */
 #define F(member, name, type, none, kind) IPC_F_##member = 1 << NF_##member,
 	NETMAP_FIELDS(F)
 #undef F
+#define D(name) IPC_F_##name = 1 << ND_##name,
+	NETMAP_DERIVED(D)
+#undef D
 };
 struct ipc_deltas {
 	uint64_t	seq;			/* netmap Seq after the last record */

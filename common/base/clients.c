@@ -12,6 +12,9 @@ static const char *const field_names[] = {
 #define F(member, name, type, none, kind) name,
 	NETMAP_FIELDS(F)
 #undef F
+#define D(name) #name,
+	    NETMAP_DERIVED(D)
+#undef D
 };
 #define NFIELDS (sizeof(field_names) / sizeof(field_names[0]))
 /* The longest list: each name with its quotes and a comma. */
@@ -19,6 +22,9 @@ _Static_assert(sizeof("\"fields\":[]")
 #define F(member, name, type, none, kind) +sizeof(name) + 2
 		   NETMAP_FIELDS(F)
 #undef F
+#define D(name) +sizeof(#name) + 2
+		       NETMAP_DERIVED(D)
+#undef D
 	<= EVENT_FIELDS_MAX,
     "room for all names");
 _Static_assert(NFIELDS <= 32, "a bit for each field");

@@ -34,4 +34,12 @@
 	F(ClientVersion, "ClientVersion", CLIENTVERSION, "null", VALUE) \
 	F(DefaultAutoUpdate, "DefaultAutoUpdate", BOOL, "null", VALUE)
 
+/*
+ * Members of the netmap object that follow from others, as events name them: D(name).  Their bits come after those of
+ * NETMAP_FIELDS.
+ */
+#define NETMAP_DERIVED(D) \
+	D(EffectiveFilter) \
+	D(Expiry)
+
 #endif

@@ -362,6 +362,8 @@ array(struct parser *ps, const struct schema_type *jt)
 				parse_path(ps, "[%zu]", n);
 			return r;
 		}
+		if (schema_types[t].kind == JK_STR && ps->out.p[at] == PK_NULL)
+			ps->out.p[at] = PK_SHORT; /* as Go reads it: an empty string */
 		if (jt->max != 0 && n >= jt->max) {
 			ps->out.n = at;
 			ps->dropped++;

@@ -7,8 +7,8 @@
 #include "delta.h"
 #include "derp.h"
 #include "expiry.h"
+#include "implied.h"
 #include "mem.h"
-#include "profile_refs.h"
 #include "vec.h"
 
 void
@@ -286,18 +286,6 @@ size_after(const struct apply *a)
 	return n > gone ? n - gone : 0;
 }
 
-/* Members that were not sent but whose output changes: a reader asks for what a delta names (interface.md 6). */
-static void
-add_implied_fields(struct apply *a)
-{
-	if ((a->fields & IPC_F_Health) && (a->v->display == NULL || a->v->display->n == 0))
-		a->fields |= IPC_F_DisplayMessages; /* FLD-10: it has the texts, too */
-	if (a->full || (a->fields & IPC_F_UserProfiles) || (a->d.n == 0 && !(a->fields & IPC_F_Node)))
-		return;
-	if (profile_refs_change(a->nm->cur, a->v, &a->d, a->nm->names))
-		a->fields |= IPC_F_UserProfiles;
-}
-
 static int
 prepare(struct apply *a, struct wtime now)
 {
@@ -318,7 +306,8 @@ prepare(struct apply *a, struct wtime now)
 		return r;
 	if (size_after(a) > a->u->max_bytes)
 		return over_limit(a, "the map exceeds the memory limit");
-	add_implied_fields(a);
+	if (!a->full)
+		a->fields |= implied_fields(nm->cur, a->v, &a->d, a->fields, nm->names);
 	netmap_reserve_ids(nm, a->d.n);
 	return 0;
 }
@@ -361,6 +350,29 @@ apply_free(struct apply *a)
 	view_unref(a->v);
 }
 
+/* What is no change of the map: what a server's clock says.  Without an event: the next change names it (KA-01). */
+static void
+apply_clock(struct apply *a)
+{
+	struct netmap *nm = a->nm;
+
+	nm->rescan |= a->delta != nm->clock_delta;
+	nm->clock_delta = a->delta;
+	if (a->v == NULL)
+		return;
+	nm->unreported |= a->fields;
+	view_unref(nm->cur);
+	nm->cur = a->v;
+	a->v = NULL;
+}
+
+static void
+keep_field(struct apply *a, enum netmap_field f)
+{
+	if (a->u->field[f] != NULL)
+		set_field(a, f, blob_ref(a->u->field[f]));
+}
+
 /*
  * E.4 step 2 happened in the stream; of a keep-alive the clock and the client version belong to the map
  * (KA-05), without an event (KA-01): the next change names them.
@@ -371,19 +383,12 @@ apply_keepalive(struct apply *a, struct wtime now)
 	struct netmap *nm = a->nm;
 
 	a->delta = clock_delta(a, now);
-	nm->rescan |= a->delta != nm->clock_delta;
-	nm->clock_delta = a->delta;
-	if (nm->fresh || nm->cur == NULL)
-		return;
-	a->v = view_copy(nm->cur);
-	set_field(a, NF_ControlTime,
-	    blob_ref(a->u->field[NF_ControlTime] ? a->u->field[NF_ControlTime] : a->v->field[NF_ControlTime]));
-	set_field(a, NF_ClientVersion,
-	    blob_ref(a->u->field[NF_ClientVersion] ? a->u->field[NF_ClientVersion] : a->v->field[NF_ClientVersion]));
-	nm->unreported |= a->fields;
-	view_unref(nm->cur);
-	nm->cur = a->v;
-	a->v = NULL;
+	if (!nm->fresh && nm->cur != NULL) {
+		a->v = view_copy(nm->cur);
+		keep_field(a, NF_ControlTime);
+		keep_field(a, NF_ClientVersion);
+	}
+	apply_clock(a);
 }
 
 static int
@@ -406,9 +411,8 @@ apply_message(struct apply *a, struct wtime now, struct netmap_change *ch)
 	a->delta = clock_delta(a, now);
 	if ((r = prepare(a, now)) != 0)
 		return r;
-	if (!a->full && a->fields == 0 && a->d.n == 0) {
-		a->nm->rescan |= a->delta != a->nm->clock_delta;
-		a->nm->clock_delta = a->delta;
+	if (!a->full && (a->fields & ~(uint32_t)IPC_F_ControlTime) == 0 && a->d.n == 0) {
+		apply_clock(a);
 		return 0;
 	}
 	commit(a, now, ch);

@@ -206,22 +206,50 @@ print_sources(struct pb *out, const uint8_t *rule, const struct dict *d)
 	return n;
 }
 
+/* One end of a port range as Go reads it: absent or null is 0.  0 = no port. */
+static int
+port(const uint8_t *ports, unsigned name, const struct dict *d, int64_t *out)
+{
+	const uint8_t *v = ports != NULL && *ports == PK_OBJ ? pk_get(ports, name) : NULL;
+
+	*out = 0;
+	if (v == NULL || *v == PK_NULL)
+		return 1;
+	return pk_i64(v, d, out) && *out >= 0 && *out <= UINT16_MAX;
+}
+
+/* A DstPorts entry with both ends of its range written out.  0 = it has no effect. */
+static int
+print_destination(struct pb *out, const uint8_t *entry, const struct dict *d, int comma)
+{
+	const uint8_t *ports = *entry == PK_OBJ ? pk_get(entry, NM_Ports) : NULL;
+	struct range r;
+	int64_t first, last;
+
+	if (*entry != PK_OBJ || parse_entry(pk_get(entry, NM_IP), d, 0, &r) == ENTRY_BAD)
+		return 0;
+	if (!port(ports, NM_First, d, &first) || !port(ports, NM_Last, d, &last) || first > last)
+		return 0;
+	pb_puts(out, comma ? ",{\"IP\":" : "{\"IP\":");
+	(void)pk_print(out, pk_get(entry, NM_IP), d);
+	pb_puts(out, ",\"Ports\":{\"First\":");
+	pb_i64(out, first);
+	pb_puts(out, ",\"Last\":");
+	pb_i64(out, last);
+	pb_puts(out, "}}");
+	return 1;
+}
+
 static size_t
 print_destinations(struct pb *out, const uint8_t *rule, const struct dict *d)
 {
 	const uint8_t *p = list(rule, NM_DstPorts), *v;
-	struct range r;
 	size_t n = 0;
 
 	pb_puts(out, ",\"DstPorts\":[");
 	if (p != NULL)
-		for (p = pk_first(p); pk_element(&p, &v);) {
-			if (*v != PK_OBJ || parse_entry(pk_get(v, NM_IP), d, 0, &r) == ENTRY_BAD)
-				continue;
-			if (n++ > 0)
-				pb_byte(out, ',');
-			(void)pk_print(out, v, d);
-		}
+		for (p = pk_first(p); pk_element(&p, &v);)
+			n += (size_t)print_destination(out, v, d, n > 0);
 	pb_byte(out, ']');
 	return n;
 }

@@ -358,6 +358,9 @@ func (c *complaints) effective(d *fullNetmap, m *model, g *netmap.NetworkMap) {
 func canonMatches(l []filter.Match) string {
 	var out []string
 	for _, m := range l {
+		m.Dsts = slices.DeleteFunc(slices.Clone(m.Dsts), func(d filter.NetPortRange) bool {
+			return d.Ports.First > d.Ports.Last
+		})
 		if m.IPProto.Len() == 0 || len(m.Dsts) == 0 {
 			m.IPProto, m.Dsts = filter.Match{}.IPProto, nil
 		}

@@ -126,7 +126,7 @@ test_server_clock(void **state)
 	mt_peer(m, 2, "Expired", "true");
 	/* back again, and the mark goes */
 	assert_false(netmap_expiry_due(m->nm, at(T0)));
-	assert_int_equal(mt_msg(m, "{'ControlTime':'2027-01-15T08:00:00Z'}"), 1);
+	assert_int_equal(mt_msg(m, "{'ControlTime':'2027-01-15T08:00:00Z'}"), 0);
 	assert_int_equal(netmap_clock_delta(m->nm), 0);
 	assert_true(netmap_expiry_due(m->nm, at(T0)));
 	assert_int_equal(netmap_expire(m->nm, at(T0), &ch), 1);
@@ -140,7 +140,7 @@ test_server_clock(void **state)
 	/* past already by the local clock: try again in half a minute, not at once and not never */
 	assert_int_equal(netmap_next_expiry(m->nm, at(T0)) >= T0 + 30, 1);
 	/* absurd clocks overflow nothing */
-	assert_int_equal(mt_msg(m, "{'ControlTime':'9999-12-31T23:59:59Z'}"), 1);
+	assert_int_equal(mt_msg(m, "{'ControlTime':'9999-12-31T23:59:59Z'}"), 0);
 	assert_int_equal(netmap_expire(m->nm, at(T0), &ch), 1);
 	mt_peer(m, 2, "Expired", "true");
 	(void)netmap_next_expiry(m->nm, at(T0));

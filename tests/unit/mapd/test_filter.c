@@ -16,12 +16,12 @@ test_filter(void **state)
 	(void)state;
 	mt_expect(m, "PacketFilterRules", "[]");
 	mt_ok(m, "{'PacketFilter':[" RULE("1.1.1.1") "," RULE("2.2.2.2") "]}");
-	mt_change(m, "", "", IPC_F_PacketFilter);
+	mt_change(m, "", "", IPC_F_PacketFilter | IPC_F_EffectiveFilter);
 	mt_expect(m, "PacketFilterRules", "[" RULE("1.1.1.1") "," RULE("2.2.2.2") "]");
 	mt_same(m, "{'PacketFilter':null}");
 	mt_same(m, "{'Domain':null}");
 	mt_ok(m, "{'PacketFilter':[]}");
-	mt_change(m, "", "", IPC_F_PacketFilter);
+	mt_change(m, "", "", IPC_F_PacketFilter | IPC_F_EffectiveFilter);
 	mt_expect(m, "PacketFilterRules", "[]");
 	mt_free(m);
 }
@@ -99,9 +99,21 @@ test_effective_filter(void **state)
 	    "{'SrcIPs':['3.3.3.3'],'CapGrant':[{'Dsts':['100.64.0.1/32'],'CapMap':{'c':[1]}}]}]}");
 	mt_expect(m, "EffectiveFilter",
 	    "{'DenyAll':false,'Reason':'','Rules':["
-	    "{'SrcIPs':['1.1.1.1'],'DstPorts':[{'IP':'2.2.2.2'}],'IPProto':[17,99]},"
-	    "{'SrcIPs':['1.1.1.1'],'DstPorts':[{'IP':'2.2.2.2'}],'IPProto':[6,17,1,58]},"
+	    "{'SrcIPs':['1.1.1.1'],'DstPorts':[{'IP':'2.2.2.2','Ports':{'First':0,'Last':0}}],'IPProto':[17,99]},"
+	    "{'SrcIPs':['1.1.1.1'],'DstPorts':[{'IP':'2.2.2.2','Ports':{'First':0,'Last':0}}],'IPProto':[6,17,1,58]},"
 	    "{'SrcIPs':['3.3.3.3'],'CapGrant':[{'Dsts':['100.64.0.1/32'],'CapMap':{'c':[1]}}]}]}");
+	/* both ends of a range are always there, as Go reads what is not; ranges without a port go */
+	mt_ok(m,
+	    "{'PacketFilter':[{'SrcIPs':['*'],'DstPorts':[{'IP':'1.1.1.1'},{'IP':'1.1.1.2','Ports':null},"
+	    "{'IP':'1.1.1.3','Ports':{}},{'IP':'1.1.1.4','Ports':{'Last':80}},{'IP':'1.1.1.5','Ports':{'First':80}},"
+	    "{'IP':'1.1.1.6','Ports':{'First':2,'Last':1}},{'IP':'1.1.1.7','Ports':{'First':null,'Last':null}},"
+	    "{'IP':'1.1.1.8','Ports':{'First':65535,'Last':65535}}]},"
+	    "{'SrcIPs':['*'],'DstPorts':[{'IP':'*','Ports':{'First':2,'Last':1}}]}]}");
+	mt_expect(m, "EffectiveFilter.Rules",
+	    "[{'SrcIPs':['*'],'DstPorts':[{'IP':'1.1.1.1','Ports':{'First':0,'Last':0}},"
+	    "{'IP':'1.1.1.2','Ports':{'First':0,'Last':0}},{'IP':'1.1.1.3','Ports':{'First':0,'Last':0}},"
+	    "{'IP':'1.1.1.4','Ports':{'First':0,'Last':80}},{'IP':'1.1.1.7','Ports':{'First':0,'Last':0}},"
+	    "{'IP':'1.1.1.8','Ports':{'First':65535,'Last':65535}}],'IPProto':[6,17,1,58]}]");
 	/* old forms deny everything, in any chunk */
 	mt_ok(m, "{'PacketFilters':{'zz':[{'SrcIPs':['*'],'SrcBits':[32],'DstPorts':[{'IP':'*'}]}]}}");
 	mt_expect(m, "EffectiveFilter", "{'DenyAll':true,'Reason':'a rule has SrcBits or Bits','Rules':[]}");

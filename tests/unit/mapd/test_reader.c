@@ -26,7 +26,11 @@ static const struct {
 	{ IPC_F_Health, "Health", NULL }, { IPC_F_DisplayMessages, "DisplayMessages", NULL },
 	{ IPC_F_TKAInfo, "TKAInfo", NULL }, { IPC_F_DomainDataPlaneAuditLogID, "DomainAuditLogID", "'DomainData" },
 	{ IPC_F_ControlTime, "ControlTime", NULL }, { IPC_F_ClientVersion, "ClientVersion", NULL },
-	{ IPC_F_DefaultAutoUpdate, "DefaultAutoUpdate", NULL } };
+	{ IPC_F_DefaultAutoUpdate, "DefaultAutoUpdate", NULL }, { IPC_F_Expiry, "Expiry", NULL },
+	/* It may be named without a change: by its rules, and by peers that the filter keeps out. */
+	{ IPC_F_EffectiveFilter, "EffectiveFilter", "'" } };
+/* What a delta does not name: it says it otherwise, or it is the same in all of a stream. */
+static const char *const unnamed[] = { "v", "Seq", "Source", "ReceivedAt", "NodeKey", "MachineKey", "Peers" };
 
 static uint32_t changed_late; /* what keep-alives changed since the last event: it may have changed back */
 
@@ -87,6 +91,10 @@ check(const struct map_test *m, struct json_object *old, struct json_object *new
 
 	if (m->ch.full)
 		return;
+	assert_int_equal(json_object_object_length(new),
+	    sizeof(members) / sizeof(members[0]) + sizeof(unnamed) / sizeof(unnamed[0]));
+	for (i = 0; i < sizeof(unnamed) / sizeof(unnamed[0]); i++)
+		(void)member(new, unnamed[i]);
 	check_peers(m, old, new, msg);
 	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		const char *sent = members[i].sent != NULL ? members[i].sent : members[i].name;
@@ -105,13 +113,17 @@ check(const struct map_test *m, struct json_object *old, struct json_object *new
 static size_t
 say_node(char *s, size_t size, unsigned id)
 {
+	static const char *const more[] = { "", "", ",'UnsignedPeerAPIOnly':true",
+		",'UnsignedPeerAPIOnly':true,'AllowedIPs':['10.0.0.0/8']", ",'KeyExpiry':'2040-01-01T00:00:00Z'",
+		",'KeyExpiry':'0001-01-01T00:00:00Z'" };
 	char sharer[32] = "";
 
 	if (mt_rnd(3) == 0)
 		snprintf(sharer, sizeof(sharer), ",'Sharer':%u", 10 + mt_rnd(USERS));
 	return (size_t)snprintf(s, size,
-	    "{'ID':%u,'User':%u,'Name':'n.x.','Key':'%s','Addresses':['100.64.0.%u/32'],'Cap':%u%s}", id,
-	    10 + mt_rnd(USERS), id == 1 ? SELF_KEY : KEY_OF("22"), id, mt_rnd(3), sharer);
+	    "{'ID':%u,'User':%u,'Name':'n.x.','Key':'%s','Addresses':['100.64.0.%u/32'],'Cap':%u%s%s}", id,
+	    10 + mt_rnd(USERS), id == 1 ? SELF_KEY : KEY_OF("22"), id, mt_rnd(3), sharer,
+	    more[mt_rnd(sizeof(more) / sizeof(more[0]))]);
 }
 
 static size_t
@@ -134,9 +146,11 @@ say(char *s, size_t size)
 		",'DisplayMessages':{'k':{'Title':'t'}}", ",'DisplayMessages':{'k':null}",
 		",'DisplayMessages':{'*':null}", ",'Domain':'a'", ",'DNSConfig':{}", ",'DNSConfig':{'Proxied':true}",
 		",'DERPMap':{'Regions':{'1':{'RegionID':1}}}", ",'DERPMap':{'HomeParams':{'RegionScore':{'1':2}}}",
-		",'PacketFilter':[]", ",'PacketFilters':{'a':[{'SrcIPs':['*']}]}", ",'PacketFilters':{'*':null}",
-		",'SSHPolicy':{}", ",'CollectServices':true", ",'TKAInfo':{}", ",'ClientVersion':{}",
-		",'DefaultAutoUpdate':true", ",'DomainDataPlaneAuditLogID':'x'",
+		",'PacketFilter':[]", ",'PacketFilters':{'a':[{'SrcIPs':['*']}]}",
+		",'PacketFilters':{'b':[{'SrcIPs':['100.64.0.3','10.1.2.3'],'DstPorts':[{'IP':'*'}]}]}",
+		",'PacketFilters':{'c':[{'SrcIPs':['100.64.0.4'],'DstPorts':[{'IP':'*'}]}]}",
+		",'PacketFilters':{'*':null}", ",'SSHPolicy':{}", ",'CollectServices':true", ",'TKAInfo':{}",
+		",'ClientVersion':{}", ",'DefaultAutoUpdate':true", ",'DomainDataPlaneAuditLogID':'x'",
 		",'ControlTime':'2027-01-15T08:00:00Z'" };
 	size_t n = (size_t)snprintf(s, size, "{'Seq':1");
 	unsigned i;
@@ -188,14 +202,16 @@ test_deltas_name_what_changed(void **state)
 			    mt_rnd(10), mt_rnd(2));
 			assert_int_equal(mt_msg(m, msg), 0);
 			assert_true(m->ch.fields == 0 && m->ch.nchanged == 0);
-			changed_late = IPC_F_ControlTime | IPC_F_ClientVersion;
+			changed_late |= IPC_F_ControlTime | IPC_F_ClientVersion;
 			continue;
 		}
 		say(msg, sizeof(msg));
 		if (mt_msg(m, msg) == REFUSED)
 			fail_msg("refused: %s: %s", ingest_error(m->g), msg);
-		if (!m->ch.full && m->ch.fields == 0 && m->ch.nchanged + m->ch.nremoved == 0)
-			continue; /* no event */
+		if (!m->ch.full && m->ch.fields == 0 && m->ch.nchanged + m->ch.nremoved == 0) { /* no event */
+			changed_late |= strstr(msg, "'ControlTime'") != NULL ? IPC_F_ControlTime : 0;
+			continue;
+		}
 		new = mt_json(m);
 		check(m, old, new, msg);
 		changed_late = 0;
