@@ -16,7 +16,6 @@
 #include "spawn.h"
 #include "state.h"
 #include "supervise.h"
-#include "timer.h"
 
 /* The parent's one context (docs/design.md), handed to everything in this room.  Prototypes are grouped by file. */
 struct cachestore;
