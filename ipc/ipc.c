@@ -22,13 +22,14 @@
 #include "timefmt.h"
 #include "timer.h"
 
-#define HDR_LEN   16
-#define FLAG_FD   1
-#define QUEUE_MAX (256u * 1024) /* security.md D7 */
-#define AGAIN_MS  10
-#define RATE_MAX  2000u /* messages a second, and how many may come at once */
-#define TEXT_MAX  (1024u * 1024)
-#define IN_SIZE   (2 * IPC_MAX_MSG)
+#define HDR_LEN    16
+#define FLAG_FD    1
+#define QUEUE_MAX  (256u * 1024) /* security.md D7 */
+#define QUEUE_FULL (64u * 1024)  /* pushes are gathered */
+#define AGAIN_MS   10
+#define RATE_MAX   2000u /* messages a second, and how many may come at once */
+#define TEXT_MAX   (1024u * 1024)
+#define IN_SIZE    (2 * IPC_MAX_MSG)
 
 struct hdr {
 	uint16_t type;
@@ -68,6 +69,7 @@ struct ipc {
 	STAILQ_HEAD(, out) queue;
 	size_t queued; /* bytes in the queue */
 	unsigned queued_fds;
+	int gathers; /* drained() is due when there is room */
 
 	int in_fd;          /* received with bytes of an incomplete message, or -1 */
 	struct bucket rate; /* of what a child says */
@@ -400,6 +402,8 @@ put_out(struct ipc *c)
 		if (o->off == o->len)
 			drop_out(c);
 	}
+	if (!c->over && c->gathers && c->queued <= QUEUE_FULL / 2)
+		timer_soon(&c->again); /* drained() has a call stack of its own */
 	return c->over ? -1 : 0;
 }
 
@@ -414,7 +418,17 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 static void
 send_again(void *arg)
 {
-	put_out(arg);
+	struct ipc *c = arg;
+
+	if (put_out(c) == -1 || !c->gathers || c->queued > QUEUE_FULL / 2)
+		return;
+	c->gathers = 0;
+	timer_stop(&c->again); /* put_out() has asked for it once more */
+	c->dispatching++;
+	c->h.drained(c->arg);
+	c->dispatching--;
+	if (c->freed)
+		destroy(c);
 }
 
 /* Sending what the list does not permit is our own bug. */
@@ -461,7 +475,7 @@ static int
 may_queue(struct ipc *c)
 {
 	if (!c->over && c->queued > QUEUE_MAX)
-		over(c, 1, "does not read: more than %u bytes wait for it", QUEUE_MAX);
+		over(c, 0, "does not read: more than %u bytes wait for it", QUEUE_MAX);
 	return !c->over;
 }
 
@@ -599,6 +613,15 @@ size_t
 ipc_queued(const struct ipc *c)
 {
 	return c->queued;
+}
+
+int
+ipc_full(struct ipc *c)
+{
+	if (c->over || c->queued <= QUEUE_FULL)
+		return 0;
+	c->gathers = c->h.drained != NULL;
+	return 1;
 }
 
 unsigned

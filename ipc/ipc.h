@@ -41,12 +41,15 @@ struct ipc_handlers {
 	 * from the event loop or from ipc_send's deferred error path, never from within ipc_send itself.  The
 	 * owner then calls ipc_free(). */
 	void	(*closed)(void *arg, int violation, const char *why);
+	/* May be NULL.  After ipc_full() was 1: there is room again.  From the event loop, never from ipc_send. */
+	void	(*drained)(void *arg);
 };
 
 /*
  * Take over fd (made non-blocking).  role is the child's, generation the parent's counter of starts; a different
- * generation in a message is a violation.  Limits from security.md D7: 2000 messages/s from a child, 256 KiB output
- * queue; past either the channel closes as a violation.  NULL: out of memory, fd is the caller's still.
+ * generation in a message is a violation.  Limits from security.md D7: 2000 messages/s from a child, past which
+ * the channel closes as a violation; 256 KiB output queue, past which it closes: the other end hangs.
+ * NULL: out of memory, fd is the caller's still.
  */
 struct ipc *ipc_new(struct event_base *base, int fd, enum ipc_side side, enum ipc_role role, uint32_t generation,
 	    const struct ipc_handlers *h, void *arg);
@@ -63,6 +66,11 @@ void	 ipc_set_state(struct ipc *c, enum ipc_state s);
 int	 ipc_send(struct ipc *c, enum ipc_type type, uint32_t id, void *payload, size_t len, int fd);
 /* Bytes that wait because the other end does not read: a sender with a choice gathers instead of sending (DELTAS). */
 size_t	 ipc_queued(const struct ipc *c);
+/*
+ * 1: more than 64 KiB wait, so what can be gathered is not sent now, and drained() follows when half of that is left.
+ * 0 when the channel is over.
+ */
+int	 ipc_full(struct ipc *c);
 unsigned ipc_queued_fds(const struct ipc *c);	/* descriptors that wait with them and are still open here */
 /* A text of any length up to 1 MiB as ipc_chunk messages of one type. */
 int	 ipc_send_chunks(struct ipc *c, enum ipc_type type, uint32_t id, const char *text, size_t n);

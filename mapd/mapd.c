@@ -373,6 +373,8 @@ mapd_on_query(void *ctx, const struct ipc_msg *msg)
 	}
 	/* The parent knows what a reader has seen: Seq never repeats, even if this process ends the next moment. */
 	report_flush(m->report);
+	if (((const struct ipc_query *)msg->payload)->verb == IPC_Q_WATCH_NETMAP)
+		m->watched = msg->id;
 	query_handle(m->query, msg->id, msg->payload, msg->fd);
 	return 0;
 }
@@ -380,12 +382,15 @@ mapd_on_query(void *ctx, const struct ipc_msg *msg)
 static int
 mapd_on_event(void *ctx, const struct ipc_msg *msg)
 {
+	struct ipc_empty none = { 0 };
 	struct mapd *m = ctx;
 	int rv;
 
 	if ((rv = ipc_chunk_add(&m->event_text, &m->event_total, msg->payload, EVENT_MAX)) <= 0)
 		return rv;
 	query_event(m->query, msg->id, (const char *)buf_ptr(&m->event_text), buf_len(&m->event_text));
+	if (msg->id == IPC_ID_NONE && query_watchers(m->query) == 0)
+		ipc_send(child_ipc(m->c), IPC_UNWATCHED, m->watched, &none, sizeof(none), -1);
 	buf_reset(&m->event_text);
 	buf_shrink(&m->event_text);
 	m->event_total = 0;

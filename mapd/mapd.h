@@ -52,6 +52,7 @@ struct mapd {
 	int64_t			 clock_off;
 	struct buf		 event_text;	/* EVENT, chunk by chunk */
 	uint32_t		 event_total;
+	uint32_t		 watched;	/* id of the last QUERY for `watch netmap` */
 };
 
 /* The session, made if there is none, for a request that contains the node key: it is bound to this key from now on. */

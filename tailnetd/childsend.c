@@ -65,12 +65,22 @@ childsend_ca(struct child *c)
 
 /* --- later --- */
 
+enum { PUSH_CONFIG = 1, PUSH_LEVEL = 2, PUSH_HOSTINFO = 4, PUSH_PARAMS = 8, PUSH_TIMES = 16 };
+
+static void
+send_level(struct child *c)
+{
+	struct ipc_log_level m = { (uint32_t)log_get_level() };
+
+	ipc_send(c->ipc, IPC_LOG_LEVEL, IPC_ID_NONE, &m, sizeof(m), -1);
+}
+
 static void
 send_hostinfo(struct child *c)
 {
 	const struct buf *b = hostreport_hostinfo(c->p->report);
 
-	if (child_listens(c) && buf_len(b) > 0)
+	if (buf_len(b) > 0)
 		ipc_send_chunks(c->ipc, IPC_HOSTINFO, IPC_ID_NONE, (const char *)buf_ptr(b), buf_len(b));
 }
 
@@ -79,7 +89,7 @@ send_params(struct child *c)
 {
 	struct ipc_map_params m = *hostreport_params(c->p->report);
 
-	if (c->role == IPC_MAPD && child_listens(c))
+	if (c->role == IPC_MAPD)
 		ipc_send(c->ipc, IPC_MAP_PARAMS, IPC_ID_NONE, &m, sizeof(m), -1);
 }
 
@@ -88,48 +98,89 @@ send_dial_times(struct child *c)
 {
 	struct ipc_dial_times m;
 
-	if (!child_listens(c))
-		return;
 	dialler_times(c->p->dialler, &m);
 	ipc_send(c->ipc, IPC_DIAL_TIMES, IPC_ID_NONE, &m, sizeof(m), -1);
+}
+
+/* In this order: MAP_PARAMS has the number of the Hostinfo before it. */
+static const struct {
+	unsigned bit;
+	void (*send)(struct child *c);
+} pushes[] = {
+	{ PUSH_CONFIG, childsend_config },
+	{ PUSH_LEVEL, send_level },
+	{ PUSH_HOSTINFO, send_hostinfo },
+	{ PUSH_PARAMS, send_params },
+	{ PUSH_TIMES, send_dial_times },
+};
+
+void
+childsend_due(struct child *c)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(pushes) / sizeof(pushes[0]); i++) {
+		if ((c->due & pushes[i].bit) == 0)
+			continue;
+		if (ipc_full(c->ipc))
+			return;
+		c->due &= ~pushes[i].bit;
+		pushes[i].send(c);
+	}
+}
+
+static void
+push(struct child *c, unsigned bits)
+{
+	if (!child_listens(c))
+		return;
+	c->due |= bits;
+	childsend_due(c);
 }
 
 void
 childsend_report(struct child *c)
 {
-	send_hostinfo(c);
-	send_params(c);
-	send_dial_times(c);
+	c->due = 0;
+	push(c, PUSH_HOSTINFO | PUSH_PARAMS | PUSH_TIMES);
 }
 
 void
 childsend_hostinfo(struct supervisor *s)
 {
-	send_hostinfo(&s->authd);
-	send_hostinfo(&s->mapd);
+	push(&s->authd, PUSH_HOSTINFO);
+	push(&s->mapd, PUSH_HOSTINFO);
 }
 
 void
 childsend_params(struct supervisor *s)
 {
-	send_params(&s->mapd);
+	push(&s->mapd, PUSH_PARAMS);
 }
 
 void
 childsend_dial_times(struct supervisor *s)
 {
-	send_dial_times(&s->authd);
-	send_dial_times(&s->mapd);
+	push(&s->authd, PUSH_TIMES);
+	push(&s->mapd, PUSH_TIMES);
 }
 
 void
-childsend_log_level(struct supervisor *s, enum log_level level)
+childsend_log_level(struct supervisor *s)
+{
+	push(&s->authd, PUSH_LEVEL);
+	push(&s->mapd, PUSH_LEVEL);
+}
+
+void
+childsend_new_config(struct supervisor *s)
 {
 	struct child *all[] = { &s->authd, &s->mapd };
-	struct ipc_log_level m = { (uint32_t)level };
 	size_t i;
 
 	for (i = 0; i < 2; i++)
 		if (child_listens(all[i]))
-			ipc_send(all[i]->ipc, IPC_LOG_LEVEL, IPC_ID_NONE, &m, sizeof(m), -1);
+			push(all[i], PUSH_CONFIG);
+		else if (all[i]->phase == CHILD_STARTING && all[i]->ipc != NULL)
+			childsend_config(all[i]); /* one that is not READY yet has the old one */
 }

@@ -17,10 +17,15 @@ void	 childsend_config(struct child *c);
 int	 childsend_ca(struct child *c);			/* the CA certificates, or an empty file; 0, or -1 with errno */
 void	 childsend_report(struct child *c);		/* to one that is READY: everything below but the log level */
 
-/* To all that are READY: it has changed. */
+/*
+ * To all that are READY: it has changed.  While a child's channel is full this is gathered: it is sent what holds then,
+ * once, when there is room (childsend_due()).
+ */
 void	 childsend_hostinfo(struct supervisor *s);
 void	 childsend_params(struct supervisor *s);
+void	 childsend_new_config(struct supervisor *s);	/* also to one that starts: it has the old one */
 void	 childsend_dial_times(struct supervisor *s);
-void	 childsend_log_level(struct supervisor *s, enum log_level level);
+void	 childsend_log_level(struct supervisor *s);
+void	 childsend_due(struct child *c);
 
 #endif

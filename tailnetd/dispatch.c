@@ -430,6 +430,16 @@ dispatch_pong(void *arg, const struct ipc_msg *m)
 }
 
 static void
+on_drained(void *arg)
+{
+	struct child *c = arg;
+
+	childsend_due(c);
+	if (c == &c->p->sup->mapd && c->ipc != NULL)
+		watchers_room(c->p->control);
+}
+
+static void
 on_closed(void *arg, int violation, const char *why)
 {
 	struct child *c = arg;
@@ -439,7 +449,7 @@ on_closed(void *arg, int violation, const char *why)
 	ipc_free(c->ipc); /* the process is reaped by SIGCHLD */
 	c->ipc = NULL;
 	if (!violation)
-		child_hung_up(c); /* not killed yet: its exit status says more than SIGKILL */
+		child_hung_up(c, why); /* not killed yet: its exit status says more than SIGKILL */
 	dispatch_forget(c);
 }
 
@@ -471,10 +481,13 @@ dispatch_ready_work(struct child *c)
 #define BY_DOCTOR(name, handler, ...)   .on[IPC_##name] = parent_doctor_##handler,
 
 const struct ipc_handlers authd_handlers = { .closed = on_closed,
+	.drained = on_drained,
 	IPC_FROM_CHILD(BY_DISPATCH) IPC_FROM_AUTHD(BY_DISPATCH) };
 
 const struct ipc_handlers doctor_handlers = { .closed = on_closed,
+	.drained = on_drained,
 	IPC_FROM_CHILD(BY_DISPATCH) IPC_FROM_DOCTOR(BY_DOCTOR) IPC_FROM_AUTHD(BY_DOCTOR) };
 
 const struct ipc_handlers mapd_handlers = { .closed = on_closed,
+	.drained = on_drained,
 	IPC_FROM_CHILD(BY_DISPATCH) IPC_FROM_MAPD(BY_DISPATCH) };

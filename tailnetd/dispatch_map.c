@@ -248,6 +248,15 @@ within(struct bucket *b, uint32_t rate, uint32_t burst)
 }
 
 int
+dispatch_unwatched(void *arg, const struct ipc_msg *m)
+{
+	struct child *c = arg;
+
+	watchers_left_mapd(c->p->control, m->id);
+	return 0;
+}
+
+int
 dispatch_browse(void *arg, const struct ipc_msg *m)
 {
 	const struct ipc_browse *b = m->payload;

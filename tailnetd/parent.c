@@ -287,13 +287,13 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 		goto out;
 	if (next.log_level != p->cfg.log_level) {
 		log_set_level(next.log_level);
-		childsend_log_level(p->sup, next.log_level);
+		childsend_log_level(p->sup);
 	}
 	reconnect = other_way(&p->cfg, &next);
 	e.u.config = login_config_changes(&p->cfg, &next);
 	p->cfg = next;
 	dialler_config(p->dialler, &p->cfg);
-	supervise_config(p->sup);
+	childsend_new_config(p->sup);
 	childsend_dial_times(p->sup);
 	parent_event(p, &e);
 	if (reconnect)

@@ -63,7 +63,7 @@ op_log_level(void *arg, enum log_level level)
 	const struct parent *p = arg;
 
 	log_set_level(level);
-	childsend_log_level(p->sup, level);
+	childsend_log_level(p->sup);
 }
 
 static void

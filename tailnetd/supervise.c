@@ -230,8 +230,9 @@ child_is_ready(struct child *c)
 }
 
 void
-child_hung_up(struct child *c)
+child_hung_up(struct child *c, const char *why)
 {
+	snprintf(c->why, sizeof(c->why), "%s", why);
 	if (c->pid != 0 && c->phase != CHILD_STOPPING)
 		timer_set_ms(&c->deadline, HANGUP_MS);
 }
@@ -246,7 +247,7 @@ deadline_over(void *arg)
 	if (c->phase == CHILD_STARTING)
 		log_errorx("%s[%d] was not ready within %d s", c->name, (int)c->pid, READY_MS / 1000);
 	else if (c->phase == CHILD_READY)
-		log_errorx("%s[%d] closed its channel but did not exit", c->name, (int)c->pid);
+		log_errorx("%s[%d] did not exit after its channel ended: %s", c->name, (int)c->pid, c->why);
 	c->overdue = c->phase != CHILD_STOPPING;
 	send_kill(c);
 }
@@ -360,6 +361,7 @@ static void
 mapd_gone(struct child *c)
 {
 	counters_mapd_gone(&c->p->counters);
+	watchers_mapd_gone(c->p->control);
 	netmap_info_reset(&c->p->netmap); /* it was in that process */
 	parent_simple_event(c->p, LE_MAPD_GONE, 0);
 }
@@ -530,17 +532,6 @@ int
 child_listens(const struct child *c)
 {
 	return c->phase == CHILD_READY && c->ipc != NULL;
-}
-
-void
-supervise_config(struct supervisor *s)
-{
-	struct child *all[] = { &s->authd, &s->mapd };
-	size_t i;
-
-	for (i = 0; i < 2; i++) /* also to one that is not READY yet: it has the old one */
-		if (child_listens(all[i]) || (all[i]->phase == CHILD_STARTING && all[i]->ipc != NULL))
-			childsend_config(all[i]);
 }
 
 static void

@@ -83,6 +83,8 @@ struct child {
 	unsigned	 hs_waited;	/* last place given in that queue */
 	TAILQ_HEAD(, child_dial) dials;
 	unsigned	 ndials;
+	unsigned	 due;		/* PUSH_ bits of childsend.h: gathered while its channel is full */
+	char		 why[120];	/* its channel ended */
 	unsigned	 unanswered;		/* authd: results still to come */
 	int		 ponged;
 	unsigned	 silent;	/* PINGs of supervise_look() since its last answer */
@@ -111,10 +113,9 @@ void	 child_unwant(struct child *c, unsigned linger_ms);
 void	 child_kill(struct child *c, const char *why);	/* protocol violation: SIGKILL, counted */
 void	 child_is_ready(struct child *c);	/* READY came: deadline and health follow */
 int	 child_listens(const struct child *c);		/* READY, with its channel open */
-void	 child_hung_up(struct child *c);		/* it closed its channel and must exit soon */
+void	 child_hung_up(struct child *c, const char *why);	/* its channel ended: it must exit soon */
 void	 supervise_stop_all(struct supervisor *s);	/* shutdown: STOP, then SIGKILL after a second */
 int	 supervise_all_gone(const struct supervisor *s);
-void	 supervise_config(struct supervisor *s);	/* CONFIG again to running children */
 void	 supervise_ping(struct supervisor *s);
 void	 supervise_look(struct supervisor *s);		/* each 30 s: a child that does not answer is killed */
 #define IPC_ID_LOOK 1			/* of its PING */

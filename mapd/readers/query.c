@@ -112,6 +112,17 @@ query_clients(const struct query *q)
 	return q->n;
 }
 
+unsigned
+query_watchers(const struct query *q)
+{
+	const struct reader *r;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(r, &q->readers, link)
+		n += r->watch != 0;
+	return n;
+}
+
 /* --- answers --- */
 
 static void

@@ -43,5 +43,6 @@ void	 query_changed(struct query *q, const struct netmap_change *ch);
 /* The netmap was dropped (logout): readers in the middle of it are closed, watchers wait for the next map. */
 void	 query_dropped(struct query *q);
 unsigned query_clients(const struct query *q);
+unsigned query_watchers(const struct query *q);	/* those of `watch netmap` */
 
 #endif

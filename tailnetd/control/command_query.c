@@ -7,6 +7,7 @@
 #include "command.h"
 #include "command_query.h"
 #include "control_int.h"
+#include "eventwatch.h"
 #include "hostreport.h"
 #include "log.h"
 #include "status.h"
@@ -33,6 +34,12 @@ channel_full(const struct cclient *cc, const struct ipc *c)
 	if (cc->class == IPC_CLASS_ROOT)
 		return ipc_queued(c) > READERS_QUEUE_ROOT || ipc_queued_fds(c) > READERS_FDS_ROOT;
 	return ipc_queued(c) > READERS_QUEUE || ipc_queued_fds(c) > READERS_FDS;
+}
+
+int
+command_mapd_full(const struct cclient *cc)
+{
+	return channel_full(cc, command_mapd(cc));
 }
 
 /* Whether mapd can take a reader now; if not, the client has been answered. */
@@ -78,6 +85,8 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 	if (++last_id == IPC_ID_NONE)
 		last_id++;
 	q.events = cc->events.seq;
+	if (verb == IPC_Q_WATCH_NETMAP)
+		watchers_at_mapd(c, mapd, last_id);
 	if (verb == IPC_Q_WATCH_NETMAP && q.events == 0) { /* the first event is the present status */
 		buf_init(&body, 1u << 20);
 		status_first_body(c, &body);

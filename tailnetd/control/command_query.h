@@ -11,5 +11,6 @@ struct ipc;
 struct ipc *command_mapd(const struct cclient *cc);	/* mapd's channel; NULL unless it is ready */
 void	 command_query(struct cclient *cc, struct command_line *cl);	/* the handler of each QUERY */
 void	 command_watch_netmap(struct cclient *cc);	/* mapd counts on from cc->events.seq; cc is freed */
+int	 command_mapd_full(const struct cclient *cc);	/* it cannot take this reader now; its channel is open */
 
 #endif

@@ -35,6 +35,8 @@ set_json(struct cclient *cc, int netinfo, const char *text)
 	rv = hostreport_set_json(cc->ctl->ops.report, netinfo, text, strlen(text), &changed, err, sizeof(err));
 	if (rv == HOSTINFO_NO_MEMORY)
 		cclient_error(cc, ERR_INTERNAL, "%s", err);
+	else if (rv == HOSTINFO_TOO_LARGE)
+		cclient_error(cc, ERR_TOO_LARGE, "%s", err);
 	else if (rv == -1)
 		cclient_error(cc, ERR_INVALID, "%s", err);
 	else

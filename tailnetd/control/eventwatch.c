@@ -15,12 +15,17 @@
 
 #define LAG_BYTES  (256u * 1024)  /* a queue this long drops netmap and delta events */
 #define GONE_BYTES (1024u * 1024) /* ... and at this length the client is considered not to read at all */
+#define HELD_MAX   32             /* events for a mapd that is busy: the oldest one gives way */
 #define BATCH      (8u * 1024)    /* bytes of events written at once */
 
 struct watchers {
 	struct control *ctl;
 	struct cclient *list[CLIENTS_MAX + CLIENTS_ROOT];
 	unsigned n;
+	uint32_t at_mapd; /* the last one handed over, while there may be one there; 0: mapd needs no events */
+	struct notice *held[HELD_MAX]; /* for mapd, whose channel is full: a status is only the newest one */
+	int held_status;               /* its place + 1; 0: none */
+	unsigned nheld;
 	int emitting; /* this event was not sent to mapd yet: a watcher moved there now would receive it twice */
 };
 
@@ -34,9 +39,22 @@ watchers_new(struct control *c)
 	return w;
 }
 
+static void
+drop_held(struct watchers *w)
+{
+	unsigned i;
+
+	for (i = 0; i < w->nheld; i++)
+		notice_unref(w->held[i]);
+	w->nheld = 0;
+	w->held_status = 0;
+}
+
 void
 watchers_free(struct watchers *w)
 {
+	if (w != NULL)
+		drop_held(w);
 	free(w);
 }
 
@@ -101,10 +119,88 @@ watchers_drained(struct cclient *cc)
 	const struct control_ops *o = &w->ctl->ops;
 
 	if (!cc->wants_netmap || w->emitting || buf_len(&cc->out) > 0 || !eventqueue_empty(&cc->events) ||
-	    o->mapd(o->arg) == NULL)
+	    o->mapd(o->arg) == NULL || command_mapd_full(cc))
 		return;
 	watchers_remove(w, cc);
 	command_watch_netmap(cc);
+}
+
+/* --- those that mapd serves --- */
+
+/* All that was held, in its order, whether or not there is room: what follows must come after it. */
+static void
+send_held(struct watchers *w, struct ipc *mapd)
+{
+	unsigned i;
+
+	for (i = 0; i < w->nheld; i++)
+		ipc_send_chunks(mapd, IPC_EVENT, IPC_ID_NONE, w->held[i]->text, w->held[i]->n);
+	drop_held(w);
+}
+
+/* A slow mapd gets the newest status for all that it has missed. */
+static void
+hold(struct watchers *w, struct notice *t, int status)
+{
+	unsigned at = status && w->held_status > 0 ? (unsigned)w->held_status - 1 : w->nheld == HELD_MAX ? 0 : HELD_MAX;
+
+	if (at < HELD_MAX) {
+		notice_unref(w->held[at]);
+		memmove(&w->held[at], &w->held[at + 1], (w->nheld - at - 1) * sizeof(w->held[0]));
+		w->nheld--;
+		w->held_status = status ? 0 : w->held_status > 0 ? w->held_status - 1 : 0;
+	}
+	t->refs++;
+	w->held[w->nheld++] = t;
+	if (status)
+		w->held_status = (int)w->nheld;
+}
+
+static void
+send_mapd(struct watchers *w, struct ipc *mapd, struct notice *t, int status)
+{
+	if (w->at_mapd == 0)
+		return;
+	if (w->nheld > 0 || ipc_full(mapd))
+		hold(w, t, status);
+	else
+		ipc_send_chunks(mapd, IPC_EVENT, IPC_ID_NONE, t->text, t->n);
+}
+
+void
+watchers_room(struct control *c)
+{
+	struct ipc *mapd = c->ops.mapd(c->ops.arg);
+
+	if (mapd == NULL)
+		return;
+	send_held(c->watchers, mapd);
+	watchers_to_mapd(c);
+}
+
+void
+watchers_mapd_gone(struct control *c)
+{
+	if (c == NULL)
+		return;
+	c->watchers->at_mapd = 0;
+	drop_held(c->watchers);
+}
+
+void
+watchers_at_mapd(struct control *c, struct ipc *mapd, uint32_t id)
+{
+	send_held(c->watchers, mapd);
+	c->watchers->at_mapd = id;
+}
+
+void
+watchers_left_mapd(struct control *c, uint32_t id)
+{
+	if (c->watchers->at_mapd != id)
+		return; /* another one has been sent meanwhile */
+	c->watchers->at_mapd = 0;
+	drop_held(c->watchers);
 }
 
 void
@@ -174,8 +270,8 @@ watch_flush(struct control *c)
 		cclient_flush(w->list[i - 1]);
 }
 
-void
-watch_event(struct control *c, struct buf *body)
+static void
+emit(struct control *c, struct buf *body, int status)
 {
 	struct watchers *w = c->watchers;
 	struct notice *t = notice_of(body, 1);
@@ -188,11 +284,23 @@ watch_event(struct control *c, struct buf *body)
 	w->emitting = 0;
 	if ((mapd = c->ops.mapd(c->ops.arg)) != NULL) {
 		if (t != NULL)
-			ipc_send_chunks(mapd, IPC_EVENT, IPC_ID_NONE, t->text, t->n);
+			send_mapd(w, mapd, t, status);
 		watchers_to_mapd(c);
 	}
 	notice_unref(t);
 	buf_free(body);
+}
+
+void
+watch_event(struct control *c, struct buf *body)
+{
+	emit(c, body, 0);
+}
+
+void
+watch_status(struct control *c, struct buf *body)
+{
+	emit(c, body, 1);
 }
 
 void

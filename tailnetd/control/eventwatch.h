@@ -28,8 +28,18 @@ void	 watchers_drained(struct cclient *cc);	/* all was written: mapd may take it
 /* Mapd is ready: hands over the watchers of `watch netmap` that began without one */
 void	 watchers_to_mapd(struct control *c);
 
+/*
+ * What mapd is sent: nothing while it has no watchers; while its channel is full events are held, of statuses only the
+ * newest one, and sent when there is room.
+ */
+void	 watchers_room(struct control *c);		/* there is room again */
+void	 watchers_at_mapd(struct control *c, struct ipc *mapd, uint32_t id);	/* before it is handed over */
+void	 watchers_left_mapd(struct control *c, uint32_t id);	/* UNWATCHED: none is left of those up to that QUERY */
+void	 watchers_mapd_gone(struct control *c);		/* it ended, and its watchers with it; c may be NULL */
+
 /* Emit: to every plain watcher here, and, except for netmap events, to mapd for its `watch netmap` clients. */
 void	 watch_event(struct control *c, struct buf *body);	/* frees body */
+void	 watch_status(struct control *c, struct buf *body);	/* a status: mapd may miss older ones */
 void	 watch_browse(struct control *c, const char *url);
 void	 watch_child(struct control *c, const char *name, int signal, int status);	/* signal 0: status counts */
 /* One record of DELTAS; ids are n unaligned int64 each.  Sent by watch_flush(): one message holds many. */

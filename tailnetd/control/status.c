@@ -288,7 +288,7 @@ status_now(struct control *c)
 	buf_init(&body, 1u << 20);
 	status_event_body(o, s->login_finished, &body);
 	s->login_finished = 0;
-	watch_event(c, &body);
+	watch_status(c, &body);
 	s->ms = time_mono_ms();
 	buf_free(&s->last);
 	s->last = now;

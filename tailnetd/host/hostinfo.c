@@ -256,6 +256,41 @@ differs(struct json_object *a, struct json_object *b, int netinfo)
 	return rv;
 }
 
+/* Reduces *left by the bytes of o as text.  0, or a result of hostinfo_set(). */
+static int
+fits(struct json_object *o, size_t *left)
+{
+	struct buf b;
+	int rv = 0;
+
+	if (o == NULL)
+		return 0;
+	buf_init(&b, *left);
+	errno = 0;
+	if (json_print(&b, o) == -1)
+		rv = errno == ENOMEM ? HOSTINFO_NO_MEMORY : HOSTINFO_TOO_LARGE;
+	else
+		*left -= buf_len(&b);
+	buf_free(&b);
+	return rv;
+}
+
+static int
+all_fits(const struct hostinfo_set *s, int netinfo, struct json_object *merged, char *err, size_t errsize)
+{
+	size_t left = HOSTINFO_SET_MAX;
+	int rv;
+
+	if ((rv = fits(merged, &left)) == 0)
+		rv = fits(netinfo ? s->hostinfo : s->netinfo, &left);
+	if (rv == HOSTINFO_NO_MEMORY)
+		snprintf(err, errsize, "out of memory");
+	else if (rv != 0)
+		snprintf(err, errsize, "all that is set would be larger than %u bytes; take members back with null",
+		    HOSTINFO_SET_MAX);
+	return rv;
+}
+
 void
 hostinfo_set_free(struct hostinfo_set *s)
 {
@@ -289,6 +324,8 @@ hostinfo_set(struct hostinfo_set *s, int netinfo, const char *text, size_t n, in
 		rv = HOSTINFO_NO_MEMORY;
 	} else
 		rv = merge(merged, given, netinfo ? netinfo_fields : hostinfo_fields, err, errsize);
+	if (rv == 0)
+		rv = all_fits(s, netinfo, merged, err, errsize);
 	if (rv != 0) {
 		json_object_put(merged);
 		json_object_put(given);

@@ -18,15 +18,17 @@ struct hostinfo_set {
 	struct json_object *hostinfo, *netinfo;	/* what was set, merged; NULL = nothing */
 };
 #define HOSTINFO_NO_MEMORY	(-2)
+#define HOSTINFO_TOO_LARGE	(-3)
 #define HOSTINFO_TEXT_MAX	65536		/* of one `set` */
+#define HOSTINFO_SET_MAX	(128u * 1024)	/* of all that is set, as text; the rest is less than 32 KiB */
 
 void	 hostinfo_set_free(struct hostinfo_set *s);
 /*
  * Merges one JSON object over what was set before, member by member; netinfo: 0 = `set hostinfo`, 1 = `set netinfo`,
  * which are kept apart (LITE-02).  A member that is null takes back what was set.  Names of F.1 and F.2 get
  * their exact spelling and their values' types are checked; other members pass.  *changed: 1 when there is a change
- * for the server; new values of DERPLatency alone are kept but are none (F.2).  0, or -1 or HOSTINFO_NO_MEMORY with a
- * reason in err and nothing changed.
+ * for the server; new values of DERPLatency alone are kept but are none (F.2).  0, or -1, HOSTINFO_NO_MEMORY or
+ * HOSTINFO_TOO_LARGE (all that would be set then) with a reason in err and nothing changed.
  */
 int	 hostinfo_set(struct hostinfo_set *s, int netinfo, const char *text, size_t n, int *changed, char *err,
 	    size_t errsize);

@@ -78,6 +78,7 @@ static const struct spec specs[IPC_NTYPES] = {
 	ROW(LITE, C2P, M, NOFD, EXACT(struct ipc_lite), IDLE | BUSY, PLAIN),
 	ROW(LIMIT, C2P, M, NOFD, EXACT(struct ipc_limit), IDLE | BUSY, PLAIN),
 	ROW(CONTROL_TIME, C2P, M, NOFD, EXACT(struct ipc_control_time), IDLE | BUSY, PLAIN),
+	ROW(UNWATCHED, C2P, M, NOFD, EXACT(struct ipc_empty), IDLE | BUSY, PLAIN),
 	ROW(BROWSE, C2P, M, NOFD, EXACT(struct ipc_browse), IDLE | BUSY, PLAIN),
 	ROW(EXIT_WISH, C2P, M, NOFD, EXACT(struct ipc_exit_wish), IDLE | BUSY, PLAIN),
 	ROW(DIAL_PLAN, C2P, M, NOFD, EXACT(struct ipc_dial_plan), IDLE | BUSY, PLAIN),
@@ -127,7 +128,7 @@ test_list_is_as_agreed(void **state)
 		bad++;
 	}
 	assert_int_equal(bad, 0);
-	assert_int_equal(rows, 47);
+	assert_int_equal(rows, 48);
 }
 
 static uint8_t blank[IPC_MAX_MSG + 64];

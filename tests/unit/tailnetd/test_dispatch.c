@@ -16,6 +16,7 @@
 #include "exits.h"
 #include "hostreport.h"
 #include "log.h"
+#include "status.h"
 #include "timefmt.h"
 #include "util_childsim.h"
 
@@ -35,12 +36,12 @@ channel_closed(void **state)
 		assert_null(child_of(r, i)->ipc);
 		assert_int_equal(child_of(r, i)->phase, CHILD_READY);
 	}
-	supervise_config(sup);
+	childsend_new_config(sup);
 	supervise_ping(sup);
 	supervise_look(sup);
 	assert_int_equal(supervise_answered(sup), 1); /* it has ended: no answer is missing */
 	hostreport_refresh(r->s->p.report);
-	childsend_log_level(r->s->p.sup, LOG_L_INFO);
+	childsend_log_level(r->s->p.sup);
 	assert_non_null(strstr(ps_ask(r->s, "metrics"), "# EOF"));
 	assert_non_null(strstr(ps_ask(r->s, "reconnect"), "ok"));
 	assert_non_null(strstr(ps_ask(r->s, "pause"), "ok"));
@@ -392,7 +393,7 @@ reload_while_a_child_starts(void **state)
 		(void)sent(r->raw[i], IPC_CONFIG);
 		child_of(r, i)->phase = CHILD_STARTING;
 	}
-	supervise_config(r->s->p.sup);
+	childsend_new_config(r->s->p.sup);
 	ps_run(r->s);
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(sent(r->raw[i], IPC_CONFIG), 1);
@@ -536,10 +537,148 @@ queued_event_keeps_its_text(void **state)
 	assert_non_null(strstr(status, "\"err\":\"auth-key-file /nonexistent/key: "));
 }
 
+/* --- what is pushed to children that do not read at the moment --- */
+
+struct inbox {
+	unsigned hostinfos, params, events;
+	struct buf text; /* of the last Hostinfo, or of the one under way */
+	struct buf in;
+};
+
+/* All that child i was sent until now. */
+static void
+read_inbox(struct rig *r, int i, struct inbox *b)
+{
+	uint8_t bytes[65536];
+	struct ipc_chunk m;
+	struct hdr h;
+	ssize_t n;
+	int idle = 0;
+
+	buf_init(&b->in, 1u << 24);
+	buf_init(&b->text, 1u << 20);
+	while (idle < 3) { /* drained() may have more */
+		ps_run(r->s);
+		if ((n = recv(r->raw[i], bytes, sizeof(bytes), MSG_DONTWAIT)) <= 0) {
+			idle++;
+			continue;
+		}
+		idle = 0;
+		assert_int_equal(buf_put(&b->in, bytes, (size_t)n), 0);
+		while (buf_len(&b->in) >= sizeof(h)) {
+			memcpy(&h, buf_ptr(&b->in), sizeof(h));
+			if (buf_len(&b->in) < sizeof(h) + h.len)
+				break;
+			memset(&m, 0, sizeof(m));
+			memcpy(&m, buf_ptr(&b->in) + sizeof(h), h.len < sizeof(m) ? h.len : sizeof(m));
+			b->params += h.type == IPC_MAP_PARAMS;
+			b->events += h.type == IPC_EVENT && m.off + m.data_len == m.total;
+			if (h.type == IPC_HOSTINFO) {
+				if (m.off == 0)
+					buf_reset(&b->text);
+				buf_put(&b->text, m.data, m.data_len);
+				b->hostinfos += m.off + m.data_len == m.total;
+			}
+			buf_consume(&b->in, sizeof(h) + h.len);
+		}
+	}
+	buf_free(&b->in);
+	buf_putc(&b->text, '\0');
+}
+
+static char *
+large_set(int n)
+{
+	static char line[62000];
+	int at = snprintf(line, sizeof(line), "set hostinfo {\"App\":\"%d", n);
+
+	memset(line + at, 'x', 60000);
+	snprintf(line + at + 60000, sizeof(line) - (size_t)at - 60000, "\"}");
+	return line;
+}
+
+/* 100 of 60 KB, the documented burst: no child is killed for it, and it has the last one in the end. */
+/* rows: PRIV-04 */
+static void
+pushes_are_gathered(void **state)
+{
+	struct rig *r = *state;
+	struct inbox b = { 0 };
+	char want[32];
+	int i, n;
+
+	for (n = 1; n <= 100; n++)
+		assert_non_null(strstr(ps_ask(r->s, large_set(n)), "\"changed\":true"));
+	snprintf(want, sizeof(want), "\"App\":\"%dxxx", n - 1);
+	for (i = 0; i < 2; i++) {
+		assert_non_null(child_of(r, i)->ipc);
+		assert_int_equal(child_of(r, i)->violated, 0);
+		assert_in_range(ipc_queued(child_of(r, i)->ipc), 1, 256 * 1024);
+		memset(&b, 0, sizeof(b));
+		read_inbox(r, i, &b);
+		assert_in_range(b.hostinfos, 1, 12);
+		assert_non_null(strstr((char *)buf_ptr(&b.text), want));
+		assert_int_equal(b.events, 0); /* there are no watchers */
+		assert_int_equal(child_of(r, i)->due, 0);
+		buf_free(&b.text);
+	}
+	assert_true(b.params >= 1);
+}
+
+static unsigned
+events_of(struct rig *r, const char *command)
+{
+	struct inbox b = { 0 };
+
+	assert_non_null(strstr(ps_ask(r->s, command), "\"changed\":true"));
+	for (; status_waits(r->s->p.control); usleep(1000))
+		ps_run(r->s);
+	read_inbox(r, 1, &b);
+	buf_free(&b.text);
+	return b.events;
+}
+
+/* Events go to mapd while it has watchers; of statuses that wait for a busy one only the newest is sent. */
+/* rows: STAT-03 */
+static void
+events_for_watchers(void **state)
+{
+	struct rig *r = *state;
+	struct ipc_empty none = { 0 };
+	struct inbox b = { 0 };
+	uint32_t id;
+	int fd, n;
+
+	assert_int_equal(events_of(r, "set hostinfo {\"App\":\"a\"}"), 0);
+	fd = ps_connect(r->s);
+	assert_int_equal(write(fd, "watch netmap\n", 13), 13);
+	ps_run(r->s);
+	assert_true(events_of(r, "set hostinfo {\"App\":\"b\"}") >= 1); /* its first status is among them */
+	assert_int_equal(events_of(r, "set hostinfo {\"App\":\"c\"}"), 1);
+	for (n = 0; n < 40; n++) {
+		(void)ps_ask(r->s, large_set(n));
+		for (; status_waits(r->s->p.control); usleep(1000))
+			ps_run(r->s);
+	}
+	assert_int_equal(child_of(r, 1)->violated, 0);
+	read_inbox(r, 1, &b);
+	assert_in_range(b.events, 1, 8);
+	buf_free(&b.text);
+	for (id = 0; id < 1000; id++) /* an id of a watcher before the last one changes nothing */
+		say(r, 1, IPC_UNWATCHED, id + 1000000, &none, sizeof(none));
+	assert_int_equal(events_of(r, "set hostinfo {\"App\":\"d\"}"), 1);
+	for (id = 0; id < 1000; id++)
+		say(r, 1, IPC_UNWATCHED, id, &none, sizeof(none));
+	assert_int_equal(events_of(r, "set hostinfo {\"App\":\"e\"}"), 0);
+	close(fd);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(pushes_are_gathered, childsim_setup, childsim_teardown),
+		cmocka_unit_test_setup_teardown(events_for_watchers, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(channel_closed, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(child_hangs, childsim_setup, childsim_teardown),
 		cmocka_unit_test_setup_teardown(wanted_while_it_stops, childsim_setup, childsim_teardown),

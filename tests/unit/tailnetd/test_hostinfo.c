@@ -373,10 +373,55 @@ test_forwarding(void **unused)
 }
 #endif
 
+/* interface.md 3: what is set is bounded as a whole; the old is kept, and Hostinfo can always be built. */
+static void
+test_all_that_is_set(void **state)
+{
+	static char text[HOSTINFO_TEXT_MAX];
+	struct hostinfo_set s = { 0 };
+	struct config c;
+	struct state st = { 0 };
+	struct buf before, after;
+	char err[300];
+	int changed, i, n, rv;
+
+	(void)state;
+	memset(&c, 0, sizeof(c));
+	snprintf(st.backend_log_id, sizeof(st.backend_log_id), "0123");
+	buf_init(&before, 256 * 1024);
+	buf_init(&after, 256 * 1024);
+	for (i = 0, rv = 0; rv == 0; i++) {
+		n = snprintf(text, sizeof(text), "{\"more%d\":\"", i);
+		memset(text + n, 'x', 40000);
+		snprintf(text + n + 40000, 8, "\"}");
+		rv = hostinfo_set(&s, i % 2, text, strlen(text), &changed, err, sizeof(err));
+		assert_int_equal(hostinfo_build(&c, &st, &s, &after), 0);
+		if (rv == 0) {
+			buf_reset(&before);
+			buf_put(&before, buf_ptr(&after), buf_len(&after));
+		}
+		if (rv == 0 || i > 4)
+			buf_reset(&after);
+		assert_true(i < 5);
+	}
+	assert_int_equal(i, 4); /* three of 40,000 bytes are what fits */
+	assert_int_equal(rv, HOSTINFO_TOO_LARGE);
+	assert_non_null(strstr(err, "larger than 131072 bytes"));
+	assert_int_equal(changed, 0);
+	assert_int_equal(buf_len(&before), buf_len(&after));
+	assert_memory_equal(buf_ptr(&before), buf_ptr(&after), buf_len(&before));
+	assert_int_equal(hostinfo_set(&s, 0, "{\"more0\":null}", 14, &changed, err, sizeof(err)), 0);
+	assert_int_equal(hostinfo_set(&s, 1, text, strlen(text), &changed, err, sizeof(err)), 0);
+	buf_free(&before);
+	buf_free(&after);
+	hostinfo_set_free(&s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_that_is_set),
 		cmocka_unit_test(test_collected),
 		cmocka_unit_test(test_from_configuration),
 		cmocka_unit_test(test_same_text_every_time),

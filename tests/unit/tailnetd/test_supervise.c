@@ -10,6 +10,7 @@
 
 #include "unit.h"
 
+#include "childsend.h"
 #include "exits.h"
 #include "status.h"
 #include "timefmt.h"
@@ -282,11 +283,11 @@ watchdog_of_mapd(void **state)
 	struct rig *r = *state;
 	struct ipc_config m;
 
-	supervise_config(r->s->p.sup);
+	childsend_new_config(r->s->p.sup);
 	assert_int_equal(received(r, IPC_CONFIG, &m, sizeof(m)), 1);
 	assert_int_equal(m.watchdog_ms, 120000);
 	ps_config(r->s, "map-watchdog 7\n");
-	supervise_config(r->s->p.sup);
+	childsend_new_config(r->s->p.sup);
 	assert_int_equal(received(r, IPC_CONFIG, &m, sizeof(m)), 1);
 	assert_int_equal(m.watchdog_ms, 7000);
 }
