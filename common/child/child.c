@@ -121,8 +121,6 @@ enter_and_report(struct childproc *c)
 	struct ipc_ready ready;
 	int layers;
 
-	if (c->role->warm != NULL)
-		c->role->warm();
 	if ((layers = sandbox_enter(c->role->profile, &c->sandbox)) == -1) {
 		leave(c, EXIT_SANDBOX);
 		return;
@@ -366,6 +364,9 @@ child_run(const struct child_role *role)
 	}
 	bucket_init(&c.log_rate, IPC_LOG_RATE, IPC_LOG_BURST, time_mono_ms());
 	log_to_sink(log_over_channel, &c);
+	/* Before any message: what arrives first may be the CA, and who touches OpenSSL first decides how it starts. */
+	if (role->warm != NULL)
+		role->warm();
 	event_base_dispatch(c.base);
 	tear_down(&c);
 	return c.exit_code;

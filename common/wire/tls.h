@@ -27,7 +27,8 @@ void	 trust_free(struct trust *t);
 
 /*
  * Loads everything OpenSSL, libsodium and friends would load later, so that no file is needed behind the sandbox, and
- * ignores SIGPIPE (descriptors are written with write(2)).  Exits the process if that fails.
+ * ignores SIGPIPE (descriptors are written with write(2)).  Exits the process if that fails.  The system's openssl.cnf
+ * is not read: it may name libraries to load.  Nothing may call OpenSSL before, as its first call decides that.
  */
 void	 wire_memory(void);	/* before anything else: OpenSSL and libevent without memory end the process (mem.h) */
 void	 wire_warm(void);

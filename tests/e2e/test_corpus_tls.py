@@ -12,6 +12,7 @@ import ipaddress
 import os
 import socket
 import ssl
+import subprocess
 import struct
 import threading
 import time
@@ -123,6 +124,28 @@ def test_certificates_and_versions(make_server, make_daemon, ca, name):
     d.start()
     d.wait_sync(timeout=60)
     assert not d.log().count("died of")
+
+
+OPENSSL_CNF = {  # what makes OpenSSL useless for whoever reads it
+    "null-provider": "openssl_conf = init\n[init]\nproviders = p\n[p]\nnull = n\n[n]\nactivate = 1\n",
+    "fips-only": "openssl_conf = init\n[init]\nalg_section = a\n[a]\ndefault_properties = fips=yes\n",
+}
+
+
+@pytest.mark.rows("KEY-05", "PRIV-06")
+@pytest.mark.parametrize("name", OPENSSL_CNF)
+def test_the_systems_openssl_cnf_is_not_read(tls_server, make_daemon, ca, tmp_path, name):
+    """It could name a provider, which would be loaded as root, before the sandbox."""
+    cnf = tmp_path / "openssl.cnf"
+    cnf.write_text(OPENSSL_CNF[name])
+    folder = subprocess.run(["openssl", "version", "-d"], capture_output=True, text=True, check=True).stdout
+    real = os.path.realpath(os.path.join(folder.split('"')[1], "openssl.cnf"))
+    inside = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', str(cnf), real]
+    # It is one that does it: the openssl command, which reads it, can do nothing with it.
+    assert subprocess.run([*inside, "openssl", "sha256", str(cnf)], capture_output=True).returncode != 0
+    d = make_daemon(tls_server.tls_url, auth_key=AUTH_KEY, ca_file=ca.file, prefix=inside)
+    d.wait_sync()
+    assert "child-crash" not in str(d.status()["health"])
 
 
 @pytest.mark.rows("KEY-05")
