@@ -50,10 +50,12 @@ accounts_operator(const struct config *cfg, int root, struct ids *ids, char *err
 		return -1;
 	}
 	ids->has_operator = pw != NULL;
+	ids->operator_outside = 0;
 	if (pw == NULL)
 		return 0;
 	ids->operator_uid = pw->pw_uid;
-	if (root && !in_control_group(ids, pw))
+	ids->operator_outside = root && !in_control_group(ids, pw);
+	if (ids->operator_outside)
 		log_warnx("control-operator %s is not in the group %s, so the control socket is out of reach: `usermod "
 			  "-aG %s %s`",
 		    name, group, group, name);

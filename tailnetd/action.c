@@ -16,6 +16,7 @@
 #include "log.h"
 #include "parent.h"
 #include "secret.h"
+#include "selfcheck.h"
 #include "status.h"
 #include "timer.h"
 
@@ -133,8 +134,15 @@ int
 parent_auth_key(struct parent *p, enum login_authkey which, char *out, size_t outsize, size_t *len, char *err,
     size_t errsize)
 {
-	if (which == AUTHKEY_CONFIGURED)
-		return config_read_authkey(&p->cfg, out, outsize, len, err, errsize);
+	if (which == AUTHKEY_CONFIGURED) {
+		int rv = config_read_authkey(&p->cfg, out, outsize, len, err, errsize);
+
+		if (rv == -1)
+			(void)health_raise(&p->health, HEALTH_AUTH_KEY_UNUSABLE, err);
+		else
+			(void)health_clear(&p->health, HEALTH_AUTH_KEY_UNUSABLE);
+		return rv;
+	}
 	if (p->auth_key == NULL || p->auth_key_len > outsize) {
 		snprintf(err, errsize, "the auth key of this login is no longer in memory");
 		return -1;
@@ -311,6 +319,7 @@ parent_event(struct parent *p, const struct login_event *e)
 	parent_update_cache(p);
 	doctor_look(p->control);
 	derive_health(p);
+	selfcheck(p);
 	eventlog_update(p->eventlog);
 	status_changed(p->control);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "buf.h"
@@ -50,13 +52,19 @@ childsend_ca(struct child *c)
 	const char *path = "/etc/ssl/certs/ca-certificates.crt";
 #endif
 	struct ipc_empty none = { 0 };
+	char text[300];
 	int fd;
 
 	if (c->p->cfg.ca_file[0] != '\0')
 		path = c->p->cfg.ca_file;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd == -1 && !c->p->no_ca)
-		log_error("CA certificates %s", path); /* once: they are asked for at each try */
+	if (fd == -1) {
+		snprintf(text, sizeof(text), "CA certificates %.200s: %s", path, strerror(errno));
+		if (!c->p->no_ca)
+			log_errorx("%s", text); /* once: they are asked for at each try */
+		(void)health_raise(&c->p->health, HEALTH_CA_UNUSABLE, text);
+	} else
+		(void)health_clear(&c->p->health, HEALTH_CA_UNUSABLE);
 	c->p->no_ca = fd == -1;
 	if (fd == -1)
 		fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* the child says that there are none */

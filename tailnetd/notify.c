@@ -97,7 +97,7 @@ notify_ready(struct notify *n)
 void
 notify_status(struct notify *n, const char *state)
 {
-	char text[160];
+	char text[700];
 
 	snprintf(text, sizeof(text), "STATUS=%s", state);
 	tell(n, text);

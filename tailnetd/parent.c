@@ -29,6 +29,7 @@
 #include "parent_control.h"
 #include "parent_ops.h"
 #include "privilege.h"
+#include "selfcheck.h"
 #include "tailnetd_sandbox.h"
 #include "sandbox.h"
 #include "status.h"
@@ -105,16 +106,17 @@ open_images(struct parent *p)
 	return 0;
 }
 
-/* Logged at start, not only when a login needs it; not fatal: with a valid node key no login does (REG-05). */
+/* At start and reload, not only when a login needs it; not fatal: with a valid node key no login does (REG-05). */
 static void
-check_auth_key(const struct parent *p)
+check_auth_key(struct parent *p)
 {
 	char key[IPC_AUTHKEY_MAX + 1], err[400];
 	size_t len;
 
+	(void)health_clear(&p->health, HEALTH_AUTH_KEY_UNUSABLE);
 	if (p->cfg.auth_key_file[0] == '\0')
 		return;
-	if (config_read_authkey(&p->cfg, key, sizeof(key), &len, err, sizeof(err)) == -1)
+	if (parent_auth_key(p, AUTHKEY_CONFIGURED, key, sizeof(key), &len, err, sizeof(err)) == -1)
 		log_errorx("%s", err);
 	sodium_memzero(key, sizeof(key));
 }
@@ -159,10 +161,14 @@ on_hup(evutil_socket_t sig, short what, void *arg)
 	(void)sig;
 	(void)what;
 	notify_reloading(p->notify);
-	if (parent_reload(p, err, sizeof(err)) == -1)
+	if (parent_reload(p, err, sizeof(err)) == -1) {
 		log_errorx("configuration not reloaded, the old one stays: %s", err);
-	else
+		(void)health_raise(&p->health, HEALTH_CONFIG_NOT_RELOADED, err);
+	} else {
 		log_info("configuration reloaded");
+		(void)health_clear(&p->health, HEALTH_CONFIG_NOT_RELOADED);
+	}
+	status_changed(p->control);
 	notify_ready(p->notify);
 }
 
@@ -203,6 +209,7 @@ parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s)
 	}
 	p->tick_boot = boot_ms;
 	supervise_look(p->sup);
+	selfcheck(p);
 	if (health_set(&p->health, HEALTH_CLOCK_WRONG, wall_s < BUILD_SECOND))
 		status_changed(p->control);
 }
@@ -293,6 +300,7 @@ parent_reload(struct parent *p, char *err, size_t errsize)
 	e.u.config = login_config_changes(&p->cfg, &next);
 	p->cfg = next;
 	dialler_config(p->dialler, &p->cfg);
+	check_auth_key(p);
 	childsend_new_config(p->sup);
 	childsend_dial_times(p->sup);
 	parent_event(p, &e);

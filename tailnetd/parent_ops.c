@@ -31,7 +31,11 @@ save_port(void *arg, char *err, size_t errsize)
 {
 	struct parent *p = arg;
 
-	return state_save(p->store, &p->state, p->keys, err, errsize);
+	int rv = state_save(p->store, &p->state, p->keys, err, errsize);
+
+	if (rv == -1)
+		(void)health_raise(&p->health, HEALTH_STATE_NOT_SAVED, err);
+	return rv;
 }
 
 struct hostreport *

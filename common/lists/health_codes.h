@@ -37,6 +37,29 @@
 	    "an administrator of the tailnet has to approve it") \
 	H(SERVER_LIMIT, "server-limit", "medium", NULL, \
 	    "if the server is right to send that much, raise the max-map keywords, see tailnetd.conf(5)") \
+	H(CONFIG_NOT_RELOADED, "config-not-reloaded", "medium", NULL, \
+	    "correct the file, which `tailnetd -n` checks, then reload") \
+	H(AUTH_KEY_UNUSABLE, "auth-key-unusable", "medium", NULL, \
+	    "correct `auth-key-file` or the file that it names") \
+	H(CA_UNUSABLE, "ca-unusable", "high", NULL, \
+	    "install the package ca-certificates, or name the file with `ca-file`") \
+	H(ADDRESSES_UNWATCHED, "addresses-unwatched", "medium", \
+	    "changes of this host's addresses are not noticed", \
+	    "restart tailnetd; until then run `tailnetctl reconnect` after a change") \
+	H(NO_LISTEN_PORT, "no-listen-port", "medium", \
+	    "there is no free UDP port for `listen-port 0`", \
+	    "name one with `listen-port`") \
+	H(REPORT_STALE, "report-stale", "medium", \
+	    "what is reported of this host could not be built again", \
+	    "free memory on this machine; the next change tries it again") \
+	H(CACHE_UNUSABLE, "cache-unusable", "low", NULL, \
+	    "free space in the state directory or make it writable, or use `netmap-cache no`") \
+	H(NO_DESCRIPTORS, "no-descriptors", "medium", \
+	    "clients of the control socket must wait: there are no free descriptors", \
+	    "end clients that are not needed") \
+	H(OPERATOR_OUTSIDE, "operator-outside", "low", \
+	    "the control-operator is not in the group of the control socket", \
+	    "run the usermod command that the log names, or configure another `control-group`") \
 	H(OUT_OF_MEMORY, "out-of-memory", "high", NULL, \
 	    "free memory on this machine; for a very large tailnet raise the limit that the log names")
 

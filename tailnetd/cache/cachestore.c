@@ -30,6 +30,7 @@ struct cachestore {
 	int ending;             /* the daemon waits for the last write */
 	int once_more;          /* the one under way had begun before */
 	int said;               /* that it cannot be written, or not be removed: once */
+	char trouble[300];      /* the same, until it can; "" = none */
 
 	/* Of the present mapd. */
 	int asked; /* it was sent a cache to read ... */
@@ -72,6 +73,13 @@ complain(struct cachestore *c, const char *text)
 	if (!c->said)
 		log_warnx("netmap cache: %s", text);
 	c->said = 1;
+	snprintf(c->trouble, sizeof(c->trouble), "netmap cache: %s", text);
+}
+
+const char *
+cachestore_trouble(const struct cachestore *c)
+{
+	return c->on && c->trouble[0] != '\0' ? c->trouble : NULL;
 }
 
 /* --- removal --- */
@@ -89,6 +97,7 @@ remove_file(struct cachestore *c, const char *why)
 	default: complain(c, err); return; /* tried again later */
 	}
 	c->there = c->no_load = c->said = 0;
+	c->trouble[0] = '\0';
 }
 
 /* mapd must drop what it reads, writes or shows of it. */
@@ -153,7 +162,7 @@ load(struct cachestore *c)
 		c->there = errno != ENOENT;
 		c->no_load = 1;
 		if (err[0] != '\0')
-			log_warnx("netmap cache not used: %s", err);
+			complain(c, err);
 		release_mapd(c);
 		return;
 	}
@@ -206,6 +215,7 @@ cachestore_loaded(struct cachestore *c, uint32_t id, const struct ipc_cache_done
 	if (d->result == IPC_CACHE_NOTHING)
 		return 0;
 	log_warnx("netmap cache %s/%s not used: %s", c->file.dir, CACHEFILE_NAME, err);
+	snprintf(c->trouble, sizeof(c->trouble), "netmap cache not used: %.250s", err);
 	c->no_load = 1;
 	if (d->result == IPC_CACHE_FOREIGN)
 		remove_file(c, "it was not created by this tailnetd");
@@ -303,6 +313,7 @@ commit(struct cachestore *c, const struct ipc_cache_done *d)
 		return 0;
 	}
 	c->no_load = c->said = 0;
+	c->trouble[0] = '\0';
 	log_debug("netmap cache: %llu bytes written", (unsigned long long)d->size);
 	return 1;
 }

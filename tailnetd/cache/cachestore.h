@@ -54,6 +54,8 @@ int	 cachestore_shutdown(struct cachestore *c);
  */
 int	 cachestore_claim(const struct cachestore *c, int synced);
 
+const char *cachestore_trouble(const struct cachestore *c);	/* why it cannot be read or written; NULL: it can */
+
 /* CACHE_LOADED, CACHE_WRITTEN.  0, or -1 = a violation. */
 int	 cachestore_loaded(struct cachestore *c, uint32_t id, const struct ipc_cache_done *d);
 int	 cachestore_written(struct cachestore *c, uint32_t id, const struct ipc_cache_done *d);

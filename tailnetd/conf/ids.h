@@ -12,6 +12,7 @@ struct ids {
 	gid_t	 control_gid;
 	uid_t	 operator_uid;		/* may use W commands besides root */
 	int	 has_operator;
+	int	 operator_outside;	/* of the group that may reach the socket */
 };
 
 #endif

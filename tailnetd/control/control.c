@@ -103,6 +103,7 @@ log_full(struct control *c)
 	int err = errno;
 	uint64_t now = time_mono_ms();
 
+	c->waits_ms = now;
 	if (c->full_ms != 0 && now - c->full_ms < FULL_MS)
 		return;
 	c->full_ms = now;
@@ -125,6 +126,12 @@ acceptable(evutil_socket_t fd, short what, void *arg)
 		event_del(c->accept);
 		(void)timer_set_ms(&c->resume, PAUSE_MS);
 	}
+}
+
+int
+control_is_full(const struct control *c)
+{
+	return c->waits_ms != 0 && time_mono_ms() - c->waits_ms < FULL_MS;
 }
 
 static void

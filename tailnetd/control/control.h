@@ -27,4 +27,6 @@ void	 control_counters_came(struct control *c);	/* mapd has answered COUNTERS_RE
 int	 control_w_rate(struct control *c);		/* a W command of a user other than root: 1 = within the rate */
 int	 control_await_counters(struct control *c);	/* 1 = mapd must be asked; 0 = it was asked */
 
+int	 control_is_full(const struct control *c);	/* in the last minute clients had to wait */
+
 #endif

@@ -28,6 +28,7 @@ struct control {
 	struct timer	 resume, counters;
 	struct bucket	 w_rate;	/* of W commands, root's not counted */
 	uint64_t	 full_ms;	/* the last log line about missing descriptors; 0 = none yet */
+	uint64_t	 waits_ms;	/* when the last client had to wait for a descriptor; 0 = never */
 	TAILQ_HEAD(, cclient) clients;
 	unsigned	 n;
 	struct status	*status;

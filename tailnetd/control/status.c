@@ -16,6 +16,7 @@
 #include "netaddr.h"
 #include "sandbox.h"
 #include "status.h"
+#include "text.h"
 #include "timer.h"
 
 #define URGENT_RATE  100 /* events a second; more than any login causes */
@@ -252,6 +253,29 @@ status_event_body(const struct control_ops *o, int login_finished, struct buf *o
 	return status_json(o, STATUS_WHOLE, out);
 }
 
+const char *
+status_line(const struct control_ops *o, char *out, size_t size)
+{
+	static const char *const severities[] = { "high", "medium", "low" };
+	char err[LOGIN_ADVISED_MAX];
+	int source = login_advised_error(o->login, err), h;
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, 16384);
+	buf_printf(&b, "%s%s", login_state_name(login_state(o->login)) + strlen("state:"),
+	    o->login->paused ? ", paused" : "");
+	if (source != -1)
+		buf_printf(&b, "; error: %s: %s", login_src_name((enum login_src)source), err);
+	for (i = 0; i < sizeof(severities) / sizeof(severities[0]); i++)
+		for (h = 0; h < HEALTH_COUNT; h++)
+			if (o->health->h[h].on && strcmp(health_severity((enum health_code)h), severities[i]) == 0)
+				buf_printf(&b, "; %s: %s", health_name((enum health_code)h), o->health->h[h].text);
+	text_sanitize((const char *)buf_ptr(&b), buf_len(&b), out, size); /* also where it is cut */
+	buf_free(&b);
+	return out;
+}
+
 /* Changes that must not wait: each is an event of its own (STAT-01). */
 static uint64_t
 urgent_hash(const struct status *s, const struct login *c)
@@ -276,6 +300,7 @@ status_now(struct control *c)
 	const struct control_ops *o = &c->ops;
 	struct status *s = c->status;
 	struct buf now, body;
+	char line[STATUS_LINE_MAX];
 
 	timer_stop(&s->later);
 	buf_init(&now, 1u << 20);
@@ -292,7 +317,7 @@ status_now(struct control *c)
 	s->ms = time_mono_ms();
 	buf_free(&s->last);
 	s->last = now;
-	o->state_is(o->arg, login_state_name(login_state(o->login)));
+	o->state_is(o->arg, status_line(o, line, sizeof(line)));
 }
 
 /*

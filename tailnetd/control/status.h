@@ -28,4 +28,8 @@ int	 status_waits(const struct control *c);	/* 1: a change was not sent yet (tes
 int	 status_first_body(struct control *c, struct buf *out);
 int	 processes_json(const struct control_ops *o, struct buf *out);
 
+/* One line for the service manager: state, error and health, the worst first.  Returns out. */
+#define STATUS_LINE_MAX	600
+const char *status_line(const struct control_ops *o, char *out, size_t size);
+
 #endif

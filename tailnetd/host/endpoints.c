@@ -151,6 +151,12 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		(void)timer_set_ms(&w->settle, SETTLE_MS);
 }
 
+int
+endpoints_watches(const struct endpoints_watch *w)
+{
+	return w != NULL && event_pending(w->readable, EV_READ, NULL);
+}
+
 struct endpoints_watch *
 endpoints_watch_new(struct event_base *base, void (*changed)(void *), void *arg)
 {

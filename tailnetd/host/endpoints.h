@@ -27,6 +27,7 @@ int	 endpoints_from(const struct ifaddrs *list, unsigned port, struct ipc_endpoi
 struct event_base;
 struct endpoints_watch;
 struct endpoints_watch *endpoints_watch_new(struct event_base *base, void (*changed)(void *arg), void *arg);
+int	 endpoints_watches(const struct endpoints_watch *w);	/* 0: NULL, or it has failed since */
 void	 endpoints_watch_free(struct endpoints_watch *w);	/* NULL is fine */
 
 /* listen-port 0: a UDP port that is free for IPv4 and IPv6 right now.  0, or -1 with errno. */

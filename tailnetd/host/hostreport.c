@@ -227,3 +227,17 @@ hostreport_disco(const struct hostreport *h)
 {
 	return &h->disco_key;
 }
+
+/* --- what is wrong --- */
+
+int
+hostreport_is_stale(const struct hostreport *h)
+{
+	return h->stale;
+}
+
+int
+hostreport_watches(const struct hostreport *h)
+{
+	return endpoints_watches(h->watch);
+}

@@ -59,4 +59,8 @@ const struct ipc_map_params *hostreport_params(const struct hostreport *h);
 const struct pubkey *hostreport_disco(const struct hostreport *h);
 unsigned hostreport_listen_port(const struct hostreport *h);	/* 0 = none could be picked */
 
+/* What is wrong with it: Hostinfo is an older one; changes of addresses are (not) noticed. */
+int	 hostreport_is_stale(const struct hostreport *h);
+int	 hostreport_watches(const struct hostreport *h);
+
 #endif

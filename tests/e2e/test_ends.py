@@ -72,7 +72,7 @@ def test_mapd_cannot_run(server, make_daemon, libexec, end, code, text):
 @pytest.mark.rows("PRIV-03")
 def test_doctor_does_not_blame_the_server(tls_server, make_daemon, libexec, ca):
     """It says at once that authd cannot run, in a line of its own."""
-    d = make_daemon(tls_server, auth_key=AUTH_KEY, ca_file=ca.file, libexec_dir=libexec("authd", 1))
+    d = make_daemon(tls_server.tls_url, auth_key=AUTH_KEY, ca_file=ca.file, libexec_dir=libexec("authd", 1))
     for _ in range(3):
         t = time.monotonic()
         lines = d.ask("doctor")

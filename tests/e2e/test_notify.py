@@ -45,7 +45,7 @@ def test_ready_status_stopping(server, make_daemon, manager):
     d.spawn()
     manager.wait("READY=1")
     assert d.status()["state"].startswith("state:"), "READY means that the control socket answers"
-    manager.wait("STATUS=state:synchronized")
+    manager.wait("STATUS=synchronized")
     assert d.stop() == 0
     manager.wait("STOPPING=1", 5)
     assert "NOTIFY_SOCKET" not in open("/proc/self/environ").read()
