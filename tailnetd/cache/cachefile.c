@@ -10,6 +10,7 @@
 
 #include "cachefile.h"
 #include "msgs.h"
+#include "statedisk.h"
 
 void
 cachefile_init(struct cachefile *cf, const struct state_store *store)
@@ -132,7 +133,7 @@ cachefile_commit(struct cachefile *cf, uint64_t size, char *err, size_t errsize)
 	if (temp_ok(cf, size, err, errsize)) {
 		if (cf->io->fsync(cf->temp) == 0 &&
 		    cf->io->renameat(cf->dirfd, CACHEFILE_TEMP, cf->dirfd, CACHEFILE_NAME) == 0 &&
-		    cf->io->fsync(cf->dirfd) == 0)
+		    statedisk_sync(cf->io, cf->dirfd) == 0)
 			rv = 0;
 		else
 			(void)failed(cf, err, errsize, "save");
@@ -146,7 +147,10 @@ cachefile_remove(struct cachefile *cf, char *err, size_t errsize)
 {
 	cachefile_abort(cf);
 	(void)cf->io->unlinkat(cf->dirfd, CACHEFILE_TEMP, 0); /* in case that failed before */
+	/* On a read-only file system unlinkat(2) fails with EROFS even for a name that is not there. */
+	if (!statedisk_has(cf->dirfd, CACHEFILE_NAME))
+		return 0;
 	if (cf->io->unlinkat(cf->dirfd, CACHEFILE_NAME, 0) == -1)
 		return errno == ENOENT ? 0 : failed(cf, err, errsize, "remove");
-	return cf->io->fsync(cf->dirfd) == 0 ? 1 : failed(cf, err, errsize, "remove");
+	return statedisk_sync(cf->io, cf->dirfd) == 0 ? 1 : failed(cf, err, errsize, "remove");
 }

@@ -17,11 +17,10 @@
 #include "log.h"
 #include "secret.h"
 #include "state.h"
+#include "statedisk.h"
+#include "statemount.h"
 #include "statetext.h"
 
-#define F_STATE  "state"
-#define F_PREV   "state.prev"
-#define F_TEMP   "state.tmp"
 #define F_MARKER ".initialised"
 #define SUM_LEN  32
 
@@ -37,34 +36,10 @@ struct state_store {
 	char dir[1024];
 };
 
-static long
-real_write(int fd, const void *p, size_t n)
-{
-	return write(fd, p, n);
-}
-
-static int
-real_create(int dirfd, const char *name, int flags)
-{
-	return openat(dirfd, name, flags, 0600);
-}
-
 void
 state_set_io(struct state_store *ss, const struct state_io *io)
 {
-	ss->io = (struct state_io){ real_write, fsync, linkat, renameat, real_create, unlinkat };
-	if (io != NULL && io->write != NULL)
-		ss->io.write = io->write;
-	if (io != NULL && io->fsync != NULL)
-		ss->io.fsync = io->fsync;
-	if (io != NULL && io->linkat != NULL)
-		ss->io.linkat = io->linkat;
-	if (io != NULL && io->renameat != NULL)
-		ss->io.renameat = io->renameat;
-	if (io != NULL && io->create != NULL)
-		ss->io.create = io->create;
-	if (io != NULL && io->unlinkat != NULL)
-		ss->io.unlinkat = io->unlinkat;
+	ss->io = state_io_complete(io);
 }
 
 /* --- the directory --- */
@@ -109,7 +84,7 @@ sync_parent(const struct state_store *ss)
 	if (fd == -1)
 		return errno == EACCES ? 0
 				       : -1; /* we may not read it: rely on the order in which the file system writes */
-	rv = fsync(fd);
+	rv = statedisk_sync(&ss->io, fd);
 	close(fd);
 	return rv;
 }
@@ -281,70 +256,23 @@ load_file(struct state_store *ss, const char *name, struct state *st, struct key
 /* --- writing --- */
 
 static int
-write_all(struct state_store *ss, int fd, const char *p, size_t n)
+replace_file(struct state_store *ss, const char *text, size_t len, const char **step)
 {
-	while (n > 0) {
-		long w = ss->io.write(fd, p, n);
+	int renamed, rv;
 
-		if (w == -1 && errno == EINTR)
-			continue;
-		if (w <= 0)
-			return -1;
-		p += w;
-		n -= (size_t)w;
-	}
-	return 0;
-}
-
-static int
-write_temp(struct state_store *ss, const char *text, size_t len)
-{
-	int fd, rv, saved;
-
-	(void)ss->io.unlinkat(ss->dirfd, F_TEMP, 0); /* no other process has it: we hold the lock */
-	if ((fd = ss->io.create(ss->dirfd, F_TEMP, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)) == -1)
-		return -1;
-	rv = write_all(ss, fd, text, len) == 0 && ss->io.fsync(fd) == 0 ? 0 : -1;
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return rv;
-}
-
-/* Gives the present file a second name.  A crash in between leaves no state.prev, but the state itself is complete. */
-static int
-link_prev(struct state_store *ss)
-{
-	if (ss->keep_prev || faccessat(ss->dirfd, F_STATE, F_OK, AT_SYMLINK_NOFOLLOW) == -1)
-		return 0;
-	if (ss->io.unlinkat(ss->dirfd, F_PREV, 0) == -1 && errno != ENOENT)
-		return -1;
-	return ss->io.linkat(ss->dirfd, F_STATE, ss->dirfd, F_PREV, 0);
-}
-
-static int
-replace_file(struct state_store *ss, const char *text, size_t len)
-{
-	int saved;
-
-	if (write_temp(ss, text, len) == 0 && link_prev(ss) == 0 &&
-	    ss->io.renameat(ss->dirfd, F_TEMP, ss->dirfd, F_STATE) == 0) {
+	rv = statedisk_replace(&ss->io, ss->dirfd, text, len, ss->keep_prev, &renamed, step);
+	if (renamed)
 		ss->keep_prev = 0;
-		return ss->io.fsync(ss->dirfd); /* not before this is the new version durable */
-	}
-	saved = errno;
-	(void)ss->io.unlinkat(ss->dirfd, F_TEMP, 0);
-	errno = saved;
-	return -1;
+	return rv;
 }
 
 /* After a logout everything is written twice: then the previous version has no key, either. */
 static int
-replace(struct state_store *ss, const char *text, size_t len)
+replace(struct state_store *ss, const char *text, size_t len, const char **step)
 {
-	int rv = replace_file(ss, text, len);
+	int rv = replace_file(ss, text, len, step);
 
-	if (rv == 0 && ss->erasing && (rv = replace_file(ss, text, len)) == 0)
+	if (rv == 0 && ss->erasing && (rv = replace_file(ss, text, len, step)) == 0)
 		ss->erasing = 0;
 	return rv;
 }
@@ -355,6 +283,7 @@ state_save(struct state_store *ss, const struct state *st, const struct keyring 
 	char *text = secret_open(ss->area);
 	uint8_t sum[SUM_LEN];
 	size_t len = statetext_build(st, k, text);
+	const char *step = "";
 	int rv = -1;
 
 	if (len == 0)
@@ -363,11 +292,11 @@ state_save(struct state_store *ss, const struct state *st, const struct keyring 
 		crypto_generichash(sum, sizeof(sum), (const uint8_t *)text, len, NULL, 0);
 		if (ss->have_saved && !ss->erasing && memcmp(sum, ss->saved, sizeof(sum)) == 0)
 			rv = 0;
-		else if ((rv = replace(ss, text, len)) == 0) {
+		else if ((rv = replace(ss, text, len, &step)) == 0) {
 			memcpy(ss->saved, sum, sizeof(sum));
 			ss->have_saved = 1;
 		} else {
-			snprintf(err, errsize, "cannot save %s/%s: %s", ss->dir, F_STATE, strerror(errno));
+			snprintf(err, errsize, "cannot save %s/%s: %s: %s", ss->dir, F_STATE, step, strerror(errno));
 			ss->have_saved = 0; /* the rename may have happened: write again next time */
 		}
 	}
@@ -391,13 +320,7 @@ set_marker(struct state_store *ss)
 	if (fd == -1)
 		return -1;
 	close(fd);
-	return ss->io.fsync(ss->dirfd);
-}
-
-static int
-has_marker(const struct state_store *ss)
-{
-	return faccessat(ss->dirfd, F_MARKER, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return statedisk_sync(&ss->io, ss->dirfd);
 }
 
 /* --- profiles: one per control URL (security.md D9) --- */
@@ -451,14 +374,15 @@ static enum state_result
 switch_profile(struct state_store *ss, const char *url, struct state *st, struct keyring *k, char *err, size_t errsize)
 {
 	char aside[32], mine[32];
+	const char *step = "fsync of the directory";
 
 	profile_name(st->control_url, aside);
 	profile_name(url, mine);
 	log_warnx("control-url changed from %s to %s: the identity for the old one is kept in %s/%s", st->control_url,
 	    url, ss->dir, aside);
-	if ((ss->io.unlinkat(ss->dirfd, aside, 0) == -1 && errno != ENOENT) ||
-	    ss->io.linkat(ss->dirfd, F_STATE, ss->dirfd, aside, 0) == -1 || ss->io.fsync(ss->dirfd) == -1) {
-		snprintf(err, errsize, "cannot keep the old identity in %s/%s: %s", ss->dir, aside, strerror(errno));
+	if (statedisk_spare(&ss->io, ss->dirfd, aside, &step) == -1 || statedisk_sync(&ss->io, ss->dirfd) == -1) {
+		snprintf(err, errsize, "cannot keep the old identity in %s/%s: %s: %s", ss->dir, aside, step,
+		    strerror(errno));
 		return STATE_UNUSABLE;
 	}
 	/* It belongs to the old profile, whose newest version now has its second name. */
@@ -481,6 +405,22 @@ switch_profile(struct state_store *ss, const char *url, struct state *st, struct
 	}
 }
 
+/* No state file at all.  A new identity is made only where nothing shows an earlier one (security.md D10). */
+static int
+may_be_new(const struct state_store *ss, char *err, size_t errsize)
+{
+	char name[64] = F_MARKER;
+
+	if (statedisk_has(ss->dirfd, F_MARKER) || statedisk_trace(ss->dirfd, name, sizeof(name))) {
+		snprintf(err, errsize,
+		    "%s: the state file is missing, but this machine had an identity; restore it, or remove %s/%s to "
+		    "become a new machine",
+		    ss->dir, ss->dir, name);
+		return 0;
+	}
+	return !statemount_missing(STATEMOUNT_FSTAB, ss->dir, err, errsize);
+}
+
 static enum state_result
 recover(struct state_store *ss, enum load why, struct state *st, struct keyring *k, char *err, size_t errsize)
 {
@@ -493,13 +433,8 @@ recover(struct state_store *ss, enum load why, struct state *st, struct keyring 
 		ss->have_saved = 0;
 		return STATE_RECOVERED;
 	case LOAD_MISSING:
-		if (why == LOAD_MISSING && !has_marker(ss))
-			return STATE_FRESH;
 		if (why == LOAD_MISSING)
-			snprintf(err, errsize,
-			    "%s: the state file is missing, but this machine had an identity; restore it, or remove "
-			    "%s/%s to become a new machine",
-			    ss->dir, ss->dir, F_MARKER);
+			return may_be_new(ss, err, errsize) ? STATE_FRESH : STATE_UNUSABLE;
 		break;
 	default:
 		if (why == LOAD_MISSING)
@@ -537,7 +472,7 @@ state_load(struct state_store *ss, const char *url, struct state *st, struct key
 		    F_STATE);
 		return STATE_UNUSABLE;
 	}
-	if (rv == STATE_OK && !has_marker(ss))
+	if (rv == STATE_OK && !statedisk_has(ss->dirfd, F_MARKER))
 		(void)set_marker(ss);
 	return rv;
 }

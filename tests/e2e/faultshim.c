@@ -57,6 +57,8 @@ static const struct {
 	{ "EROFS", EROFS },
 	{ "EDQUOT", EDQUOT },
 	{ "EACCES", EACCES },
+	{ "EPERM", EPERM },
+	{ "EINVAL", EINVAL },
 	{ "EMFILE", EMFILE },
 	{ "ENOMEM", ENOMEM },
 	{ "EFBIG", EFBIG },

@@ -10,7 +10,7 @@ from harness import AUTH_KEY, SLOW, CtlError, stays, until
 pytestmark = pytest.mark.usefixtures("programs")
 # The first call of a save that fails, and all after it.
 BROKEN = {"openat": "openat:1+:EMFILE", "write": "write:1+:ENOSPC", "short": "write:1:short,write:2+:ENOSPC",
-          "fsync": "fsync:1+:EIO", "linkat": "linkat:1+:EROFS", "renameat": "renameat:1+:EROFS"}
+          "fsync": "fsync:1+:EIO", "linkat": "linkat:1+:EPERM,openat:2+:EMFILE", "renameat": "renameat:1+:EROFS"}
 
 
 class Faults:
@@ -145,3 +145,64 @@ def test_death_at_a_call(server, make_daemon, shim, call, how):
         if not died:
             break
     assert n > 2, "no such call in a rotation"
+
+
+@pytest.mark.rows("PERS-03")
+def test_state_without_hard_links(server, make_daemon, shim):
+    """A file system as FAT (EPERM from linkat): login, rotation and restart, and each save keeps the one before as
+    state.prev."""
+    f = Faults(make_daemon, server, shim, "linkat:1+:EPERM")
+    f.break_()
+    d, old = f.d, f.before["nodeKey"]
+    d.ctl("login interactive auth-key=" + AUTH_KEY)
+    s = d.wait(lambda s: s["synced"] and s["nodeKey"] != old, what="the rotation")
+    assert not [h for h in health(s) if h.startswith("state")]
+    prev = os.path.join(d.state_dir, "state.prev")
+    text = d.state_text()
+    d.ctl("pause")
+    until(lambda: d.state_text() != text, what="another save")
+    with open(prev) as spare:
+        assert spare.read() == text
+    assert os.stat(prev).st_nlink == 1 and os.stat(prev).st_mode & 0o777 == 0o600
+    assert "state.spare.tmp" not in os.listdir(d.state_dir)
+    d.ctl("unpause")
+    d.restart()
+    assert d.wait_sync()["nodeKey"] == s["nodeKey"]
+
+
+@pytest.mark.rows("PERS-04")
+def test_failed_save_keeps_the_spare(server, make_daemon, shim):
+    """No link and no copy: the save fails, and state.prev is what it was."""
+    f = Faults(make_daemon, server, shim, BROKEN["linkat"])
+    prev = os.path.join(f.d.state_dir, "state.prev")
+    with open(prev) as spare:
+        before = spare.read()
+    f.break_()
+    f.d.ctl("login interactive auth-key=" + AUTH_KEY)
+    s = f.d.wait(lambda s: s["errSource"] == "state" and s["err"], what="the error is shown")
+    assert "copying it to" in s["err"]
+    with open(prev) as spare:
+        assert spare.read() == before
+    f.mend()
+
+
+@pytest.mark.root
+@pytest.mark.rows("PERS-04")
+def test_state_that_is_not_mounted(server, make_daemon):
+    """fstab has a file system for the state directory, and the directory is an empty one below it: no new
+    identity, exit 78; once it is mounted, the daemon starts."""
+    d = make_daemon(server, start=False)
+    fstab = os.path.join(d.dir, "fstab")
+    with open(fstab, "w") as f:
+        f.write("tmpfs %s tmpfs rw,mode=0700 0 0\n" % d.state_dir)
+    os.mkdir(d.state_dir, 0o700)
+    script = "mount --bind %s /etc/fstab && " % fstab
+    d.prefix = ["unshare", "-m", "--propagation", "private", "sh", "-c", script + 'exec "$@"', "sh"]
+    d.spawn()
+    assert d.wait_exit() == 78
+    assert d.state_dir + ", which /etc/fstab has a file system for, is not mounted" in d.log()
+    assert os.listdir(d.state_dir) == []
+    d.prefix[6] = script + "mount -t tmpfs -o mode=0700 tmpfs %s && exec \"$@\"" % d.state_dir
+    d.start()
+    assert d.status()["machineKey"].startswith("mkey:")
+    assert os.listdir(d.state_dir) == []  # seen from here

@@ -367,6 +367,40 @@ start_and_stop(struct rig *r, int *removed)
 	return ok;
 }
 
+/* On a read-only file system unlinkat(2) is EROFS, also for a name that is not there. */
+static int
+read_only_unlink(int dirfd, const char *name, int flag)
+{
+	(void)dirfd;
+	(void)name;
+	(void)flag;
+	errno = EROFS;
+	return -1;
+}
+
+/* G4 of the faults: no error for a cache that does not exist. */
+static void
+nothing_to_remove_is_no_fault(void **state)
+{
+	static const struct state_io read_only = { .unlinkat = read_only_unlink };
+	char err[300] = "";
+	struct rig r;
+
+	(void)state;
+	rig_open(&r);
+	state_set_io(r.ss, &read_only);
+	assert_int_equal(cachefile_remove(&r.cf, err, sizeof(err)), 0);
+	assert_string_equal(err, "");
+	state_set_io(r.ss, NULL);
+	write_new(&r, "old");
+	assert_int_equal(cachefile_commit(&r.cf, 3, err, sizeof(err)), 0);
+	state_set_io(r.ss, &read_only);
+	assert_int_equal(cachefile_remove(&r.cf, err, sizeof(err)), -1); /* one that exists must be removed */
+	assert_non_null(strstr(err, "cannot remove"));
+	state_set_io(r.ss, NULL);
+	rig_close(&r);
+}
+
 static void
 every_call_fails(void **state)
 {
@@ -456,6 +490,7 @@ main(void)
 		cmocka_unit_test(file_old_or_new),
 		cmocka_unit_test(what_mapd_says_is_checked),
 		cmocka_unit_test(what_is_not_read),
+		cmocka_unit_test(nothing_to_remove_is_no_fault),
 		cmocka_unit_test(every_call_fails),
 		cmocka_unit_test(every_call_is_the_last),
 	};

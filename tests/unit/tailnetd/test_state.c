@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -528,6 +530,56 @@ test_missing_file(void **unused)
 	box_end(&b);
 }
 
+/* OpenBSD's faccessat(2) knows AT_EACCESS only (G3 of the faults): the tests here hold with it. */
+int
+faccessat(int dirfd, const char *name, int mode, int flag)
+{
+	struct stat st;
+
+	(void)mode;
+	if ((flag & ~AT_EACCESS) != 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	return fstatat(dirfd, name, &st, 0);
+}
+
+/* Whatever an identity leaves behind prevents a new one, not the marker alone (G1 of the faults). */
+/* rows: PERS-04 */
+static void
+test_trace_of_an_earlier_life(void **unused)
+{
+	static const char *const traces[] = { "state.0123456789abcdef", "state.bak", "netmap.cache",
+		"state.spare.tmp" };
+	static const char *const others[] = { "state.tmp", "netmap.cache.tmp", "lost+found", "statefile" };
+	char path[512];
+	struct box b;
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < sizeof(traces) / sizeof(traces[0]); i++) {
+		memset(&b, 0, sizeof(b));
+		dir_make(&b.dir);
+		dir_write(&b.dir, traces[i], "x", 1, 0600);
+		assert_int_equal(box_load(&b, URL_A), STATE_UNUSABLE);
+		assert_non_null(strstr(b.err, "this machine had an identity"));
+		assert_non_null(strstr(b.err, traces[i]));
+		assert_false(dir_has(&b.dir, "state") || dir_has(&b.dir, ".initialised"));
+		box_close(&b);
+		assert_int_equal(unlink(dir_path(&b.dir, traces[i], path)), 0);
+		assert_int_equal(box_load(&b, URL_A), STATE_FRESH);
+		box_end(&b);
+	}
+	/* What a first start that was cut off leaves, and what is not ours. */
+	memset(&b, 0, sizeof(b));
+	dir_make(&b.dir);
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		dir_write(&b.dir, others[i], "x", 1, 0600);
+	if (box_load(&b, URL_A) != STATE_FRESH)
+		fail_msg("%s", b.err);
+	box_end(&b);
+}
+
 /* The number of identities kept for other URLs. */
 static int
 profiles(const struct dir *d)
@@ -590,6 +642,7 @@ main(void)
 		cmocka_unit_test(test_directory),
 		cmocka_unit_test(test_recovery_from_prev),
 		cmocka_unit_test(test_missing_file),
+		cmocka_unit_test(test_trace_of_an_earlier_life),
 		cmocka_unit_test(test_profiles),
 	};
 

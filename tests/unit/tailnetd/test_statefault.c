@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -24,7 +25,13 @@
 #define URL_B "https://b.example.com"
 
 enum call { CALL_WRITE, CALL_FSYNC, CALL_LINK, CALL_RENAME, CALL_CREATE, CALL_UNLINK, CALL_COUNT };
-enum fate { FATE_FAIL, FATE_SHORT, FATE_EINTR, FATE_DIE_BEFORE, FATE_DIE_AFTER, FATE_COUNT };
+enum fate { FATE_FAIL, FATE_SHORT, FATE_EINTR, FATE_DIE_BEFORE, FATE_DIE_AFTER, FATE_BUSY };
+
+/* Set: a file system without hard links, as FAT: the spare is a copy. */
+static int no_links;
+
+/* Set: a file system that cannot sync a directory. */
+static int no_dirsync;
 
 /* The functions of struct state_io take no argument for the test. */
 static struct plan {
@@ -70,6 +77,12 @@ my_write(int fd, const void *p, size_t n)
 static int
 my_fsync(int fd)
 {
+	struct stat st;
+
+	if (no_dirsync && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		errno = EINVAL;
+		return -1;
+	}
 	if (struck(CALL_FSYNC)) {
 		errno = EIO;
 		return -1;
@@ -88,6 +101,10 @@ my_linkat(int a, const char *o, int b, const char *n, int flag)
 		errno = EROFS;
 		return -1;
 	}
+	if (no_links) {
+		errno = EPERM;
+		return -1;
+	}
 	rv = linkat(a, o, b, n, flag);
 	after(CALL_LINK);
 	return rv;
@@ -99,7 +116,7 @@ my_renameat(int a, const char *o, int b, const char *n)
 	int rv;
 
 	if (struck(CALL_RENAME)) {
-		errno = ENOSPC;
+		errno = plan.fate == FATE_BUSY ? EBUSY : ENOSPC;
 		return -1;
 	}
 	rv = renameat(a, o, b, n);
@@ -219,6 +236,41 @@ found(const struct dir *d, const struct pubkey *machine, const struct pubkey *ol
 	return rv;
 }
 
+/* The unlink of a temporary file that is not there: of state.tmp first, and of the copy. */
+static int
+may_fail(enum call c, int at)
+{
+	return c == CALL_UNLINK && (at == 1 || (no_links && at == 3));
+}
+
+static void
+says_the_step(enum call c, const char *err)
+{
+	static const char *const words[] = { "writing", "fsync of", "", "renaming", "making", "removing" };
+
+	assert_non_null(strstr(err, "cannot save"));
+	if (strstr(err, words[c]) == NULL && strstr(err, "copying it to") == NULL)
+		fail_msg("which step? %s", err);
+}
+
+/* A failed save never destroys the spare: state.prev is a whole identity by itself. */
+static void
+spare_is_whole(const struct dir *d, const char *what)
+{
+	char text[16384], path[512];
+	struct box b;
+	size_t n;
+
+	if (!dir_has(d, "state.prev"))
+		fail_msg("%s: there is no state.prev", what);
+	n = dir_read(d, "state", text, sizeof(text));
+	assert_int_equal(unlink(dir_path(d, "state", path)), 0);
+	if (box_load(&b, d, URL_A, NULL) != STATE_RECOVERED)
+		fail_msg("%s: state.prev: %s", what, b.err);
+	box_close(&b);
+	dir_write(d, "state", text, n, 0600);
+}
+
 /* One save of a rotated identity under the plan.  Returns whether the plan's call came at all. */
 static int
 one_fault(enum call c, enum fate f, int at)
@@ -239,15 +291,16 @@ one_fault(enum call c, enum fate f, int at)
 	rv = state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err));
 	fired = plan.fired;
 	if (rv == -1)
-		assert_non_null(strstr(b.err, "cannot save"));
+		says_the_step(c, b.err);
 	box_close(&b);
+	spare_is_whole(&d, what);
 
 	now = found(&d, &machine, &old, &new, what);
 	if (rv == 0 && !now)
 		fail_msg("%s: success was reported, but the old identity is on the disk", what);
-	if (rv == -1 && now && !(c == CALL_FSYNC && at == 2))
+	if (rv == -1 && now && !(c == CALL_FSYNC && at == (no_links ? 3 : 2)))
 		fail_msg("%s: failure was reported, but the new identity is on the disk", what);
-	if (fired && f == FATE_FAIL && rv != -1 && !(c == CALL_UNLINK && at == 1)) /* 1: of a temporary file, if any */
+	if (fired && f == FATE_FAIL && rv != -1 && c != CALL_LINK && !may_fail(c, at))
 		fail_msg("%s: the failure went unnoticed", what);
 	if (f == FATE_EINTR && c == CALL_WRITE)
 		assert_int_equal(rv, 0);
@@ -256,18 +309,110 @@ one_fault(enum call c, enum fate f, int at)
 	return fired;
 }
 
-/* rows: PERS-03 PERS-06 */
-static void
-test_every_call_failing(void **unused)
+static int
+every_fault(void)
 {
 	int c, f, at, fired = 0;
 
-	(void)unused;
 	for (c = 0; c < CALL_COUNT; c++)
 		for (f = FATE_FAIL; f <= (c == CALL_WRITE ? FATE_EINTR : FATE_FAIL); f++)
 			for (at = 1; one_fault((enum call)c, (enum fate)f, at) && at < 20; at++)
 				fired++;
-	assert_true(fired >= 10); /* write 1 in three ways (short: many), fsync 2, link, rename, create, unlink 2 */
+	return fired;
+}
+
+/* rows: PERS-03 PERS-06 */
+static void
+test_every_call_failing(void **unused)
+{
+	(void)unused;
+	assert_true(
+	    every_fault() >= 12); /* write 1 in three ways (short: many), fsync 2, link, rename 2, create, unlink 3 */
+	no_links = 1;
+	assert_true(every_fault() >= 16);
+	no_links = 0;
+}
+
+/* G2 of the faults: FAT has no hard links (EPERM); the spare is a copy with the mode of the state file. */
+/* rows: PERS-03 PERS-06 */
+static void
+test_spare_without_links(void **unused)
+{
+	char before[16384], spare[16384], path[512];
+	struct pubkey machine, old, new;
+	struct stat st;
+	struct dir d;
+	struct box b;
+	size_t n;
+
+	(void)unused;
+	dir_make(&d);
+	box_new(&b, &d, &machine, &old, &new);
+	n = dir_read(&d, "state", before, sizeof(before));
+	rotate(&b);
+	plan = (struct plan){ CALL_LINK, FATE_FAIL, 0, 0, 0 };
+	no_links = 1;
+	state_set_io(b.ss, &faulty);
+	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
+	no_links = 0;
+	assert_int_equal(plan.seen, 1);
+	assert_int_equal(dir_read(&d, "state.prev", spare, sizeof(spare)), n);
+	assert_memory_equal(before, spare, n);
+	assert_int_equal(stat(dir_path(&d, "state.prev", path), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_nlink, 1);
+	assert_false(dir_has(&d, "state.spare.tmp"));
+	box_close(&b);
+	dir_remove(&d);
+}
+
+/* G2: fsync of a directory is EINVAL on some network and FUSE file systems; the state is used all the same. */
+/* rows: PERS-03 */
+static void
+test_directory_that_cannot_be_synced(void **unused)
+{
+	struct dir d;
+	struct box b;
+	struct pubkey machine;
+
+	(void)unused;
+	dir_make(&d);
+	plan = (struct plan){ CALL_LINK, FATE_FAIL, 0, 0, 0 };
+	no_dirsync = 1;
+	if (box_load(&b, &d, URL_A, &faulty) != STATE_FRESH)
+		fail_msg("%s", b.err);
+	machine = *keyring_public(b.k, SLOT_MACHINE);
+	box_close(&b);
+	if (box_load(&b, &d, URL_B, &faulty) != STATE_FRESH)
+		fail_msg("switch: %s", b.err);
+	box_close(&b);
+	if (box_load(&b, &d, URL_A, &faulty) != STATE_OK)
+		fail_msg("back: %s", b.err);
+	assert_true(key_equal(&machine, keyring_public(b.k, SLOT_MACHINE)));
+	box_close(&b);
+	no_dirsync = 0;
+	dir_remove(&d);
+}
+
+/* A file that is a mount by itself cannot be replaced: the text says which step failed and what would help. */
+static void
+test_state_that_is_a_mount(void **unused)
+{
+	struct dir d;
+	struct box b;
+	struct pubkey machine, old, new;
+
+	(void)unused;
+	dir_make(&d);
+	box_new(&b, &d, &machine, &old, &new);
+	rotate(&b);
+	plan = (struct plan){ CALL_RENAME, FATE_BUSY, 2, 0, 0 };
+	state_set_io(b.ss, &faulty);
+	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), -1);
+	assert_non_null(strstr(b.err, "renaming state.tmp (a mount on the file itself? mount the directory instead)"));
+	box_close(&b);
+	spare_is_whole(&d, "a mount");
+	dir_remove(&d);
 }
 
 /* A failed save is tried again in full, also when the rename had happened. */
@@ -289,7 +434,7 @@ test_save_again_after_failure(void **unused)
 		assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), -1);
 		plan = (struct plan){ CALL_FSYNC, FATE_FAIL, 0, 0, 0 };
 		assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
-		assert_int_equal(plan.seen, 2);
+		assert_int_equal(plan.seen, 2); /* file and directory */
 		box_close(&b);
 		assert_int_equal(found(&d, &machine, &old, &new, "second try"), 1);
 		dir_remove(&d);
@@ -368,6 +513,9 @@ test_death_at_every_call(void **unused)
 	damaged = 1; /* nothing is linked then: state.prev is all there is until the rename */
 	assert_true(every_death(one_death) >= 12);
 	damaged = 0;
+	no_links = 1;
+	assert_true(every_death(one_death) >= 20);
+	no_links = 0;
 }
 
 /* Endless rotations until the kill: the file always has a whole identity. */
@@ -458,8 +606,8 @@ one_logout_fault(enum call c, enum fate f, int at)
 	fired = plan.fired;
 	if (rv == 0 && anywhere(&d, text, sizeof(text)))
 		fail_msg("%s: reported as done, but the key is on the disk", what);
-	if (fired && f == FATE_FAIL && rv != -1 &&
-	    !(c == CALL_UNLINK && at % 2 == 1)) /* odd: of a temporary file, if any */
+	if (fired && f == FATE_FAIL && rv != -1 && c != CALL_LINK &&
+	    !(c == CALL_UNLINK && at % 3 == 1)) /* of a temporary file, if any */
 		fail_msg("%s: the failure went unnoticed", what);
 	plan.at = 0;
 	assert_int_equal(state_save(b.ss, &b.st, b.k, b.err, sizeof(b.err)), 0);
@@ -531,6 +679,9 @@ test_death_while_switching(void **unused)
 {
 	(void)unused;
 	assert_true(every_death(one_switch_death) >= 18);
+	no_links = 1;
+	assert_true(every_death(one_switch_death) >= 18);
+	no_links = 0;
 }
 
 /* rows: PERS-06 */
@@ -563,6 +714,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_call_failing),
+		cmocka_unit_test(test_spare_without_links),
+		cmocka_unit_test(test_directory_that_cannot_be_synced),
+		cmocka_unit_test(test_state_that_is_a_mount),
 		cmocka_unit_test(test_save_again_after_failure),
 		cmocka_unit_test(test_death_at_every_call),
 		cmocka_unit_test(test_kill_at_any_instant),
