@@ -245,14 +245,13 @@ doctor_value(struct ctl *c, const struct buf *text, int is_end)
 {
 	struct json_object *o = NULL, *e;
 	struct source mem;
-	int rc = CTL_OK, half = 0;
+	int rc = CTL_OK;
 
 	source_init(&mem, -1, -1);
 	mem.buf = (char *)buf_ptr(text);
 	mem.len = buf_len(text);
 	if (c->json && !c->quiet) {
-		out_json(c->out, mem.buf, mem.len, &half);
-		fputc('\n', c->out);
+		out_json_line(c->out, mem.buf, mem.len);
 		fflush(c->out);
 	}
 	if (scan_json(&mem, &o) != 1)

@@ -212,7 +212,7 @@ cmd_status(struct ctl *c, int argc, char **argv)
 	buf_init(&raw, SCAN_VALUE_MAX);
 	rc = fetch_status(c, &raw, &st);
 	if (c->json && !c->quiet && buf_len(&raw) > 0)
-		fprintf(c->out, "%.*s\n", (int)buf_len(&raw), (char *)buf_ptr(&raw));
+		out_json_line(c->out, (char *)buf_ptr(&raw), buf_len(&raw));
 	if (rc == CTL_OK && !c->json && !c->quiet)
 		status_print(c, st);
 	if (rc == CTL_OK && check)

@@ -141,7 +141,7 @@ follow_json(struct follower *f, struct source *s)
 {
 	struct ctl *c = f->c;
 	char last = '\n';
-	int half = 0;
+	struct json_out j = { 0 };
 
 	/* The first bytes show whether it is an error or events. */
 	if (source_fill(s) == 1 && is_error_text(s))
@@ -150,14 +150,16 @@ follow_json(struct follower *f, struct source *s)
 		f->seen = 1;
 		last = s->buf[s->len - 1];
 		if (!c->quiet)
-			out_json(c->out, s->buf + s->off, s->len - s->off, &half);
+			out_json(c->out, &j, s->buf + s->off, s->len - s->off);
 		if (!c->quiet && fflush(c->out) != 0)
 			return CTL_ERROR;
 		s->off = s->len;
 	}
 	/* Closed in the middle of a map: the data of the next connection begins on a new line. */
-	if (last != '\n' && !c->quiet)
+	if (last != '\n' && !c->quiet) {
+		out_json_end(c->out, &j);
 		fputc('\n', c->out);
+	}
 	return s->err != 0 ? ctl_lost(c, s) : CTL_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "ctl.h"
 #include "events.h"
 #include "jget.h"
+#include "out.h"
 #include "scan.h"
 
 /*
@@ -68,7 +69,7 @@ event_print_json(struct ctl *c, const struct event *e)
 		return;
 	buf_init(&b, SCAN_VALUE_MAX);
 	if (json_print(&b, e->o) == 0)
-		fprintf(c->out, "%.*s\n", (int)buf_len(&b), (char *)buf_ptr(&b));
+		out_json_line(c->out, (char *)buf_ptr(&b), buf_len(&b));
 	fflush(c->out);
 	buf_free(&b);
 }

@@ -5,6 +5,7 @@
 #include "ctl.h"
 #include "out.h"
 #include "text.h"
+#include "utf8.h"
 
 #define LABEL_WIDTH 13
 
@@ -29,32 +30,83 @@ out_safe(FILE *f, const char *s, size_t n)
 	}
 }
 
-void
-out_json(FILE *f, const char *s, size_t n, int *half)
+/* The bytes that the character with this first byte has; 1: none begins so. */
+static size_t
+expected(uint8_t lead)
 {
-	const char *end = s + n, *run = s;
+	return lead >= 0xc2 && lead < 0xe0 ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 1;
+}
 
-	for (; s < end; s++) {
-		unsigned char c = (unsigned char)*s;
+/* j->part may become a character with more bytes. */
+static int
+is_beginning(const struct json_out *j)
+{
+	uint8_t whole[4] = { j->part[0], 0x80, 0x80, 0x80 };
+	size_t i, want = expected(j->part[0]);
+	uint32_t cp;
 
-		if (*half) { /* 0xc2 was not printed yet */
-			*half = 0;
-			if (c >= 0x80 && c < 0xa0) {
-				fprintf(f, "\\u%04x", (unsigned)c);
-				run = s + 1;
-				continue;
-			}
-			fputc(0xc2, f);
-		}
-		if (c == 0x7f || c == 0xc2) {
-			fwrite(run, 1, (size_t)(s - run), f);
-			run = s + 1;
-			*half = c == 0xc2;
-			if (c == 0x7f)
-				fputs("\\u007f", f);
-		}
+	if (j->n >= want)
+		return 0;
+	if (j->n == 1)
+		return 1;
+	for (i = 1; i < j->n; i++)
+		whole[i] = j->part[i];
+	return utf8_next(whole, want, &cp) != 0;
+}
+
+/* Prints the character or the bad byte that j->part begins with; 0: it must wait for more bytes. */
+static int
+put_part(FILE *f, struct json_out *j, int last)
+{
+	uint32_t cp;
+	size_t len;
+
+	if (j->n == 0 || ((len = utf8_next(j->part, j->n, &cp)) == 0 && !last && is_beginning(j)))
+		return 0;
+	if (len == 0) {
+		fputs("\\ufffd", f);
+		len = 1;
+	} else if (cp != '\n' && cp != '\t' && !text_is_harmless(cp))
+		fprintf(f, "\\u%04x", (unsigned)cp);
+	else
+		fwrite(j->part, 1, len, f);
+	j->n -= len;
+	memmove(j->part, j->part + len, j->n);
+	return 1;
+}
+
+void
+out_json(FILE *f, struct json_out *j, const char *s, size_t n)
+{
+	const char *end = s + n, *run;
+
+	while (s < end) {
+		for (run = s; j->n == 0 && s < end && ((*s >= ' ' && *s < 0x7f) || *s == '\n'); s++)
+			continue;
+		fwrite(run, 1, (size_t)(s - run), f);
+		if (s == end)
+			return;
+		j->part[j->n++] = (uint8_t)*s++;
+		while (put_part(f, j, 0))
+			continue;
 	}
-	fwrite(run, 1, (size_t)(end - run), f);
+}
+
+void
+out_json_end(FILE *f, struct json_out *j)
+{
+	while (put_part(f, j, 1))
+		continue;
+}
+
+void
+out_json_line(FILE *f, const char *s, size_t n)
+{
+	struct json_out j = { 0 };
+
+	out_json(f, &j, s, n);
+	out_json_end(f, &j);
+	fputc('\n', f);
 }
 
 static const char *

@@ -4,6 +4,7 @@
 #define OUT_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "buf.h"
@@ -14,10 +15,16 @@ struct ctl;
 enum color { COLOR_NONE, COLOR_GOOD, COLOR_WARN, COLOR_BAD, COLOR_DIM };
 void	 out_safe(FILE *f, const char *s, size_t n);			/* text_sanitize() of any length */
 /*
- * A piece of JSON text as received, except DEL and U+0080 to U+009F, which JSON takes raw and terminals obey.  *half: 0
- * at first.
+ * JSON text piece by piece: what JSON takes raw but terminals obey (control characters, overrides of the direction of
+ * text) is escaped, and each byte that is no UTF-8 becomes \ufffd.  out_json_end() prints what is left of j.
  */
-void	 out_json(FILE *f, const char *s, size_t n, int *half);
+struct json_out {
+	uint8_t	 part[4];	/* the beginning of a character */
+	size_t	 n;		/* 0 at first */
+};
+void	 out_json(FILE *f, struct json_out *j, const char *s, size_t n);
+void	 out_json_end(FILE *f, struct json_out *j);
+void	 out_json_line(FILE *f, const char *s, size_t n);		/* a whole value, and a line break */
 void	 out_color(const struct ctl *c, enum color color, const char *s);	/* s is made safe */
 /* "Label        value" with the label's column fixed; nothing is printed for an empty value. */
 void	 out_field(const struct ctl *c, const char *label, const char *value);

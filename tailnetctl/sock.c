@@ -207,7 +207,8 @@ int
 ctl_relay(const struct ctl *c, struct source *s, enum end_kind kind)
 {
 	struct lines l = { .mark = { .kind = kind } };
-	int rc, any = 0, half = 0;
+	struct json_out j = { 0 };
+	int rc, any = 0;
 
 	buf_init(&l.last, SNIFF);
 	if (buf_reserve(&l.last, SNIFF) == NULL) /* in one place: it may be a secret */
@@ -215,12 +216,14 @@ ctl_relay(const struct ctl *c, struct source *s, enum end_kind kind)
 	while (source_fill(s) == 1) {
 		keep_line(&l, s->buf + s->off, s->len - s->off);
 		if (!c->quiet)
-			out_json(c->out, s->buf + s->off, s->len - s->off, &half);
+			out_json(c->out, &j, s->buf + s->off, s->len - s->off);
 		if (ferror(c->out))
 			break;
 		s->off = s->len;
 		any = 1;
 	}
+	if (!c->quiet)
+		out_json_end(c->out, &j);
 	if (s->err != 0 || !any)
 		rc = ctl_lost(c, s);
 	else

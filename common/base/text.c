@@ -33,6 +33,12 @@ is_deceptive(uint32_t cp)
 	    cp == 0x061c || cp == 0x2028 || cp == 0x2029;
 }
 
+int
+text_is_harmless(uint32_t cp)
+{
+	return !is_control(cp) && !is_deceptive(cp);
+}
+
 size_t
 text_sanitize(const char *s, size_t n, char *out, size_t outsize)
 {

@@ -10,6 +10,8 @@
 
 /* 1 if the n bytes are UTF-8 without control characters (C0, DEL, C1). */
 int	 text_is_plain(const char *s, size_t n);
+/* 0: a control character (C0, DEL, C1), or one that overrides the direction of text or ends a line. */
+int	 text_is_harmless(uint32_t cp);
 /*
  * Make foreign text safe to print or to pass on: control characters (C0, DEL, C1), bad UTF-8 bytes and bidirectional
  * overrides become \xNN or \u{NNNN}; at most outsize-1 bytes are written, never half an escape or half a character.

@@ -280,6 +280,43 @@ def test_no_answer(tmp_path):
         listener.shutdown(socket.SHUT_RDWR)
 
 
+HOSTILE = b'\x1b]0;x\x07\x1b[2J\xc2\x9b31m\x9b2J\xe2\x80\xae\xff\r'
+
+
+@pytest.mark.parametrize("verb", ["status", "netmap", "peers", "peer 7", "watch", "watch netmap", "processes", "server-key",
+                                  "doctor", "wgconf", "hosts", "metrics", "log info", "set endpoints", "login", "wait"])
+def test_nothing_raw_reaches_the_terminal(tmp_path, verb):
+    """What a mapd that was taken over puts into its answers, in each mode."""
+    value = b'{"v":1,"event":"status","name":"' + HOSTILE + b'","ID":1,"error":{"code":"' + HOSTILE + b'","message":"' + \
+        HOSTILE + b'"}}\n'
+    path = str(tmp_path / "sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(5)
+
+        def lie():
+            with contextlib.suppress(OSError):
+                while True:
+                    c, _ = listener.accept()
+                    c.recv(4096)
+                    text = HOSTILE + b"\n" + value if verb in ("wgconf", "hosts", "metrics") else value
+                    c.sendall(text)
+                    c.close()
+        threading.Thread(target=lie, daemon=True).start()
+        for flags in ([], ["-j"], ["-q"]):
+            p = subprocess.Popen([os.path.join(BIN, "tailnetctl"), "-s", path] + flags + verb.split(),
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            if verb == "watch netmap":  # it connects again and again
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    p.wait(1)
+                p.terminate()
+            for text in p.communicate(timeout=30):
+                chars = text.decode("utf-8")
+                assert not [c for c in chars if ord(c) < 32 and c not in "\n\t" or 0x7f <= ord(c) < 0xa0 or
+                            c == "\u202e"], (flags, text)
+        listener.shutdown(socket.SHUT_RDWR)
+
+
 def test_watch_netmap_comes_back(server, daemon):
     """Continues over the end of mapd, and says so; it gives up when the daemon does not start again."""
     p = begin(daemon, "watch", "netmap")

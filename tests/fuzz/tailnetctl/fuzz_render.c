@@ -52,11 +52,24 @@ print_text(struct ctl *c, struct source *s)
 	return text_print(c, s, END_WGCONF);
 }
 
+/* What -j prints, in two pieces. */
+static int
+print_json(struct ctl *c, struct source *s)
+{
+	struct json_out j = { 0 };
+	size_t half = s->len / 2;
+
+	out_json(c->out, &j, s->buf, half);
+	out_json(c->out, &j, s->buf + half, s->len - half);
+	out_json_end(c->out, &j);
+	return 0;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int (*const print[])(struct ctl *, struct source *) = { print_status, peers_print, netmap_print,
-		events_print, print_text };
+		events_print, print_text, print_json };
 	struct ctl c = { .socket = "fuzz", .now = 1767225600 };
 	struct source s;
 	char *out = NULL;
@@ -71,7 +84,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	s.cap = s.len = size - 1;
 	s.buf = malloc(s.cap);
 	memcpy(s.buf, data + 1, s.cap);
-	print[data[0] % 5](&c, &s);
+	print[data[0] % 6](&c, &s);
 	source_close(&s);
 	fclose(c.out);
 	check_output(out, n);
