@@ -9,6 +9,7 @@
 #include "out.h"
 #include "scan.h"
 #include "sock.h"
+#include "table.h"
 #include "when.h"
 
 #define ROUTES_SHOWN   12

@@ -10,6 +10,7 @@
 #include "out.h"
 #include "scan.h"
 #include "sock.h"
+#include "table.h"
 #include "when.h"
 #include "words.h"
 
@@ -60,8 +61,11 @@ cmd_ok(struct ctl *c, int argc, char **argv)
 int
 cmd_logout(struct ctl *c, int argc, char **argv)
 {
-	int rc = cmd_ok(c, argc, argv);
+	int rc;
 
+	if (argc == 1 && strcmp(argv[0], "force") != 0 && strncmp(argv[0], "force", strlen(argv[0])) == 0)
+		return ctl_fail(c, CTL_USAGE, "write force in full: it deletes the login whatever the server answers");
+	rc = cmd_ok(c, argc, argv);
 	if (rc == CTL_ERROR && argc == 0 && !c->json)
 		ctl_note(c, "`tailnetctl logout force` deletes the login here even if the server cannot be reached");
 	return rc;
@@ -122,16 +126,15 @@ show_server_key(struct ctl *c, struct json_object *o)
 int
 cmd_server_key(struct ctl *c, int argc, char **argv)
 {
-	static const char *const words[] = { "accept" };
 	static char accept[] = "accept";
-	char err[100] = "", *args[2] = { accept, NULL };
+	char *args[2] = { accept, NULL };
 
 	if (argc == 0)
 		return ctl_simple(c, "server-key", 0, NULL, show_server_key);
 	if (argc != 2)
 		return ctl_usage(c);
-	if (word_match(argv[0], words, 1, sizeof(words[0]), "argument", err, sizeof(err)) < 0)
-		return ctl_fail(c, CTL_USAGE, "%s", err);
+	if (strcmp(argv[0], accept) != 0)
+		return ctl_fail(c, CTL_USAGE, "write %s in full: it replaces the key of the server", accept);
 	args[1] = argv[1];
 	return ctl_simple(c, "server-key", 2, args, show_server_key);
 }

@@ -10,6 +10,7 @@
 #include "out.h"
 #include "scan.h"
 #include "sock.h"
+#include "timefmt.h"
 #include "when.h"
 
 /* No user is needed: a login with the existing node key waits for the server, or for unpause (after a restart). */
@@ -21,7 +22,21 @@ resumes(struct json_object *st)
 	return jstr(st, "nodeKey")[0] != '\0' && json_get_obj(st, "goal", &goal) == 1 && jbool(goal, "wantLoggedIn");
 }
 
-/* As interface.md 8 says: the first that holds of 3, 4 (those before there is a status), 7, 5, 6. */
+static int
+has_high_health(struct json_object *st)
+{
+	struct json_object *list;
+	size_t i;
+
+	if (json_get_arr(st, "health", &list) != 1)
+		return 0;
+	for (i = 0; i < json_object_array_length(list); i++)
+		if (strcmp(jstr(json_object_array_get_idx(list, i), "severity"), "high") == 0)
+			return 1;
+	return 0;
+}
+
+/* As interface.md 8 says: the first that holds of 3, 4 (those before there is a status), 7, 5, 6, 1. */
 int
 status_exit(struct json_object *st, int64_t now)
 {
@@ -35,7 +50,7 @@ status_exit(struct json_object *st, int64_t now)
 		return CTL_LOGIN;
 	if (!jbool(st, "synced") || strcmp(jstr(st, "netmapSource"), "live") != 0)
 		return CTL_SYNC;
-	return CTL_OK;
+	return has_high_health(st) ? CTL_ERROR : CTL_OK;
 }
 
 static const char *
@@ -188,6 +203,7 @@ fetch_status(struct ctl *c, struct buf *raw, struct json_object **st)
 
 	if ((rc = ctl_ask_words(c, &s, "status", 0, NULL)) != CTL_OK)
 		return rc;
+	s.deadline_ms = time_mono_ms() + (uint64_t)c->limit_ms;
 	if (scan_value(&s, raw) != 1) {
 		rc = ctl_lost(c, &s);
 	} else {

@@ -148,6 +148,7 @@ follow_json(struct follower *f, struct source *s)
 		return f->retrying ? CTL_SYNC : ctl_relay(c, s, END_NONE);
 	while (source_fill(s) == 1) {
 		f->seen = 1;
+		s->timeout_ms = -1; /* between events there is no limit */
 		last = s->buf[s->len - 1];
 		if (!c->quiet)
 			out_json(c->out, &j, s->buf + s->off, s->len - s->off);
@@ -176,6 +177,7 @@ follow(struct follower *f, struct source *s)
 			rc = f->retrying && !f->seen ? CTL_SYNC : ctl_answer_error(c, e.o);
 		else
 			f->seen = 1;
+		s->timeout_ms = -1; /* between events there is no limit */
 		if (rc == CTL_OK && !c->quiet)
 			print_event(c, &e);
 		event_done(&e);
@@ -206,7 +208,6 @@ follow_once(struct follower *f)
 	asking.quiet |= f->retrying;
 	if ((rc = ctl_ask_words(&asking, &s, "watch", f->argc, f->argv)) != CTL_OK)
 		return rc;
-	s.timeout_ms = -1;
 	rc = f->c->json ? follow_json(f, &s) : follow(f, &s);
 	source_close(&s);
 	return rc;
@@ -293,6 +294,7 @@ wait_until(struct ctl *c, struct source *s, enum wanted w)
 			event_done(&e);
 			return rc;
 		}
+		s->timeout_ms = -1; /* ... but a daemon that hangs does not even send the first */
 		st = event_status(&e);
 		if (st != NULL && is_so(st, w)) {
 			print_wanted(c, st, w);
@@ -304,7 +306,7 @@ wait_until(struct ctl *c, struct source *s, enum wanted w)
 	}
 	if (r == 0)
 		return ctl_fail(c, CTL_DOWN, "tailnetd has ended");
-	return s->err == ETIMEDOUT ? ctl_fail(c, CTL_TIMEOUT, "timeout") : ctl_lost(c, s);
+	return s->err == ETIMEDOUT && s->deadline_ms != 0 ? ctl_fail(c, CTL_TIMEOUT, "timeout") : ctl_lost(c, s);
 }
 
 int
@@ -329,7 +331,6 @@ cmd_wait(struct ctl *c, int argc, char **argv)
 		return ctl_usage(c);
 	if ((rc = ctl_ask_words(c, &s, "watch", 0, NULL)) != CTL_OK)
 		return rc;
-	s.timeout_ms = -1;
 	s.deadline_ms = timeout > 0 ? time_mono_ms() + (uint64_t)timeout * 1000 : 0;
 	rc = wait_until(c, &s, (enum wanted)w);
 	source_close(&s);

@@ -22,7 +22,7 @@ enum {
 
 #define CTL_LINE_MAX	4096	/* of a request, interface.md 3 */
 #define CTL_SET_MAX	65536
-#define CTL_IDLE_MS	120000	/* longest silence in an answer, except between events */
+#define CTL_LIMIT_MAX	1000000	/* seconds of -t */
 #define CTL_EXPIRY_WARN	(7 * 86400)
 
 struct command;
@@ -34,6 +34,7 @@ struct ctl {			/* one invocation */
 	int		 color;
 	FILE		*out;
 	int64_t		 now;		/* Unix seconds at the start */
+	int		 limit_ms;	/* longest time without a sign of the daemon, except between events */
 	const struct command *cmd;	/* that runs */
 };
 

@@ -6,6 +6,7 @@
 #include "out.h"
 #include "text.h"
 #include "utf8.h"
+#include "width.h"
 
 #define LABEL_WIDTH 13
 
@@ -122,16 +123,47 @@ color_code(enum color color)
 	return "";
 }
 
+static void
+out_color_on(const struct ctl *c, enum color color)
+{
+	if (c->color && color != COLOR_NONE)
+		fputs(color_code(color), c->out);
+}
+
+static void
+out_color_off(const struct ctl *c, enum color color)
+{
+	if (c->color && color != COLOR_NONE)
+		fputs("\033[0m", c->out);
+}
+
 void
 out_color(const struct ctl *c, enum color color, const char *s)
 {
-	int on = c->color && color != COLOR_NONE;
-
-	if (on)
-		fputs(color_code(color), c->out);
+	out_color_on(c, color);
 	out_safe(c->out, s, strlen(s));
-	if (on)
-		fputs("\033[0m", c->out);
+	out_color_off(c, color);
+}
+
+/* A value without blanks that is too long for the terminal behind its label, like a key, has a line of its own. */
+static void
+put_value(const struct ctl *c, enum color color, const char *value)
+{
+	size_t max = width_terminal(c->out), at = LABEL_WIDTH + 1;
+	char safe[8192];
+
+	if (max == 0) {
+		out_color(c, color, value);
+		return;
+	}
+	text_sanitize(value, strlen(value), safe, sizeof(safe));
+	if (strchr(safe, ' ') == NULL && at + width_of(safe, strlen(safe)) > max) {
+		fputs("\n  ", c->out);
+		at = 2;
+	}
+	out_color_on(c, color);
+	width_wrap(c->out, safe, at, LABEL_WIDTH + 1, max);
+	out_color_off(c, color);
 }
 
 void
@@ -140,7 +172,7 @@ out_field_color(const struct ctl *c, const char *label, enum color color, const 
 	if (value[0] == '\0')
 		return;
 	fprintf(c->out, "%-*s ", LABEL_WIDTH, label);
-	out_color(c, color, value);
+	put_value(c, color, value);
 	fputc('\n', c->out);
 }
 
@@ -148,110 +180,4 @@ void
 out_field(const struct ctl *c, const char *label, const char *value)
 {
 	out_field_color(c, label, COLOR_NONE, value);
-}
-
-/* Terminal columns, taking each character for one. */
-static size_t
-columns(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s != '\0'; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
-/* Cuts s to max columns, the last three of them dots. */
-static void
-cut_columns(char *s, size_t max)
-{
-	size_t n = 0, i;
-
-	if (columns(s) <= max)
-		return;
-	for (i = 0; n < max - 3 || ((unsigned char)s[i] & 0xc0) == 0x80; i++)
-		n += ((unsigned char)s[i] & 0xc0) != 0x80;
-	memcpy(s + i, "...", 4);
-}
-
-void
-table_init(struct table *t, FILE *f, const char *const *heads, size_t ncols, unsigned right)
-{
-	size_t i;
-
-	memset(t, 0, sizeof(*t));
-	t->f = f;
-	t->ncols = ncols;
-	t->right = right;
-	buf_init(&t->text, (size_t)TABLE_BLOCK * TABLE_COLS * (4 * TABLE_CELL_MAX + 64));
-	for (i = 0; i < ncols; i++)
-		table_str(t, heads[i]);
-}
-
-/* Prints a cell; *gap is the space to print before the next one, so that no line ends in blanks. */
-static void
-print_cell(const struct table *t, size_t col, const char *s, size_t *gap)
-{
-	size_t w = columns(s), pad = t->width[col] > w ? t->width[col] - w : 0;
-
-	if (t->right >> col & 1) {
-		*gap += pad;
-		pad = 0;
-	}
-	if (*s != '\0') {
-		fprintf(t->f, "%*s%s", (int)*gap, "", s);
-		*gap = 0;
-	}
-	*gap += pad + 2;
-}
-
-static void
-table_flush(struct table *t)
-{
-	const char *s = (const char *)buf_ptr(&t->text);
-	size_t i, gap = 0;
-
-	for (i = 0; i < t->cells; i++) {
-		print_cell(t, i % t->ncols, s, &gap);
-		s += strlen(s) + 1;
-		if ((i + 1) % t->ncols == 0) {
-			fputc('\n', t->f);
-			gap = 0;
-		}
-	}
-	t->cells = 0;
-	t->text.off = t->text.end = 0;
-}
-
-static void
-table_cell(struct table *t, const char *s, size_t n)
-{
-	char safe[4 * TABLE_CELL_MAX + 64];
-	size_t w;
-
-	text_sanitize(s, n, safe, sizeof(safe));
-	/* The last one moves no other: it is not cut. */
-	cut_columns(safe, (t->cells + 1) % t->ncols == 0 ? sizeof(safe) : TABLE_CELL_MAX);
-	if (buf_put(&t->text, safe, strlen(safe) + 1) == -1)
-		return;
-	if ((w = columns(safe)) > t->width[t->cells % t->ncols])
-		t->width[t->cells % t->ncols] = w;
-	if (++t->cells == TABLE_BLOCK * t->ncols)
-		table_flush(t);
-}
-
-void
-table_str(struct table *t, const char *s)
-{
-	table_cell(t, s, strlen(s));
-}
-
-int
-table_end(struct table *t)
-{
-	int failed = t->text.failed;
-
-	table_flush(t);
-	buf_free(&t->text);
-	return failed ? -1 : 0;
 }

@@ -7,11 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "buf.h"
-
 struct ctl;
 
-/* What is printed: text made safe, colours, tables. */
+/* What is printed: text made safe, colours. */
 enum color { COLOR_NONE, COLOR_GOOD, COLOR_WARN, COLOR_BAD, COLOR_DIM };
 void	 out_safe(FILE *f, const char *s, size_t n);			/* text_sanitize() of any length */
 /*
@@ -26,22 +24,11 @@ void	 out_json(FILE *f, struct json_out *j, const char *s, size_t n);
 void	 out_json_end(FILE *f, struct json_out *j);
 void	 out_json_line(FILE *f, const char *s, size_t n);		/* a whole value, and a line break */
 void	 out_color(const struct ctl *c, enum color color, const char *s);	/* s is made safe */
-/* "Label        value" with the label's column fixed; nothing is printed for an empty value. */
+/*
+ * "Label        value" with the label's column fixed; nothing is printed for an empty value.  On a terminal a long value
+ * continues below its beginning.
+ */
 void	 out_field(const struct ctl *c, const char *label, const char *value);
 void	 out_field_color(const struct ctl *c, const char *label, enum color color, const char *value);
-
-/* Rows with aligned columns, printed in blocks so that memory stays bounded.  The last column is not padded. */
-#define TABLE_COLS	8
-#define TABLE_BLOCK	4096	/* rows */
-#define TABLE_CELL_MAX	64	/* columns of the terminal; longer text is cut and ends in "..." */
-struct table {
-	FILE		*f;
-	size_t		 ncols, cells, width[TABLE_COLS];
-	unsigned	 right;		/* bit per column */
-	struct buf	 text;
-};
-void	 table_init(struct table *t, FILE *f, const char *const *heads, size_t ncols, unsigned right);
-void	 table_str(struct table *t, const char *s);
-int	 table_end(struct table *t);		/* prints, frees; -1 when memory was out */
 
 #endif

@@ -73,12 +73,13 @@ source_fill(struct source *s)
 		return 0;
 	if (s->buf == NULL && (s->buf = malloc(s->cap = SOURCE_CAP)) == NULL)
 		return trouble(s, ENOMEM, "out of memory");
-	while ((r = poll(&p, 1, patience(s))) == -1 && errno == EINTR)
-		continue;
-	if (r <= 0)
-		return trouble(s, r == 0 ? ETIMEDOUT : errno, "");
-	while ((n = read(s->fd, s->buf, s->cap)) == -1 && errno == EINTR)
-		continue;
+	do {
+		while ((r = poll(&p, 1, patience(s))) == -1 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return trouble(s, r == 0 ? ETIMEDOUT : errno, "");
+		n = read(s->fd, s->buf, s->cap);
+	} while (n == -1 && (errno == EINTR || errno == EAGAIN));
 	if (n == -1 && errno == ECONNRESET)
 		n = 0;
 	if (n == -1)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -13,9 +14,33 @@
 #include "out.h"
 #include "scan.h"
 #include "sock.h"
+#include "timefmt.h"
 #include "words.h"
 
+#define CONNECT_MS 20
 #define SNIFF 8192 /* bytes of the last line of a relayed answer that are searched for an error object */
+
+/* 0, or an errno.  While the queue of new connections is full it tries again: the daemon may be about to accept. */
+static int
+connect_within(int fd, const struct sockaddr_un *sun, int limit_ms)
+{
+	uint64_t until = time_mono_ms() + (uint64_t)limit_ms;
+
+	while (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == -1) {
+		if (errno != EAGAIN && errno != EINTR)
+			return errno;
+		if (time_mono_ms() >= until)
+			return ETIMEDOUT;
+		poll(NULL, 0, CONNECT_MS);
+	}
+	return 0;
+}
+
+static int
+no_answer(const struct ctl *c)
+{
+	return ctl_fail(c, CTL_TIMEOUT, "no answer from tailnetd within %d s (option -t)", c->limit_ms / 1000);
+}
 
 int
 ctl_connect(const struct ctl *c, int *fd)
@@ -25,16 +50,20 @@ ctl_connect(const struct ctl *c, int *fd)
 
 	if (strlcpy(sun.sun_path, c->socket, sizeof(sun.sun_path)) >= sizeof(sun.sun_path))
 		return ctl_fail(c, CTL_USAGE, "socket path too long: %s", c->socket);
-	if ((*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
+	if ((*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1)
 		return ctl_fail(c, CTL_ERROR, "socket: %s", strerror(errno));
-	if (connect(*fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+	if ((err = connect_within(*fd, &sun, c->limit_ms)) == 0)
 		return CTL_OK;
-	err = errno;
 	close(*fd);
 	switch (err) {
 	case ENOENT:
 	case ENOTDIR:
-	case ECONNREFUSED: return ctl_fail(c, CTL_DOWN, "tailnetd is not running (%s: %s)", c->socket, strerror(err));
+	case ECONNREFUSED:
+		return ctl_fail(c, CTL_DOWN,
+		    "tailnetd is not running (%s: %s): start it, or, if its control-socket is another one, name that "
+		    "with -s",
+		    c->socket, strerror(err));
+	case ETIMEDOUT: return no_answer(c);
 	case EACCES:
 	case EPERM:
 		return ctl_fail(c, CTL_DENIED,
@@ -47,16 +76,22 @@ ctl_connect(const struct ctl *c, int *fd)
 int
 ctl_ask(const struct ctl *c, struct source *s, const char *line, size_t n)
 {
+	struct pollfd p = { .events = POLLOUT };
 	ssize_t sent;
 	int fd = -1, rc; /* for -flto, which does not see that ctl_connect() sets it */
 
 	if ((rc = ctl_connect(c, &fd)) != CTL_OK)
 		return rc;
-	source_init(s, fd, CTL_IDLE_MS);
+	p.fd = fd;
+	source_init(s, fd, c->limit_ms);
 	while (n > 0) {
 		if ((sent = send(fd, line, n, MSG_NOSIGNAL)) == -1) {
-			if (errno == EINTR)
+			if (errno == EINTR || (errno == EAGAIN && poll(&p, 1, c->limit_ms) == 1))
 				continue;
+			if (errno == EAGAIN) {
+				source_close(s);
+				return no_answer(c);
+			}
 			/* The daemon may have answered and hung up before it read: the answer says why. */
 			if (errno == EPIPE || errno == ECONNRESET)
 				break;
@@ -116,7 +151,7 @@ int
 ctl_lost(const struct ctl *c, const struct source *s)
 {
 	if (s->err == ETIMEDOUT)
-		return ctl_fail(c, CTL_TIMEOUT, "no answer from tailnetd in time");
+		return no_answer(c);
 	if (s->err == EPROTO)
 		return ctl_fail(c, CTL_ERROR, "tailnetd's answer cannot be read: %s", s->why);
 	if (s->err != 0)
@@ -135,6 +170,8 @@ ctl_answer(const struct ctl *c, struct source *s, struct json_object **o)
 {
 	int rc;
 
+	if (s->deadline_ms == 0) /* one value, from one process: bytes now and then are no progress */
+		s->deadline_ms = time_mono_ms() + (uint64_t)c->limit_ms;
 	if (scan_json(s, o) != 1)
 		return ctl_lost(c, s);
 	if ((rc = ctl_answer_error(c, *o)) != CTL_OK) {

@@ -162,7 +162,7 @@ run(const char *line, int json)
 
 	free(fx.out);
 	fx.out = NULL;
-	fx.c = (struct ctl){ .socket = fx.socket, .json = json, .now = 1767225600 };
+	fx.c = (struct ctl){ .socket = fx.socket, .json = json, .now = 1767225600, .limit_ms = 10000 };
 	fx.c.out = open_memstream(&fx.out, &fx.outlen);
 	strlcpy(copy, line, sizeof(copy));
 	while ((w = strsep(&p, "|")) != NULL)
