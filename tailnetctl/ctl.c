@@ -209,8 +209,8 @@ run_command(struct ctl *c, int argc, char **argv)
 	if ((rc = find_command(c, argv[0])) != CTL_OK)
 		return rc;
 	if (is_disruptive(c->cmd->name) && strcmp(c->cmd->name, argv[0]) != 0)
-		return ctl_fail(c, CTL_USAGE, "'%s' is too short for a command that disrupts: write %s in full", argv[0],
-		    c->cmd->name);
+		return ctl_fail(c, CTL_USAGE, "'%s' is too short for a command that disrupts: write %s in full",
+		    argv[0], c->cmd->name);
 	if (c->limit_ms == 0)
 		c->limit_ms = usual_limit(c->cmd->name) * 1000;
 	return c->cmd->run(c, argc - 1, argv + 1);

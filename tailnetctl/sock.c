@@ -18,7 +18,7 @@
 #include "words.h"
 
 #define CONNECT_MS 20
-#define SNIFF 8192 /* bytes of the last line of a relayed answer that are searched for an error object */
+#define SNIFF      8192 /* bytes of the last line of a relayed answer that are searched for an error object */
 
 /* 0, or an errno.  While the queue of new connections is full it tries again: the daemon may be about to accept. */
 static int

@@ -6,7 +6,7 @@
 #include "text.h"
 #include "width.h"
 
-#define GAP	 2    /* between two columns */
+#define GAP      2    /* between two columns */
 #define CELL_MAX 8192 /* bytes, made safe: more than any caller has */
 
 void

@@ -10,7 +10,7 @@
  *	G(name, when, help, samples)	a gauge tailnetd_NAME; no part of it is written unless `when`
  *	N(name, help, samples)		a counter tailnetd_NAME_total
  *
- *	when, samples	read by tailnetd/control/openmetrics.c: ONE(value), L(label, its value, value), EACH_STATE,
+ *	when, samples	read by tailnetd/control/metricstext.c: ONE(value), L(label, its value, value), EACH_STATE,
  *			EACH_HEALTH; s is its struct sources; MAPD(counter) and PARENT(counter) are values
  */
 #define METRICS(G, N) \

@@ -12,7 +12,7 @@
 #include "eventwatch.h"
 #include "jsonwrite.h"
 #include "log.h"
-#include "openmetrics.h"
+#include "metricstext.h"
 #include "status.h"
 #include "text.h"
 #include "utf8.h"

@@ -207,8 +207,10 @@ test_table_widths(void **state)
 	static const char *const cells[] = { "NAME", "OS", "\xe4\xb8\xad\xe6\x96\x87", "a", "\xf0\x9f\x98\x80x", "b",
 		"e\xcc\x81t\xc3\xa9", "c" };
 	static const char *const names[] = { "NAME", "ROUTES",
-		"a-name-of-more-than-sixty-four-characters-as-a-server-may-give-one.tail12345.ts.net", "10.0.0.0/8 10.1.0.0/16 "
-		"10.2.0.0/16", "b", "" };
+		"a-name-of-more-than-sixty-four-characters-as-a-server-may-give-one.tail12345.ts.net",
+		"10.0.0.0/8 10.1.0.0/16 "
+		"10.2.0.0/16",
+		"b", "" };
 	char *text;
 
 	(void)state;
@@ -220,7 +222,8 @@ test_table_widths(void **state)
 	    "e\xcc\x81t\xc3\xa9   c\n");
 	free(text);
 	text = table_of(names, 2, 6, 0);
-	assert_non_null(strstr(text, "\na-name-of-more-than-sixty-four-characters-as-a-server-may-give-one.tail12345.ts.net  "
+	assert_non_null(strstr(text,
+	    "\na-name-of-more-than-sixty-four-characters-as-a-server-may-give-one.tail12345.ts.net  "
 	    "10.0.0.0/8 10.1.0.0/16 10.2.0.0/16\n"));
 	free(text);
 	text = table_of(names, 2, 6, 60);

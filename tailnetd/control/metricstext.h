@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
-#ifndef OPENMETRICS_H
-#define OPENMETRICS_H
+#ifndef METRICSTEXT_H
+#define METRICSTEXT_H
 
 struct buf;
 struct control_ops;

@@ -7,7 +7,7 @@
 #include "build.h"
 #include "control_ops.h"
 #include "metrics.h"
-#include "openmetrics.h"
+#include "metricstext.h"
 #include "timefmt.h"
 
 /* OpenMetrics text (interface.md 9), made from common/lists/metrics.h. */
