@@ -146,33 +146,23 @@ out_color(const struct ctl *c, enum color color, const char *s)
 }
 
 /* A value without blanks that is too long for the terminal behind its label, like a key, has a line of its own. */
-static void
-put_value(const struct ctl *c, enum color color, const char *value)
+void
+out_field_color(const struct ctl *c, const char *label, enum color color, const char *value)
 {
 	size_t max = width_terminal(c->out), at = LABEL_WIDTH + 1;
 	char safe[8192];
 
-	if (max == 0) {
-		out_color(c, color, value);
+	if (value[0] == '\0')
 		return;
-	}
 	text_sanitize(value, strlen(value), safe, sizeof(safe));
-	if (strchr(safe, ' ') == NULL && at + width_of(safe, strlen(safe)) > max) {
-		fputs("\n  ", c->out);
+	if (max > 0 && strchr(safe, ' ') == NULL && at + width_of(safe, strlen(safe)) > max) {
+		fprintf(c->out, "%s\n  ", label);
 		at = 2;
-	}
+	} else
+		fprintf(c->out, "%-*s ", LABEL_WIDTH, label);
 	out_color_on(c, color);
 	width_wrap(c->out, safe, at, LABEL_WIDTH + 1, max);
 	out_color_off(c, color);
-}
-
-void
-out_field_color(const struct ctl *c, const char *label, enum color color, const char *value)
-{
-	if (value[0] == '\0')
-		return;
-	fprintf(c->out, "%-*s ", LABEL_WIDTH, label);
-	put_value(c, color, value);
 	fputc('\n', c->out);
 }
 

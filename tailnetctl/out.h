@@ -25,8 +25,8 @@ void	 out_json_end(FILE *f, struct json_out *j);
 void	 out_json_line(FILE *f, const char *s, size_t n);		/* a whole value, and a line break */
 void	 out_color(const struct ctl *c, enum color color, const char *s);	/* s is made safe */
 /*
- * "Label        value" with the label's column fixed; nothing is printed for an empty value.  On a terminal a long value
- * continues below its beginning.
+ * "Label        value" with the label's column fixed; nothing is printed for an empty value.  On a terminal a long
+ * value continues below its beginning.
  */
 void	 out_field(const struct ctl *c, const char *label, const char *value);
 void	 out_field_color(const struct ctl *c, const char *label, enum color color, const char *value);

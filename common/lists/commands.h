@@ -37,7 +37,7 @@
 	    "print a configuration for wg setconf", "private,-o>FILE:write to a file") \
 	C(hosts, "hosts", R, 0, 0, QUERY, "", cmd_hosts, "[-o FILE]", "print lines for /etc/hosts", \
 	    "-o>FILE:write to a file") \
-	C(metrics, "metrics", R, 0, 0, SPLIT, "", cmd_metrics, "[-o FILE]", "print OpenMetrics text", \
+	C(metrics, "metrics", R, 0, 0, SPLIT, "", cmd_metrics, "[-o FILE]", "print metrics", \
 	    "-o>FILE:write to a file") \
 	C(processes, "processes", R, 0, 0, SPLIT, "", cmd_processes, "", \
 	    "show the daemon's processes and their sandboxes", "") \

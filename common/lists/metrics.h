@@ -4,7 +4,7 @@
 #define METRICS_H
 
 /*
- * Every metric of the daemon (interface.md 9, OpenMetrics), in the order of the text, and the counters behind them.
+ * Every metric of the daemon (interface.md 9), in the order of the text, and the counters behind them.
  * A new metric is a row here, for a counter a row of its own below, and the line that counts.
  *
  *	G(name, when, help, samples)	a gauge tailnetd_NAME; no part of it is written unless `when`
@@ -14,6 +14,7 @@
  *			EACH_HEALTH; s is its struct sources; MAPD(counter) and PARENT(counter) are values
  */
 #define METRICS(G, N) \
+	G(up, 1, "1 when tailnetd answers", ONE(1)) \
 	G(state, 1, "1 for the present state", EACH_STATE) \
 	G(logged_in, 1, "1 when logged in", ONE(login_logged_in(s.login))) \
 	G(synced, 1, "1 when the map stream is open and has delivered a netmap", ONE(s.login->synced)) \

@@ -8,12 +8,13 @@ _tailnetctl()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		-s) ((i++)) ;;
+		-t) ((i++)) ;;
 		-*) ;;
 		*) cmd=${COMP_WORDS[i]}; break ;;
 		esac
 	done
 	case $cmd in
-	'') words="-j -q -V -s status netmap peers peer watch wgconf hosts metrics processes login logout pause unpause reconnect set server-key log shutdown wait doctor" ;;
+	'') words="-j -q -V -s -t status netmap peers peer watch wgconf hosts metrics processes login logout pause unpause reconnect set server-key log shutdown wait doctor" ;;
 	status) words="--check" ;;
 	peers) words="limit= after=" ;;
 	watch) words="netmap" ;;
@@ -29,6 +30,7 @@ _tailnetctl()
 	esac
 	case "$cmd $prev" in
 	" -s") files=1 ;;
+	" -t") words="" ;;
 	"wgconf -o") files=1 ;;
 	"hosts -o") files=1 ;;
 	"metrics -o") files=1 ;;

@@ -10,7 +10,7 @@
 #include "metricstext.h"
 #include "timefmt.h"
 
-/* OpenMetrics text (interface.md 9), made from common/lists/metrics.h. */
+/* The Prometheus text format (interface.md 9), made from common/lists/metrics.h. */
 
 struct sources { /* s of the list */
 	const struct control_ops *o;
@@ -24,7 +24,7 @@ struct sources { /* s of the list */
 static void
 family(struct buf *b, const char *name, const char *type, const char *help)
 {
-	buf_printf(b, "# TYPE tailnetd_%s %s\n# HELP tailnetd_%s %s\n", name, type, name, help);
+	buf_printf(b, "# HELP tailnetd_%s %s\n# TYPE tailnetd_%s %s\n", name, help, name, type);
 }
 
 static void
@@ -61,11 +61,11 @@ each_health(struct buf *b, const char *name, const struct health *h)
 #define METRIC(id, suffix, type, when, help, samples) \
 	if (when) { \
 		static const char name[] = #id suffix; \
-		family(b, #id, type, help); \
+		family(b, name, type, help); \
 		samples \
 	}
 #define G(id, when, help, samples) METRIC(id, "", "gauge", when, help, samples)
-/* A counter loses its _total in the family's name, as the format wants it. */
+/* In this format the type belongs to the name of the samples: without _total there a counter is untyped. */
 #define N(id, help, samples) METRIC(id, "_total", "counter", 1, help, samples)
 
 int

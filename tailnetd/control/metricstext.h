@@ -6,7 +6,7 @@
 struct buf;
 struct control_ops;
 
-/* OpenMetrics (interface.md 9); 0, or -1: out is full */
+/* The Prometheus text format (interface.md 9), ended by `# EOF`; 0, or -1: out is full */
 int	 metrics_text(const struct control_ops *o, struct buf *out);
 
 #endif

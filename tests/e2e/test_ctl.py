@@ -12,6 +12,7 @@ import subprocess
 import termios
 import threading
 import time
+import unicodedata
 
 import pytest
 from controlserver import HOLD
@@ -280,15 +281,112 @@ def test_no_answer(tmp_path):
         listener.shutdown(socket.SHUT_RDWR)
 
 
+def test_high_health_is_not_healthy(server, daemon):
+    """A10 of the faults. It is logged in and synchronized all the same."""
+    assert daemon.tailnetctl("status", "--check").returncode == 0
+    daemon.kill("mapd", signal.SIGSEGV)
+    daemon.wait(lambda s: s["synced"] and any(h["severity"] == "high" for h in s["health"]))
+    assert daemon.tailnetctl("status", "--check").returncode == 1
+    assert daemon.tailnetctl("status").returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["status --check", "netmap", "peers", "peer 7", "watch", "watch netmap", "wgconf",
+                                  "hosts", "metrics", "processes", "login --no-wait", "logout", "pause",
+                                  "set endpoints", "server-key", "log info", "shutdown", "wait", "doctor"])
+@pytest.mark.parametrize("how", ["silent", "full"])
+def test_no_command_waits_for_ever(tmp_path, verb, how):
+    """A daemon that accepts and says nothing, and one that does not even accept (A10 of the faults)."""
+    path = str(tmp_path / "sock")
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as stack:
+        listener.bind(path)
+        listener.listen(8 if how == "silent" else 0)
+        for _ in range(2 if how == "full" else 0):
+            c = stack.enter_context(socket.socket(socket.AF_UNIX))
+            c.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                c.connect(path)
+        p = subprocess.run([os.path.join(BIN, "tailnetctl"), "-t", "1", "-s", path] + verb.split(),
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                           timeout=20 * SLOW)
+        assert p.returncode == 8 and "no answer from tailnetd" in p.stderr, p
+
+
+def test_what_disrupts_is_written_in_full(daemon):
+    """H3 of the faults."""
+    key = daemon.ctl("server-key")["serverKey"]
+    for words in ("sh", "shutdow", "logo", "pau", "rec", "server-key acc " + key, "logout forc", "server-key a " + key):
+        r = daemon.tailnetctl(*words.split())
+        assert r.returncode == 2 and "in full" in r.stderr, (words, r)
+    s = daemon.status()
+    assert s["synced"] and not s["paused"] and daemon.tailnetctl("stat").returncode == 0
+    assert daemon.tailnetctl("shutdown").returncode == 0 and daemon.wait_exit() == 0
+
+
+def test_help_is_where_it_is_looked_for(daemon):
+    tool = [os.path.join(BIN, "tailnetctl")]
+
+    def run(*args):
+        p = subprocess.run(tool + list(args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert p.returncode == 0 and p.stderr == "", (args, p)
+        assert "ersion" in args[0] or max(map(len, p.stdout.splitlines())) <= 80, p.stdout
+        return p.stdout
+    assert run("--help") == run("-h") == run("help") and "\n  shutdown " in run("--help")
+    assert run("--version") == subprocess.run(tool + ["-V"], stdout=subprocess.PIPE, text=True).stdout
+    for args in (("login", "--help"), ("help", "login"), ("log", "-h"), ("login", "--timeout", "3", "--help")):
+        assert run(*args).startswith("usage: tailnetctl log"), args
+    assert run("shutdown", "--help").startswith("usage: tailnetctl shutdown")
+    assert daemon.status()["synced"]
+
+
+def test_options_behind_the_command(daemon):
+    assert json.loads(daemon.tailnetctl("status", "-j").stdout)["v"] == 1
+    assert daemon.tailnetctl("status", "--check", "-q").stdout == ""
+    assert '"end"' in daemon.tailnetctl("peers", "-j", "limit=1").stdout
+    r = daemon.tailnetctl("-t", "x", "status")
+    assert r.returncode == 2 and "-t" in r.stderr
+
+
+def test_a_socket_that_does_not_exist(tmp_path):
+    """The path, and what to do about it."""
+    for path in (str(tmp_path / "none"), "/nonexistent/sock"):
+        p = subprocess.run([os.path.join(BIN, "tailnetctl"), "-s", path, "status"], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True)
+        assert p.returncode == 3 and path in p.stderr and "start it" in p.stderr and "-s" in p.stderr
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_tables_fit_the_terminal(server, make_daemon, columns):
+    """H4 of the faults: no line is wider, none is cut in a pipe, and wide characters shift nothing."""
+    long = "a-very-long-name-" * 3 + "abcde"
+    server.tailnet.add_peer(7, Name=long + ".example.test.", Hostinfo={"OS": "\u4e2d\u6587"},
+                            AllowedIPs=["100.64.0.7/32"] + ["10.%d.0.0/16" % i for i in range(9)])
+    server.tailnet.add_peer(8, Name="b.example.test.", Hostinfo={"OS": "linux"},
+                            AllowedIPs=["100.64.0.8/32", "10.9.0.0/16"])
+    d = make_daemon(server, auth_key=AUTH_KEY)
+    d.wait_sync()
+    for args in (["peers"], ["processes"], ["status"], ["peer", "7"]):
+        shown = terminal(d, *args, COLUMNS=str(columns), NO_COLOR="1").replace("\r", "")
+        assert max(sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+                   for line in shown.splitlines()) <= columns, shown
+    lines = terminal(d, "peers", COLUMNS=str(columns), NO_COLOR="1").replace("\r", "").splitlines()
+    assert "..." in lines[1] or columns > 80
+    cols = [sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line[:line.index("10.")])
+            for line in lines[1:] if "10." in line]
+    assert len(set(cols)) == 1, lines
+    piped = d.tailnetctl("peers").stdout
+    assert len(long + ".example.test") > 64 and long + ".example.test" in piped
+    assert "10.8.0.0/16" in piped.splitlines()[1]
+
+
 HOSTILE = b'\x1b]0;x\x07\x1b[2J\xc2\x9b31m\x9b2J\xe2\x80\xae\xff\r'
 
 
-@pytest.mark.parametrize("verb", ["status", "netmap", "peers", "peer 7", "watch", "watch netmap", "processes", "server-key",
-                                  "doctor", "wgconf", "hosts", "metrics", "log info", "set endpoints", "login", "wait"])
+@pytest.mark.parametrize("verb", ["status", "netmap", "peers", "peer 7", "watch", "watch netmap", "processes",
+                                  "server-key", "doctor", "wgconf", "hosts", "metrics", "log info", "set endpoints",
+                                  "login", "wait"])
 def test_nothing_raw_reaches_the_terminal(tmp_path, verb):
-    """What a mapd that was taken over puts into its answers, in each mode."""
-    value = b'{"v":1,"event":"status","name":"' + HOSTILE + b'","ID":1,"error":{"code":"' + HOSTILE + b'","message":"' + \
-        HOSTILE + b'"}}\n'
+    """What a compromised mapd puts into its answers, in each mode."""
+    value = b'{"v":1,"event":"status","name":"X","ID":1,"error":{"code":"X","message":"X"}}\n'.replace(b"X", HOSTILE)
     path = str(tmp_path / "sock")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)

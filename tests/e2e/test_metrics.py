@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
-"""metrics (interface.md 9), read by the OpenMetrics parser of Prometheus' own client library."""
+"""metrics (interface.md 9), read by the parser of Prometheus' own client library."""
 import os
+import re
 import signal
+import socket
+import threading
 
 import pytest
 from controlserver import Reply
 from harness import AUTH_KEY, until
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.parser import text_string_to_metric_families
 
 pytestmark = pytest.mark.usefixtures("programs")
-TYPES = {"state": "gauge", "logged_in": "gauge", "synced": "gauge", "paused": "gauge",
+TYPES = {"up": "gauge", "state": "gauge", "logged_in": "gauge", "synced": "gauge", "paused": "gauge",
          "key_expiry_timestamp_seconds": "gauge",
          "netmap_age_seconds": "gauge", "last_message_age_seconds": "gauge", "netmap_peers": "gauge",
          "netmap_peers_online": "gauge", "map_streams": "counter", "map_messages": "counter", "map_bytes": "counter",
@@ -132,3 +135,62 @@ def test_written_in_one_step(daemon, tmp_path):
     r = daemon.tailnetctl("metrics", "-o", str(out))
     assert r.returncode == 0 and os.listdir(tmp_path) == ["tailnetd.prom"]
     assert list(text_string_to_metric_families(out.read_text()))
+
+
+def test_types_are_those_of_the_samples(daemon):
+    """As node_exporter looks them up: by the name of the sample, _total and all. A counter is none elsewhere."""
+    text = daemon.text("metrics")
+    types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M))
+    names = re.findall(r"^(tailnetd_[a-z_]+)", text, re.M)
+    assert set(names) == set(types) and "# EOF" in text
+    assert {n for n, t in types.items() if t == "counter"} == {n for n in names if n.endswith("_total")} != set()
+    assert set(types.values()) == {"gauge", "counter"}
+
+
+@pytest.mark.parametrize("how", ["stopped", "hangs", "cut off"])
+def test_the_file_of_a_daemon_that_is_gone(daemon, tmp_path, how):
+    """No value remains of the time when it answered (A9 of the faults)."""
+    out = tmp_path / "tailnetd.prom"
+    assert daemon.tailnetctl("metrics", "-o", str(out)).returncode == 0
+    assert "tailnetd_up 1\n" in out.read_text() and "tailnetd_synced 1\n" in out.read_text()
+    at, args = daemon.socket, ("-t", "1", "metrics", "-o", str(out))
+    if how == "stopped":
+        assert daemon.stop() == 0
+    elif how == "hangs":
+        os.kill(daemon.pid, signal.SIGSTOP)
+    else:
+        daemon.socket = str(tmp_path / "s")
+        answers(daemon.socket, b"# HELP tailnetd_up x\ntailnetd_up 1\n")
+    try:
+        r = daemon.tailnetctl(*args)
+    finally:
+        daemon.socket = at
+        if how == "hangs":
+            os.kill(daemon.pid, signal.SIGCONT)
+    assert r.returncode == {"stopped": 3, "hangs": 8, "cut off": 1}[how], r
+    families = list(text_string_to_metric_families(out.read_text()))
+    assert [(f.name, f.type, [s.value for s in f.samples]) for f in families] == [("tailnetd_up", "gauge", [0])]
+    assert {"tailnetd.prom"} == set(os.listdir(tmp_path)) - {"s"}
+
+
+def test_an_error_of_the_daemon_is_no_silence(daemon, tmp_path):
+    out, at = tmp_path / "tailnetd.prom", daemon.socket
+    out.write_text("tailnetd_up 1\n")
+    daemon.socket = str(tmp_path / "s")
+    answers(daemon.socket, b'{"error":{"code":"busy","message":"too many clients"}}\n')
+    r = daemon.tailnetctl("metrics", "-o", str(out))
+    daemon.socket = at
+    assert r.returncode == 1 and "busy" in r.stderr and out.read_text() == "tailnetd_up 1\n"
+
+
+def answers(path, text):
+    """A socket that gives that answer to one client."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(1)
+
+    def serve():
+        with listener, listener.accept()[0] as c:
+            c.recv(4096)
+            c.sendall(text)
+    threading.Thread(target=serve, daemon=True).start()

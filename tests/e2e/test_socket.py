@@ -55,7 +55,7 @@ def ask(d, data, half=False):
 def test_answers(daemon, half):
     """Also to one that closes its sending side behind the command, as `printf .. | nc -N -U` does."""
     first = {"status": '{"v":1,', "netmap": '{"v":1,"Seq":', "hosts": "100.64.0.1\t", "wgconf": "[Interface]\n",
-             "wgconf private": "[Interface]\nPrivateKey", "metrics": "# TYPE tailnetd_state",
+             "wgconf private": "[Interface]\nPrivateKey", "metrics": "# HELP tailnetd_up",
              "processes": '[{"name":"tailnetd",',
              "server-key": '{"serverKey":"mkey:', "doctor": '{"name":"name resolution","ok":true',
              "log debug": '{"ok":true}\n',

@@ -123,7 +123,7 @@ test_spans(void **state)
 
 /*
  * JSON in two pieces cut anywhere: what a terminal obeys or shows in another order is escaped, and so is what is no
- * UTF-8, as from a mapd that was taken over (A8 of the faults).  The rest is unchanged.
+ * UTF-8, as from a compromised mapd (A8 of the faults).  The rest is unchanged.
  */
 static void
 test_json_is_made_safe(void **state)
