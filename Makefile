@@ -323,6 +323,11 @@ check-all:
 	@$(MAKE) --no-print-directory -j$(JOBS) all unit-build
 	@$(MAKE) --no-print-directory arrows lint unit e2e rows ROWS=
 
+# At full length what `make check` runs with a small size and a new seed: once for each release.
+release-check: release-kills
+release-kills: all
+	@KILLS=1000 TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B -m pytest -q -n0 -s tests/e2e/test_kills.py
+
 # The sanitizers with the sandbox on: unit tests and the whole e2e suite; e2e-asan is the latter alone.
 ASAN = BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g'
 asan:
@@ -450,7 +455,7 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:
-	@echo 'all check unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-coverage bench escape demo'
+	@echo 'all check release-check unit e2e e2e-asan e2e-nolandlock interop asan ubsan fuzz fuzz-coverage bench escape demo'
 	@echo 'lint format arrows house words rows cites deps install install-users clean'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
