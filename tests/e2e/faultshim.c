@@ -10,7 +10,8 @@
  * from the N-th on.
  * CALL:   openat (only with O_CREAT), write, fsync, linkat, renameat, unlinkat
  * ACTION: an errno name below, short (write: half of it, openat...: as EINTR), kill (the process ends before the call,
- *         without any clean-up), killafter (the call is made, then the process ends)
+ *         without any clean-up), killafter (the call is made, then the process ends),
+ *         slow (the call takes 6 s)
  * FAULTSHIM_ARM=/some/file: calls count only while that file exists, so that a test can let the daemon start first.
  * Each rule that strikes is reported on standard error.  Children have an empty environment: the shim is in the parent
  * only.
@@ -33,7 +34,7 @@
 #include <unistd.h>
 
 enum call { C_OPENAT, C_WRITE, C_FSYNC, C_LINKAT, C_RENAMEAT, C_UNLINKAT, C_COUNT };
-enum action { A_NONE, A_ERRNO, A_SHORT, A_KILL, A_KILLAFTER };
+enum action { A_NONE, A_ERRNO, A_SHORT, A_KILL, A_KILLAFTER, A_SLOW };
 
 #define MAX_RULES 16
 #define EXIT_KILL 137
@@ -113,6 +114,7 @@ parse_rule(const char *spec)
 	r->action = strcmp(action, "short") == 0 ? A_SHORT
 	    : strcmp(action, "kill") == 0        ? A_KILL
 	    : strcmp(action, "killafter") == 0   ? A_KILLAFTER
+	    : strcmp(action, "slow") == 0        ? A_SLOW
 						 : A_ERRNO;
 	for (i = 0; i < sizeof(errnos) / sizeof(errnos[0]); i++)
 		if (strcmp(errnos[i].name, action) == 0)
@@ -198,12 +200,17 @@ due(enum call c, int fd)
 		what = r->action == A_ERRNO ? strerror(r->err)
 		    : r->action == A_SHORT  ? "short"
 		    : r->action == A_KILL   ? "kill"
+		    : r->action == A_SLOW   ? "slow"
 					    : "kill after";
 		snprintf(line, sizeof(line), "faultshim: %s %ld: %s\n", call_names[c], counts[c], what);
 		say(line);
 		if (r->action == A_KILL)
 			_exit(EXIT_KILL);
 		errno = r->action == A_ERRNO ? r->err : EINTR;
+		if (r->action == A_SLOW) {
+			sleep(6);
+			break;
+		}
 		return r->action;
 	}
 	errno = saved;

@@ -206,3 +206,20 @@ def test_state_that_is_not_mounted(server, make_daemon):
     d.start()
     assert d.status()["machineKey"].startswith("mkey:")
     assert os.listdir(d.state_dir) == []  # seen from here
+
+
+@pytest.mark.long
+@pytest.mark.rows("PRIV-03")
+def test_a_slow_disk_is_not_blamed_on_a_child(server, make_daemon, shim):
+    """A save takes 12 s, longer than a child may take to become ready: it is not killed for that."""
+    d = make_daemon(server, start=False)
+    arm = os.path.join(d.dir, "arm")
+    d.env = {"LD_PRELOAD": shim, "FAULTSHIM_DIR": d.state_dir, "FAULTSHIM": "fsync:1+:slow", "FAULTSHIM_ARM": arm}
+    d.start()
+    with open(arm, "w"):
+        pass
+    d.ctl("login auth-key=" + AUTH_KEY)
+    d.wait_sync(timeout=120)
+    os.unlink(arm)
+    assert "was not ready" not in d.log() and "killed" not in d.log()
+    assert [p["restarts"] for p in d.ctl("processes")] == [0, 0, 0] and d.status()["health"] == []

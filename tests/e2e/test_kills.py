@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
 """Random kills of all processes while there is work of every kind: a login, map changes, `set`, reloads, answers.  No
-answer is cut without being noticed, no state is lost, and no process is blamed for the death of another one.
+answer is cut without being noticed, no state is lost, and no process is blamed for the end of another one.
 
 KILLS and KILLS_SEED in the environment say how many and which (make release-check: 1,000)."""
 import contextlib
@@ -40,7 +40,7 @@ ANSWERS = [(("wgconf", "private"), wg_peers), (("hosts",), host_peers), (("-j", 
 
 
 class Work:
-    """All that goes on while processes are killed, each kind in a thread of its own."""
+    """What happens while processes are killed, each kind in a thread of its own."""
 
     def __init__(self, d, server, rng):
         self.d, self.server, self.rng = d, server, rng
@@ -86,7 +86,7 @@ class Work:
         self.d.ctl("login auth-key=" + AUTH_KEY)
 
     def dial(self, _):
-        """For the resolver to be there sometimes."""
+        """So that the resolver runs sometimes."""
         time.sleep(0.4)
         self.d.ctl("reconnect")
 
@@ -126,7 +126,7 @@ def kill_one(d, work, rng, killed):
 
 
 def check(d, first, server):
-    """Synchronized again, as the same node, and nobody is blamed."""
+    """Synchronized again, as the same node, and no process is blamed."""
     s = d.wait_sync(timeout=60 * SLOW)
     assert (s["machineKey"], s["nodeKey"]) == (first["machineKey"], first["nodeKey"])
     assert s["nodeKey"] == server.node().key
