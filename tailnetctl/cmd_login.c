@@ -20,6 +20,7 @@
 #include "words.h"
 
 #define NO_WAIT_MS 30000 /* --no-wait: how long to look for a URL */
+#define MAP_MS     10000 /* after the login: how long to wait for the network map */
 #define SILENCE_MS 3000  /* without an event for this time: ask whether the login was over before the watch began */
 
 struct login {
@@ -28,6 +29,7 @@ struct login {
 	struct login_progress p;
 	struct source watch;
 	uint64_t deadline_ms;
+	uint64_t map_ms; /* 0, or logged in: when to stop waiting for the map */
 };
 
 static int
@@ -136,6 +138,7 @@ show_logged_in(struct login *l, struct json_object *st)
 	fputc('\n', c->out);
 	if (!jbool(st, "machineAuthorized"))
 		fputs("This machine waits for an administrator's approval.\n", c->out);
+	fflush(c->out);
 }
 
 /* An exit code, or -1 to go on. */
@@ -160,10 +163,13 @@ on_status(struct login *l, struct json_object *st, int finished)
 	}
 	if (jbool(st, "paused") && !l->p.paused_printed++)
 		ctl_note(l->c, "tailnetd is paused: run `tailnetctl unpause` to continue");
-	if (step == LOGIN_DONE) {
+	if (step == LOGIN_DONE && l->map_ms == 0) {
 		show_logged_in(l, st);
-		return CTL_OK;
+		l->map_ms = time_mono_ms() + MAP_MS;
 	}
+	/* The next command may read the map: `login && peers` (E6). */
+	if (l->map_ms != 0 && (l->a.no_wait || strcmp(jstr(st, "netmapSource"), "none") != 0))
+		return CTL_OK;
 	if (step == LOGIN_GIVEN_UP)
 		return ctl_fail(l->c, CTL_ERROR, "the login was cancelled by a logout");
 	return l->p.url_printed && l->a.no_wait ? CTL_OK : -1;
@@ -219,6 +225,10 @@ follow_login(struct login *l)
 
 	while (rc == -1) {
 		now = time_mono_ms();
+		if (l->map_ms != 0 && (now >= l->map_ms || (l->deadline_ms != 0 && now >= l->deadline_ms))) {
+			ctl_note(l->c, "logged in; the server has not sent the network map yet");
+			return CTL_OK;
+		}
 		if (l->deadline_ms != 0 && now >= l->deadline_ms) {
 			if (!l->p.err_printed && (rc = poll_status(l)) != -1)
 				return rc;
@@ -227,6 +237,8 @@ follow_login(struct login *l)
 		wait = SILENCE_MS;
 		if (l->deadline_ms != 0 && l->deadline_ms - now < SILENCE_MS)
 			wait = (int)(l->deadline_ms - now);
+		if (l->map_ms != 0 && l->map_ms - now < (uint64_t)wait)
+			wait = (int)(l->map_ms - now);
 		if (source_pending(&l->watch))
 			r = 1;
 		else if ((r = poll(&p, 1, wait)) == -1 && errno != EINTR)

@@ -281,6 +281,33 @@ def test_no_answer(tmp_path):
         listener.shutdown(socket.SHUT_RDWR)
 
 
+@pytest.mark.rows("INT-02")
+def test_login_waits_for_the_map(server, make_daemon, tmp_path):
+    """`login && peers` has peers (E6 of the faults); a server that sends no map does not hold the login up for long."""
+    key = tmp_path / "key"
+    key.write_text(AUTH_KEY)
+    key.chmod(0o600)
+    gate = server.gate()
+
+    async def later(req):
+        await gate.wait()
+        return None
+    server.on_map = later
+    d = make_daemon(server, login="manual")
+    p = begin(d, "login", "--auth-key-file", str(key))
+    d.wait_state("authenticated")
+    assert "Logged in" in p.stdout.readline()
+    time.sleep(0.5)
+    assert p.poll() is None
+    gate.open()
+    assert end(p)[0] == 0 and d.tailnetctl("peers").returncode == 0
+    d.ctl("logout")
+    server.on_map = lambda req: HOLD
+    code, out, err = end(begin(d, "login", "--auth-key-file", str(key), "--timeout", "2"))
+    assert code == 0 and "Logged in" in out and "network map" in err
+    assert end(begin(d, "-q", "login", "--no-wait", "--auth-key-file", str(key)))[0] == 0
+
+
 def test_high_health_is_not_healthy(server, daemon):
     """A10 of the faults. It is logged in and synchronized all the same."""
     assert daemon.tailnetctl("status", "--check").returncode == 0
