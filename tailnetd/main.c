@@ -105,6 +105,7 @@ main(int argc, char **argv)
 	fresh_signals();
 	p.conf_path = PATH_SYSCONFDIR "/tailnetd.conf";
 	log_init("tailnetd", LOG_L_INFO);
+	log_find_journal(getenv("JOURNAL_STREAM"));
 	sandbox_harden_process();
 	while ((ch = getopt(argc, argv, "df:nvV")) != -1) {
 		switch (ch) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <errno.h>
@@ -24,10 +25,14 @@ static struct {
 	log_sink sink;
 	void *arg;
 	int syslog_fd, stderr_too;
+	int journal;   /* stderr is the systemd journal */
 	unsigned lost; /* lines left out because the reader had no room */
 } logger = { .name = "tailnetd", .level = LOG_L_INFO, .syslog_fd = -1 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
+static const int priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+
+static void sink_syslog(void *arg, enum log_level level, const char *text);
 
 /*
  * The reader of the log may have stopped: a daemon that waited for it would be stopped as well and answer neither
@@ -37,8 +42,16 @@ static const char *const level_names[] = { "error", "warn", "info", "debug" };
 static int
 line_of(char *out, size_t size, const char *name, long pid, enum log_level level, const char *text)
 {
-	int n = snprintf(out, size, "%s[%ld]: %s: %s\n", name, pid, log_level_name(level), text);
+	int n;
 
+	/* The journal reads the priority, and knows name and process of what we say ourselves. */
+	if (logger.journal && logger.sink != sink_syslog && pid == (long)getpid())
+		n = snprintf(out, size, "<%d>%s: %s\n", priorities[level], log_level_name(level), text);
+	else if (logger.journal && logger.sink != sink_syslog)
+		n = snprintf(out, size, "<%d>%s[%ld]: %s: %s\n", priorities[level], name, pid, log_level_name(level),
+		    text);
+	else
+		n = snprintf(out, size, "%s[%ld]: %s: %s\n", name, pid, log_level_name(level), text);
 	return n > 0 && (size_t)n < size ? n : 0;
 }
 
@@ -94,8 +107,6 @@ sink_stderr(void *arg, enum log_level level, const char *text)
 	(void)arg;
 	write_stderr(logger.name, (long)getpid(), level, text);
 }
-
-static const int priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 #ifdef __linux__
 /* 0, or an errno: EPROTOTYPE for the kind of syslogd that wants a stream. */
@@ -184,6 +195,17 @@ log_init(const char *name, enum log_level level)
 	logger.name = name;
 	logger.level = level;
 	log_to_sink(NULL, NULL);
+}
+
+void
+log_find_journal(const char *stream)
+{
+	unsigned long long dev, ino;
+	struct stat st;
+
+	logger.journal = stream != NULL && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	    fstat(STDERR_FILENO, &st) == 0 && (unsigned long long)st.st_dev == dev &&
+	    (unsigned long long)st.st_ino == ino;
 }
 
 void

@@ -17,6 +17,11 @@ typedef void (*log_sink)(void *arg, enum log_level level, const char *text);
 void	 log_init(const char *name, enum log_level level);
 void	 log_to_syslog(int stderr_too);
 void	 log_to_sink(log_sink sink, void *arg);		/* children: over ipc */
+/*
+ * stream: JOURNAL_STREAM of the environment, or NULL.  If stderr is that journal, lines to it begin with their priority,
+ * as systemd wants it, instead of name and process, which it knows.
+ */
+void	 log_find_journal(const char *stream);
 void	 log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 const char *log_level_name(enum log_level level);		/* "error" "warn" "info" "debug" */

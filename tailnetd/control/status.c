@@ -257,14 +257,19 @@ const char *
 status_line(const struct control_ops *o, char *out, size_t size)
 {
 	static const char *const severities[] = { "high", "medium", "low" };
+	static const char *const words[LS_COUNT] = { [LS_NEW] = "not logged in",
+		[LS_NOT_AUTHENTICATED] = "not logged in",
+		[LS_AUTHENTICATING] = "logging in",
+		[LS_URL_VISIT_REQUIRED] = "login needed: run tailnetctl status and visit the URL",
+		[LS_AUTHENTICATED] = "logged in, not synchronized",
+		[LS_SYNCHRONIZED] = "synchronized" };
 	char err[LOGIN_ADVISED_MAX];
 	int source = login_advised_error(o->login, err), h;
 	struct buf b;
 	size_t i;
 
 	buf_init(&b, 16384);
-	buf_printf(&b, "%s%s", login_state_name(login_state(o->login)) + strlen("state:"),
-	    o->login->paused ? ", paused" : "");
+	buf_printf(&b, "%s%s", words[login_state(o->login)], o->login->paused ? ", paused" : "");
 	if (source != -1)
 		buf_printf(&b, "; error: %s: %s", login_src_name((enum login_src)source), err);
 	for (i = 0; i < sizeof(severities) / sizeof(severities[0]); i++)

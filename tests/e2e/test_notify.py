@@ -4,11 +4,12 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
 from controlserver import HOLD
-from harness import AUTH_KEY, until
+from harness import AUTH_KEY, BIN, until
 
 
 
@@ -46,9 +47,34 @@ def test_ready_status_stopping(server, make_daemon, manager):
     manager.wait("READY=1")
     assert d.status()["state"].startswith("state:"), "READY means that the control socket answers"
     manager.wait("STATUS=synchronized")
+    d.ctl("login interactive")
+    manager.wait("STATUS=login needed: run tailnetctl status")
+    d.ctl("logout force")
+    manager.wait("STATUS=not logged in")
+    assert not [x for x in manager.all() if "http" in x], "the login URL is for its users only"
     assert d.stop() == 0
     manager.wait("STOPPING=1", 5)
     assert "NOTIFY_SOCKET" not in open("/proc/self/environ").read()
+
+
+@pytest.mark.parametrize("journal", [True, False])
+@pytest.mark.parametrize("flags", [[], ["-d"]])
+def test_a_start_that_fails_in_the_journal(make_daemon, server, journal, flags):
+    """H5 of the faults: with its priority, and without a second name before it. Any other stderr has plain lines."""
+    d = make_daemon(server, start=False)
+    d.raw = "no-such-keyword yes\n"
+    d.write_conf()
+    r, w = os.pipe()
+    st = os.fstat(w)
+    p = subprocess.Popen([os.path.join(BIN, "tailnetd"), *flags, "-f", d.conf_file], stdin=subprocess.DEVNULL, stderr=w,
+                         env=dict(os.environ, NOTIFY_SOCKET="/nonexistent",
+                                  JOURNAL_STREAM="%d:%d" % (st.st_dev, st.st_ino + (not journal))))
+    os.close(w)
+    with os.fdopen(r) as f:
+        text = f.read()
+    assert p.wait(10) == 78
+    want = "<3>error: " if journal else "tailnetd[%d]: error: " % p.pid
+    assert text.startswith(want) and "no-such-keyword" in text and text.count("\n") == 1, text
 
 
 def test_reload(server, make_daemon, manager):

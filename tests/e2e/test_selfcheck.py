@@ -126,5 +126,5 @@ def test_the_service_manager_reads_it(server, make_daemon, tmp_path):
     while "; error: map: " not in last and time.monotonic() < end:
         text = sock.recv(4096).decode()
         last = text if text.startswith("STATUS=") else last
-    assert last.startswith("STATUS=authenticated; error: map: "), last
+    assert last.startswith("STATUS=logged in, not synchronized; error: map: "), last
     sock.close()
