@@ -18,14 +18,14 @@ void	 log_init(const char *name, enum log_level level);
 void	 log_to_syslog(int stderr_too);
 void	 log_to_sink(log_sink sink, void *arg);		/* children: over ipc */
 /*
- * stream: JOURNAL_STREAM of the environment, or NULL.  If stderr is that journal, lines to it begin with their priority,
- * as systemd wants it, instead of name and process, which it knows.
+ * stream: JOURNAL_STREAM of the environment, or NULL.  If stderr is that journal, lines to it begin with their
+ * priority, as systemd wants it, instead of name and process, which it knows.
  */
 void	 log_find_journal(const char *stream);
 void	 log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 const char *log_level_name(enum log_level level);		/* "error" "warn" "info" "debug" */
-int	 log_level_parse(const char *s, enum log_level *out);	/* 0, or -1 unknown */
+int	 log_level_parse(const char *s, enum log_level *out);	/* 0, or -1 */
 
 /*
  * Writers.  The plain form appends ": strerror(errno)", the x form does not.  errno is preserved.  Control bytes in the

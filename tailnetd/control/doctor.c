@@ -268,6 +268,31 @@ doctor_step(struct control *c, uint32_t id, const struct ipc_step *s)
 	}
 }
 
+/* No step of the server's: the proxy did not let us through. */
+static void
+proxy_failed(struct doctor *d, const char *err)
+{
+	named_line(d, "proxy", 0, 1, err);
+	finish(d);
+}
+
+/*
+ * Certificate and /key are where the server's key is from.  With a pinned one the daemon does without them, as with a
+ * clock for which the certificate is not valid: they are no failure then.
+ */
+static void
+key_not_needed(struct doctor *d, const char *err)
+{
+	char text[IPC_ERR_MAX];
+
+	snprintf(text, sizeof(text), "not needed, for the server's key is pinned; it fails: %.330s", err);
+	if (!passed(d, text))
+		return;
+	if (d->at == AT_KEY)
+		passed_over(d, "not needed: the server's key is pinned");
+	begin_upgrade(d);
+}
+
 void
 doctor_key_result(struct control *c, uint32_t id, const struct ipc_key_result *r)
 {
@@ -279,7 +304,12 @@ doctor_key_result(struct control *c, uint32_t id, const struct ipc_key_result *r
 		return;
 	IPC_STR(r, err, err);
 	if (!r->ok || d->at != AT_KEY) {
-		failed(d, err);
+		if (r->cause == CAUSE_PROXY)
+			proxy_failed(d, err);
+		else if (!key_is_zero(pin) && (d->at == AT_TLS || d->at == AT_KEY))
+			key_not_needed(d, err);
+		else
+			failed(d, err);
 		return;
 	}
 	d->key = r->key;
@@ -314,7 +344,9 @@ doctor_reg_result(struct control *c, uint32_t id, const struct ipc_reg_result *r
 	if (d->cc == NULL || id != d->last_id)
 		return;
 	IPC_STR(r, err, err);
-	if (r->outcome != IPC_REG_OK || d->at != AT_REGISTER)
+	if (r->outcome != IPC_REG_OK && r->cause == CAUSE_PROXY)
+		proxy_failed(d, err);
+	else if (r->outcome != IPC_REG_OK || d->at != AT_REGISTER)
 		failed(d, register_trouble(r, err));
 	else {
 		if (d->registers)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
 """The command doctor (interface.md 8): every step one by one, and nothing else changes by it."""
+import contextlib
 import json
 import os
 import signal
 import socket
+import threading
 import time
 import types
 
@@ -120,6 +122,43 @@ def test_the_step_that_fails(server, make_server, make_daemon, ca, where):
     no_doctor(d)
 
 
+@pytest.mark.parametrize("where", ["certificate", "/key"])
+def test_what_a_pinned_key_makes_needless(tls_server, make_daemon, ca, where):
+    """H2 of the faults: the daemon is synchronized without a valid certificate, as with a wrong clock, and without
+    /key: the doctor does not say FAILED there."""
+    conf = {"ca_file": ca.file} if where == "/key" else {}
+    tls_server.on_key = lambda req: Reply(503, b"later")
+    d = make_daemon(tls_server.tls_url, auth_key=AUTH_KEY, server_key=tls_server.noise_public, **conf)
+    d.wait_sync()
+    got = by_name(d.ask("doctor"))
+    assert len(got) == 8 and all(x["ok"] for x in got.values()), got
+    at, words = ("TLS", "certificate") if where == "certificate" else ("/key", "503")
+    assert "not needed" in got[at]["text"] and words in got[at]["text"] and got["/key"]["text"].startswith("not needed")
+    assert d.tailnetctl("doctor").returncode == 0
+
+
+@pytest.mark.parametrize("url", ["url", "tls_url"])
+def test_a_proxy_that_refuses(tls_server, make_daemon, url):
+    """H2 of the faults: 407 is the proxy's, not one of TLS or of the upgrade."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+
+        def refuse():
+            with contextlib.suppress(OSError):
+                while True:
+                    c, _ = listener.accept()
+                    with c:
+                        c.recv(4096)
+                        c.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        threading.Thread(target=refuse, daemon=True).start()
+        port = listener.getsockname()[1]
+        d = make_daemon(getattr(tls_server, url), login="manual", proxy="http://127.0.0.1:%d" % port)
+        last = d.ask("doctor")[-1]
+        assert last["name"] == "proxy" and not last["ok"] and "407" in last["text"], last
+        listener.shutdown(socket.SHUT_RDWR)
+
+
 def test_one_at_a_time_and_gone_clients(server, daemon):
     server.on_key = lambda req: HOLD
     s = daemon.connect()
@@ -171,14 +210,14 @@ def test_tailnetctl(server, daemon):
     lines = r.stdout.splitlines()
     assert r.returncode == 0 and len(lines) == 8, r
     assert all(line.startswith("ok ") for line in lines) and " ms " in lines[1]
-    server.on_key = lambda req: Reply(500, b"x")
+    server.on_upgrade = lambda req: Reply(500, b"x")
     r = daemon.tailnetctl("doctor")
     assert r.returncode == 1 and r.stdout.splitlines()[-1].startswith("FAILED")
     q, j = daemon.tailnetctl("-q", "doctor"), daemon.tailnetctl("-j", "doctor")
     assert (q.returncode, q.stdout, q.stderr) == (1, "", "")
     steps, end = j.stdout.splitlines()[:-1], json.loads(j.stdout.splitlines()[-1])["end"]
-    assert j.returncode == 1 and j.stderr == "" and [json.loads(x)["ok"] for x in steps] == [True] * 3 + [False]
-    assert end["count"] == 4
+    assert j.returncode == 1 and j.stderr == "" and [json.loads(x)["ok"] for x in steps] == [True] * 4 + [False]
+    assert end["count"] == 5
     daemon.ctl("pause")  # an error of the daemon's
     for flags, out in (([], False), (["-q"], False), (["-j"], True)):
         r = daemon.tailnetctl(*flags, "doctor")
