@@ -251,6 +251,7 @@ apply(struct mapstream *s)
 		mapd_unchanged(s->m);
 	if (!keepalive && !s->live) {
 		s->live = 1;
+		report_self(s->m->report);
 		mapd_stream_report(s->m, IPC_STREAM_LIVE, 200, CAUSE_NONE, "");
 	}
 	if (dropped && !s->dropped_reported) {
@@ -450,7 +451,7 @@ settle(void *arg)
 		wire_error_text(buf_ptr(&s->error), buf_len(&s->error), text, sizeof(text));
 		snprintf(code, sizeof(code), "initial fetch failed %d", status); /* ERR-02 */
 		s->err[0] = '\0';
-		s->cause = CAUSE_HTTP;
+		s->cause = status == 404 ? CAUSE_UNKNOWN_NODE : CAUSE_HTTP;
 		set_error(s, code, text);
 	}
 	strlcpy(err, s->err, sizeof(err));

@@ -245,6 +245,13 @@ report_source(struct report *r)
 }
 
 void
+report_self(struct report *r)
+{
+	r->have_self = 0;
+	r->self_due = 1;
+}
+
+void
 report_forget_self(struct report *r)
 {
 	r->have_self = 0;

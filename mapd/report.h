@@ -20,6 +20,7 @@ void	 report_control_time(struct report *r, int64_t sec);
 void	 report_dial_plan(struct report *r);	/* m->plan is new */
 void	 report_flush(struct report *r);	/* DELTAS now: before a reader sees the map */
 void	 report_all(struct report *r);		/* everything now: before STREAM says LIVE or CLOSED */
+void	 report_self(struct report *r);		/* the first map of a stream: our node, whether or not it changed */
 void	 report_forget_self(struct report *r);	/* logged out: the next self node is sent whether or not it changed */
 
 struct ipc_counters *report_counters(struct report *r);	/* to be changed in place, then: */

@@ -14,6 +14,7 @@
 #include "eventwatch.h"
 #include "exits.h"
 #include "log.h"
+#include "login_map.h"
 #include "parent.h"
 #include "secret.h"
 #include "selfcheck.h"
@@ -70,10 +71,12 @@ save_state(struct parent *p, enum login_save how, char *err, size_t errsize)
 	return -1;
 }
 
-/* SAVE_COMMIT: old := current, current := candidate, or everything as it was. */
+/* SAVE_COMMIT, SAVE_COMMIT_KEEP, SAVE_REVERT (login.h): the keys change so, or all are as before. */
 static int
-commit_candidate(struct parent *p, char *err, size_t errsize)
+save_changed_keys(struct parent *p, enum login_save how, char *err, size_t errsize)
 {
+	enum key_slot from = how == SAVE_REVERT ? SLOT_OLD : SLOT_CANDIDATE;
+	enum key_slot lost = how == SAVE_COMMIT ? SLOT_OLD : SLOT_NODE;
 	struct keyring *k = p->keys, *before = keyring_new();
 	int rv;
 
@@ -81,14 +84,16 @@ commit_candidate(struct parent *p, char *err, size_t errsize)
 		snprintf(err, errsize, "no locked memory");
 		return -1;
 	}
-	keyring_move(before, SLOT_OLD, k, SLOT_OLD);
-	keyring_copy(k, SLOT_OLD, SLOT_NODE);
-	keyring_copy(k, SLOT_NODE, SLOT_CANDIDATE);
-	keyring_clear(k, SLOT_CANDIDATE);
-	if ((rv = save_state(p, SAVE_COMMIT, err, errsize)) == -1) {
-		keyring_copy(k, SLOT_CANDIDATE, SLOT_NODE);
-		keyring_copy(k, SLOT_NODE, SLOT_OLD);
-		keyring_move(k, SLOT_OLD, before, SLOT_OLD);
+	keyring_move(before, lost, k, lost);
+	if (how == SAVE_COMMIT)
+		keyring_copy(k, SLOT_OLD, SLOT_NODE);
+	keyring_copy(k, SLOT_NODE, from);
+	keyring_clear(k, from);
+	if ((rv = save_state(p, how, err, errsize)) == -1) {
+		keyring_copy(k, from, SLOT_NODE);
+		if (how == SAVE_COMMIT)
+			keyring_copy(k, SLOT_NODE, SLOT_OLD);
+		keyring_move(k, lost, before, lost);
 	}
 	keyring_free(before);
 	return rv;
@@ -103,11 +108,12 @@ do_save(struct parent *p, uint32_t id, enum login_save how)
 
 	if (how == SAVE_CLEAR)
 		state_clear_profile(&p->state, p->keys);
-	rv = how == SAVE_COMMIT ? commit_candidate(p, err, sizeof(err)) : save_state(p, how, err, sizeof(err));
+	rv = how == SAVE_PLAIN || how == SAVE_CLEAR ? save_state(p, how, err, sizeof(err))
+						    : save_changed_keys(p, how, err, sizeof(err));
 	if (how == SAVE_CLEAR &&
 	    cachestore_erase(p->cache, err, sizeof(err)) == -1) /* a logout leaves no netmap behind */
 		rv = -1;
-	if (how == SAVE_COMMIT)
+	if (how != SAVE_PLAIN && how != SAVE_CLEAR)
 		parent_update_cache(p); /* the old key's is removed before the new one is used */
 	e.u.result.ok = rv == 0;
 	e.u.result.err = rv == 0 ? "" : err;
@@ -225,12 +231,35 @@ carry_out(struct parent *p, const struct login_action *a)
 
 /* --- events --- */
 
+/* In minutes: seconds would be another text at each event. */
+static void
+clock_health(struct parent *p, int64_t delta)
+{
+	char text[120];
+	int64_t off = delta < 0 ? -delta : delta;
+
+	if (delta == 0) {
+		(void)health_clear(&p->health, HEALTH_CLOCK_DIFFERS);
+		return;
+	}
+	snprintf(text, sizeof(text), "this host's clock is %s the server's by %lld minute%s",
+	    delta < 0 ? "ahead of" : "behind", (long long)((off + 30) / 60), (off + 30) / 60 == 1 ? "" : "s");
+	(void)health_log(&p->health, HEALTH_CLOCK_DIFFERS, text);
+}
+
 static void
 derive_health(struct parent *p)
 {
 	const struct login *c = &p->login;
 
-	(void)health_set(&p->health, HEALTH_SERVER_KEY_CHANGED, !key_is_zero(&c->offered));
+	if (key_is_zero(&c->offered) || key_is_zero(&c->cfg->server_key))
+		(void)health_set(&p->health, HEALTH_SERVER_KEY_CHANGED, !key_is_zero(&c->offered));
+	else
+		(void)health_log(&p->health, HEALTH_SERVER_KEY_CHANGED,
+		    "the server offers a key that is not that of server-key in tailnetd.conf");
+	clock_health(p, c->clock_delta);
+	(void)health_set(&p->health, HEALTH_KEY_DIFFERS, c->synced && c->self_key >= SELF_KEY_CANDIDATE);
+	(void)health_set(&p->health, HEALTH_STREAMS_SHORT, map_streams_short(c));
 	(void)health_set(&p->health, HEALTH_KEY_EXPIRED, c->expired);
 	(void)health_set(&p->health, HEALTH_NOT_APPROVED, c->logged_in && c->synced && !c->authorized && !c->expired);
 }
@@ -239,9 +268,10 @@ static void
 run_event(struct parent *p, const struct login_event *e)
 {
 	static struct login_actions out; /* large; events never nest */
+	struct login_now now = { time_mono_ms(), time_boot_ms(), time_wall() };
 	unsigned i;
 
-	login_event(&p->login, time_mono_ms(), time_wall(), e, &out);
+	login_event(&p->login, &now, e, &out);
 	for (i = 0; i < out.n; i++)
 		carry_out(p, &out.a[i]);
 }
@@ -367,7 +397,7 @@ login_boot(struct parent *p)
 			fatal(EXIT_STARTUP, "event timer");
 	}
 	login_init(&p->login, &p->cfg, &p->state.profile, keyring_has(p->keys, SLOT_NODE),
-	    keyring_has(p->keys, SLOT_CANDIDATE), login_rnd, NULL);
+	    keyring_has(p->keys, SLOT_OLD), keyring_has(p->keys, SLOT_CANDIDATE), login_rnd, NULL);
 }
 
 void

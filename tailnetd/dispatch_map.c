@@ -89,6 +89,16 @@ self_ok(const struct ipc_self *s)
 	return 1;
 }
 
+static enum self_key
+self_key(const struct keyring *keys, const struct pubkey *k)
+{
+	if (key_is_zero(k))
+		return SELF_KEY_UNKNOWN;
+	if (key_equal(k, keyring_public(keys, SLOT_NODE)))
+		return SELF_KEY_CURRENT;
+	return key_equal(k, keyring_public(keys, SLOT_CANDIDATE)) ? SELF_KEY_CANDIDATE : SELF_KEY_OTHER;
+}
+
 int
 dispatch_self(void *arg, const struct ipc_msg *m)
 {
@@ -106,6 +116,7 @@ dispatch_self(void *arg, const struct ipc_msg *m)
 	e.u.self.expiry = (struct wtime){ s->key_expiry, 0 };
 	e.u.self.expired = s->expired != 0;
 	e.u.self.authorized = s->machine_authorized != 0;
+	e.u.self.key = self_key(c->p->keys, &s->key);
 	e.u.self.user = (struct login_user){ s->user_id, login, display, "" };
 	parent_event(c->p, &e);
 	return 0;

@@ -17,6 +17,7 @@
 	C(SERVER_KEY, "see `tailnetctl server-key`") \
 	C(CERTIFICATE, "if its CA is a private one, name it by ca-file") \
 	C(NOT_CONTROL, "check that control-url is that of a control server") \
+	C(UNKNOWN_NODE, "the server does not know this node: `tailnetctl login`") \
 	C(HTTP, "the server's own log may say why") \
 	C(MAP_REFUSED, "inform the administrator of the server") \
 	C(PROXY, "check proxy") \

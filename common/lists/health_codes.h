@@ -15,7 +15,8 @@
  */
 #define HEALTH_CODES(H) \
 	H(SERVER_KEY_CHANGED, "server-key-changed", "high", "the server offers a key that is not the pinned one", \
-	    "ask the server's administrator for its key; if it is this one, run `tailnetctl server-key accept KEY`") \
+	    "ask the server's administrator for its key; if it is this one, run `tailnetctl server-key accept KEY`, " \
+	    "or change server-key in tailnetd.conf") \
 	H(STATE_NOT_SAVED, "state-not-saved", "high", NULL, \
 	    "make the state directory writable or free space in it; it is tried again by itself") \
 	H(STATE_RECOVERED, "state-recovered", "medium", \
@@ -32,6 +33,12 @@
 	    "run tailnetd as root with `sandbox required`") \
 	H(CLOCK_WRONG, "clock-wrong", "medium", "the clock is earlier than this program's release", \
 	    "set the clock of this machine") \
+	H(CLOCK_DIFFERS, "clock-differs", "medium", NULL, \
+	    "set the clock of this machine; until then expiry is judged by the server's") \
+	H(KEY_DIFFERS, "node-key-differs", "high", "the netmap names a node key that is not ours", \
+	    "if this does not end by itself, run `tailnetctl login`") \
+	H(STREAMS_SHORT, "map-streams-short", "medium", "the server ends each map stream within a minute", \
+	    "see whether another machine uses a copy of this state directory, or a proxy cuts connections") \
 	H(KEY_EXPIRED, "node-key-expired", "high", "the node key has expired", "run `tailnetctl login`") \
 	H(NOT_APPROVED, "machine-not-approved", "medium", "this machine is not approved", \
 	    "an administrator of the tailnet has to approve it") \

@@ -98,6 +98,8 @@ put_fields(struct out *o, const struct state *st)
 	put_text(o, "profile-pic", st->profile.profile_pic, sizeof(st->profile.profile_pic));
 	put_line(o, "want-running %d", st->profile.want_running);
 	put_line(o, "paused %d", st->profile.paused);
+	if (st->profile.unproven)
+		put_line(o, "node-key-unproven 1"); /* old-node-key is the last with a live map */
 	if (st->listen_port != 0)
 		put_line(o, "listen-port %u", st->listen_port);
 	if (st->backend_log_id[0] != '\0')
@@ -249,6 +251,8 @@ parse_line(struct in *in, const char *line, size_t n)
 		return set_text(st->profile.profile_pic, sizeof(st->profile.profile_pic), v, vn);
 	if (is(line, nn, "want-running"))
 		return set_flag(&st->profile.want_running, v, vn);
+	if (is(line, nn, "node-key-unproven"))
+		return set_flag(&st->profile.unproven, v, vn);
 	if (is(line, nn, "paused"))
 		return set_flag(&st->profile.paused, v, vn);
 	if (is(line, nn, "backend-log-id"))

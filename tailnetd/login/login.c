@@ -14,13 +14,19 @@
  * - Current key C and old key O are what the state file calls node and old key.  They change only in SAVE_COMMIT, when
  *   the server has accepted the candidate T, and only if that save is durable: before it nothing depends on T (no map
  *   request, not "logged in"); if it fails, C and O are as before and the commit is tried again with backoff.
+ * - The server's word decides (REG-05, EXP-05).  C is asked with first, whatever our clock and earlier answers say; T
+ *   is used when the server has refused C: NodeKeyExpired, or a login URL while there is another way (an auth key, a T
+ *   on disk, O).  A T that the netmap names as our node's key was accepted, whatever the answers to it were.
+ * - A C with which no map was live yet is unproven: the commit of the next T leaves O, the last key with a live map,
+ *   as it is, and when the server does not know C, O becomes the current key again (SAVE_REVERT).
  * - T is sent as NodeKey with OldNodeKey = C.  In a login by URL it stays in memory (INT-01): losing it costs a new
  *   URL.
  * - A T that is sent with an auth key is written first, on a line of its own (D10): a one-off key is spent with the
  *   server's answer, and a crash before we read that answer must not lock the machine out.  After a restart T is tried
  *   again, with the auth key; a server that had accepted it knows it (ROT-05).
- * - A T whose fate is unknown (connection lost, 5xx) is tried again as it is; one that was refused is wiped, also from
- *   the file (REG-04), and the next try makes a fresh one.
+ * - A T that was sent with an auth key is tried again as it is whatever the answer was: a server may have stored it and
+ *   answer with an error, or that it is expired.  One that was sent without and is called expired gives way to a fresh
+ *   one, for which the server gives a URL.
  * - Logout clears everything but the machine key, and is reported after the save.
  *
  * Results carry the id of the request; a new goal cancels the request, so that a late result finds another id and
@@ -171,7 +177,7 @@ on_reconnect(struct login *c)
 	if (c->paused)
 		return;
 	map_drop_prepared(c);
-	if (c->goal.kind != GOAL_LOGOUT && c->op != OP_COMMIT && c->op != OP_WRITE_AHEAD) {
+	if (c->goal.kind != GOAL_LOGOUT && c->op != OP_COMMIT && c->op != OP_REVERT && c->op != OP_WRITE_AHEAD) {
 		auth_stop(c);
 		auth_go(c);
 	}
@@ -252,6 +258,7 @@ on_timer(struct login *c, enum login_timer t)
 	case LT_LOGOUT: auth_on_logout_timer(c); break;
 	case LT_MAP_STOP: map_on_stop_timer(c); break;
 	case LT_SELF: map_on_self_timer(c); break;
+	case LT_STREAM: map_on_stream_timer(c); break;
 	case LT_COUNT: break;
 	}
 }
@@ -268,13 +275,14 @@ on_lite(struct login *c, const struct login_event *e)
 }
 
 void
-login_init(struct login *c, const struct config *cfg, const struct profile *p, int have_node, int have_candidate,
-    uint32_t (*rnd)(void *), void *rnd_arg)
+login_init(struct login *c, const struct config *cfg, const struct profile *p, int have_node, int have_old,
+    int have_candidate, uint32_t (*rnd)(void *), void *rnd_arg)
 {
 	memset(c, 0, sizeof(*c));
 	c->cfg = cfg;
 	c->profile = *p;
 	c->have_node = have_node;
+	c->have_old = have_old;
 	c->candidate = have_candidate ? CANDIDATE_EARLIER : CANDIDATE_NONE;
 	c->profile.candidate = have_candidate;
 	c->paused = p->paused || cfg->start_paused;
@@ -284,13 +292,14 @@ login_init(struct login *c, const struct config *cfg, const struct profile *p, i
 }
 
 void
-login_event(struct login *c, uint64_t now_mono_ms, struct wtime now, const struct login_event *e,
-    struct login_actions *out)
+login_event(struct login *c, const struct login_now *now, const struct login_event *e, struct login_actions *out)
 {
 	out->n = 0;
 	c->out = out;
-	c->now_ms = now_mono_ms;
-	c->now = now;
+	c->now_ms = now->mono_ms;
+	c->now_boot_ms = now->boot_ms;
+	c->now = now->wall;
+	map_check_clock(c);
 	switch (e->type) {
 	case LE_START: on_start(c); break;
 	case LE_LOGIN: on_login(c, e); break;

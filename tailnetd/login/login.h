@@ -24,7 +24,7 @@ const char *login_state_name(enum login_state s);
 enum login_src { SRC_AUTH, SRC_MAP, SRC_UPDATE, SRC_STATE, SRC_COUNT };	/* errSource */
 const char *login_src_name(enum login_src s);
 
-enum login_timer { LT_AUTH, LT_MAP, LT_EXPIRY, LT_SAVE, LT_LOGOUT, LT_MAP_STOP, LT_SELF, LT_COUNT };
+enum login_timer { LT_AUTH, LT_MAP, LT_EXPIRY, LT_SAVE, LT_LOGOUT, LT_MAP_STOP, LT_SELF, LT_STREAM, LT_COUNT };
 
 /* --- events --- */
 enum login_ev {
@@ -39,6 +39,9 @@ enum login_ev {
 	LE_TIMER,
 	LE_COUNT
 };
+
+/* Which key the netmap names as that of our node.  Without a node in the netmap: unknown. */
+enum self_key { SELF_KEY_UNKNOWN, SELF_KEY_CURRENT, SELF_KEY_CANDIDATE, SELF_KEY_OTHER };
 
 struct login_user { int64_t id; const char *login_name, *display_name, *profile_pic; };	/* id 0 and "": unknown */
 
@@ -62,7 +65,12 @@ struct login_event {
 			const char	*url, *err;
 		} reg;
 		struct { enum cause cause; const char *err; } closed;
-		struct { struct wtime expiry; int expired, authorized; struct login_user user; } self;
+		struct {
+			struct wtime	 expiry;
+			int		 expired, authorized;
+			enum self_key	 key;
+			struct login_user user;
+		} self;
 		struct { int ok; const char *err; } result;		/* LE_LITE, LE_SAVED */
 		int64_t		 control_time;
 		enum login_timer timer;
@@ -90,6 +98,8 @@ enum login_act {
 enum login_save {
 	SAVE_PLAIN,		/* profile and keys as they are; the candidate only if profile.candidate */
 	SAVE_COMMIT,		/* old := current, current := candidate, no candidate; undone when the save fails */
+	SAVE_COMMIT_KEEP,	/* the same, but old stays */
+	SAVE_REVERT,		/* current := old, no old; undone when the save fails */
 	SAVE_CLEAR		/* node, old and candidate key wiped, saved or not (logout) */
 };
 enum login_authkey { AUTHKEY_NONE, AUTHKEY_CONFIGURED, AUTHKEY_GIVEN };
@@ -111,6 +121,8 @@ struct login_action {
 		struct { int ok, at_server; } done;	/* text: login.logout_err; at_server: logged out there */
 	} u;
 };
+/* The clocks: without and with the time that the host was suspended, and the one that can be set. */
+struct login_now { uint64_t mono_ms, boot_ms; struct wtime wall; };
 #define LOGIN_MAX_ACTIONS 48
 struct login_actions { unsigned n; struct login_action a[LOGIN_MAX_ACTIONS]; };
 
@@ -121,7 +133,8 @@ struct login_goal {
 	int		 interactive, ephemeral;
 	int		 with_key;		/* LE_LOGIN had an auth key */
 	int		 by_expiry;		/* no user asked: the key expired (EXP-04), before the start or since */
-	int		 regen;			/* the server called the current key expired (REG-06) */
+	int		 by_refusal;		/* no user asked: the server seems not to know the key (REG-05) */
+	int		 regen;			/* the server refused the current key (REG-05, REG-06) */
 	int		 candidate;		/* the key that registers is the candidate */
 	int		 attempts;		/* register requests so far */
 	int		 force;			/* logout */
@@ -141,7 +154,7 @@ enum candidate {
 	CANDIDATE_COUNT
 };
 
-enum login_op { OP_NONE, OP_KEY, OP_KEY_CHECK, OP_WRITE_AHEAD, OP_REGISTER, OP_COMMIT, OP_CLEAR };
+enum login_op { OP_NONE, OP_KEY, OP_KEY_CHECK, OP_WRITE_AHEAD, OP_REGISTER, OP_COMMIT, OP_REVERT, OP_CLEAR };
 enum login_map { MAP_NONE, MAP_PREPARED, MAP_STREAM, MAP_STOPPING };
 
 struct login {
@@ -150,17 +163,17 @@ struct login {
 	uint32_t	 (*rnd)(void *arg);
 	void		*rnd_arg;
 	struct login_actions *out;
-	uint64_t	 now_ms;
+	uint64_t	 now_ms, now_boot_ms;
 	struct wtime	 now;
 	uint32_t	 last_id;
 
-	int		 have_node;
+	int		 have_node, have_old;
 	enum candidate	 candidate;
 	int		 paused;
 	int		 logged_in;		/* the server accepted the current key in this run of the daemon */
 	int		 tried;			/* no longer LS_NEW */
 	int		 expired;		/* the node key */
-	int		 self_expired;		/* Node.Expired of our own node */
+	int		 self_expired;		/* the server says so: Node.Expired, or to a login that only asked */
 	int		 authorized;
 	struct login_goal goal;
 	struct login_goal next;		/* a login requested during a logout (OUT-05) */
@@ -174,7 +187,11 @@ struct login {
 	struct backoff	 expiry_backoff;	/* of logins by expiry that follow one another */
 	uint64_t	 calm_ms;		/* the last login was done, or expiry began one; 0 = none */
 	uint64_t	 asked_ms;		/* the last REGISTER was sent */
-	struct wtime	 uncommitted_expiry;	/* for a commit that can't be saved */
+	struct profile	 uncommitted;		/* for a commit or revert that can't be saved */
+	uint64_t	 vouched_ms;		/* the server accepted the key: until then our clock does not count */
+	enum self_key	 self_key;		/* of our node in the last map; reported before LIVE */
+	uint64_t	 adopted_ms;		/* a candidate was, because the netmap names it; 0 = never */
+	int		 asked_for_key;		/* since the netmap names another key */
 	int		 logout_at_server;
 	char		 logout_err[IPC_ERR_MAX + 100];
 
@@ -189,11 +206,12 @@ struct login {
 	uint64_t	 map_streams;		/* opened in this run */
 	struct backoff	 map_backoff;
 
-	int64_t		 clock_delta;		/* server's clock minus ours, in seconds; 0 = near enough */
+	int64_t		 clock_delta;		/* server's clock minus ours, in seconds; 0 = near enough, or unknown */
+	int64_t		 control_sec;		/* ControlTime, and when it was received; 0 = none yet */
+	uint64_t	 control_boot_ms;
+	unsigned	 short_streams;		/* live ones in turn that the server ended within a minute */
 	uint64_t	 self_ms;		/* our own node from the map was last saved; 0 = never */
 	int		 self_unsaved;		/* there is more: LT_SELF is armed */
-	struct wtime	 delta_wall;		/* both of our clocks when that was learnt */
-	uint64_t	 delta_ms;
 	char		 err[SRC_COUNT][IPC_ERR_MAX + 1];
 	const char	*advice[SRC_COUNT];	/* what to do about it; NULL or "": nothing, or the text says it */
 	uint64_t	 err_seq[SRC_COUNT], last_err_seq;
@@ -201,10 +219,10 @@ struct login {
 
 /* cfg outlives c. */
 void	 login_init(struct login *c, const struct config *cfg, const struct profile *p, int have_node,
-	    int have_candidate, uint32_t (*rnd)(void *), void *rnd_arg);
+	    int have_old, int have_candidate, uint32_t (*rnd)(void *), void *rnd_arg);
 struct login_reload login_config_changes(const struct config *from, const struct config *to);	/* for LE_CONFIG */
 /* Runs one event; out receives the actions (n is set, not added to). */
-void	 login_event(struct login *c, uint64_t now_mono_ms, struct wtime now, const struct login_event *e,
+void	 login_event(struct login *c, const struct login_now *now, const struct login_event *e,
 	    struct login_actions *out);
 
 enum login_state login_state(const struct login *c);

@@ -14,6 +14,10 @@
 #define CHECK_RETRY_MS 30000            /* when /key did not answer */
 #define RETRY_MIN_MS   1000             /* 429, BACK-05; authd has clamped it, but authd is not trusted */
 #define RETRY_MAX_MS   (60u * 60 * 1000)
+#define VOUCH_MIN_SEC  2   /* our clock says expired, the server says not: ask again after the time that it is past, */
+#define VOUCH_MAX_SEC  300 /* within these: an expiry is known to the second, and clocks differ a little */
+#define LASTING_MS     60000 /* a login that is not asked for sooner after another one waits longer each time */
+#define SOON_PAUSES    8     /* ... and its attempts have the pauses of this number of failures */
 #define HELD_MS        10000 /* a follow-up held for less was ended early by the server */
 
 static void
@@ -74,11 +78,10 @@ auth_key_ok(struct login *c)
 	c->next_check_ms = 0;
 }
 
-/* A key that the configuration names is not asked for (interface.md 2, `server-key`). */
 static int
 check_due(const struct login *c)
 {
-	return c->suspect && key_is_zero(&c->cfg->server_key) && c->now_ms >= c->next_check_ms;
+	return c->suspect && c->now_ms >= c->next_check_ms;
 }
 
 void
@@ -133,11 +136,11 @@ send_register(struct login *c, enum ipc_reg_op op)
 	map_go(c); /* the map's connection may be made meanwhile */
 }
 
-/* protocol.md D.4, third row */
+/* protocol.md D.4, third row, but only the server says that the key is expired (E3 of the faults). */
 static int
 must_regen(const struct login *c)
 {
-	return !c->have_node || c->expired || c->goal.interactive || c->goal.regen || c->candidate != CANDIDATE_NONE;
+	return !c->have_node || c->goal.interactive || c->goal.regen;
 }
 
 static int
@@ -217,6 +220,12 @@ auth_stop(struct login *c)
 	c->hurried = 0;
 }
 
+static int
+of_itself(const struct login_goal *g)
+{
+	return g->by_expiry || g->by_refusal;
+}
+
 /*
  * Replaces the goal; only a candidate on which an auth key may have been spent is kept.  The new goal begins after ms,
  * but not after a pause: what follows a pause begins at once (PAU-02).
@@ -224,10 +233,13 @@ auth_stop(struct login *c)
 void
 auth_new_goal_after(struct login *c, const struct login_goal *g, unsigned ms)
 {
+	struct backoff pauses = c->auth_backoff;
 	int keep;
 
 	auth_stop(c);
-	keep = g->kind == GOAL_LOGIN && c->profile.candidate && !g->interactive;
+	if (of_itself(g) || (g->kind == GOAL_NONE && of_itself(&c->goal)))
+		c->auth_backoff = pauses; /* auth_ask() knows when to reset it */
+	keep = g->kind != GOAL_LOGOUT && c->profile.candidate && !g->interactive;
 	if (!keep)
 		auth_drop_candidate(c);
 	if (c->goal.with_key && !g->with_key)
@@ -251,9 +263,36 @@ auth_end_goal(struct login *c)
 {
 	if (c->goal.with_key)
 		login_act(c, LA_FORGET_KEY, IPC_ID_NONE);
+	if (!of_itself(&c->goal))
+		backoff_reset(&c->auth_backoff);
 	memset(&c->goal, 0, sizeof(c->goal));
-	backoff_reset(&c->auth_backoff);
 	c->hurried = 0;
+}
+
+/*
+ * A key that expires at once, a server (or mapd) that reports it as expired and valid in turn, or one that accepts a
+ * key and does not know it, would cause endless logins: each one waits longer (EXP-03).
+ */
+void
+auth_ask(struct login *c, int by_expiry)
+{
+	struct login_goal g = { .kind = GOAL_LOGIN,
+		.ephemeral = c->cfg->ephemeral,
+		.by_expiry = by_expiry,
+		.by_refusal = !by_expiry };
+	int soon = c->calm_ms != 0 && c->now_ms - c->calm_ms < LASTING_MS;
+
+	if (c->goal.kind != GOAL_NONE || !c->profile.want_running)
+		return;
+	if (!soon) {
+		backoff_reset(&c->expiry_backoff);
+		backoff_reset(&c->auth_backoff);
+	} else if (c->auth_backoff.n < SOON_PAUSES) {
+		c->auth_backoff.n = SOON_PAUSES;
+	}
+	c->calm_ms = c->now_ms;
+	/* A round asks twice: with the current key and with a new one. */
+	auth_new_goal_after(c, &g, soon ? 4 * login_delay(c, &c->expiry_backoff) : 0);
 }
 
 /* --- login --- */
@@ -285,6 +324,8 @@ store_user(struct login *c, const struct login_user *u)
 static void
 login_done(struct login *c)
 {
+	int same_key = !c->goal.candidate, alone = of_itself(&c->goal);
+
 	c->logged_in = 1;
 	c->calm_ms = c->now_ms;
 	c->expired = c->self_expired = 0;
@@ -292,26 +333,60 @@ login_done(struct login *c)
 	login_act(c, LA_LOGIN_FINISHED, IPC_ID_NONE);
 	auth_end_goal(c);
 	expiry_check(c);
-	map_restart(c);
+	if (alone && same_key)
+		map_go(c); /* a running stream continues */
+	else if (alone)
+		map_renew(c);
+	else
+		map_restart(c);
 	auth_go(c); /* the server key may be missing, or its check due */
 }
 
-/* The expiry of the current key is not that of the candidate, and may not be saved with it; uncommit() undoes this. */
+/* The expiry of one key is not that of the other, and may not be saved with it; undo_keys() undoes this. */
+static void
+change_keys(struct login *c, enum login_op op, enum login_save how)
+{
+	c->uncommitted = c->profile;
+	c->profile.node_key_expiry = TIME_NONE; /* until the next map */
+	c->profile.unproven = op == OP_COMMIT;
+	if (op == OP_COMMIT)
+		c->profile.candidate = 0;
+	c->op = op;
+	c->op_id = login_save(c, how);
+}
+
+/* Old stays if it is the last key with a live map. */
 static void
 commit(struct login *c)
 {
-	c->uncommitted_expiry = c->profile.node_key_expiry;
-	c->profile.node_key_expiry = TIME_NONE; /* until the next map */
-	c->profile.candidate = 0;
-	c->op = OP_COMMIT;
-	c->op_id = login_save(c, SAVE_COMMIT);
+	change_keys(c, OP_COMMIT, c->profile.unproven && c->have_old ? SAVE_COMMIT_KEEP : SAVE_COMMIT);
 }
 
 static void
-uncommit(struct login *c)
+revert(struct login *c)
 {
-	c->profile.node_key_expiry = c->uncommitted_expiry;
+	change_keys(c, OP_REVERT, SAVE_REVERT);
+}
+
+static void
+undo_keys(struct login *c)
+{
+	c->profile.node_key_expiry = c->uncommitted.node_key_expiry;
+	c->profile.unproven = c->uncommitted.unproven;
 	c->profile.candidate = c->candidate >= CANDIDATE_WRITING;
+}
+
+/* Until then our clock does not count (EXP-05); 0: it does not say that the key has expired. */
+static uint64_t
+vouched_until(const struct login *c)
+{
+	int64_t past = login_corrected(c, c->now).sec - c->profile.node_key_expiry.sec;
+
+	if (time_is_none(c->profile.node_key_expiry) || past < 0)
+		return 0;
+	if (past > VOUCH_MAX_SEC)
+		past = VOUCH_MAX_SEC;
+	return c->now_ms + 1000 * (uint64_t)(past < VOUCH_MIN_SEC ? VOUCH_MIN_SEC : past);
 }
 
 static void
@@ -322,8 +397,58 @@ accepted(struct login *c, const struct login_event *e)
 		commit(c);
 		return;
 	}
+	c->vouched_ms = vouched_until(c);
+	if (c->candidate != CANDIDATE_NONE) /* the server did not accept it: it would not know the current one */
+		auth_drop_candidate(c);
 	login_save(c, SAVE_PLAIN); /* no key depends on this save */
 	login_done(c);
+}
+
+/* Once a minute: the answers to the candidate say the same, and a map that named each of them would cost many. */
+int
+auth_adopt(struct login *c)
+{
+	struct backoff pauses = c->auth_backoff;
+
+	if (c->goal.kind == GOAL_LOGOUT || c->candidate == CANDIDATE_NONE || c->op == OP_WRITE_AHEAD ||
+	    c->op == OP_COMMIT || c->op == OP_REVERT || (c->adopted_ms != 0 && c->now_ms - c->adopted_ms < LASTING_MS))
+		return 0;
+	c->adopted_ms = c->now_ms;
+	auth_stop(c);
+	c->auth_backoff = pauses;
+	c->goal.candidate = 1;
+	commit(c);
+	return 1;
+}
+
+/* No user asked for this login, and the configuration leaves a new key to the user: the current one is all there is. */
+static int
+only_asks(const struct login *c)
+{
+	return (c->goal.by_expiry && c->cfg->expiry_wait) || (c->goal.by_refusal && c->cfg->login_manual);
+}
+
+/* The server has refused the current key.  1: another way than the URL that it may have sent is tried, or none may. */
+static int
+go_another_way(struct login *c, int expired)
+{
+	if (!expired && c->goal.by_refusal)
+		c->logged_in = 0; /* the map and the register say the same; one alone ends no stream */
+	if (!expired && c->profile.unproven && c->have_old) {
+		revert(c);
+	} else if (only_asks(c)) {
+		c->self_expired |= expired;
+		auth_end_goal(c);
+		expiry_check(c);
+		login_set_err(c, SRC_AUTH, expired ? "the node key has expired" : "the server does not know this node");
+		login_advise(c, SRC_AUTH, cause_advice(CAUSE_UNKNOWN_NODE));
+	} else if (expired || c->expired || c->candidate >= CANDIDATE_WRITTEN || have_auth_key(c)) {
+		c->goal.regen = 1;
+		auth_go(c);
+	} else {
+		return 0;
+	}
+	return 1;
 }
 
 static int
@@ -353,12 +478,8 @@ visit(struct login *c, const char *url)
 	int first = c->goal.url[0] == '\0', same = strcmp(c->goal.url, url) == 0, in_file = c->profile.candidate;
 
 	login_clear_err(c, SRC_AUTH);
-	if (c->candidate == CANDIDATE_EARLIER &&
-	    c->have_node) { /* the server never accepted it: the current key is still valid */
-		auth_drop_candidate(c);
-		auth_go(c);
+	if (first && !c->goal.candidate && c->op_authkey == AUTHKEY_NONE && go_another_way(c, 0))
 		return;
-	}
 	step_candidate(c, NOT_TAKEN);
 	if (in_file) /* the auth key was not enough: from here on it is a login by URL */
 		login_save(c, SAVE_PLAIN);
@@ -373,23 +494,27 @@ visit(struct login *c, const char *url)
 		ask_again(c);
 }
 
-/* REG-06; a followup that ends so is followed by a plain new attempt (protocol.md D.3, case 6). */
+/*
+ * REG-06; a followup that ends so is followed by a plain new attempt (protocol.md D.3, case 6).  A server may have
+ * stored a candidate that was sent with an auth key: it is the node's key when an administrator extends the node.
+ */
 static void
 key_expired(struct login *c)
 {
 	int followup = c->goal.url[0] != '\0', fresh = c->goal.candidate && !followup;
 
-	auth_drop_candidate(c);
 	c->goal.url[0] = '\0';
-	c->goal.regen = 1;
+	if (!fresh || c->op_authkey == AUTHKEY_NONE)
+		auth_drop_candidate(c);
 	if (fresh) {
 		login_set_err(c, SRC_AUTH, "the server reports a new node key as expired");
-		login_advise(c, SRC_AUTH, "its clock or its key expiry is wrong");
+		login_advise(c, SRC_AUTH, "its administrator can extend the node, or its clock is wrong");
 		back_off(c);
 	} else if (followup) {
+		c->goal.regen = 1;
 		ask_again(c);
 	} else {
-		auth_go(c);
+		(void)go_another_way(c, 1);
 	}
 }
 
@@ -409,9 +534,6 @@ login_answer(struct login *c, const struct login_event *e)
 		wait_ms(c, ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms);
 		return;
 	case IPC_REG_REFUSED:
-		if (c->goal.url[0] == '\0')
-			auth_drop_candidate(c);
-		break;
 	case IPC_REG_HTTP:
 	case IPC_REG_BAD_ANSWER:
 	case IPC_REG_TRANSPORT: break;
@@ -434,8 +556,7 @@ login_start(struct login *c)
 {
 	struct login_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg->ephemeral, .by_expiry = c->expired };
 
-	if (c->logged_in || c->goal.kind != GOAL_NONE || !c->profile.want_running || c->cfg->login_manual ||
-	    (c->expired && c->cfg->expiry_wait))
+	if (c->logged_in || c->goal.kind != GOAL_NONE || !c->profile.want_running || c->cfg->login_manual)
 		return;
 	if (c->have_node || c->candidate != CANDIDATE_NONE || have_auth_key(c))
 		auth_new_goal(c, &g);
@@ -459,7 +580,7 @@ key_failed(struct login *c, enum cause cause, const char *err)
 static void
 key_checked(struct login *c, const struct login_event *e)
 {
-	if (e->u.key.ok && key_equal(&e->u.key.key, &c->profile.server_key))
+	if (e->u.key.ok && key_equal(&e->u.key.key, login_pin(c, NULL)))
 		auth_key_ok(c);
 	else if (e->u.key.ok && !key_is_zero(&e->u.key.key))
 		c->offered = e->u.key.key;
@@ -529,9 +650,24 @@ auth_on_gone(struct login *c)
 static void
 committed(struct login *c)
 {
+	c->have_old = c->have_node;
 	c->have_node = 1;
+	c->vouched_ms = 0;
+	c->self_key = SELF_KEY_UNKNOWN;
+	c->asked_for_key = 0;
 	step_candidate(c, REMOVED);
 	login_done(c);
+}
+
+static void
+reverted(struct login *c)
+{
+	c->have_old = 0;
+	c->vouched_ms = 0;
+	c->expired = c->self_expired = 0;
+	map_drop_prepared(c); /* it was made with the other key, as was a stream */
+	map_renew(c);
+	auth_go(c);
 }
 
 void
@@ -539,7 +675,7 @@ auth_on_saved(struct login *c, uint32_t id, int ok, const char *err)
 {
 	enum login_op op = c->op;
 
-	if (op != OP_WRITE_AHEAD && op != OP_COMMIT && op != OP_CLEAR)
+	if (op != OP_WRITE_AHEAD && op != OP_COMMIT && op != OP_REVERT && op != OP_CLEAR)
 		return;
 	if (id != c->op_id) {
 		/*
@@ -555,14 +691,16 @@ auth_on_saved(struct login *c, uint32_t id, int ok, const char *err)
 		return;
 	}
 	if (!ok) { /* LT_SAVE is armed */
-		if (op == OP_COMMIT)
-			uncommit(c);
+		if (op == OP_COMMIT || op == OP_REVERT)
+			undo_keys(c);
 		return;
 	}
 	c->op = OP_NONE;
 	if (op == OP_WRITE_AHEAD) {
 		step_candidate(c, SAVED);
 		send_register(c, IPC_REG_LOGIN);
+	} else if (op == OP_REVERT) {
+		reverted(c);
 	} else {
 		committed(c);
 	}
@@ -575,6 +713,10 @@ auth_on_save_timer(struct login *c)
 
 	if (c->op == OP_COMMIT) {
 		commit(c);
+		return;
+	}
+	if (c->op == OP_REVERT) {
+		revert(c);
 		return;
 	}
 	id = login_save(c, SAVE_PLAIN);

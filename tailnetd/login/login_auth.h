@@ -14,6 +14,8 @@ void	 auth_new_goal(struct login *c, const struct login_goal *g);
 void	 auth_new_goal_after(struct login *c, const struct login_goal *g, unsigned ms);
 void	 auth_drop_candidate(struct login *c);	/* wipes it, also from the file */
 void	 auth_forget_candidate(struct login *c);	/* a SAVE_CLEAR wipes it */
+void	 auth_ask(struct login *c, int by_expiry);	/* begins the login that no user asked for, or later */
+int	 auth_adopt(struct login *c);			/* the netmap names the candidate.  1: it is committed */
 void	 auth_login(struct login *c, const struct login_goal *g);
 void	 auth_end_goal(struct login *c);
 void	 auth_on_key(struct login *c, const struct login_event *e);

@@ -20,7 +20,8 @@ auth_erase(struct login *c)
 	c->profile.want_running = 0;
 	profile_forget_login(&c->profile);
 	auth_forget_candidate(c);
-	c->have_node = 0;
+	c->have_node = c->have_old = 0;
+	c->vouched_ms = 0;
 	c->op = OP_CLEAR;
 	c->op_id = login_save(c, SAVE_CLEAR);
 }

@@ -16,7 +16,8 @@
 #define LATEST_SEC    INT64_C(253402300799) /* 9999-12-31: no time of the protocol is later */
 #define NEAR_SEC      60
 #define SELF_SAVE_MS  1000  /* a server may send changes at any rate: save at most once a second */
-#define LASTING_MS    60000 /* a key that expires sooner was issued so, or a clock or the server is wrong */
+#define SHORT_MS      60000 /* a stream that ends sooner is short ... */
+#define SHORT_STREAMS 6     /* ... and this number in turn is reported */
 
 /* --- what is wanted --- */
 
@@ -94,9 +95,16 @@ map_go(struct login *c)
 void
 map_restart(struct login *c)
 {
+	backoff_reset(&c->map_backoff);
+	map_renew(c);
+}
+
+/* After a login that no user asked for: one that follows another must not make the pauses short again. */
+void
+map_renew(struct login *c)
+{
 	c->map_wait = 0;
 	login_disarm(c, LT_MAP);
-	backoff_reset(&c->map_backoff);
 	c->restart_map = c->map == MAP_STREAM;
 	map_go(c);
 }
@@ -128,20 +136,24 @@ over(struct login *c)
 	c->map = MAP_NONE;
 	c->synced = c->restart_map = 0;
 	login_disarm(c, LT_MAP_STOP);
+	login_disarm(c, LT_STREAM);
 }
 
 static void
 on_closed(struct login *c, const struct login_event *e)
 {
 	enum login_map was = c->map;
-	int live = c->synced, stable = live && c->now_ms - c->live_ms >= STABLE_MS;
+	int live = c->synced, unknown = was == MAP_STREAM && e->u.closed.cause == CAUSE_UNKNOWN_NODE;
+	uint64_t lived = live ? c->now_ms - c->live_ms : 0;
 
 	over(c);
 	if (was == MAP_PREPARED) {
 		c->prepare_failed = 1;
 	} else if (was == MAP_STREAM) {
-		if (stable)
+		if (lived >= STABLE_MS)
 			backoff_reset(&c->map_backoff);
+		if (live)
+			c->short_streams = lived < SHORT_MS ? c->short_streams + 1 : 0;
 		login_set_err(c, SRC_MAP, e->u.closed.err);
 		if (!live)
 			login_advise(c, SRC_MAP,
@@ -152,7 +164,32 @@ on_closed(struct login *c, const struct login_event *e)
 	}
 	if (was != MAP_STOPPING && e->u.closed.cause == CAUSE_SERVER_KEY)
 		auth_suspect(c);
+	if (unknown)
+		auth_ask(c, 0);
 	map_go(c);
+}
+
+int
+map_streams_short(const struct login *c)
+{
+	return c->short_streams >= SHORT_STREAMS;
+}
+
+void
+map_on_stream_timer(struct login *c)
+{
+	if (c->synced)
+		c->short_streams = 0;
+}
+
+/* From here on the server knows the key. */
+static void
+proven(struct login *c)
+{
+	if (!c->profile.unproven)
+		return;
+	c->profile.unproven = 0;
+	login_save(c, SAVE_PLAIN);
 }
 
 void
@@ -172,6 +209,9 @@ map_on_stream(struct login *c, const struct login_event *e)
 		c->synced = 1;
 		c->live_ms = c->now_ms;
 		login_clear_err(c, SRC_MAP);
+		proven(c);
+		if (c->short_streams > 0)
+			login_arm(c, LT_STREAM, SHORT_MS);
 	}
 }
 
@@ -226,6 +266,8 @@ map_on_self(struct login *c, const struct login_event *e)
 
 	if (e->id != c->map_id || c->map != MAP_STREAM)
 		return; /* PERS-05: a session from before a rotation is ignored */
+	if (changed)
+		c->vouched_ms = 0; /* that was for another expiry */
 	p->node_key_expiry = e->u.self.expiry;
 	if (!e->u.self.expired) /* EXP-08: an expired node is no unapproved one */
 		c->authorized = e->u.self.authorized;
@@ -239,51 +281,48 @@ map_on_self(struct login *c, const struct login_event *e)
 	}
 	if (changed)
 		save_self(c);
+	c->self_key = e->u.self.key;
 	c->self_expired = e->u.self.expired;
+	if (c->self_key == SELF_KEY_CURRENT)
+		c->asked_for_key = 0;
 	expiry_check(c);
+	if (c->self_key < SELF_KEY_CANDIDATE ||
+	    (c->self_key == SELF_KEY_CANDIDATE && !c->self_expired && auth_adopt(c)) || c->asked_for_key)
+		return;
+	c->asked_for_key = c->self_key == SELF_KEY_OTHER;
+	auth_ask(c, 0);
 }
 
 void
 map_on_control_time(struct login *c, int64_t sec)
 {
-	int64_t d;
-
 	if (sec < PLAUSIBLE_SEC || sec > LATEST_SEC) /* EXP-06 */
 		return;
-	d = sec - c->now.sec;
-	c->clock_delta = d > NEAR_SEC || d < -NEAR_SEC ? d : 0;
-	c->delta_wall = c->now;
-	c->delta_ms = c->now_ms;
+	c->control_sec = sec;
+	c->control_boot_ms = c->now_boot_ms;
+	map_check_clock(c);
 	expiry_check(c);
 }
 
-/* ERR-06: our clock was set, or the host was suspended: the server will send the difference again, or there is none. */
-static void
-check_clock(struct login *c)
+/* ERR-06: our clock may be set, the server's is assumed to run on. */
+void
+map_check_clock(struct login *c)
 {
-	int64_t off = c->now.sec - c->delta_wall.sec - (int64_t)((c->now_ms - c->delta_ms) / 1000);
+	int64_t d;
 
-	if (off > NEAR_SEC || off < -NEAR_SEC)
-		c->clock_delta = 0;
+	if (c->control_sec == 0)
+		return;
+	d = c->control_sec + (int64_t)((c->now_boot_ms - c->control_boot_ms) / 1000) - c->now.sec;
+	c->clock_delta = d > NEAR_SEC || d < -NEAR_SEC ? d : 0;
 }
 
-/*
- * Log in again only if the node was logged in (protocol.md H.2, defect 5).  A key that expires at once, or a server
- * (or mapd) that reports it as expired and valid in turn, would cause endless logins: each one waits longer (EXP-03).
- */
+/* Log in again only if the node was logged in (protocol.md H.2, defect 5). */
 static void
 expire(struct login *c)
 {
-	struct login_goal g = { .kind = GOAL_LOGIN, .ephemeral = c->cfg->ephemeral, .by_expiry = 1 };
-	int soon = c->calm_ms != 0 && c->now_ms - c->calm_ms < LASTING_MS;
-
 	c->expired = 1;
-	if (c->cfg->expiry_wait || !c->logged_in || c->goal.kind != GOAL_NONE)
-		return;
-	if (!soon)
-		backoff_reset(&c->expiry_backoff);
-	c->calm_ms = c->now_ms;
-	auth_new_goal_after(c, &g, soon ? login_delay(c, &c->expiry_backoff) : 0);
+	if (!c->cfg->expiry_wait && c->logged_in)
+		auth_ask(c, 1);
 }
 
 /* Ends the login that no user asked for.  A key that the server has accepted is kept, even while the disk fails. */
@@ -298,10 +337,12 @@ expiry_drop_login(struct login *c)
 	auth_new_goal(c, &none);
 }
 
-/* EXP-04: the server has extended the key. */
+/* EXP-04: the server has extended the key; that of another one says nothing about ours. */
 static void
 revive(struct login *c)
 {
+	if (c->self_key == SELF_KEY_CANDIDATE || c->self_key == SELF_KEY_OTHER)
+		return;
 	c->expired = 0;
 	expiry_drop_login(c);
 	if (!c->logged_in)
@@ -334,14 +375,14 @@ is_past(const struct login *c)
 {
 	return c->have_node &&
 	    (c->self_expired ||
-		(knows_expiry(c) && time_cmp(c->profile.node_key_expiry, login_corrected(c, c->now)) <= 0));
+		(knows_expiry(c) && c->now_ms >= c->vouched_ms &&
+		    time_cmp(c->profile.node_key_expiry, login_corrected(c, c->now)) <= 0));
 }
 
 /* EXP-02: a local timer, in short steps, looks whether the node key has expired; with no network and no message. */
 void
 expiry_check(struct login *c)
 {
-	check_clock(c);
 	if (is_past(c)) {
 		login_arm(c, LT_EXPIRY, RECHECK_MS);
 		expire(c);
@@ -349,7 +390,10 @@ expiry_check(struct login *c)
 	}
 	if (c->expired)
 		revive(c);
-	if (knows_expiry(c))
+	if (knows_expiry(c) && c->now_ms < c->vouched_ms)
+		login_arm(c, LT_EXPIRY,
+		    c->vouched_ms - c->now_ms < RECHECK_MS ? (unsigned)(c->vouched_ms - c->now_ms) : RECHECK_MS);
+	else if (knows_expiry(c))
 		login_arm(c, LT_EXPIRY, ms_until(login_corrected(c, c->now), c->profile.node_key_expiry));
 	else
 		login_disarm(c, LT_EXPIRY);
@@ -359,7 +403,6 @@ expiry_check(struct login *c)
 void
 expiry_on_timer(struct login *c)
 {
-	check_clock(c);
 	if (c->expired && is_past(c))
 		login_arm(c, LT_EXPIRY, RECHECK_MS);
 	else

@@ -5,7 +5,7 @@
 void
 profile_forget_login(struct profile *p)
 {
-	p->candidate = 0;
+	p->candidate = p->unproven = 0;
 	p->user_id = 0;
 	p->login_name[0] = p->display_name[0] = p->profile_pic[0] = '\0';
 	p->node_key_expiry = TIME_NONE;

@@ -19,6 +19,7 @@ struct profile {
 	int		 want_running;		/* 0: logged out on purpose; nothing logs in by itself (PERS-02) */
 	int		 paused;
 	int		 candidate;		/* the candidate key is in the state file (before its first use) */
+	int		 unproven;		/* no map was live with the node key; old-node-key had the last */
 	struct pubkey	 server_key;		/* zero = no pin yet */
 	enum pin_source	 pin_source;
 	struct wtime	 pin_since;

@@ -36,5 +36,5 @@ def take_over(d, symbol):
     for name in {"authd", "mapd", "resolver"} - {child}:
         shutil.copy(os.path.join(BIN, name), lib)
     compiled(os.path.join(lib, child), program + ".c", "evil.c", "-DEVIL=" + symbol, "-I" + os.path.join(ROOT, "ipc"),
-             *("-I" + os.path.join(ROOT, "common", room) for room in ("base", "sandbox", "lists")))
+             *("-I" + os.path.join(ROOT, "common", room) for room in ("base", "values", "sandbox", "lists")))
     d.conf["libexec-dir"] = lib

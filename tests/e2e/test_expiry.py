@@ -68,6 +68,9 @@ def test_expiry_starts_a_login(server, make_daemon):
     mark = server.log.mark()
     server.set_expiry(2)
     e = server.log.wait("register", since=mark, timeout=20 * SLOW)
+    assert e.json["NodeKey"] == old["nodeKey"] and not e.json.get("Auth")  # the server is asked
+    e = until(lambda: [r for r in server.log.all("register", since=mark) if r.json["NodeKey"] != old["nodeKey"]],
+              what="a register with a new key")[0]
     assert e.json["NodeKey"] != old["nodeKey"] and e.json["OldNodeKey"] == old["nodeKey"]
     assert e.json["Auth"]["AuthKey"] == AUTH_KEY
     s = d.wait(lambda s: s["synced"] and s["nodeKey"] == e.json["NodeKey"])

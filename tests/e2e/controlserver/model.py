@@ -200,7 +200,7 @@ class Tailnet:
             return {"Error": why}
         k.used += 1
         node = self.place(machine, key, k.user, req.get("Ephemeral", False) or k.ephemeral)
-        node.tags = k.tags
+        node.tags = node.tags or k.tags
         return self.answer(node)
 
     def _ask(self, machine, key, req):
@@ -224,14 +224,15 @@ class Tailnet:
             node = self.nodes[nid] = Node(nid, machine, key, user)
             node.authorized = not self.machine_auth
         node.key, node.ephemeral = key, ephemeral
-        node.expiry = now() + datetime.timedelta(seconds=self.key_life) if self.key_life else None
+        if not node.tags:  # headscale: tagged nodes keep their expiry
+            node.expiry = now() + datetime.timedelta(seconds=self.key_life) if self.key_life else None
         return node
 
     def answer(self, node):
         u = node.user
         return {"User": {"ID": u.id, "DisplayName": u.display, "Created": "2026-01-01T00:00:00Z"},
                 "Login": {"ID": u.id, "Provider": "test", "LoginName": u.login, "DisplayName": u.display},
-                "MachineAuthorized": node.authorized}
+                "NodeKeyExpired": bool(node.tags) and node.expired(), "MachineAuthorized": node.authorized}
 
     # -- map
     def others(self, node):

@@ -471,6 +471,17 @@ class Server:
         self.map().send({"Node": node.json(self.tailnet.domain)})
         return node
 
+    def forget(self):
+        """The administrator deletes the node: its streams end, the next map request gets 404."""
+        node = self.node()
+
+        async def do():
+            del self.tailnet.nodes[node.id]
+            for m in [m for m in self.sessions if m.node is node]:
+                m.stream._end()
+        self.run(do())
+        return node
+
     def check(self):
         """No rule of the protocol was broken by the client, and none of our own code failed."""
         bad = self.log.all("violation") + self.log.all("server-bug")

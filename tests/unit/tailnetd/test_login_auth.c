@@ -387,22 +387,31 @@ suspicion_during_a_login(void **state)
 	free(s);
 }
 
+/* The server cannot replace it, but a key that it offers instead is reported. */
 /* rows: KEY-08 */
 static void
-configured_key_is_never_asked_for(void **state)
+configured_key_and_another_one(void **state)
 {
 	struct sim *s = sim_new();
+	struct pubkey three = sim_server_key(3), five = sim_server_key(5);
 	enum pin_source src;
 
 	(void)state;
-	s->cfg.server_key = sim_server_key(3);
+	s->cfg.server_key = three;
 	sim_boot(s);
 	sim_login(s, WITH_KEY);
 	sim_ok(s);
-	suspicious_close(s);
-	sim_advance(s, 600000);
 	assert_int_equal(s->nkey, 0);
-	login_pin(&s->c, &src);
+	suspicious_close(s);
+	assert_int_equal(s->nkey, 1);
+	sim_key(s, s->key_id, 3, "");
+	assert_true(key_is_zero(&s->c.offered));
+	sim_advance(s, 600000);
+	suspicious_close(s);
+	assert_int_equal(s->nkey, 2);
+	sim_key(s, s->key_id, 5, "");
+	assert_true(key_equal(&s->c.offered, &five));
+	assert_true(key_equal(login_pin(&s->c, &src), &three));
 	assert_int_equal(src, PIN_CONFIG);
 	assert_int_equal(s->disk_profile.pin_source, PIN_NONE);
 	free(s);
@@ -518,7 +527,7 @@ main(void)
 		cmocka_unit_test(changed_server_key_is_configured),
 		cmocka_unit_test(false_alarm),
 		cmocka_unit_test(suspicion_during_a_login),
-		cmocka_unit_test(configured_key_is_never_asked_for),
+		cmocka_unit_test(configured_key_and_another_one),
 		cmocka_unit_test(configured_key_that_is_taken_away),
 		cmocka_unit_test(configured_key_that_is_taken_away_while_the_disk_is_full),
 		cmocka_unit_test(accepted_during_a_fetch),

@@ -118,7 +118,7 @@ each_new_key_is_expired(void **state)
 	(void)state;
 	for (i = 0; i < 30000; i++) {
 		if (s->c.op == OP_REGISTER)
-			sim_ok(s);
+			sim_reg(s, s->reg.id, s->reg.u.reg.candidate ? IPC_REG_OK : IPC_REG_KEY_EXPIRED, "", "");
 		if (s->c.map == MAP_STOPPING)
 			sim_closed(s, "");
 		if (s->c.map == MAP_STREAM)

@@ -424,6 +424,7 @@ reload_without_news(void **state)
 
 	(void)state;
 	sim_advance(s, 4000);
+	sim_reg(s, s->reg.id, IPC_REG_KEY_EXPIRED, "", "");
 	sim_url(s, "https://c/a");
 	n = s->nreg;
 	next = s->cfg;
@@ -459,7 +460,7 @@ reload_changes_on_expiry(void **state)
 	next = s->cfg;
 	next.expiry_wait = 0;
 	sim_reload(s, &next);
-	sim_advance(s, 20);
+	sim_advance(s, 100);
 	assert_int_equal(s->nreg, n + 1);
 	next.expiry_wait = 1; /* and cancels the automatic login */
 	sim_reload(s, &next);

@@ -72,6 +72,8 @@ changes_nothing(struct world *w, const struct login_event *e)
 	sim_event(w->s, e);
 	was.now_ms = w->s->c.now_ms;
 	was.now = w->s->c.now;
+	was.now_boot_ms = w->s->c.now_boot_ms;
+	was.clock_delta = w->s->c.clock_delta;
 	was.out = w->s->c.out;
 	MUST(w, memcmp(&was, &w->s->c, sizeof(was)) == 0);
 	MUST(w, w->s->nlog == 0);
@@ -122,9 +124,8 @@ late_stream(struct world *w)
 static void
 close_stream(struct world *w, int suspect)
 {
-	struct login_event e = { .type = LE_CLOSED,
-		.id = w->mapd_id,
-		.u.closed = { suspect ? CAUSE_SERVER_KEY : CAUSE_OTHER, "closed" } };
+	enum cause cause = suspect ? CAUSE_SERVER_KEY : pick(w, 4) == 0 ? CAUSE_UNKNOWN_NODE : CAUSE_OTHER;
+	struct login_event e = { .type = LE_CLOSED, .id = w->mapd_id, .u.closed = { cause, "closed" } };
 
 	if (w->mapd == MAPD_NONE)
 		return;
@@ -159,6 +160,13 @@ self(struct world *w)
 	if (pick(w, 3) == 0)
 		e.u.self.expiry = TIME_NONE;
 	e.u.self.expired = pick(w, 10) == 0;
+	e.u.self.key = (enum self_key)pick(w, 4);
+	if (e.u.self.key == SELF_KEY_CANDIDATE) {
+		if (w->s->mem.cand == 0 || (w->flight == FLIGHT_REG && w->flight_op == IPC_REG_LOGOUT))
+			e.u.self.key = SELF_KEY_UNKNOWN;
+		else
+			w->accepted[w->s->mem.cand] = 1; /* the netmap says so, whatever the answers to it were */
+	}
 	e.u.self.authorized = pick(w, 5) != 0;
 	e.u.self.user = (struct login_user){ pick(w, 3), "who", "Who", "" };
 	sim_event(w->s, &e);
@@ -192,6 +200,8 @@ crash(struct world *w)
 	w->wants_pause =
 	    s->disk_profile.paused || s->cfg.start_paused; /* PERS-02; what the disk did not take is lost */
 	w->disk_node = w->mem_node = s->disk.node;
+	w->disk_old = s->disk.old;
+	w->unproven = s->disk_profile.unproven;
 	w->last_id = 0;
 	w->crashes++;
 	sim_boot(s);
@@ -310,6 +320,11 @@ one_step(struct world *w)
 		accident(w);
 	if (w->killed && pick(w, 2))
 		mapd_ends(w);
+	/* The server has refused the key, and the configuration leaves a new one to the user. */
+	if (w->wish == WISH_LOGIN && !w->s->c.logged_in && w->s->c.goal.kind == GOAL_NONE) {
+		MUST(w, w->s->cfg.expiry_wait || w->s->cfg.login_manual);
+		w->wish = WISH_NOTHING;
+	}
 	check(w);
 }
 
@@ -364,14 +379,25 @@ settle(struct world *w)
 	w->settled++;
 }
 
-/* The key is expired exactly when it was reported so or its time is over, by the present clock. */
+static int
+is_past(const struct login *c, struct wtime now, uint64_t ms)
+{
+	if (c->self_expired)
+		return 1;
+	return ms >= c->vouched_ms + 31000 && !time_is_none(c->profile.node_key_expiry) &&
+	    time_cmp(c->profile.node_key_expiry, now) <= 0;
+}
+
+/*
+ * The key is expired exactly when it was reported so or its time is over, by the present clock; but not for the time
+ * after the server has accepted it.
+ */
 static void
 look_at_the_clock(struct world *w)
 {
 	const struct sim *s = w->s;
 	const struct login *c = &s->c;
-	struct wtime now = s->wall;
-	int past;
+	struct wtime now;
 
 	sim_advance(w->s, 31000);
 	check(w);
@@ -379,13 +405,9 @@ look_at_the_clock(struct world *w)
 	if (!c->have_node || c->goal.kind == GOAL_LOGOUT)
 		return;
 	now.sec--; /* timers have slack */
-	past = c->self_expired ||
-	    (!time_is_none(c->profile.node_key_expiry) && time_cmp(c->profile.node_key_expiry, now) <= 0);
-	MUST(w, !past || c->expired);
+	MUST(w, !is_past(c, now, s->ms) || c->expired);
 	now.sec += 31;
-	past = c->self_expired ||
-	    (!time_is_none(c->profile.node_key_expiry) && time_cmp(c->profile.node_key_expiry, now) <= 0);
-	MUST(w, past || !c->expired);
+	MUST(w, is_past(c, now, UINT64_MAX) || !c->expired || c->self_key >= SELF_KEY_CANDIDATE);
 }
 
 /* rows: INT-04 OUT-05 ROT-04 ROT-05 PERS-02 PERS-05 PERS-06 PAU-01 PAU-03 BACK-04 EXP-03 ERR-06 STAT-02 PRIV-03 */

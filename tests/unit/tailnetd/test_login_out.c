@@ -272,6 +272,9 @@ expiry_by_a_local_timer(void **state)
 	assert_false(login_logged_in(&s->c));
 	assert_int_equal(login_state(&s->c), LS_AUTHENTICATING);
 	assert_int_equal(s->nreg, n + 1);
+	assert_true(!s->reg.u.reg.candidate && s->reg_keys.node == node); /* the server's word decides */
+	sim_reg(s, s->reg.id, IPC_REG_KEY_EXPIRED, "", "");
+	assert_int_equal(s->nreg, n + 2);
 	assert_true(s->reg.u.reg.candidate && s->reg_keys.node == node);
 	assert_true(s->c.synced); /* the stream stays */
 	sim_ok(s);
@@ -325,11 +328,12 @@ extension_drops_the_login(void **state)
 
 	(void)state;
 	sim_advance(s, 4000);
+	sim_reg(s, s->reg.id, IPC_REG_KEY_EXPIRED, "", "");
 	sim_url(s, "https://c/a");
 	assert_int_equal(login_state(&s->c), LS_URL_VISIT_REQUIRED);
 	sim_reg(s, s->reg.id, IPC_REG_TRANSPORT, "", "lost");
 	assert_string_equal(sim_err(s), "lost");
-	sim_advance(s, 20);
+	sim_advance(s, 2000);
 	sim_self(s, later, 0, 1);
 	assert_int_equal(login_state(&s->c), LS_SYNCHRONIZED);
 	assert_string_equal(sim_err(s), "");
@@ -455,41 +459,63 @@ a_clock_that_is_set_right(void **state)
 	s->cfg.expiry_wait = 1;
 	n = s->nreg;
 	sim_boot(s);
+	assert_true(s->c.expired && s->nreg == n + 1 && !s->reg.u.reg.candidate); /* the server is asked */
+	sim_reg(s, s->reg.id, IPC_REG_KEY_EXPIRED, "", "");
 	sim_advance(s, 60000);
-	assert_true(s->c.expired && s->nreg == n);
+	assert_true(s->c.expired && s->nreg == n + 1 && s->c.goal.kind == GOAL_NONE);
+	assert_string_equal(sim_err(s), "the node key has expired");
 	s->wall.sec -= 100 * 86400;
 	sim_advance(s, 31000);
-	assert_int_equal(s->nreg, n + 1);
-	assert_int_equal(s->reg.u.reg.candidate, 0);
+	assert_int_equal(s->nreg, n + 1); /* it was not our clock */
 	free(s);
 }
 
 /* The clock is years ahead when the daemon starts: no user must visit a URL for a key that was valid all the time. */
-/* rows: ERR-06 EXP-04 PERS-02 */
+/* rows: ERR-06 EXP-04 EXP-05 PERS-02 */
 static void
 a_start_with_a_clock_ahead(void **state)
 {
-	enum { BEFORE_THE_ANSWER, URL, REFUSED, CASES };
+	enum { BEFORE_THE_ANSWER, URL, REFUSED, VALID, CASES };
 	struct sim *s;
 	int k, key;
 
 	(void)state;
-	for (k = 0; k < CASES; k++) {
+	for (k = 0; k < 2 * CASES; k++) {
 		s = sim_synced();
 		sim_self(s, later, 0, 1);
 		key = s->disk.node;
 		s->wall.sec += 3650 * 86400;
+		s->cfg.expiry_wait = k >= CASES;
 		sim_boot(s);
-		assert_true(s->c.expired && s->reg.u.reg.candidate);
-		if (k == URL)
+		assert_true(s->c.expired && !s->reg.u.reg.candidate && s->reg_keys.node == key);
+		if (k % CASES == VALID) {
+			sim_ok(s);
+			sim_live(s);
+			assert_false(s->c.expired);
+			sim_event(s,
+			    &(struct login_event){ .type = LE_CONTROL_TIME,
+				.u.control_time = s->wall.sec - 3650 * 86400 });
+			assert_true(s->c.clock_delta == -3650 * 86400); /* at once, for health */
+			sim_self(s, later, 0, 1);
+			assert_false(s->c.expired);
+			assert_int_equal(login_state(&s->c), LS_SYNCHRONIZED);
+			assert_int_equal(s->disk.node, key);
+			free(s);
+			continue;
+		}
+		if (k == URL) { /* of no use for a key that has expired: a new one is sent */
 			sim_url(s, "https://c/a");
-		else if (k == REFUSED)
+			assert_true(s->reg.u.reg.candidate);
+			sim_url(s, "https://c/a");
+		} else if (k == REFUSED)
 			sim_reg(s, s->reg.id, IPC_REG_REFUSED, "", "no");
 		s->wall.sec -= 3650 * 86400;
 		sim_advance(s, 31000);
 		assert_false(s->c.expired);
 		assert_true(!s->reg.u.reg.candidate && s->reg.u.reg.op == IPC_REG_LOGIN && s->reg_keys.node == key);
 		assert_string_equal(s->c.goal.url, "");
+		if (s->c.map == MAP_STOPPING)
+			sim_closed(s, "");
 		sim_ok(s);
 		sim_live(s);
 		assert_int_equal(login_state(&s->c), LS_SYNCHRONIZED);
@@ -503,9 +529,35 @@ a_start_with_a_clock_ahead(void **state)
 	sim_boot(s);
 	sim_login(s, 0);
 	sim_url(s, "https://c/a");
+	sim_url(s, "https://c/a");
 	s->wall.sec -= 3650 * 86400;
 	sim_advance(s, 31000);
 	assert_string_equal(s->c.goal.url, "https://c/a");
+	free(s);
+}
+
+/* The clock jumps years ahead while the node is logged in, and the server sends no time: it is asked, and seldom. */
+/* rows: ERR-06 EXP-03 EXP-05 */
+static void
+a_clock_that_jumps_ahead(void **state)
+{
+	struct sim *s = sim_synced();
+	int key = s->disk.node;
+	unsigned n = s->nreg, starts = s->nstart, i;
+
+	(void)state;
+	sim_self(s, later, 0, 1);
+	s->wall.sec += 3650 * 86400;
+	for (i = 0; i < 3600; i++) {
+		sim_advance(s, 1000);
+		if (s->c.op == OP_REGISTER) {
+			assert_int_equal(s->reg.u.reg.candidate, 0);
+			sim_ok(s);
+		}
+	}
+	assert_in_range(s->nreg - n, 5, 13); /* in an hour */
+	assert_int_equal(s->nstart, starts); /* the stream continues */
+	assert_true(login_state(&s->c) == LS_SYNCHRONIZED && s->disk.node == key && s->mem.cand == 0);
 	free(s);
 }
 
@@ -539,21 +591,22 @@ a_clock_that_the_server_has_corrected(void **state)
 	}
 }
 
-/* rows: EXP-03 BACK-03 */
-static void
-keys_that_are_born_expired(void **state)
+/* believed: the server accepts the key that is expired by our clock, else it wants a new one each time. */
+static unsigned
+born_expired(int believed)
 {
 	struct sim *s = sim_new();
 	unsigned i, n, first;
 
-	(void)state;
 	sim_auth_key(s, 1);
 	sim_boot(s);
 	sim_key(s, s->key_id, 9, "");
 	n = s->nreg;
-	for (i = 0; i < 3000; i++) {
-		if (s->c.op == OP_REGISTER)
+	for (i = 0; i < 3000; i++) { /* 30 s */
+		if (s->c.op == OP_REGISTER && (s->reg.u.reg.candidate || believed))
 			sim_ok(s);
+		else if (s->c.op == OP_REGISTER)
+			sim_reg(s, s->reg.id, IPC_REG_KEY_EXPIRED, "", "");
 		if (s->c.map == MAP_STOPPING)
 			sim_closed(s, "");
 		if (s->c.map == MAP_STREAM && !s->c.synced) {
@@ -562,11 +615,21 @@ keys_that_are_born_expired(void **state)
 		}
 		sim_advance(s, 10);
 	}
-	assert_in_range(s->nreg - n, 10, 30); /* in 30 s */
+	n = s->nreg - n;
 	first = s->nreg;
 	sim_login(s, WITH_KEY); /* a requested login need not wait */
 	assert_int_equal(s->nreg, first + 1);
 	free(s);
+	return n;
+}
+
+/* rows: EXP-03 BACK-03 */
+static void
+keys_that_are_born_expired(void **state)
+{
+	(void)state;
+	assert_in_range(born_expired(1), 1, 2);
+	assert_in_range(born_expired(0), 10, 30);
 }
 
 int
@@ -592,6 +655,7 @@ main(void)
 		cmocka_unit_test(clock_jumps),
 		cmocka_unit_test(a_clock_that_is_set_right),
 		cmocka_unit_test(a_start_with_a_clock_ahead),
+		cmocka_unit_test(a_clock_that_jumps_ahead),
 		cmocka_unit_test(a_clock_that_the_server_has_corrected),
 		cmocka_unit_test(keys_that_are_born_expired),
 	};

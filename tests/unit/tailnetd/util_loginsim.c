@@ -22,7 +22,7 @@ static int
 sim_same(const struct profile *a, const struct profile *b)
 {
 	return a->want_running == b->want_running && a->paused == b->paused && a->candidate == b->candidate &&
-	    key_equal(&a->server_key, &b->server_key) && a->pin_source == b->pin_source &&
+	    a->unproven == b->unproven && key_equal(&a->server_key, &b->server_key) && a->pin_source == b->pin_source &&
 	    time_cmp(a->pin_since, b->pin_since) == 0 && a->user_id == b->user_id &&
 	    strcmp(a->login_name, b->login_name) == 0 && strcmp(a->display_name, b->display_name) == 0 &&
 	    strcmp(a->profile_pic, b->profile_pic) == 0 && time_cmp(a->node_key_expiry, b->node_key_expiry) == 0;
@@ -47,13 +47,17 @@ sim_write(struct sim *s, const struct sim_keys *k, int candidate, struct wtime e
 static int
 sim_save(struct sim *s, enum login_save how)
 {
-	struct sim_keys after = { s->mem.cand, s->mem.node, 0 };
+	struct sim_keys after = { s->mem.cand, how == SAVE_COMMIT ? s->mem.node : s->mem.old, 0 };
 	int ok;
 
 	if (how == SAVE_PLAIN)
 		return sim_write(s, &s->mem, s->c.profile.candidate, s->c.profile.node_key_expiry);
-	if (how == SAVE_COMMIT) {
-		assert_int_not_equal(s->mem.cand, 0);
+	if (how == SAVE_REVERT) {
+		assert_int_not_equal(s->mem.old, 0);
+		after = (struct sim_keys){ s->mem.old, 0, s->mem.cand };
+	}
+	if (how != SAVE_CLEAR) {
+		assert_true(how == SAVE_REVERT || s->mem.cand != 0);
 		assert_true(time_is_none(s->c.profile.node_key_expiry)); /* it is the old key's */
 		if ((ok = sim_write(s, &after, s->c.profile.candidate, s->c.profile.node_key_expiry)))
 			s->mem = after;
@@ -129,7 +133,7 @@ sim_step(struct sim *s, const struct login_event *e)
 
 	memset(saved, 0, sizeof(saved));
 	for (;;) {
-		login_event(&s->c, s->ms, s->wall, e, &out);
+		login_event(&s->c, &(struct login_now){ s->ms, s->ms + s->asleep_ms, s->wall }, e, &out);
 		for (i = 0; i < out.n; i++)
 			sim_do(s, &out.a[i], saved, &n);
 		if (next == n)
@@ -200,7 +204,8 @@ sim_boot(struct sim *s)
 {
 	memset(s->timer, 0, sizeof(s->timer));
 	s->mem = s->disk;
-	login_init(&s->c, &s->cfg, &s->disk_profile, s->disk.node != 0, s->disk.cand != 0, sim_rnd, s);
+	login_init(&s->c, &s->cfg, &s->disk_profile, s->disk.node != 0, s->disk.old != 0, s->disk.cand != 0, sim_rnd,
+	    s);
 	s->nstates = 0;
 	s->states[s->nstates++] = login_state(&s->c);
 	sim_simple(s, LE_START);

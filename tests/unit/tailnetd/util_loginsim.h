@@ -19,7 +19,7 @@ struct sim_keys { int node, old, cand; };	/* key numbers, 0 = none */
 struct sim {
 	struct login	 c;
 	struct config cfg;
-	uint64_t	 ms;
+	uint64_t	 ms, asleep_ms;		/* how long the host was suspended, in all */
 	struct wtime	 wall;
 	uint32_t	 seed;
 	int		 last_key;

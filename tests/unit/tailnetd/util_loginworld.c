@@ -45,7 +45,6 @@ before_register(struct world *w, const struct login_action *a)
 		/* on-expiry wait: nothing is sent, except what the server has accepted before */
 		MUST(w, !s->c.goal.by_expiry || !s->cfg.expiry_wait || w->accepted[key]);
 		MUST(w, (a->u.reg.authkey == AUTHKEY_GIVEN) <= w->have_given);
-		MUST(w, !s->c.expired || candidate || a->u.reg.op == IPC_REG_FOLLOWUP); /* EXP-05 */
 	}
 	if (a->u.reg.op == IPC_REG_LOGOUT)
 		MUST(w, !candidate && s->c.goal.kind == GOAL_LOGOUT && a->u.reg.authkey == AUTHKEY_NONE);
@@ -158,11 +157,19 @@ check_keys(struct world *w)
 	MUST(w, s->c.have_node == (s->mem.node != 0));
 	MUST(w, (s->c.candidate != CANDIDATE_NONE) == (s->mem.cand != 0));
 	MUST(w, !s->c.logged_in || s->c.have_node);
-	/* A rotation keeps the key before it, and is reported; nothing else changes the key. */
-	if (s->disk.node != 0 && s->disk.node != w->disk_node) {
-		MUST(w, s->disk.old == w->mem_node);
+	/*
+	 * A rotation keeps the key before it, or the last one with a live map if that one had none, and is reported;
+	 * nothing else changes the key, but that this last one becomes the current one again.
+	 */
+	if (s->disk.node != 0 && s->disk.node != w->disk_node && s->disk.node != w->disk_old) {
+		MUST(w, s->disk.old == w->mem_node || (w->unproven && s->disk.old == w->disk_old));
 		MUST(w, s->nfinished > w->finished);
+	} else if (s->disk.node != 0 && s->disk.node != w->disk_node) {
+		MUST(w, w->unproven && s->disk.old == 0 && !s->disk_profile.unproven);
+		w->unwanted_key = 0; /* the server does not know the new one */
 	}
+	w->unproven = s->c.profile.unproven;
+	w->disk_old = s->disk.old;
 	w->disk_node = s->disk.node;
 	w->mem_node = s->mem.node; /* not the same when a logout could not be saved */
 	w->finished = s->nfinished;

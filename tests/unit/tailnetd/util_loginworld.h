@@ -36,7 +36,7 @@ struct world {
 	int have_given;          /* the parent holds an auth key of LE_LOGIN */
 	unsigned logouts;        /* not answered yet */
 	char url[40];            /* the last one that was reported */
-	int disk_node, mem_node; /* before this step */
+	int disk_node, disk_old, mem_node, unproven; /* before this step */
 	unsigned finished;
 	uint32_t last_id; /* ids only grow: an answer finds its own request, or none */
 	unsigned streams, commits, crashes, settled, keys, registers;
