@@ -4,7 +4,8 @@
 #define RESOLVER_H
 
 #define RESOLVER_MAX_LINES	16	/* security.md D3 */
-#define RESOLVER_SECONDS	10
+#define RESOLVER_SECONDS	30	/* then it ends */
+#define RESOLVER_CPU_SECONDS	10
 
 /*
  * One look-up.  arg is argv[1]: "build:uid:gid:required:name": the parent's build_id (a different one is refused),

@@ -22,7 +22,7 @@ static const struct sbx_rlimit rlimits[] = {
 	{ .resource = RLIMIT_NPROC, .value = 0 }, /* starts nothing */
 	{ .resource = RLIMIT_NOFILE, .value = 64 },
 	{ .resource = RLIMIT_DATA, .value = 64 * MIB },
-	{ .resource = RLIMIT_CPU, .value = RESOLVER_SECONDS },
+	{ .resource = RLIMIT_CPU, .value = RESOLVER_CPU_SECONDS },
 };
 
 /*

@@ -346,6 +346,7 @@ parent_event(struct parent *p, const struct login_event *e)
 		v->queued--;
 	}
 	v->running = 0;
+	dialler_quiet(p->dialler, p->login.paused || (!login_logged_in(&p->login) && p->login.goal.kind == GOAL_NONE));
 	parent_update_cache(p);
 	doctor_look(p->control);
 	derive_health(p);

@@ -20,7 +20,7 @@ struct child_role {
 	const char	*name;			/* "authd" */
 	enum ipc_role	 role;
 	const struct sandbox_profile *profile;
-	/* Called before any message: load what must be loaded before the sandbox closes (libraries).  May be NULL. */
+	/* Called before any message: loads what the sandbox will close off (libraries).  May be NULL. */
 	void	(*warm)(void);
 	/* After READY and the first CONFIG.  The program sets up its context and returns it. */
 	void	*(*start)(struct childproc *c);

@@ -17,13 +17,14 @@
 #include "dial.h"
 #include "dialaddr.h"
 #include "log.h"
-#include "resolve.h"
+#include "lookup.h"
 #include "timefmt.h"
 #include "timer.h"
 
 #define DIAL_TIMEOUT_MS    10000
 #define DIAL_STAGGER_MS    250
 #define LOOKUP_PATIENCE_MS 3000 /* for a look-up when there are addresses from before */
+#define LOOKUP_WAIT_MS     9000 /* without: less than the child waits, which must learn that it is the name service */
 #define LOG_HOST_MAX       64
 #define LOST_MS            (10u * 60000) /* until the same is logged again */
 
@@ -36,11 +37,12 @@ struct attempt {
 struct dial {
 	TAILQ_ENTRY(dial) entry;
 	struct dialler *d;
-	struct resolve *lookup;
+	struct lookup_wait *lookup;
 	struct timer deadline, stagger;
 	struct ipc_addr addrs[RESOLVE_MAX];
 	struct attempt tries[RESOLVE_MAX];
 	unsigned naddrs, started, running;
+	uint64_t since;
 	unsigned port;
 	int literal; /* the configuration names this very address */
 	int local;   /* the configuration says localhost: loopback addresses only, however it is resolved */
@@ -55,12 +57,9 @@ struct dial {
 struct dialler {
 	struct event_base *base;
 	struct config cfg;
-	const struct spawn_image *image;
 	struct resolve_ids ids;
 	struct ipc_dial_plan plan;
-	char good_host[IPC_HOST_MAX]; /* whose addresses good[] are (DIAL-10) */
-	struct ipc_addr good[RESOLVE_MAX];
-	unsigned ngood;
+	struct lookups *lookups;
 	uint64_t lost_ms; /* when it was last logged that they replace a look-up; 0 = never */
 	TAILQ_HEAD(, dial) dials;
 };
@@ -76,9 +75,12 @@ dialler_new(struct event_base *base, const struct config *cfg, const struct spaw
 		return NULL;
 	d->base = base;
 	d->cfg = *cfg;
-	d->image = resolver;
 	d->ids.required = !cfg->best_effort;
 	TAILQ_INIT(&d->dials);
+	if ((d->lookups = lookup_new(base, resolver, &d->ids)) == NULL) {
+		free(d);
+		return NULL;
+	}
 	return d;
 }
 
@@ -117,7 +119,7 @@ dial_free(struct dial *x)
 
 	TAILQ_REMOVE(&x->d->dials, x, entry);
 	if (x->lookup != NULL)
-		resolve_cancel(x->lookup);
+		lookup_leave(x->lookup);
 	for (i = 0; i < RESOLVE_MAX; i++)
 		close_attempt(&x->tries[i]);
 	timer_free(&x->deadline);
@@ -138,7 +140,14 @@ dialler_free(struct dialler *d)
 
 	while ((x = TAILQ_FIRST(&d->dials)) != NULL)
 		dial_free(x);
+	lookup_free(d->lookups);
 	free(d);
+}
+
+void
+dialler_quiet(struct dialler *d, int on)
+{
+	lookup_quiet(d->lookups, on);
 }
 
 /* The result of x: everything of it is freed before done() is called, which may dial again at once. */
@@ -237,7 +246,7 @@ attempt_open(struct dial *x, unsigned i)
 	return fd;
 }
 
-/* Start one more attempt; with none left and none running the dial has failed. */
+/* Start one more attempt; with none left, none running and no look-up under way the dial has failed. */
 static void
 attempt_next(struct dial *x)
 {
@@ -259,7 +268,7 @@ attempt_next(struct dial *x)
 			(void)timer_set_ms(&x->stagger, DIAL_STAGGER_MS);
 		return;
 	}
-	if (x->running == 0)
+	if (x->running == 0 && x->lookup == NULL)
 		dial_failed(x);
 }
 
@@ -268,37 +277,66 @@ dial_timeout(void *arg)
 {
 	struct dial *x = arg;
 
-	x->err = ETIMEDOUT;
-	snprintf(x->why, sizeof(x->why), "%s %.*s port %u: timed out", x->lookup != NULL ? "looking up" : "connect to",
-	    LOG_HOST_MAX, x->host, x->port);
+	if (x->naddrs == 0)
+		snprintf(x->why, sizeof(x->why),
+		    "cannot look up %.*s: no answer from the name service within %u s; the look-up continues",
+		    LOG_HOST_MAX, x->host, LOOKUP_WAIT_MS / 1000);
+	else if (x->running > 0)
+		snprintf(x->why, sizeof(x->why), "connect to %.*s port %u: timed out", LOG_HOST_MAX, x->host, x->port);
+	if (x->naddrs == 0 || x->running > 0) /* else it was refused, and waited for other addresses */
+		x->err = ETIMEDOUT;
 	dial_failed(x);
 }
 
 static void
 use_addresses(struct dial *x, const struct ipc_addr *a, unsigned n)
 {
+	uint64_t gone = time_mono_ms() - x->since;
+
+	timer_set_ms(&x->deadline, gone < DIAL_TIMEOUT_MS ? DIAL_TIMEOUT_MS - (unsigned)gone : 0);
 	x->naddrs = dial_interleave(x->addrs, a, n);
 	attempt_next(x);
 }
 
-static int
-have_good(const struct dial *x)
+/* The look-up was late: what is new in its answer is tried beside the addresses from before. */
+static void
+more_addresses(struct dial *x, const struct ipc_addr *a, unsigned n)
 {
-	return x->d->ngood > 0 && strcmp(x->d->good_host, x->host) == 0;
+	unsigned i, k;
+
+	for (i = 0; i < n && x->naddrs < RESOLVE_MAX; i++) {
+		for (k = 0; k < x->naddrs && memcmp(&x->addrs[k], &a[i], sizeof(a[i])) != 0; k++)
+			;
+		if (k == x->naddrs)
+			x->addrs[x->naddrs++] = a[i];
+	}
+	attempt_next(x);
 }
 
-/* Without a network each dial gets here. */
-static void
+static unsigned
+known(struct dial *x, struct ipc_addr addrs[RESOLVE_MAX], int *now)
+{
+	return lookup_known(x->d->lookups, x->host, addrs, now);
+}
+
+/* The last good addresses, if there are any: 1.  Without a network each dial gets here. */
+static int
 use_good(struct dial *x, const char *why)
 {
 	struct dialler *d = x->d;
-	uint64_t now = time_mono_ms();
+	struct ipc_addr good[RESOLVE_MAX];
+	uint64_t mono = time_mono_ms();
+	int now;
+	unsigned n = known(x, good, &now);
 
-	if (d->lost_ms == 0 || now - d->lost_ms >= LOST_MS) {
-		d->lost_ms = now;
+	if (n == 0)
+		return 0;
+	if (!now && (d->lost_ms == 0 || mono - d->lost_ms >= LOST_MS)) {
+		d->lost_ms = mono;
 		log_info("cannot look up %s (%s): using its last good addresses", x->host, why);
 	}
-	use_addresses(x, d->good, d->ngood);
+	use_addresses(x, good, n);
+	return 1;
 }
 
 static void
@@ -313,34 +351,28 @@ static void
 lookup_done(void *arg, const struct ipc_addr *addrs, unsigned n, const char *err)
 {
 	struct dial *x = arg;
-	struct dialler *d = x->d;
 
 	x->lookup = NULL;
-	if (n > 0) {
-		snprintf(d->good_host, sizeof(d->good_host), "%s", x->host);
-		memcpy(d->good, addrs, n * sizeof(*addrs));
-		d->ngood = n;
-		if (x->looked_up != NULL)
-			x->looked_up(x->arg, addrs, n);
+	if (n > 0 && x->looked_up != NULL)
+		x->looked_up(x->arg, addrs, n);
+	if (x->naddrs > 0)
+		more_addresses(x, addrs, n);
+	else if (n > 0)
 		use_addresses(x, addrs, n);
-	} else if (have_good(x))
-		use_good(x, err);
-	else
+	else if (!use_good(x, err))
 		no_address(x, err);
 }
 
-/* A look-up is late or could not begin: the last good addresses, if they are still those of this name. */
+/*
+ * A look-up is late or could not begin: the last good addresses, if they are still those of this name.  Name servers
+ * that stay silent must not use up the dial's time (DIAL-10).
+ */
 static void
 not_looked_up(struct dial *x)
 {
 	const char *why = x->lookup != NULL ? "no answer" : "no resolver could be started";
 
-	if (have_good(x)) { /* DIAL-10: name servers that stay silent must not use up the dial's time */
-		if (x->lookup != NULL)
-			resolve_cancel(x->lookup);
-		x->lookup = NULL;
-		use_good(x, why);
-	} else if (x->lookup == NULL)
+	if (!use_good(x, why) && x->lookup == NULL)
 		no_address(x, why);
 }
 
@@ -389,12 +421,26 @@ dial_target(struct dial *x, enum ipc_dial_kind kind, uint32_t candidate)
 	return 0;
 }
 
+/* 0, or an errno when nothing is known and nothing could be started. */
+static int
+begin_lookup(struct dial *x)
+{
+	struct ipc_addr good[RESOLVE_MAX];
+	int now, err;
+	unsigned n = known(x, good, &now);
+
+	x->lookup = lookup_start(x->d->lookups, x->host, lookup_done, x);
+	err = errno;
+	if (n > 0)
+		timer_set_ms(&x->stagger, x->lookup != NULL && !now ? LOOKUP_PATIENCE_MS : 0);
+	return x->lookup == NULL && n == 0 ? err : 0;
+}
+
 struct dial *
 dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_done done, void *arg)
 {
-	unsigned limit_ms = DIAL_TIMEOUT_MS;
 	struct dial *x = calloc(1, sizeof(*x));
-	unsigned i;
+	unsigned limit_ms = DIAL_TIMEOUT_MS, i;
 	int err;
 
 	if (x == NULL)
@@ -402,6 +448,7 @@ dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_
 	x->d = d;
 	x->done = done;
 	x->arg = arg;
+	x->since = time_mono_ms();
 	for (i = 0; i < RESOLVE_MAX; i++)
 		x->tries[i].fd = -1;
 	TAILQ_INSERT_TAIL(&d->dials, x, entry);
@@ -413,14 +460,10 @@ dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_
 	if (timer_init(&x->deadline, d->base, dial_timeout, x) == -1 ||
 	    timer_init(&x->stagger, d->base, dial_stagger, x) == -1)
 		goto fail;
-	timer_set_ms(&x->deadline, limit_ms);
+	timer_set_ms(&x->deadline, x->naddrs == 0 ? LOOKUP_WAIT_MS : limit_ms);
 	if (x->naddrs == 0) {
-		x->lookup = resolve_start(d->base, d->image, &d->ids, x->host, lookup_done, x);
-		err = errno;
-		if (x->lookup == NULL && !have_good(x))
+		if ((err = begin_lookup(x)) != 0)
 			goto fail;
-		if (have_good(x))
-			timer_set_ms(&x->stagger, x->lookup != NULL ? LOOKUP_PATIENCE_MS : 0);
 	} else
 		timer_set_ms(&x->stagger, 0); /* done() is never called from dial_start() */
 	return x;
@@ -472,9 +515,5 @@ dialler_times(const struct dialler *d, struct ipc_dial_times *t)
 void
 dialler_sigchld(struct dialler *d, int pid, int status)
 {
-	struct dial *x;
-
-	TAILQ_FOREACH(x, &d->dials, entry)
-		if (x->lookup != NULL && resolve_reaped(x->lookup, pid, status))
-			return; /* x may be freed */
+	(void)lookup_reaped(d->lookups, pid, status);
 }

@@ -12,7 +12,7 @@
  * Dialling for the children (security.md D3): names and ports come from the configuration and the stored dial plan
  * only.  Resolves with the `resolver` program, refuses forbidden addresses, tries the rest 250 ms apart, both
  * families side by side (DIAL-10), reuses the last good addresses when names cannot be resolved, and hands over a
- * connected, non-blocking descriptor.
+ * connected, non-blocking descriptor.  A look-up outlives the dial that asked for it (lookup.h).
  */
 struct event_base;
 struct dialler;
@@ -25,6 +25,8 @@ typedef void (*dial_done)(void *arg, int fd, int err, const char *text);
 struct dialler *dialler_new(struct event_base *base, const struct config *cfg, const struct spawn_image *resolver);
 void	 dialler_free(struct dialler *d);
 void	 dialler_config(struct dialler *d, const struct config *cfg);		/* reload */
+/* on: no network is expected now, so a look-up ends with the dials that wait for it */
+void	 dialler_quiet(struct dialler *d, int on);
 /* ids the resolver runs as: drop to uid/gid when drop != 0 */
 void	 dialler_ids(struct dialler *d, int drop, unsigned uid, unsigned gid);
 /* validated here: public unicast only */

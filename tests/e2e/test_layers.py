@@ -3,18 +3,15 @@
 """Each layer of each process by itself, as the kernel reports it (docs/sandbox.md), the resolver's too: what is missing
 must not hide behind the others."""
 import contextlib
-import ctypes
 import os
 import pwd
 import signal
-import socket
 import subprocess
-import threading
 
 import pytest
 from controlserver import HOLD
 from harness import AUTH_KEY, NO_LANDLOCK, SANITIZED, SLOW, alive, comm, descendants, open_files, status_field, until
-from netns import CLONE_NEWNET, sh
+from nameservice import NameService
 
 pytestmark = pytest.mark.usefixtures("programs")
 MIB = 1 << 20
@@ -167,47 +164,10 @@ def test_undumpable_without_root(server, make_daemon):
     assert [n for n, pid in [("tailnetd", d.pid), *both_children(server, d).items()] if owner(pid) != 0] == []
 
 
-class NoAnswer:
-    """A network of its own with a name server that never answers: a look-up there takes a long time."""
-    FILES = {"/etc/resolv.conf": "nameserver 127.0.0.1\noptions timeout:30\n", "/etc/nsswitch.conf": "hosts: dns\n"}
-
-    def __init__(self, directory):
-        script = "set -e; "
-        for path, text in self.FILES.items():
-            own = os.path.join(directory, os.path.basename(path))
-            with open(own, "w") as f:
-                f.write(text)
-            os.chmod(own, 0o644)
-            script += "mount --bind %s %s; " % (own, path)
-        self.prefix = ["unshare", "-m", "sh", "-c", script + 'exec "$@"', "sh"]
-
-    def start(self, run):
-        """run() in it, in a thread that belongs to it."""
-        failed = []
-
-        def work():
-            try:
-                if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) == -1:
-                    raise OSError(ctypes.get_errno(), "unshare")
-                sh("ip", "link", "set", "lo", "up")
-                self.server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                self.server.bind(("127.0.0.1", 53))
-                sh(*self.prefix, "true")
-            except (OSError, subprocess.SubprocessError) as e:
-                failed.append(e)
-                return
-            run()
-        t = threading.Thread(target=work)
-        t.start()
-        t.join()
-        if failed:
-            pytest.skip("no namespaces here: %s" % getattr(failed[0], "stderr", failed[0]))
-
-
 @pytest.mark.root
 @pytest.mark.rows("PRIV-02", "PRIV-03")
 def test_layers_of_the_resolver(make_daemon, tmp_path):
-    net = NoAnswer(str(tmp_path))
+    net = NameService(str(tmp_path))
     d = make_daemon("http://slow.example:1", auth_key=AUTH_KEY, server_key="mkey:" + 64 * "1",
                     prefix=net.prefix + IN_A_GROUP,
                     start=False)
@@ -220,7 +180,7 @@ def test_layers_of_the_resolver(make_daemon, tmp_path):
             return next((p for p in descendants(d.pid) if comm(p) == "resolver" and
                          any(x.startswith("socket:") for x in open_files(p))), None)
     pid = until(asking, what="a look-up")
-    os.kill(pid, signal.SIGSTOP)  # for as long as it takes: it has 10 s
+    os.kill(pid, signal.SIGSTOP)  # for as long as it takes: it has 30 s
     child_layers("resolver", pid, d.pid)
     links = set(open_files(pid)) - set(d.logs if SANITIZED else ())  # reports of the sanitizers
     assert all(x == "/dev/null" or x.startswith(("socket:", "pipe:")) for x in links), links

@@ -25,7 +25,7 @@
 
 /*
  * Real connections on the loopback.  This program is its own `resolver`: started by that name it prints the file
- * `answer` of the current directory, or does what it says: !hang, !megabyte, !die, !closed, !stays.
+ * `answer` of the current directory, or does what it says: !hang, !slow, !megabyte, !die, !closed, !stays.
  */
 static int
 fake_resolver(void)
@@ -40,6 +40,10 @@ fake_resolver(void)
 	if (strcmp(text, "!hang") == 0)
 		for (;;)
 			pause();
+	if (strcmp(text, "!slow") == 0) {
+		usleep(3500000);
+		snprintf(text, sizeof(text), "4 127.0.0.1\n");
+	}
 	if (strcmp(text, "!die") == 0)
 		kill(getpid(), SIGKILL);
 	if (strcmp(text, "!megabyte") == 0) {
@@ -353,6 +357,8 @@ test_last_good_addresses(void **state)
 	dial(w);
 	expect_address(w, "127.0.0.1:");
 	assert_true(w->took < 5000);
+	dialler_quiet(w->d, 1);
+	dialler_quiet(w->d, 0);
 	/* No descriptors for a helper's pipe, just one for the socket. */
 	getrlimit(RLIMIT_NOFILE, &before);
 	few = before;
@@ -364,6 +370,7 @@ test_last_good_addresses(void **state)
 	dial(w);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	expect_address(w, "127.0.0.1:");
+	assert_true(w->took < 1000);
 	/* Addresses are those of that name only. */
 	snprintf(w->c.host, sizeof(w->c.host), "other.example.com");
 	dialler_config(w->d, &w->c);
@@ -379,7 +386,6 @@ static void
 test_another_names_addresses(void **state)
 {
 	struct world *w = *state;
-	struct dial *x;
 	int fd;
 
 	w->c.clear_port = listener("127.0.0.1", 0, 5, &fd);
@@ -387,18 +393,92 @@ test_another_names_addresses(void **state)
 	dial(w);
 	expect_address(w, "127.0.0.1:");
 	answer(w, "!hang");
-	x = begin(w, IPC_DIAL_CLEAR, 0);
+	assert_non_null(begin(w, IPC_DIAL_CLEAR, 0));
 	run(w, 1);
 	snprintf(w->c.host, sizeof(w->c.host), "other.example.com");
 	dialler_config(w->d, &w->c);
-	answer(w, "4 127.0.0.1\n");
+	answer(w, "4 127.0.0.5\n");
 	assert_non_null(dial_start(w->d, IPC_DIAL_CLEAR, 0, on_done, w));
 	run(w, 1);
-	expect_failure(w, "which is refused");
+	expect_failure(w, "resolves to 127.0.0.5:");
 	w->done = 0;
 	run(w, 3);
-	assert_false(w->done); /* it still waits for its own */
+	assert_true(w->done); /* its own, which are still known */
+	expect_address(w, "127.0.0.1:");
+	close(fd);
+}
+
+/* rows: DIAL-10 */
+static void
+test_a_look_up_outlives_its_dial(void **state)
+{
+	struct world *w = *state;
+	struct dial *x;
+	int fd;
+
+	w->c.clear_port = listener("127.0.0.1", 0, 5, &fd);
+	answer(w, "!slow");
+	assert_non_null(x = begin(w, IPC_DIAL_CLEAR, 0));
+	run(w, 1);
 	dial_cancel(x);
+	run(w, 4);
+	assert_false(w->done);
+	answer(w, "!hang"); /* no other look-up is answered */
+	dial(w);
+	expect_address(w, "127.0.0.1:");
+	assert_true(w->took < 1000); /* nor waited for */
+	close(fd);
+}
+
+/* The name service is slow, and the address has changed since. */
+/* rows: DIAL-10 */
+static void
+test_a_late_answer_is_tried_too(void **state)
+{
+	struct world *w = *state;
+	int fd;
+
+	w->c.clear_port = listener("127.0.0.1", 0, 5, &fd);
+	answer(w, "4 127.0.0.9\n"); /* no longer a server */
+	dial(w);
+	expect_failure(w, "refused");
+	answer(w, "!slow");
+	dial(w);
+	expect_address(w, "127.0.0.1:");
+	close(fd);
+}
+
+/* rows: DIAL-10 */
+static void
+test_silent_name_servers(void **state)
+{
+	struct world *w = *state;
+	struct dial *x;
+	int fd;
+
+	w->c.clear_port = listener("127.0.0.1", 0, 5, &fd);
+	answer(w, "!hang");
+	dial(w);
+	expect_failure(w, "cannot look up localhost: no answer from the name service");
+	assert_int_equal(w->err, ETIMEDOUT);
+	assert_true(w->took >= 8900 && w->took < 9900); /* before who asked gives up, who would blame the connection */
+	/* The configuration of the resolver may be right by now: the old look-up is not the only one. */
+	answer(w, "4 127.0.0.1\n");
+	dial(w);
+	expect_address(w, "127.0.0.1:");
+	assert_true(w->took < 1000);
+	run(w, 1);
+	assert_int_equal(w->children, 2); /* the one that hung is of no more use */
+	/* It continues when the dial is given up, unless no network is expected. */
+	answer(w, "!hang");
+	assert_non_null(x = begin(w, IPC_DIAL_CLEAR, 0));
+	run(w, 1);
+	dialler_quiet(w->d, 1);
+	run(w, 1);
+	assert_int_equal(w->children, 2);
+	dial_cancel(x);
+	run(w, 1);
+	assert_int_equal(w->children, 3);
 	close(fd);
 }
 
@@ -495,6 +575,9 @@ test_timeout_and_cancel(void **state)
 	dial_cancel(x);
 	run(w, 1);
 	assert_false(w->done);
+	assert_int_equal(w->children, 0); /* the look-up continues */
+	dialler_quiet(w->d, 1);
+	run(w, 1);
 	assert_int_equal(w->children, 1); /* the helper was ended */
 	assert_non_null(begin(w, IPC_DIAL_CLEAR, 0));
 	dialler_free(w->d); /* with a dial under way */
@@ -568,6 +651,9 @@ main(int argc, char **argv)
 		T(test_both_families),
 		T(test_last_good_addresses),
 		T(test_another_names_addresses),
+		T(test_a_look_up_outlives_its_dial),
+		T(test_a_late_answer_is_tried_too),
+		T(test_silent_name_servers),
 		T(test_bad_answers),
 		T(test_refused_addresses),
 		T(test_timeout_and_cancel),
