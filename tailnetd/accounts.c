@@ -8,6 +8,8 @@
 #include "accounts.h"
 #include "log.h"
 
+#define ONE_ID "two of _tailnetd, _tailnetd_auth, _tailnetd_map, _tailnetd_res and control-group are one, or root: "
+
 static int
 account(const char *name, uid_t *uid, gid_t *gid)
 {
@@ -22,6 +24,45 @@ account(const char *name, uid_t *uid, gid_t *gid)
 	*uid = pw->pw_uid;
 	*gid = pw->pw_gid;
 	return 0;
+}
+
+static int
+resolver_group(gid_t *gid)
+{
+	const struct group *gr = getgrnam("_tailnetd_res");
+
+	if (gr == NULL) {
+		log_errorx("the group _tailnetd_res is missing: run `make install-users`, or install "
+			   "contrib/sysusers.d/tailnetd.conf");
+		return -1;
+	}
+	*gid = gr->gr_gid;
+	return 0;
+}
+
+/* Two accounts that are one, or root, are no wall: 0, or -1 with the reason logged unless best_effort. */
+static int
+accounts_differ(const struct config *cfg, const struct ids *ids)
+{
+	const uid_t uids[] = { ids->auth_uid, ids->map_uid, ids->res_uid };
+	const gid_t gids[] = { ids->auth_gid, ids->map_gid, ids->res_gid };
+	size_t i, k;
+
+	for (i = 0; i < 3; i++) {
+		if (uids[i] == 0 || gids[i] == 0 || gids[i] == ids->control_gid)
+			goto same;
+		for (k = 0; k < i; k++)
+			if (uids[i] == uids[k] || gids[i] == gids[k])
+				goto same;
+	}
+	return 0;
+same:
+	if (cfg->best_effort) {
+		log_warnx(ONE_ID "separate users are a part of the sandbox");
+		return 0;
+	}
+	log_errorx(ONE_ID "give each its own, or put `sandbox best-effort` into the configuration");
+	return -1;
 }
 
 /* The socket's directory and mode admit the group only. */
@@ -70,12 +111,14 @@ accounts_find(const struct config *cfg, int root, struct ids *ids)
 	if (root &&
 	    (account("_tailnetd_auth", &ids->auth_uid, &ids->auth_gid) == -1 ||
 		account("_tailnetd_map", &ids->map_uid, &ids->map_gid) == -1 ||
-		account("_tailnetd", &ids->res_uid, &ids->res_gid) == -1))
+		account("_tailnetd", &ids->res_uid, &ids->own_gid) == -1 || resolver_group(&ids->res_gid) == -1))
 		return -1;
 	if (config_find_group(cfg, &ids->control_gid) == -1) {
 		log_errorx("control-group: there is no group %s", cfg->control_group);
 		return -1;
 	}
+	if (root && accounts_differ(cfg, ids) == -1)
+		return -1;
 	if (accounts_operator(cfg, root, ids, err, sizeof(err)) == 0)
 		return 0;
 	log_errorx("%s", err);

@@ -29,6 +29,7 @@
 #define ACCEPT_BATCH 128   /* in one go: many refused clients must not make others wait a turn of the loop each */
 #define W_RATE       20
 #define W_BURST      100
+#define DENIED       "{\"error\":{\"code\":\"denied\",\"message\":\"not for the account of the resolver\"}}\n"
 
 /* --- accepting --- */
 
@@ -60,6 +61,13 @@ classify(const struct control_ops *o, uid_t uid)
 	return IPC_CLASS_R;
 }
 
+/* The resolver runs foreign code, and its account is no user: it may read nothing here (security.md D13). */
+static int
+is_resolver(const struct control_ops *o, uid_t uid)
+{
+	return o->root && uid == o->ids->res_uid && uid != geteuid();
+}
+
 static int
 over_limit(const struct control *c, uid_t uid)
 {
@@ -76,12 +84,12 @@ over_limit(const struct control *c, uid_t uid)
  * connection before the answer arrives.
  */
 static void
-refuse_client(int fd)
+refuse_client(int fd, const char *answer)
 {
 	char text[4096];
 
 	(void)!peerfd_recv(fd, text, sizeof(text));
-	(void)!send(fd, CLIENTS_BUSY, strlen(CLIENTS_BUSY), MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)!send(fd, answer, strlen(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
 	peerfd_close(fd);
 }
 
@@ -91,8 +99,12 @@ accepted(struct control *c, int fd)
 	uid_t uid;
 	gid_t gid;
 
-	if (peer_ids(fd, &uid, &gid) == -1 || over_limit(c, uid))
-		refuse_client(fd);
+	if (peer_ids(fd, &uid, &gid) == -1)
+		refuse_client(fd, CLIENTS_BUSY);
+	else if (is_resolver(&c->ops, uid))
+		refuse_client(fd, DENIED);
+	else if (over_limit(c, uid))
+		refuse_client(fd, CLIENTS_BUSY);
 	else
 		cclient_new(c, fd, uid, gid, classify(&c->ops, uid));
 }

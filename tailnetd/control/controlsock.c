@@ -46,7 +46,7 @@ run_dir(const struct control_ops *o, char *dir, size_t size, char *err, size_t e
 		snprintf(err, errsize, "run directory %s can be written by others (mode %04o); chmod 750 it", dir,
 		    st.st_mode & 07777);
 	else if (o->root && (st.st_mode & 011) == 010 && st.st_gid != 0 && st.st_gid != o->ids->control_gid &&
-	    (st.st_gid != o->ids->res_gid ||
+	    (st.st_gid != o->ids->own_gid ||
 		chown(dir, (uid_t)-1, o->ids->control_gid) == -1)) /* our tmpfiles.d has made it */
 		snprintf(err, errsize,
 		    "run directory %s is open to the group %u and not to control-group; chgrp it to %u", dir,

@@ -17,9 +17,9 @@ class NameService:
     time.  How the daemon is started in it: prefix."""
     FILES = {"/etc/resolv.conf": "nameserver 127.0.0.1\noptions timeout:30\n", "/etc/nsswitch.conf": "hosts: dns\n"}
 
-    def __init__(self, directory):
-        script = "set -e; "
-        for path, text in self.FILES.items():
+    def __init__(self, directory, files=None, script="set -e; "):
+        """files: other contents of /etc, by path; script: what is done first."""
+        for path, text in (self.FILES if files is None else files).items():
             own = os.path.join(directory, os.path.basename(path))
             with open(own, "w") as f:
                 f.write(text)

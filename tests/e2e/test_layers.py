@@ -3,6 +3,7 @@
 """Each layer of each process by itself, as the kernel reports it (docs/sandbox.md), the resolver's too: what is missing
 must not hide behind the others."""
 import contextlib
+import grp
 import os
 import pwd
 import signal
@@ -30,6 +31,7 @@ LIMITS = {
 NOT_SANITIZED = ("Max data size", "Max file size")
 IN_A_GROUP = ["setpriv", "--groups", "65534"]  # which no child may keep
 USERS = {"authd": "_tailnetd_auth", "mapd": "_tailnetd_map", "resolver": "_tailnetd"}
+GROUPS = {**USERS, "resolver": "_tailnetd_res"}  # of its own: _tailnetd may read the control socket
 
 
 def limits(pid):
@@ -63,7 +65,7 @@ def child_layers(name, pid, parent):
     """What the kernel reports about a child of a daemon run by root."""
     account = pwd.getpwnam(USERS[name])
     assert status_field(pid, "Uid").split() == [str(account.pw_uid)] * 4
-    assert status_field(pid, "Gid").split() == [str(account.pw_gid)] * 4
+    assert status_field(pid, "Gid").split() == [str(grp.getgrnam(GROUPS[name]).gr_gid)] * 4
     assert status_field(pid, "Groups") == ""
     assert status_field(pid, "NoNewPrivs") == "1"
     assert status_field(pid, "Seccomp") == "2"
