@@ -76,11 +76,14 @@ copy_text(struct text *t, struct source *s)
 	buf_free(&line);
 }
 
-/* A program that reads the output, like wg(8), refuses the whole for this line (interface.md 3). */
+/*
+ * A program that reads the output, like wg(8), refuses the whole for this line (interface.md 3).  It would read no line
+ * at all as a configuration without peers.
+ */
 static void
 put_abort(const struct text *t)
 {
-	if (t->f == NULL || (!t->any && !t->cut))
+	if (t->f == NULL || (!t->any && !t->cut && t->mark.kind != END_WGCONF))
 		return;
 	fprintf(t->f, "%s{\"error\":{\"code\":\"internal\",\"message\":\"incomplete\"}}\n", t->cut ? "\n" : "");
 }
@@ -119,6 +122,7 @@ text_answer(struct ctl *c, struct source *s, struct text *t)
 		if ((rc = ctl_answer(c, s, &o)) == CTL_OK)
 			rc = ctl_fail(c, CTL_ERROR, "tailnetd's answer is not the text asked for");
 		json_object_put(o);
+		put_abort(t);
 		return rc;
 	}
 	copy_text(t, s);
@@ -197,6 +201,18 @@ text_to(struct ctl *c, struct source *s, enum end_kind kind, const char *path)
 	return outfile_close(c, &o, rc);
 }
 
+/* Nothing was asked for, or there is no daemon. */
+static int
+text_unasked(struct ctl *c, enum end_kind kind, const char *path, int rc)
+{
+	struct text t = { .f = c->quiet || path != NULL ? NULL : c->out, .mark = { .kind = kind } };
+
+	if (path != NULL && kind == END_METRICS && (rc == CTL_DOWN || rc == CTL_TIMEOUT))
+		return write_gone(c, path, rc);
+	put_abort(&t);
+	return rc;
+}
+
 static int
 text_command(struct ctl *c, int argc, char **argv, enum end_kind kind)
 {
@@ -206,14 +222,10 @@ text_command(struct ctl *c, int argc, char **argv, enum end_kind kind)
 	int rc;
 
 	if (split_output(&argc, argv, &path) == -1)
-		return ctl_usage(c);
-	if ((rc = cmd_words(c, argc, argv, text, full)) != CTL_OK)
-		return rc;
-	if ((rc = ctl_ask_words(c, &s, c->cmd->name, argc, full)) != CTL_OK) {
-		if (path != NULL && kind == END_METRICS && (rc == CTL_DOWN || rc == CTL_TIMEOUT))
-			return write_gone(c, path, rc);
-		return rc;
-	}
+		return text_unasked(c, kind, path, ctl_usage(c));
+	if ((rc = cmd_words(c, argc, argv, text, full)) != CTL_OK ||
+	    (rc = ctl_ask_words(c, &s, c->cmd->name, argc, full)) != CTL_OK)
+		return text_unasked(c, kind, path, rc);
 	if (path != NULL)
 		rc = text_to(c, &s, kind, path);
 	else

@@ -127,6 +127,27 @@ def test_a_busy_mapd_dies_with_the_private_key_written(big):
     assert got.splitlines()[-1].startswith(b'{"error":')
 
 
+@pytest.mark.parametrize("why", ["usage", "denied", "no netmap", "not running", "no answer"])
+def test_wg_refuses_whatever_is_no_configuration(server, make_daemon, why):
+    """It would read an empty input as a configuration without peers (A2 of the faults)."""
+    d = make_daemon(server, login="manual")
+    args = {"usage": ["wgconf", "x"], "no answer": ["-t", "1", "wgconf"]}.get(why, ["wgconf", "private"])
+    if why == "not running":
+        assert d.stop() == 0
+    elif why == "no answer":
+        os.kill(d.pid, signal.SIGSTOP)
+    who = {"user": "nobody", "group": "_tailnetd", "extra_groups": []} if why == "denied" else {}
+    try:
+        r = subprocess.run([BIN + "/tailnetctl", "-s", d.socket] + args, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           stdin=subprocess.DEVNULL, cwd="/", **who)
+    finally:
+        if why == "no answer":
+            os.kill(d.pid, signal.SIGCONT)
+    assert r.returncode == {"usage": 2, "denied": 4, "no netmap": 6, "not running": 3, "no answer": 8}[why], r
+    wg = subprocess.run(["wg", "setconf", "no-such-interface", "/dev/stdin"], input=r.stdout, stderr=subprocess.PIPE)
+    assert wg.returncode != 0 and b"Line unrecognized" in wg.stderr, wg.stderr
+
+
 @pytest.mark.parametrize("how", STOPS)
 def test_a_watcher_in_the_middle_of_a_map(big, how):
     s = big.connect()
