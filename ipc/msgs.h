@@ -381,12 +381,12 @@ struct ipc_dial_plan { uint32_t n; struct ipc_plan_entry e[IPC_MAX_PLAN]; };
 	X(LITE,          lite,          d, r, NOFD,  EXACT, struct ipc_lite,        PLAIN,  IDLE|BUSY) \
 	X(LIMIT,         limit,         d, r, NOFD,  EXACT, struct ipc_limit,       PLAIN,  IDLE|BUSY) \
 	X(CONTROL_TIME,  control_time,  d, r, NOFD,  EXACT, struct ipc_control_time, PLAIN,  IDLE|BUSY) \
-	X(UNWATCHED,     unwatched,     d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY) \
 	X(BROWSE,        browse,        d, r, NOFD,  EXACT, struct ipc_browse,      PLAIN,  IDLE|BUSY) \
 	X(EXIT_WISH,     exit_wish,     d, r, NOFD,  EXACT, struct ipc_exit_wish,   PLAIN,  IDLE|BUSY) \
 	X(DIAL_PLAN,     dial_plan,     d, r, NOFD,  EXACT, struct ipc_dial_plan,   PLAIN,  IDLE|BUSY) \
 	X(CACHE_LOADED,  cache_loaded,  d, r, NOFD,  EXACT, struct ipc_cache_done,  PLAIN,  IDLE|BUSY) \
-	X(CACHE_WRITTEN, cache_written, d, r, NOFD,  EXACT, struct ipc_cache_done,  PLAIN,  IDLE|BUSY)
+	X(CACHE_WRITTEN, cache_written, d, r, NOFD,  EXACT, struct ipc_cache_done,  PLAIN,  IDLE|BUSY) \
+	X(UNWATCHED,     unwatched,     d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY)
 
 #define IPC_TO_CHILD(X)	IPC_TO_CHILD_(X, P2C, AM)
 #define IPC_TO_AUTHD(X)	IPC_TO_AUTHD_(X, P2C, A)
