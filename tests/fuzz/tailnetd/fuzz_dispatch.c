@@ -280,7 +280,7 @@ operate(struct run *r, const uint8_t *op, const uint8_t *fill, size_t n)
 		if (op[1] % 2 != 0) {
 			shutdown(r->raw[i], SHUT_RDWR);
 			ps_run(r->s);
-			supervise_config(r->s->p.sup);
+			childsend_new_config(r->s->p.sup);
 			supervise_ping(r->s->p.sup);
 			supervise_look(r->s->p.sup);
 			hostreport_refresh(r->s->p.report);
