@@ -42,7 +42,7 @@ ESCAPE     ?=
 
 # ---- what Debian 12 must have ------------------------------------------------------------------------------------------
 DEPS_BUILD = gcc make pkg-config libc6-dev libevent-dev libssl-dev libjson-c-dev libsodium-dev libbsd-dev \
-	libnghttp2-dev libzstd-dev libb2-dev libqrencode-dev
+	libnghttp2-dev libzstd-dev libqrencode-dev
 DEPS_TEST  = libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-nacl python3-h2 python3-zstandard \
 	python3-cryptography python3-jsonschema clang clang-format llvm-14 libclang-rt-14-dev mandoc wireguard-tools wireguard-go python3-prometheus-client tinyproxy iproute2 \
 	binutils procps openssl gdb
@@ -177,7 +177,7 @@ SYS_json = $(L_JSON) $(SYS_base)
 SYS_ipc = $(L_EVENT) $(SYS_base)
 SYS_wire = $(L_WIRE) $(L_EVENT) $(SYS_json)
 SYS_child = $(SYS_wire)
-SYS_tailnetd = -lb2 $(L_EVENT) $(SYS_json)
+SYS_tailnetd = $(L_EVENT) $(SYS_json)
 SYS_authd = $(SYS_wire)
 SYS_mapd = $(SYS_wire)
 SYS_resolver = $(SYS_base)

@@ -31,7 +31,7 @@ usage(void)
 static int
 version(void)
 {
-	printf("tailnetd %s (%s)\nbuild %s\nlibevent %s, json-c %s, libsodium %s, libb2 (BLAKE2s)\n", TAILNETD_VERSION,
+	printf("tailnetd %s (%s)\nbuild %s\nlibevent %s, json-c %s, libsodium %s\n", TAILNETD_VERSION,
 	    build_options, build_id, event_get_version(), json_c_version(), sodium_version_string());
 	return EXIT_OK;
 }

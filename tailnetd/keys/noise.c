@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <blake2.h>
 #include <sodium.h>
 
+#include "blake2s.h"
 #include "keyring.h"
 #include "noise.h"
 #include "secret.h"
@@ -21,8 +21,8 @@
  *
  * Every intermediate value lives in the handshake's own locked memory and is wiped with it.
  */
-#define HASH_LEN      32
-#define BLOCK_LEN     64
+#define HASH_LEN      BLAKE2S_LEN
+#define BLOCK_LEN     BLAKE2S_BLOCK
 #define TAG_LEN       16
 #define HEADER_LEN    5
 #define OFF_E         HEADER_LEN
@@ -39,7 +39,7 @@ struct hs {
 	uint8_t e[KEY_LEN]; /* ephemeral private key */
 	uint8_t ck[HASH_LEN], h[HASH_LEN], k[HASH_LEN], dh[KEY_LEN];
 	uint8_t prk[HASH_LEN], pad[BLOCK_LEN], inner[HASH_LEN], in[HASH_LEN + 1];
-	blake2s_state st;
+	struct blake2s st;
 };
 
 struct noise {
@@ -49,10 +49,10 @@ struct noise {
 static void
 mix_hash(struct hs *s, const void *p, size_t n)
 {
-	blake2s_init(&s->st, HASH_LEN);
-	blake2s_update(&s->st, s->h, HASH_LEN);
-	blake2s_update(&s->st, p, n);
-	blake2s_final(&s->st, s->h, HASH_LEN);
+	blake2s_start(&s->st);
+	blake2s_add(&s->st, s->h, HASH_LEN);
+	blake2s_add(&s->st, p, n);
+	blake2s_end(&s->st, s->h);
 }
 
 /* RFC 2104 over BLAKE2s: 64-byte block, 32-byte output.  out may be key or p. */
@@ -64,16 +64,16 @@ hmac(struct hs *s, uint8_t out[HASH_LEN], const uint8_t key[HASH_LEN], const voi
 	memset(s->pad, 0x36, BLOCK_LEN);
 	for (i = 0; i < HASH_LEN; i++)
 		s->pad[i] ^= key[i];
-	blake2s_init(&s->st, HASH_LEN);
-	blake2s_update(&s->st, s->pad, BLOCK_LEN);
-	blake2s_update(&s->st, p, n);
-	blake2s_final(&s->st, s->inner, HASH_LEN);
+	blake2s_start(&s->st);
+	blake2s_add(&s->st, s->pad, BLOCK_LEN);
+	blake2s_add(&s->st, p, n);
+	blake2s_end(&s->st, s->inner);
 	for (i = 0; i < BLOCK_LEN; i++)
 		s->pad[i] ^= 0x36 ^ 0x5c;
-	blake2s_init(&s->st, HASH_LEN);
-	blake2s_update(&s->st, s->pad, BLOCK_LEN);
-	blake2s_update(&s->st, s->inner, HASH_LEN);
-	blake2s_final(&s->st, out, HASH_LEN);
+	blake2s_start(&s->st);
+	blake2s_add(&s->st, s->pad, BLOCK_LEN);
+	blake2s_add(&s->st, s->inner, HASH_LEN);
+	blake2s_end(&s->st, out);
 }
 
 /* prk = HMAC(ck, input); first = HMAC(prk, 01); second = HMAC(prk, first || 02) */
@@ -112,7 +112,9 @@ write_initiation(struct hs *s, const struct keyring *k, const struct pubkey *ser
 	int n;
 
 	/* The name is longer than a hash: h0 = ck0 = BLAKE2s(name). */
-	blake2s(s->h, PROTOCOL, NULL, HASH_LEN, sizeof(PROTOCOL) - 1, 0);
+	blake2s_start(&s->st);
+	blake2s_add(&s->st, PROTOCOL, sizeof(PROTOCOL) - 1);
+	blake2s_end(&s->st, s->h);
 	memcpy(s->ck, s->h, HASH_LEN);
 	n = snprintf(prologue, sizeof(prologue), PROLOGUE_FMT, capver);
 	mix_hash(s, prologue, (size_t)n);

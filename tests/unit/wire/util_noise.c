@@ -8,6 +8,7 @@
 
 #include "util_noise.h"
 
+#ifndef LIBRESSL_VERSION_NUMBER
 static void
 blake(const void *a, size_t an, const void *b, size_t bn, uint8_t out[32])
 {
@@ -18,6 +19,20 @@ blake(const void *a, size_t an, const void *b, size_t bn, uint8_t out[32])
 		abort();
 	EVP_MD_CTX_free(c);
 }
+#else /* has no BLAKE2s */
+#include "../../../tailnetd/keys/blake2s.c"
+
+static void
+blake(const void *a, size_t an, const void *b, size_t bn, uint8_t out[32])
+{
+	struct blake2s s;
+
+	blake2s_start(&s);
+	blake2s_add(&s, a, an);
+	blake2s_add(&s, b, bn);
+	blake2s_end(&s, out);
+}
+#endif
 
 /* HMAC with a key of 32 bytes over a || b. */
 static void
