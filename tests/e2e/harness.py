@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The tailnetd authors
 """The daemon under test: its files, its processes, its control socket."""
+import atexit
 import base64
 import contextlib
 import json
@@ -21,7 +22,29 @@ import schema
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("TAILNETD_BUILD", os.path.join(ROOT, "build"))
-BIN = os.path.join(BUILD, "bin")
+
+
+def public(path):
+    """The program or directory as other users can reach it.  In a clone that they cannot enter (in root's home, mode
+    0700) that is a copy, until this process ends."""
+    up = path
+    while up != "/":
+        up = os.path.dirname(up)
+        if not os.stat(up).st_mode & 0o001:
+            break
+    else:
+        return path
+    if os.getuid() != 0 or not os.path.exists(path):
+        return path  # then no test runs as another user
+    top = tempfile.mkdtemp(prefix="td-", dir="/tmp")
+    os.chmod(top, 0o755)
+    atexit.register(shutil.rmtree, top, ignore_errors=True)
+    copy = os.path.join(top, os.path.basename(path))
+    shutil.copytree(path, copy) if os.path.isdir(path) else shutil.copy(path, copy)
+    return copy
+
+
+BIN = public(os.path.join(BUILD, "bin"))
 
 
 def sanitized():
@@ -42,7 +65,7 @@ DEADLINE = 30 * SLOW
 CHILDREN = ("authd", "mapd", "resolver")
 # As on a kernel that has no Landlock (make e2e-nolandlock): `sandbox required` refuses to start there.
 NO_LANDLOCK = bool(os.environ.get("E2E_NO_LANDLOCK"))
-KERNEL = [os.path.join(ROOT, "tests", "escape", "without-landlock")] if NO_LANDLOCK else []
+KERNEL = [public(os.path.join(ROOT, "tests", "escape", "without-landlock"))] if NO_LANDLOCK else []
 
 
 def compiled(out, *args):

@@ -10,7 +10,7 @@ import socket
 import subprocess
 
 import pytest
-from harness import AUTH_KEY, BIN, KERNEL, ROOT, alive, until
+from harness import AUTH_KEY, BIN, KERNEL, ROOT, alive, public, until
 
 pytestmark = pytest.mark.usefixtures("programs")
 
@@ -173,3 +173,18 @@ def test_directories_are_refused(server, make_daemon, what, how):
     shutil.rmtree(path, ignore_errors=True)
     if os.path.lexists(path):
         os.unlink(path)
+
+
+@pytest.mark.root
+def test_what_other_users_run_is_where_they_can(tmp_path):
+    """J1 of the faults: a clone in root's home, which others cannot enter."""
+    closed = tmp_path / "clone"
+    closed.mkdir(mode=0o700)
+    shutil.copytree(BIN, closed / "bin")
+    nobody = pwd.getpwnam("nobody")
+    how = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": [], "cwd": "/"}
+    with pytest.raises(PermissionError):
+        subprocess.run([closed / "bin" / "tailnetd", "-V"], **how)
+    place = public(str(closed / "bin"))
+    assert subprocess.run([os.path.join(place, "tailnetd"), "-V"], stdout=subprocess.PIPE, check=True, **how).stdout
+    assert public("/usr/bin/env") == "/usr/bin/env"
