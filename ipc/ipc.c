@@ -388,8 +388,8 @@ put_out(struct ipc *c)
 			event_add(c->wr, NULL);
 			return 0;
 		}
-		if (n == -1 &&
-		    errno == ETOOMANYREFS) { /* too many descriptors in flight, of all processes of this user */
+		/* Too many descriptors in flight: of all processes of this user on Linux, of the system on OpenBSD. */
+		if (n == -1 && (errno == ETOOMANYREFS || errno == EMFILE)) {
 			(void)timer_set_ms(&c->again, AGAIN_MS);
 			return 0;
 		}

@@ -18,16 +18,20 @@
 #include "words.h"
 
 #define CONNECT_MS 20
+#define REFUSED_MS 500
 #define SNIFF      8192 /* bytes of the last line of a relayed answer that are searched for an error object */
 
-/* 0, or an errno.  While the queue of new connections is full it tries again: the daemon may be about to accept. */
+/*
+ * 0, or an errno.  While the queue of new connections is full it tries again: the daemon may be about to accept.  On
+ * OpenBSD that is ECONNREFUSED, as without a daemon, so it is believed after half a second only.
+ */
 static int
 connect_within(int fd, const struct sockaddr_un *sun, int limit_ms)
 {
-	uint64_t until = time_mono_ms() + (uint64_t)limit_ms;
+	uint64_t now = time_mono_ms(), until = now + (uint64_t)limit_ms, believe = now + REFUSED_MS;
 
 	while (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == -1) {
-		if (errno != EAGAIN && errno != EINTR)
+		if (errno == ECONNREFUSED ? time_mono_ms() >= believe : errno != EAGAIN && errno != EINTR)
 			return errno;
 		if (time_mono_ms() >= until)
 			return ETIMEDOUT;

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +16,9 @@
 
 /* The run directory and the socket in it (interface.md 1 and 2, security.md D13). */
 
-#define BACKLOG 1024
+#define BACKLOG         1024
+#define REFUSED_TRIES   5
+#define REFUSED_WAIT_MS 20
 
 static int
 run_dir(const struct control_ops *o, char *dir, size_t size, char *err, size_t errsize)
@@ -60,13 +63,16 @@ static int
 somebody_answers(const char *path)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int fd, rv;
+	int fd, rv, tries = 0;
 
 	if (strlen(path) >= sizeof(sun.sun_path) ||
 	    (fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1)
 		return 0;
 	memcpy(sun.sun_path, path, strlen(path) + 1);
-	rv = connect(fd, (struct sockaddr *)&sun, sizeof(sun));
+	/* OpenBSD refuses at once while the queue of a daemon is full, as if it did not run. */
+	while ((rv = connect(fd, (struct sockaddr *)&sun, sizeof(sun))) == -1 && errno == ECONNREFUSED &&
+	    tries++ < REFUSED_TRIES)
+		(void)poll(NULL, 0, REFUSED_WAIT_MS);
 	close(fd);
 	return rv == 0 || errno == EAGAIN;
 }

@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from harness import AUTH_KEY, SLOW, fds, until
+from harness import AUTH_KEY, BIN, SLOW, fds, until
 
 pytestmark = pytest.mark.usefixtures("programs")
 # Asks the same N times, one connection each; prints how often which code came ("ok": no error).
@@ -172,3 +172,21 @@ def test_another_ones_socket_stays(daemon):
     os.unlink(daemon.socket)
     daemon.start()
     assert daemon.stop() == 0 and not os.path.exists(daemon.socket)
+
+
+def test_a_full_queue_is_not_a_daemon_that_is_gone(tmp_path):
+    """C13 of the faults: OpenBSD refuses a connection at once while the queue of the socket is full."""
+    path = str(tmp_path / "sock")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)  # refused until it listens
+        p = subprocess.Popen([os.path.join(BIN, "tailnetctl"), "-s", path, "status"], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+        time.sleep(0.2)
+        s.listen(1)
+        s.settimeout(5)
+        c, _ = s.accept()
+        with c:
+            assert c.recv(100).startswith(b"status")
+        assert b"not running" not in p.communicate(timeout=30)[1]
+    p = subprocess.run([os.path.join(BIN, "tailnetctl"), "-s", path, "status"], stderr=subprocess.PIPE, check=False)
+    assert p.returncode == 3 and b"tailnetd is not running" in p.stderr

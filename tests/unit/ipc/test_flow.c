@@ -2,8 +2,10 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +15,20 @@
 
 #include "buf.h"
 #include "util_ipc.h"
+
+/* OpenBSD counts the descriptors in flight of the whole system; beyond that sendmsg(2) is EMFILE. */
+static int sends_full;
+
+ssize_t
+sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	if (sends_full > 0 && m->msg_controllen > 0) {
+		sends_full--;
+		errno = EMFILE;
+		return -1;
+	}
+	return syscall(SYS_sendmsg, fd, m, flags);
+}
 
 static uint8_t blank[IPC_MAX_MSG + 64];
 
@@ -69,6 +85,28 @@ test_parent_may_be_fast(void **state)
 	}
 	rig_turn(&r);
 	assert_int_equal(r.handled, 10000);
+	rig_close(&r);
+}
+
+/* rows: PRIV-04 */
+static void
+test_too_many_descriptors_in_flight(void **state)
+{
+	struct ipc_empty none = { 0 };
+	struct rig r = { 0 };
+	int i;
+
+	(void)state;
+	rig_open(&r, IPC_PARENT_SIDE, IPC_AUTHD);
+	sends_full = 3;
+	assert_int_equal(ipc_send(r.c, IPC_CA, 0, &none, sizeof(none), open("/dev/null", O_RDONLY)), 0);
+	for (i = 0; i < 100 && (sends_full > 0 || ipc_queued(r.c) > 0); i++) {
+		rig_turn(&r);
+		usleep(5000);
+	}
+	assert_int_equal(sends_full, 0);
+	assert_int_equal(ipc_queued(r.c), 0); /* tried again until there was room */
+	assert_int_equal(r.closed, 0);
 	rig_close(&r);
 }
 
@@ -526,6 +564,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rate_of_a_child),
 		cmocka_unit_test(test_parent_may_be_fast),
+		cmocka_unit_test(test_too_many_descriptors_in_flight),
 		cmocka_unit_test(test_child_that_never_reads),
 		cmocka_unit_test(test_long_texts_travel_in_pieces),
 		cmocka_unit_test(test_pieces_out_of_order),
