@@ -9,15 +9,18 @@ PREFIX     ?= /usr/local
 SBINDIR    ?= $(PREFIX)/sbin
 BINDIR     ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec
-MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/tailnetd
 SYSCONFDIR ?= /etc
 ifeq ($(OS),OpenBSD)
 STATEDIR   ?= /var/db/tailnetd
+MANDIR     ?= $(PREFIX)/man
+PYTHON     ?= /usr/local/bin/python3
+RCDIR      ?= $(SYSCONFDIR)/rc.d
 RUNDIR     ?= /var/run/tailnetd
 EMPTYDIR   ?= /var/empty
 SHA256     ?= sha256
 else
+MANDIR     ?= $(PREFIX)/share/man
 STATEDIR   ?= /var/lib/tailnetd
 RUNDIR     ?= /run/tailnetd
 EMPTYDIR   ?= /var/lib/tailnetd-empty
@@ -47,6 +50,10 @@ DEPS_TEST  = libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-n
 	python3-cryptography python3-jsonschema clang clang-format llvm-14 libclang-rt-14-dev mandoc wireguard-tools wireguard-go python3-prometheus-client tinyproxy iproute2 \
 	binutils procps openssl gdb
 
+# A flag that this compiler takes for this system without a warning; OpenBSD's clang has no -fstack-clash-protection.
+cc_has = $(shell echo 'int x;' | $(CC) -Werror $(1) -x c -c -o /dev/null - 2>/dev/null && echo '$(1)')
+STACK_CLASH := $(call cc_has,-fstack-clash-protection)
+
 # ---- flags -------------------------------------------------------------------------------------------------------------
 MACHINE  := $(shell $(CC) -dumpmachine 2>/dev/null)
 IS_CLANG := $(shell $(CC) --version 2>/dev/null | grep -c clang)
@@ -55,7 +62,7 @@ FORTIFY  := $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),$(if $(findstring _FO
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(if $(filter 0,$(IS_CLANG)),3,2)))
 WARN   = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wformat=2 -Werror
 ifeq ($(SANITIZE),)
-HARDEN = -fPIE -fstack-protector-strong -fstack-clash-protection $(FORTIFY)
+HARDEN = -fPIE -fstack-protector-strong $(STACK_CLASH) $(FORTIFY)
 HARDLD = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 HARDEN += $(if $(filter x86_64-%,$(MACHINE)),-fcf-protection) $(if $(filter aarch64-%,$(MACHINE)),-mbranch-protection=standard)
 else
@@ -63,15 +70,19 @@ HARDEN = -fPIE -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-reco
 HARDLD = -pie -fsanitize=$(SANITIZE)
 endif
 STD    = -std=c11 -D_GNU_SOURCE
-pkg    = $(shell $(PKG_CONFIG) --$(1) $(2) 2>/dev/null)
+pkg    = $(shell $(PKG_CONFIG) --$(1) $(2) 2>/dev/null) # tools-check shows the errors
+PKGS   = libevent_core json-c libsodium libssl libcrypto libnghttp2 libzstd libqrencode
 ifeq ($(OS),Linux)
+PKGS += libbsd-overlay
 COMPATFLAGS := $(call pkg,cflags,libbsd-overlay)
 COMPATLIBS  := $(call pkg,libs,libbsd-overlay)
 endif
+# Where packages have a place of their own (/usr/local on OpenBSD); behind our rooms, because json-c has a json.h, too.
+THIRDFLAGS := $(patsubst -I%,-idirafter%,$(call pkg,cflags,$(PKGS)))
 DEFS   = $(if $(SANDBOX_TRACE),-DSANDBOX_TRACE) $(if $(ESCAPE),-DTEST_ESCAPE) $(if $(SANITIZE),-DSANITIZED)
 PATHDEFS = -DPATH_SYSCONFDIR='"$(SYSCONFDIR)"' -DPATH_STATEDIR='"$(STATEDIR)"' -DPATH_RUNDIR='"$(RUNDIR)"' \
 	-DPATH_LIBEXECDIR='"$(LIBEXECDIR)/tailnetd"' -DPATH_EMPTYDIR='"$(EMPTYDIR)"'
-ALLFLAGS = $(STD) $(WARN) $(HARDEN) $(COMPATFLAGS) $(DEFS) $(CPPFLAGS) $(CFLAGS)
+ALLFLAGS = $(STD) $(WARN) $(HARDEN) $(COMPATFLAGS) $(THIRDFLAGS) $(DEFS) $(CPPFLAGS) $(CFLAGS)
 
 # ---- rooms: what each may include (the arrows of docs/design.md) and link -----------------------------------------------
 # tailnetd and mapd are halls with rooms of their own; a hall's own files tie its rooms together and see all of them.
@@ -203,12 +214,11 @@ PROGRAMS = tailnetd authd mapd resolver tailnetctl
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 
 # Checked before the compiler complains about a missing header.
-PKGS = libevent_core json-c libsodium libssl libcrypto libnghttp2 libzstd libqrencode libbsd-overlay
+DEPS_OPENBSD = gmake libevent json-c libsodium nghttp2 zstd libqrencode
+HOW_DEPS = $(if $(filter OpenBSD,$(OS)),doas pkg_add $(DEPS_OPENBSD),sudo make deps)
 tools-check:
-ifeq ($(OS),Linux)
-	@command -v $(firstword $(CC)) >/dev/null && $(PKG_CONFIG) --exists $(PKGS) 2>/dev/null || \
-	  { echo 'make: a compiler, pkg-config or a library is missing: sudo make deps' >&2; exit 1; }
-endif
+	@command -v $(firstword $(CC)) >/dev/null && $(PKG_CONFIG) --print-errors --exists $(PKGS) || \
+	  { echo 'make: a compiler, pkg-config or a library is missing: $(HOW_DEPS)' >&2; exit 1; }
 need = @command -v $(1) >/dev/null || { echo 'make: $(1) is missing: sudo make deps' >&2; exit 1; }
 
 SOURCES := $(sort $(foreach l,$(HEADER_ROOMS) $(LIBS_ALL),$(wildcard $(DIR_$(l))/*.c $(DIR_$(l))/*.h)))
@@ -441,14 +451,20 @@ install: all
 	install -m 0644 docs/*.md $(DESTDIR)$(DOCDIR)/docs/
 	install -d $(DESTDIR)$(DOCDIR)/docs/schema
 	install -m 0644 docs/schema/*.json $(DESTDIR)$(DOCDIR)/docs/schema/
+	@$(MAKE) --no-print-directory OS=$(OS) install-$(if $(filter OpenBSD,$(OS)),rc,systemd)
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -m 0644 contrib/completions/tailnetctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tailnetctl
+	install -m 0644 contrib/completions/_tailnetctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_tailnetctl
+install-systemd:
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR)
 	sed $(ATPATHS) contrib/systemd/tailnetd.service >$(DESTDIR)$(UNITDIR)/tailnetd.service
 	sed $(ATPATHS) contrib/tmpfiles.d/tailnetd.conf >$(DESTDIR)$(TMPFILESDIR)/tailnetd.conf
 	chmod 0644 $(DESTDIR)$(UNITDIR)/tailnetd.service $(DESTDIR)$(TMPFILESDIR)/tailnetd.conf
 	install -m 0644 contrib/sysusers.d/tailnetd.conf $(DESTDIR)$(SYSUSERSDIR)/tailnetd.conf
-	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
-	install -m 0644 contrib/completions/tailnetctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tailnetctl
-	install -m 0644 contrib/completions/_tailnetctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_tailnetctl
+install-rc:
+	install -d $(DESTDIR)$(RCDIR)
+	sed -e 's,/usr/local/sbin,$(SBINDIR),' contrib/openbsd/tailnetd.rc >$(DESTDIR)$(RCDIR)/tailnetd
+	chmod 0555 $(DESTDIR)$(RCDIR)/tailnetd
 
 clean:
 	rm -rf build build-* tests/interop/interop.test
@@ -462,6 +478,6 @@ help:
 FORCE:
 .PHONY: all print-rooms print-libs print-parent-archives tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan \
 	fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows house words rows cites lint format deps \
-	deps-check install install-users users-check clean help FORCE
+	deps-check install install-systemd install-rc install-users users-check clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

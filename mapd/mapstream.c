@@ -543,7 +543,8 @@ mapstream_start(struct mapstream *s)
 		mem_exhausted();
 	/* Each message has its own budget (MAP-09): a small one does not make the map smaller than it is by default. */
 	if (cfg->max_map_decoded > ingest_limits(s->ingest)->max_bytes)
-		ingest_limits(s->ingest)->max_bytes = cfg->max_map_decoded;
+		ingest_limits(s->ingest)->max_bytes =
+		    cfg->max_map_decoded < SIZE_MAX ? (size_t)cfg->max_map_decoded : SIZE_MAX;
 	if (send_request(s) == -1)
 		refuse(s, "map request",
 		    "larger than the server accepts, or its path has characters that are not allowed");

@@ -58,6 +58,7 @@ static const struct sbx_rule rules[] = { DENIED, SOCKETS(FAMILY(1) /* AF_UNIX */
  */
 static const struct sbx_rule rules_of_one_user[] = { DENIED, SOCKETS(), SBX_END };
 
+#ifndef __OpenBSD__ /* there the promise "dns" opens its files whatever unveil(2) says, and no others */
 /* NSS modules, their configuration, the name server list wherever it is linked to. */
 static const struct sbx_path paths[] = {
 	{ .path = "/etc", .access = SBX_READ },
@@ -70,6 +71,7 @@ static const struct sbx_path paths[] = {
 	{ .path = "/dev/null", .access = SBX_READ | SBX_WRITE },
 	{ .path = "/dev/urandom", .access = SBX_READ },
 };
+#endif
 
 static const struct sandbox_profile profile = {
 	.name = "resolver",
@@ -78,8 +80,10 @@ static const struct sandbox_profile profile = {
 	.deny_list = 1,
 	.die_with_parent = 1,
 	.net = SBX_NET_DNS,
+#ifndef __OpenBSD__
 	.paths = paths,
 	.npaths = sizeof(paths) / sizeof(paths[0]),
+#endif
 	.pledge = "stdio dns",
 	.rlimits = rlimits,
 	.nrlimits = sizeof(rlimits) / sizeof(rlimits[0]),
@@ -128,6 +132,9 @@ sandbox_enter_resolver(int required, int drop_ids, uid_t uid, gid_t gid)
 
 	for (i = 0; i < NFILES; i++)
 		opts.npaths += links_of(files[i], &more[opts.npaths], &held[i], &dirs[i]);
+#ifdef __OpenBSD__
+	opts.npaths = 0;
+#endif
 	if (!drop_ids)
 		p.rules = rules_of_one_user;
 	rv = sandbox_enter(&p, &opts);

@@ -16,9 +16,7 @@ account(const char *name, uid_t *uid, gid_t *gid)
 	const struct passwd *pw = getpwnam(name);
 
 	if (pw == NULL) {
-		log_errorx("the account %s is missing: run `make install-users`, or install "
-			   "contrib/sysusers.d/tailnetd.conf",
-		    name);
+		log_errorx("the account %s is missing" CONFIG_NO_ACCOUNTS, name);
 		return -1;
 	}
 	*uid = pw->pw_uid;
@@ -97,8 +95,8 @@ accounts_operator(const struct config *cfg, int root, struct ids *ids, char *err
 	ids->operator_uid = pw->pw_uid;
 	ids->operator_outside = root && !in_control_group(ids, pw);
 	if (ids->operator_outside)
-		log_warnx("control-operator %s is not in the group %s, so the control socket is out of reach: `usermod "
-			  "-aG %s %s`",
+		log_warnx("control-operator %s is not in the group %s, so the control socket is out of reach: "
+			  "`usermod " USERMOD_APPEND " %s %s`",
 		    name, group, group, name);
 	return 0;
 }

@@ -3,6 +3,13 @@
 #ifndef ACCOUNTS_H
 #define ACCOUNTS_H
 
+/* What makes usermod(8) add a group to those that a user has. */
+#ifdef __OpenBSD__
+#define USERMOD_APPEND "-G"
+#else
+#define USERMOD_APPEND "-aG"
+#endif
+
 #include <sys/types.h>
 
 #include <stddef.h>

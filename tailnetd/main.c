@@ -31,8 +31,8 @@ usage(void)
 static int
 version(void)
 {
-	printf("tailnetd %s (%s)\nbuild %s\nlibevent %s, json-c %s, libsodium %s\n", TAILNETD_VERSION,
-	    build_options, build_id, event_get_version(), json_c_version(), sodium_version_string());
+	printf("tailnetd %s (%s)\nbuild %s\nlibevent %s, json-c %s, libsodium %s\n", TAILNETD_VERSION, build_options,
+	    build_id, event_get_version(), json_c_version(), sodium_version_string());
 	return EXIT_OK;
 }
 

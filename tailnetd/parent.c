@@ -35,6 +35,12 @@
 #include "status.h"
 #include "timer.h"
 
+#ifdef __OpenBSD__
+#define MEMLOCK_HINT "memorylocked in login.conf(5)"
+#else
+#define MEMLOCK_HINT "`ulimit -l`"
+#endif
+
 #define SHUTDOWN_MS    4000   /* interface.md 1: it ends within 5 s */
 #define PARENT_OOM_ADJ (-500) /* D8 */
 #define MAPD_OOM_ADJ   500
@@ -130,7 +136,7 @@ open_state(struct parent *p)
 	enum state_result r;
 
 	if ((p->keys = keyring_new()) == NULL) {
-		log_error("locked memory for the keys (see `ulimit -l`)");
+		log_error("locked memory for the keys (see " MEMLOCK_HINT ")");
 		return EXIT_STARTUP;
 	}
 	if ((p->store = state_open(p->cfg.state_dir, p->root, err, sizeof(err))) == NULL) {
@@ -239,9 +245,14 @@ static struct event *
 add_signal(struct parent *p, int sig, event_callback_fn fn)
 {
 	struct event *ev = evsignal_new(p->base, sig, fn, p);
+	sigset_t waiting;
+	int held = sigpending(&waiting) == 0 && sigismember(&waiting, sig) == 1;
 
 	if (ev == NULL || event_add(ev, NULL) == -1)
 		fatal(EXIT_STARTUP, "signal handler");
+	/* With kqueue(2) libevent sets SIG_IGN, which discards one that is held (I6 of the faults). */
+	if (held && (sigpending(&waiting) == -1 || sigismember(&waiting, sig) != 1))
+		event_active(ev, EV_SIGNAL, 1);
 	return ev;
 }
 
@@ -352,7 +363,8 @@ enter_sandbox(struct parent *p)
 {
 	const struct spawn_image *images[] = { &p->img_authd, &p->img_mapd, &p->img_resolver };
 	char run[1024], *slash;
-	struct parent_sandbox s = { !p->cfg.best_effort, p->cfg.state_dir, run, images, 3 };
+	struct parent_sandbox s = { !p->cfg.best_effort, p->cfg.state_dir, run, images, 3,
+		{ p->conf_path, p->cfg.ca_file, p->cfg.auth_key_file } };
 	int layers;
 
 	snprintf(run, sizeof(run), "%s", p->cfg.control_socket);

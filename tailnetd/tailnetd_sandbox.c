@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <errno.h>
+#include <string.h>
 
 #include "log.h"
 #include "tailnetd_sandbox.h"
@@ -11,6 +12,7 @@
 
 #define MIB        (UINT64_C(1) << 20)
 #define MAX_IMAGES 8
+#define MAX_READS  3
 #define CAP_BIT(n) (UINT64_C(1) << (n))
 
 /* Soft, except for core files: a hard limit would bind the children, which set their own. */
@@ -22,11 +24,16 @@ static const struct sbx_rlimit rlimits[] = {
 };
 
 /*
- * Reading stays open everywhere: SIGHUP may name new configuration, key and CA files anywhere, the resolver reads
- * what its name service modules like, and children load their libraries under this very ruleset.
+ * On OpenBSD /etc and the directories of the files that the configuration names; the resolver and the children are not
+ * bound by it.  On Linux reading stays open everywhere: SIGHUP may name new configuration, key and CA files anywhere,
+ * the resolver reads what its name service modules like, and children load their libraries under this very ruleset.
  */
 static const struct sbx_path fixed_paths[] = {
+#ifdef __OpenBSD__
+	{ .path = "/etc", .access = SBX_READ }, { .path = "/usr/share/zoneinfo", .access = SBX_READ },
+#else
 	{ .path = "/", .access = SBX_READ },
+#endif
 	{ .path = "/dev/null", .access = SBX_READ | SBX_WRITE }, /* 0..2 of every child */
 };
 
@@ -58,15 +65,35 @@ static const struct sandbox_profile profile = {
 	.caps = CAP_BIT(5) | CAP_BIT(6) | CAP_BIT(7) | CAP_BIT(18),
 	.paths = fixed_paths,
 	.npaths = sizeof(fixed_paths) / sizeof(fixed_paths[0]),
-	.pledge = "stdio rpath wpath cpath inet unix proc exec sendfd",
+	.pledge = "stdio rpath wpath cpath inet unix proc exec sendfd getpw",
 	.rlimits = rlimits,
 	.nrlimits = sizeof(rlimits) / sizeof(rlimits[0]),
 };
 
+#ifdef __OpenBSD__
+static unsigned
+reads(const struct parent_sandbox *s, char dirs[MAX_READS][1024], struct sbx_path *out)
+{
+	unsigned i, n = 0;
+	char *slash;
+
+	for (i = 0; i < MAX_READS; i++) {
+		if (s->reads[i] == NULL || s->reads[i][0] != '/' ||
+		    strlcpy(dirs[i], s->reads[i], sizeof(dirs[i])) >= sizeof(dirs[i]))
+			continue;
+		slash = strrchr(dirs[i], '/');
+		slash[slash == dirs[i]] = '\0';
+		out[n++] = (struct sbx_path){ .path = dirs[i], .access = SBX_READ };
+	}
+	return n;
+}
+#endif
+
 int
 parent_sandbox_enter(const struct parent_sandbox *s)
 {
-	struct sbx_path paths[MAX_IMAGES + 3];
+	struct sbx_path paths[MAX_IMAGES + 3 + MAX_READS];
+	char dirs[MAX_READS][1024];
 	struct sandbox_opts opts = { .required = s->required, .paths = paths };
 	const char *interpreter = sandbox_interpreter();
 	unsigned i, n = 0;
@@ -85,6 +112,11 @@ parent_sandbox_enter(const struct parent_sandbox *s)
 			.access = SBX_READ | SBX_EXEC };
 	if (interpreter != NULL)
 		paths[n++] = (struct sbx_path){ .path = interpreter, .access = SBX_READ | SBX_EXEC };
+#ifdef __OpenBSD__
+	n += reads(s, dirs, paths + n);
+#else
+	(void)dirs;
+#endif
 	opts.npaths = n;
 	return sandbox_enter(&profile, &opts);
 }

@@ -18,6 +18,8 @@ struct parent_sandbox {
 	const char		*run_dir;	/* where the control socket is */
 	const struct spawn_image *const *images;	/* all that may ever be started */
 	unsigned		 nimages;
+	/* files, or NULL, whose directories stay readable on OpenBSD; on Linux reading stays open everywhere */
+	const char		*reads[3];
 };
 
 /* The layers in force (enum sandbox_layer), or -1 after logging which one failed. */

@@ -208,7 +208,7 @@ check_names(struct reader *r, const struct config *c)
 
 	if (go_to(r, "control-group") && config_find_group(c, &gid) == -1)
 		return complain(r, "control-group: there is no group %s%s", c->control_group,
-		    ours ? ": run `make install-users`, or install contrib/sysusers.d/tailnetd.conf" : "");
+		    ours ? CONFIG_NO_ACCOUNTS : "");
 	if (go_to(r, "control-operator") && getpwnam(c->control_operator) == NULL)
 		return complain(r, "control-operator: there is no user %s", c->control_operator);
 	return 0;

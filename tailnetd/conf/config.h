@@ -3,6 +3,13 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+/* What to do when our own users and groups are missing. */
+#ifdef __OpenBSD__
+#define CONFIG_NO_ACCOUNTS ": run `gmake install-users`"
+#else
+#define CONFIG_NO_ACCOUNTS ": run `make install-users`, or install contrib/sysusers.d/tailnetd.conf"
+#endif
+
 #include <sys/types.h>
 
 #include <stddef.h>

@@ -79,7 +79,7 @@ endpoints_from(const struct ifaddrs *list, unsigned port, struct ipc_endpoint ou
 
 	for (i = list; i != NULL; i = i->ifa_next) {
 		if ((i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0 ||
-		    from_sockaddr(i->ifa_addr, port, &e) == -1)
+		    endpoints_os_elsewhere(list, i->ifa_name) || from_sockaddr(i->ifa_addr, port, &e) == -1)
 			continue;
 		for (at = 0; at < n && compare(&out[at], &e) < 0; at++)
 			;
@@ -202,7 +202,9 @@ bind_udp(int family, in_port_t port, int *fd)
 	struct sockaddr_in *sin = (void *)&ss;
 	struct sockaddr_in6 *sin6 = (void *)&ss;
 	socklen_t len = family == AF_INET ? sizeof(*sin) : sizeof(*sin6);
+#ifndef __OpenBSD__ /* always on there, and behind pledge(2) the end of the process */
 	int on = 1;
+#endif
 
 	memset(&ss, 0, sizeof(ss));
 	ss.ss_family = (sa_family_t)family;
@@ -212,8 +214,10 @@ bind_udp(int family, in_port_t port, int *fd)
 		sin6->sin6_port = port;
 	if ((*fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1)
 		return 0;
+#ifndef __OpenBSD__
 	if (family == AF_INET6)
 		(void)setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+#endif
 	if (bind(*fd, (struct sockaddr *)&ss, len) == -1 || getsockname(*fd, (struct sockaddr *)&ss, &len) == -1)
 		return 0;
 	return family == AF_INET ? sin->sin_port : sin6->sin6_port;

@@ -42,6 +42,8 @@ int	 ip_forwarding_off(int family);
 int	 ip_forwarding_broken(const struct config *c);
 
 /* The system's part: endpoints_linux.c, endpoints_openbsd.c. */
+/* 1: the interface of that name in the list is in a routing domain that this process cannot use */
+int	 endpoints_os_elsewhere(const struct ifaddrs *list, const char *ifname);
 /* a non-blocking descriptor that reports address changes, or -1 with errno */
 int	 endpoints_os_open(void);
 /* Whether one read's n bytes report a change of addresses, links or forwarding; a malformed message counts as one. */

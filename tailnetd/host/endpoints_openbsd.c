@@ -6,6 +6,7 @@
 #include <sys/sysctl.h>
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <net/route.h>
 #include <netinet/in.h>
@@ -15,11 +16,25 @@
 
 #include "endpoints.h"
 
+/* getifaddrs(3) lists the interfaces of all routing domains; the link-level entry has the number. */
+int
+endpoints_os_elsewhere(const struct ifaddrs *list, const char *ifname)
+{
+	unsigned ours = (unsigned)getrtable();
+	const struct ifaddrs *i;
+
+	for (i = list; i != NULL; i = i->ifa_next)
+		if (i->ifa_addr != NULL && i->ifa_addr->sa_family == AF_LINK && i->ifa_data != NULL &&
+		    strcmp(i->ifa_name, ifname) == 0)
+			return ((const struct if_data *)i->ifa_data)->ifi_rdomain != ours;
+	return 0;
+}
+
 int
 endpoints_os_open(void)
 {
-	unsigned filter =
-	    ROUTE_FILTER(RTM_NEWADDR) | ROUTE_FILTER(RTM_DELADDR) | ROUTE_FILTER(RTM_IFINFO) | ROUTE_FILTER(RTM_DESYNC);
+	unsigned filter = ROUTE_FILTER(RTM_NEWADDR) | ROUTE_FILTER(RTM_DELADDR) | ROUTE_FILTER(RTM_CHGADDRATTR) |
+	    ROUTE_FILTER(RTM_IFINFO) | ROUTE_FILTER(RTM_DESYNC);
 	int fd, saved;
 
 	if ((fd = socket(AF_ROUTE, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) == -1)
@@ -43,8 +58,8 @@ endpoints_os_relevant(const void *msg, size_t n)
 	memcpy(&h, msg, n < sizeof(h) ? n : sizeof(h));
 	if (h.rtm_version != RTM_VERSION)
 		return 0;
-	return h.rtm_type == RTM_NEWADDR || h.rtm_type == RTM_DELADDR || h.rtm_type == RTM_IFINFO ||
-	    h.rtm_type == RTM_DESYNC;
+	return h.rtm_type == RTM_NEWADDR || h.rtm_type == RTM_DELADDR || h.rtm_type == RTM_CHGADDRATTR ||
+	    h.rtm_type == RTM_IFINFO || h.rtm_type == RTM_DESYNC;
 }
 
 static int

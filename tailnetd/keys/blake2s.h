@@ -10,8 +10,8 @@
 #define BLAKE2S_BLOCK 64
 
 /*
- * BLAKE2s-256 without a key (RFC 7693), which libsodium lacks: what Noise hashes with (protocol.md C.3).  It takes
- * the same time for all inputs of one length.  A state holds parts of what was hashed: the caller keeps it in memory
+ * BLAKE2s-256 without a key (RFC 7693), which libsodium lacks: what Noise hashes with (protocol.md C.3).  The
+ * time does not depend on the contents.  A state holds parts of what was hashed: the caller keeps it in memory
  * for secrets and wipes it.
  */
 struct blake2s {
@@ -23,6 +23,6 @@ struct blake2s {
 
 void	 blake2s_start(struct blake2s *s);
 void	 blake2s_add(struct blake2s *s, const void *p, size_t n);	/* p may be NULL when n is 0 */
-void	 blake2s_end(struct blake2s *s, uint8_t out[BLAKE2S_LEN]);	/* then s must be started anew */
+void	 blake2s_end(struct blake2s *s, uint8_t out[BLAKE2S_LEN]);	/* s must then be started again */
 
 #endif

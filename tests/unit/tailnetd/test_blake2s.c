@@ -35,9 +35,9 @@ test_the_rfc(void **unused)
 }
 
 /*
- * RFC 7693 appendix E: the hash of the hashes of these inputs.  There each output is of 16, 20, 28 and 32 bytes, without
- * and with a key; only 32 bytes without a key are in use here.  The values are those of CPython's hashlib for such inputs
- * of all lengths around a block.
+ * RFC 7693 appendix E: the hash of the hashes of these inputs.  There each output is of 16, 20, 28 and 32 bytes,
+ * without and with a key; only 32 bytes without a key are in use here.  The values are those of CPython's hashlib for
+ * such inputs of all lengths around a block.
  */
 static void
 test_lengths(void **unused)
