@@ -132,9 +132,12 @@ skip_text(const char **p, const char *end, const char *text)
 static int
 read_end(const char *line, size_t n, const char *const parts[3], uint64_t *count, uint64_t *seq)
 {
-	const char *p = line, *end = line + n;
+	const char *p = line, *end;
 	uint64_t s;
 
+	if (n == 0) /* line may be NULL */
+		return 0;
+	end = line + n;
 	if (!skip_text(&p, end, parts[0]) || !skip_number(&p, end, count) || !skip_text(&p, end, parts[1]) ||
 	    !skip_number(&p, end, &s) || !skip_text(&p, end, parts[2]) || p != end)
 		return 0;

@@ -62,6 +62,7 @@ test_ends(void **state)
 	assert_true(end_line_read(text, n - 1, &count, &seq) && count == 0 && seq == 18);
 	assert_true(end_line_read(text, n - 1, &count, NULL));
 	assert_false(end_text_read(text, n - 1, &count, &seq));
+	assert_false(end_text_read(NULL, 0, &count, &seq));
 	n = end_text(text, UINT64_MAX, UINT64_MAX);
 	assert_true(n < END_MAX && end_line(text, UINT64_MAX, UINT64_MAX) < END_MAX);
 	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
