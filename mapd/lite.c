@@ -85,10 +85,10 @@ settle(struct lite *l, const char *why)
 		succeeded(l); /* the server accepted it, even if the answer is not complete */
 	} else if (l->status != 0) {
 		wire_error_text(buf_ptr(&l->error), buf_len(&l->error), text, sizeof(text));
-		snprintf(line, sizeof(line), "update: HTTP %d%s%s", l->status, text[0] != '\0' ? ": " : "", text);
+		snprintf(line, sizeof(line), "HTTP %d%s%s", l->status, text[0] != '\0' ? ": " : "", text);
 		failed(l, line);
 	} else {
-		snprintf(line, sizeof(line), "update: %s", why != NULL ? why : "no answer");
+		snprintf(line, sizeof(line), "%s", why != NULL ? why : "no answer");
 		failed(l, line);
 	}
 }
@@ -161,7 +161,7 @@ send_if_due(struct lite *l)
 	buf_reset(&l->sent);
 	if (mapbody_build(l->m, 1, &l->sent) == -1) {
 		l->status = 0;
-		failed(l, "update: the request is larger than the server accepts");
+		failed(l, "the request is larger than the server accepts");
 		return;
 	}
 	l->due = 0;
@@ -172,7 +172,7 @@ send_if_due(struct lite *l)
 	}
 	l->force = 0;
 	if (send_body(l) == -1) {
-		failed(l, "update: the request's path has characters that are not allowed");
+		failed(l, "the request's path has characters that are not allowed");
 		return;
 	}
 	timer_set_ms(&l->timeout, child_config(l->m->c)->watchdog_ms);

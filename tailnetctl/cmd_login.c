@@ -96,6 +96,7 @@ login_step(struct login_progress *p, struct json_object *st, int finished)
 	p->working |= working;
 	p->new_url = url[0] != '\0' && strcmp(url, p->url) != 0;
 	p->new_err = err[0] != '\0' && strcmp(err, p->err) != 0;
+	p->refused = p->new_err && url[0] == '\0' && strcmp(jstr(st, "errCause"), "refused") == 0;
 	strlcpy(p->url, url, sizeof(p->url));
 	strlcpy(p->err, err, sizeof(p->err));
 	if (jbool(st, "loggedIn") && (finished || (p->working && !working)))
@@ -160,6 +161,8 @@ on_status(struct login *l, struct json_object *st, int finished)
 			ctl_note(l->c,
 			    "tailnetd keeps trying; interrupting this command does not stop it (tailnetctl logout "
 			    "does)");
+		if (l->p.refused)
+			return CTL_ERROR;
 	}
 	if (jbool(st, "paused") && !l->p.paused_printed++)
 		ctl_note(l->c, "tailnetd is paused: run `tailnetctl unpause` to continue");

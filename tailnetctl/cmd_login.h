@@ -24,6 +24,7 @@ struct login_progress {
 	char	 url[2049], err[600];	/* as last shown */
 	int	 working;		/* a goal was seen since the command */
 	int	 new_url, new_err;	/* set by login_step(): to print */
+	int	 refused;		/* the new error is the server's answer: waiting does not help */
 	int	 url_printed, err_printed, retry_printed, paused_printed;
 };
 enum login_step { LOGIN_GOES_ON, LOGIN_DONE, LOGIN_GIVEN_UP };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd_peers.h"
+#include "cmd_status.h"
 #include "ctl.h"
 #include "jget.h"
 #include "out.h"
@@ -197,8 +198,10 @@ cmd_peers(struct ctl *c, int argc, char **argv)
 		return rc;
 	if (c->json || c->quiet)
 		rc = ctl_relay(c, &s, END_LINES);
-	else
+	else {
+		status_server_clock(c);
 		rc = peers_print(c, &s);
+	}
 	source_close(&s);
 	return rc;
 }
@@ -261,6 +264,8 @@ cmd_peer(struct ctl *c, int argc, char **argv)
 {
 	if (argc != 1)
 		return ctl_usage(c);
+	if (!c->json && !c->quiet)
+		status_server_clock(c);
 	return ctl_simple(c, "peer", argc, argv, show_node);
 }
 

@@ -216,6 +216,26 @@ fetch_status(struct ctl *c, struct buf *raw, struct json_object **st)
 	return rc;
 }
 
+/* Times of the server are compared with its clock. */
+static void
+use_server_clock(struct ctl *c, struct json_object *st)
+{
+	c->now += ji64(st, "clockOffsetSeconds");
+}
+
+void
+status_server_clock(struct ctl *c)
+{
+	struct json_object *st = NULL;
+	struct buf raw;
+
+	buf_init(&raw, SCAN_VALUE_MAX);
+	if (fetch_status(c, &raw, &st) == CTL_OK)
+		use_server_clock(c, st);
+	json_object_put(st);
+	buf_free(&raw);
+}
+
 int
 cmd_status(struct ctl *c, int argc, char **argv)
 {
@@ -229,6 +249,8 @@ cmd_status(struct ctl *c, int argc, char **argv)
 	rc = fetch_status(c, &raw, &st);
 	if (c->json && !c->quiet && buf_len(&raw) > 0)
 		out_json_line(c->out, (char *)buf_ptr(&raw), buf_len(&raw));
+	if (rc == CTL_OK)
+		use_server_clock(c, st);
 	if (rc == CTL_OK && !c->json && !c->quiet)
 		status_print(c, st);
 	if (rc == CTL_OK && check)

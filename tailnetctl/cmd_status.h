@@ -12,6 +12,7 @@
 struct ctl;
 
 int	 cmd_status(struct ctl *c, int argc, char **argv);
+void	 status_server_clock(struct ctl *c);	/* c->now becomes the server's time, if that is known */
 int	 status_exit(struct json_object *st, int64_t now);		/* of `status --check` (pure) */
 void	 status_state(struct json_object *st, char *out, size_t outsize);	/* "synchronized, 12 peers" */
 enum color status_color(struct json_object *st);

@@ -2,16 +2,24 @@
  * Copyright (c) 2026 The tailnetd authors */
 #include "cause.h"
 
-static const char *const advices[CAUSE_COUNT] = {
-#define C(id, advice) [CAUSE_##id] = advice,
+static const struct {
+	const char *name, *advice;
+} causes[CAUSE_COUNT] = {
+#define C(id, name, advice) [CAUSE_##id] = { name, advice },
 	CAUSES(C)
 #undef C
 };
 
 const char *
+cause_name(enum cause c)
+{
+	return causes[c].name;
+}
+
+const char *
 cause_advice(enum cause c)
 {
-	return advices[c];
+	return causes[c].advice;
 }
 
 enum cause

@@ -329,6 +329,21 @@ tls_free(struct tls *t)
 	free(t);
 }
 
+static enum cause
+cause_of(long verify)
+{
+	switch (verify) {
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+	case X509_V_ERR_CERT_HAS_EXPIRED: return CAUSE_CERT_TIME;
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH: return CAUSE_CERT_NAME;
+	case X509_V_ERR_EE_KEY_TOO_SMALL:
+	case X509_V_ERR_CA_KEY_TOO_SMALL:
+	case X509_V_ERR_CA_MD_TOO_WEAK: return CAUSE_CERT_WEAK;
+	default: return CAUSE_CERTIFICATE;
+	}
+}
+
 static void
 set_error(struct tls *t, const char *fallback)
 {
@@ -336,8 +351,8 @@ set_error(struct tls *t, const char *fallback)
 	const char *reason = e != 0 ? ERR_reason_error_string(e) : NULL;
 	long verify = SSL_get_verify_result(t->ssl);
 
-	t->cause = t->verify && verify != X509_V_OK ? CAUSE_CERTIFICATE : CAUSE_OTHER;
-	if (t->cause == CAUSE_CERTIFICATE)
+	t->cause = t->verify && verify != X509_V_OK ? cause_of(verify) : CAUSE_OTHER;
+	if (t->cause != CAUSE_OTHER)
 		snprintf(t->error, sizeof(t->error), "the certificate is not acceptable: %s",
 		    X509_verify_cert_error_string(verify));
 	else

@@ -215,10 +215,12 @@ put_login(struct jw *w, const struct login *c)
 	jw_kstr(w, "url", c->goal.kind == GOAL_LOGIN ? c->goal.url : "");
 	jw_kstr(w, "err", err);
 	jw_kstr(w, "errSource", source == -1 ? "" : login_src_name((enum login_src)source));
+	jw_kstr(w, "errCause", source == -1 ? "" : cause_name(c->cause[source]));
 	jw_kstr(w, "expiry",
 	    time_is_none(c->profile.node_key_expiry) ? "" : time_format(c->profile.node_key_expiry, when));
 	jw_kbool(w, "keyExpired", c->expired);
 	jw_kbool(w, "machineAuthorized", c->authorized);
+	jw_ki64(w, "clockOffsetSeconds", c->clock_delta);
 }
 
 int

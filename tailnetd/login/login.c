@@ -235,7 +235,7 @@ on_saved(struct login *c, const struct login_event *e)
 		backoff_reset(&c->save_backoff);
 		login_disarm(c, LT_SAVE);
 	} else {
-		login_set_err(c, SRC_STATE, e->u.result.err);
+		login_set_err(c, SRC_STATE, CAUSE_NONE, e->u.result.err);
 		login_arm(c, LT_SAVE, login_delay(c, &c->save_backoff));
 	}
 	auth_on_saved(c, e->id, e->u.result.ok, e->u.result.err);
@@ -271,7 +271,7 @@ on_lite(struct login *c, const struct login_event *e)
 	if (e->u.result.ok)
 		login_clear_err(c, SRC_UPDATE);
 	else
-		login_set_err(c, SRC_UPDATE, e->u.result.err);
+		login_set_err(c, SRC_UPDATE, CAUSE_NONE, e->u.result.err);
 }
 
 void

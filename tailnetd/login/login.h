@@ -214,6 +214,7 @@ struct login {
 	int		 self_unsaved;		/* there is more: LT_SELF is armed */
 	char		 err[SRC_COUNT][IPC_ERR_MAX + 1];
 	const char	*advice[SRC_COUNT];	/* what to do about it; NULL or "": nothing, or the text says it */
+	enum cause	 cause[SRC_COUNT];
 	uint64_t	 err_seq[SRC_COUNT], last_err_seq;
 };
 
@@ -230,7 +231,7 @@ int	 login_logged_in(const struct login *c);		/* as the status reports it */
 int	 login_cant_continue(const struct login *c);		/* authCantContinue */
 /* The latest error not yet cleared: its source, or -1 with *text "". */
 int	 login_error(const struct login *c, const char **text);
-#define LOGIN_ADVISED_MAX	(IPC_ERR_MAX + 120)
+#define LOGIN_ADVISED_MAX	(IPC_ERR_MAX + 200)
 int	 login_advised_error(const struct login *c, char text[LOGIN_ADVISED_MAX]);	/* the same with its advice */
 /* The server key to use: zero = none known. */
 const struct pubkey *login_pin(const struct login *c, enum pin_source *source);

@@ -49,14 +49,15 @@ login_delay(struct login *c, struct backoff *b)
 }
 
 void
-login_set_err(struct login *c, enum login_src s, const char *text)
+login_set_err(struct login *c, enum login_src s, enum cause cause, const char *text)
 {
 	if (text == NULL || text[0] == '\0')
 		text = "unknown error";
 	if (strcmp(c->err[s], text) != 0)
 		c->err_seq[s] = ++c->last_err_seq;
 	strlcpy(c->err[s], text, sizeof(c->err[s]));
-	c->advice[s] = "";
+	c->cause[s] = cause;
+	c->advice[s] = cause_advice(cause);
 }
 
 void

@@ -14,8 +14,9 @@ void	 login_disarm(struct login *c, enum login_timer which);
 unsigned login_delay(struct login *c, struct backoff *b);
 uint32_t login_save(struct login *c, enum login_save how);	/* the id that LE_SAVED will carry */
 
-void	 login_set_err(struct login *c, enum login_src s, const char *text);
-void	 login_advise(struct login *c, enum login_src s, const char *advice);	/* after login_set_err() */
+/* With the advice of the cause. */
+void	 login_set_err(struct login *c, enum login_src s, enum cause cause, const char *text);
+void	 login_advise(struct login *c, enum login_src s, const char *advice);	/* another one, after login_set_err() */
 void	 login_clear_err(struct login *c, enum login_src s);
 
 #endif

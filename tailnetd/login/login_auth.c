@@ -440,8 +440,8 @@ go_another_way(struct login *c, int expired)
 		c->self_expired |= expired;
 		auth_end_goal(c);
 		expiry_check(c);
-		login_set_err(c, SRC_AUTH, expired ? "the node key has expired" : "the server does not know this node");
-		login_advise(c, SRC_AUTH, cause_advice(CAUSE_UNKNOWN_NODE));
+		login_set_err(c, SRC_AUTH, CAUSE_UNKNOWN_NODE,
+		    expired ? "the node key has expired" : "not a node of the tailnet");
 	} else if (expired || c->expired || c->candidate >= CANDIDATE_WRITTEN || have_auth_key(c)) {
 		c->goal.regen = 1;
 		auth_go(c);
@@ -507,7 +507,7 @@ key_expired(struct login *c)
 	if (!fresh || c->op_authkey == AUTHKEY_NONE)
 		auth_drop_candidate(c);
 	if (fresh) {
-		login_set_err(c, SRC_AUTH, "the server reports a new node key as expired");
+		login_set_err(c, SRC_AUTH, CAUSE_REFUSED, "the server reports a new node key as expired");
 		login_advise(c, SRC_AUTH, "its administrator can extend the node, or its clock is wrong");
 		back_off(c);
 	} else if (followup) {
@@ -516,6 +516,26 @@ key_expired(struct login *c)
 	} else {
 		(void)go_another_way(c, 1);
 	}
+}
+
+#define ABOUT_TAGS "if it is about tags see advertise-tags; "
+#define NEW_FILE   "if it is about the auth key, put another into auth-key-file or run `tailnetctl login interactive`"
+#define NEW_KEY    "if it is about the auth key, run `tailnetctl login --auth-key-file FILE` with another one"
+#define ASK_ADMIN  "ask the administrator of the server, or log in again: `tailnetctl login interactive`"
+
+/* RegisterResponse.Error may be about the key, the tags or the server's own database.  It is not interpreted. */
+static void
+refused(struct login *c, const char *err, int key_file)
+{
+	static const char *const advices[][2] = {
+		[AUTHKEY_NONE] = { ASK_ADMIN, ABOUT_TAGS ASK_ADMIN },
+		[AUTHKEY_CONFIGURED] = { NEW_FILE, ABOUT_TAGS NEW_FILE },
+		[AUTHKEY_GIVEN] = { NEW_KEY, ABOUT_TAGS NEW_KEY },
+	};
+
+	login_set_err(c, SRC_AUTH, CAUSE_REFUSED, err);
+	login_advise(c, SRC_AUTH,
+	    key_file ? "see auth-key-file in tailnetd.conf(5)" : advices[c->op_authkey][c->cfg->ntags > 0]);
 }
 
 static void
@@ -530,7 +550,7 @@ login_answer(struct login *c, const struct login_event *e)
 	case IPC_REG_URL: visit(c, e->u.reg.url); return;
 	case IPC_REG_KEY_EXPIRED: key_expired(c); return;
 	case IPC_REG_RATE_LIMITED:
-		login_set_err(c, SRC_AUTH, e->u.reg.err);
+		login_set_err(c, SRC_AUTH, CAUSE_NONE, e->u.reg.err);
 		wait_ms(c, ms < RETRY_MIN_MS ? RETRY_MIN_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms);
 		return;
 	case IPC_REG_REFUSED:
@@ -538,16 +558,10 @@ login_answer(struct login *c, const struct login_event *e)
 	case IPC_REG_BAD_ANSWER:
 	case IPC_REG_TRANSPORT: break;
 	}
-	login_set_err(c, SRC_AUTH, e->u.reg.err);
-	if (e->u.reg.outcome != IPC_REG_REFUSED)
-		login_advise(c, SRC_AUTH, cause_advice(e->u.reg.cause));
-	else if (e->u.reg.key_file)
-		login_advise(c, SRC_AUTH, "see auth-key-file in tailnetd.conf(5)");
-	else if (c->op_authkey != AUTHKEY_NONE)
-		login_advise(c, SRC_AUTH, "try another auth key: `tailnetctl login --auth-key-file FILE`");
+	if (e->u.reg.outcome == IPC_REG_REFUSED)
+		refused(c, e->u.reg.err, e->u.reg.key_file);
 	else
-		login_advise(c, SRC_AUTH,
-		    "ask the administrator of the server, or log in again: `tailnetctl login interactive`");
+		login_set_err(c, SRC_AUTH, e->u.reg.cause, e->u.reg.err);
 	back_off(c);
 }
 
@@ -571,8 +585,7 @@ key_failed(struct login *c, enum cause cause, const char *err)
 		auth_logout_failed(c, err);
 		return;
 	}
-	login_set_err(c, SRC_AUTH, err);
-	login_advise(c, SRC_AUTH, cause_advice(cause));
+	login_set_err(c, SRC_AUTH, cause, err);
 	back_off(c);
 }
 

@@ -62,7 +62,7 @@ void
 auth_logout_failed(struct login *c, const char *err)
 {
 	strlcpy(c->logout_err, err, sizeof(c->logout_err));
-	login_set_err(c, SRC_AUTH, err);
+	login_set_err(c, SRC_AUTH, CAUSE_NONE, err);
 	login_advise(c, SRC_AUTH, "`tailnetctl logout force` forgets the login without the server");
 	c->logout_at_server = 0;
 	if (c->goal.force)

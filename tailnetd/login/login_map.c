@@ -15,6 +15,7 @@
 #define PLAUSIBLE_SEC 1673373066 /* protocol.md E.12: a ControlTime before it is nonsense */
 #define LATEST_SEC    INT64_C(253402300799) /* 9999-12-31: no time of the protocol is later */
 #define NEAR_SEC      60
+#define SAME_SEC      2
 #define SELF_SAVE_MS  1000  /* a server may send changes at any rate: save at most once a second */
 #define SHORT_MS      60000 /* a stream that ends sooner is short ... */
 #define SHORT_STREAMS 6     /* ... and this number in turn is reported */
@@ -154,11 +155,8 @@ on_closed(struct login *c, const struct login_event *e)
 			backoff_reset(&c->map_backoff);
 		if (live)
 			c->short_streams = lived < SHORT_MS ? c->short_streams + 1 : 0;
-		login_set_err(c, SRC_MAP, e->u.closed.err);
-		if (!live)
-			login_advise(c, SRC_MAP,
-			    cause_advice(
-				e->u.closed.cause)); /* a stream that was live and ended is simply started again */
+		/* a stream that was live and ended is simply started again */
+		login_set_err(c, SRC_MAP, live ? CAUSE_NONE : e->u.closed.cause, e->u.closed.err);
 		c->map_wait = 1;
 		login_arm(c, LT_MAP, login_delay(c, &c->map_backoff));
 	}
@@ -313,7 +311,10 @@ map_check_clock(struct login *c)
 	if (c->control_sec == 0)
 		return;
 	d = c->control_sec + (int64_t)((c->now_boot_ms - c->control_boot_ms) / 1000) - c->now.sec;
-	c->clock_delta = d > NEAR_SEC || d < -NEAR_SEC ? d : 0;
+	if (d <= NEAR_SEC && d >= -NEAR_SEC)
+		c->clock_delta = 0;
+	else if (d - c->clock_delta > SAME_SEC || d - c->clock_delta < -SAME_SEC)
+		c->clock_delta = d; /* else the seconds begin at other moments */
 }
 
 /* Log in again only if the node was logged in (protocol.md H.2, defect 5). */

@@ -256,7 +256,8 @@ def test_connect_and_drop_cycles(server, daemon):
 @pytest.mark.parametrize("what, wrong, to_do", [
     ("unreachable", "refused", "; `tailnetctl doctor`"), ("certificate", "certificate",
                                                           "; if its CA is a private one, name it by ca-file"),
-    ("auth-key", "authkey not found", "; try another auth key: `tailnetctl login --auth-key-file FILE`"),
+    ("auth-key", "authkey not found",
+     "; if it is about the auth key, put another into auth-key-file or run `tailnetctl login interactive`"),
     ("auth-key-file", "No such file", "; see auth-key-file in tailnetd.conf(5)"),
     ("http", "HTTP 404", "; check that control-url"), ("no-key", "not a key", "; check that control-url"),
     ("noise", "wrong server key", "; see `tailnetctl server-key`"),

@@ -336,7 +336,7 @@ def test_status_has_what_it_should_and_no_secret(server, make_daemon):
     d = make_daemon(server, auth_key=AUTH_KEY)
     s = d.wait_sync()
     want = {"v", "version", "state", "loggedIn", "synced", "paused", "goal", "authCantContinue", "url", "err",
-            "errSource",
+            "errSource", "errCause", "clockOffsetSeconds",
             "controlURL", "serverKey", "capabilityVersion", "machineKey", "nodeKey", "oldNodeKey", "discoKey", "expiry",
             "keyExpired", "machineAuthorized", "user", "self", "peers", "netmapSeq", "netmapSource", "netmapAgeSeconds",
             "lastMessageAgeSeconds", "mapStreamAgeSeconds", "mapStreams", "health", "hostinfo", "endpoints"}

@@ -10,8 +10,11 @@ each_has_its_advice(void **state)
 
 	(void)state;
 	assert_string_equal(cause_advice(CAUSE_NONE), "");
-	for (c = CAUSE_NONE + 1; c < CAUSE_COUNT; c++)
-		assert_int_not_equal(cause_advice((enum cause)c)[0], '\0');
+	for (c = CAUSE_NONE + 1; c < CAUSE_COUNT; c++) {
+		assert_int_not_equal(cause_name((enum cause)c)[0], '\0');
+		assert_int_equal(cause_advice((enum cause)c)[0] != '\0', c != CAUSE_REFUSED);
+	}
+	assert_string_equal(cause_name(CAUSE_NONE), "");
 	assert_string_equal(cause_advice(CAUSE_PROXY), "check proxy");
 	assert_int_equal(cause_of_http(404), CAUSE_NOT_CONTROL);
 	assert_int_equal(cause_of_http(500), CAUSE_HTTP);

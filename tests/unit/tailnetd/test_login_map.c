@@ -305,7 +305,7 @@ static void
 errors_by_source(void **state)
 {
 	struct sim *s = sim_synced();
-	struct login_event e = { .type = LE_LITE, .id = s->map.id, .u.result = { 0, "update: HTTP 500" } };
+	struct login_event e = { .type = LE_LITE, .id = s->map.id, .u.result = { 0, "HTTP 500" } };
 	const char *text;
 
 	(void)state;

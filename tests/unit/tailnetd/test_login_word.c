@@ -175,7 +175,7 @@ forgotten_without_an_auth_key(void **state)
 	assert_int_equal(s->reg.u.reg.candidate, 0);
 	sim_url(s, "https://c/a");
 	assert_int_equal(login_state(&s->c), LS_NOT_AUTHENTICATED);
-	assert_string_equal(sim_err(s), "the server does not know this node");
+	assert_string_equal(sim_err(s), "not a node of the tailnet");
 	assert_int_equal(s->disk.node, 1);
 	free(s);
 }

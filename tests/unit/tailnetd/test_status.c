@@ -52,10 +52,10 @@ static void
 keys_of_interface_4(void **state)
 {
 	static const char *const names[] = { "v", "version", "state", "loggedIn", "synced", "paused", "goal",
-		"authCantContinue", "url", "err", "errSource", "controlURL", "serverKey", "capabilityVersion",
-		"machineKey", "nodeKey", "oldNodeKey", "discoKey", "expiry", "keyExpired", "machineAuthorized", "user",
-		"self", "peers", "netmapSeq", "netmapSource", "netmapAgeSeconds", "lastMessageAgeSeconds",
-		"mapStreamAgeSeconds", "mapStreams", "health", "hostinfo", "endpoints" };
+		"authCantContinue", "url", "err", "errSource", "errCause", "controlURL", "serverKey",
+		"capabilityVersion", "machineKey", "nodeKey", "oldNodeKey", "discoKey", "expiry", "keyExpired",
+		"machineAuthorized", "user", "self", "peers", "netmapSeq", "netmapSource", "netmapAgeSeconds",
+		"lastMessageAgeSeconds", "mapStreamAgeSeconds", "mapStreams", "health", "hostinfo", "endpoints" };
 	struct json_object *o = status_of(*state);
 	size_t i;
 

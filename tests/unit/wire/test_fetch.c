@@ -251,7 +251,10 @@ test_certificates(void **state)
 		ctx = ts_tls_context(t[i].san, t[i].days, &pem);
 		fetch_tls(&p, ctx, pem, t[i].host, OK "Content-Length: 2\r\n\r\n{}");
 		if (p.status != (t[i].ok ? 200 : 0) || strstr(p.err, t[i].why) == NULL ||
-		    p.cause != (t[i].ok ? CAUSE_NONE : CAUSE_CERTIFICATE))
+		    p.cause !=
+			(t[i].ok                ? CAUSE_NONE
+				: t[i].days < 0 ? CAUSE_CERT_TIME
+						: CAUSE_CERT_NAME))
 			fail_msg("case %zu: %d \"%s\"", i, p.status, p.err);
 		/* Nothing was asked of a server that did not prove itself, and there is no second try without TLS. */
 		assert_int_equal(buf_len(&tp_server(&p, 0)->seen) > 0, t[i].ok);
@@ -265,6 +268,7 @@ test_certificates(void **state)
 	assert_int_equal(p.status, 0);
 	assert_non_null(
 	    strstr(p.err, "TLS handshake with control.example:8080 failed: the certificate is not acceptable: self"));
+	assert_int_equal(p.cause, CAUSE_CERTIFICATE);
 	assert_int_equal(buf_len(&tp_server(&p, 0)->seen), 0);
 	tp_free(&p);
 	/* TLS 1.1 only. */
