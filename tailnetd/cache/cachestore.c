@@ -76,6 +76,14 @@ complain(struct cachestore *c, const char *text)
 	snprintf(c->trouble, sizeof(c->trouble), "netmap cache: %s", text);
 }
 
+/* At the start, once. */
+static void
+not_used(struct cachestore *c, const char *err)
+{
+	log_warnx("netmap cache not used: %s", err);
+	snprintf(c->trouble, sizeof(c->trouble), "netmap cache not used: %.250s", err);
+}
+
 const char *
 cachestore_trouble(const struct cachestore *c)
 {
@@ -162,7 +170,7 @@ load(struct cachestore *c)
 		c->there = errno != ENOENT;
 		c->no_load = 1;
 		if (err[0] != '\0')
-			complain(c, err);
+			not_used(c, err);
 		release_mapd(c);
 		return;
 	}
