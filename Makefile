@@ -354,6 +354,18 @@ ubsan:
 e2e-nolandlock: all
 	@E2E_NO_LANDLOCK=1 $(MAKE) --no-print-directory e2e
 
+# OpenBSD's answers instead of Linux's (tests/e2e/openbsdshim.c), for the unit tests and e2e tests that depend on them.
+# Not for those that send descriptors by themselves: the shim refuses some of these.
+SHIM = $(abspath $(BUILD))/openbsdshim.so
+SHIM_UNIT = $(addprefix $(BUILD)/tests/unit/tailnetd/test_,state statefault cachestore supervise)
+$(SHIM): tests/e2e/openbsdshim.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -std=c11 $(WARN) -O2 -shared -fPIC -o $@ $< -ldl
+openbsd-answers: all $(SHIM) $(SHIM_UNIT)
+	@UNIT_JOBS=$$((2 * $(JOBS))) LD_PRELOAD=$(SHIM) tests/run-unit $(SHIM_UNIT)
+	@E2E_PRELOAD=$(SHIM) $(MAKE) --no-print-directory e2e \
+	  E2E="-k 'test_socket or test_start or test_shutdown' $(E2E)"
+
 interop: all
 	@TAILNETD_BUILD=$(abspath $(BUILD)) tests/interop/run
 
@@ -476,7 +488,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all print-rooms print-libs print-parent-archives tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock interop asan ubsan \
+.PHONY: all print-rooms print-libs print-parent-archives tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock openbsd-answers interop asan ubsan \
 	fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows house words rows cites lint format deps \
 	deps-check install install-systemd install-rc install-users users-check clean help FORCE
 .DELETE_ON_ERROR:

@@ -317,6 +317,8 @@ class Daemon:
             how = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []}
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
         env.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
+        if "E2E_PRELOAD" in os.environ:  # make openbsd-answers
+            env["LD_PRELOAD"] = os.environ["E2E_PRELOAD"]
         prefix = self.prefix
         if KERNEL:  # what is for the daemon is not for the wrapper, like LD_PRELOAD
             prefix = KERNEL + ["env"] + ["%s=%s" % e for e in (self.env or {}).items()] + prefix
