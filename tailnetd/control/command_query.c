@@ -72,6 +72,7 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 	struct ipc_query q;
 	struct buf body;
 	size_t n = strlen(arg);
+	uint32_t id;
 
 	if (!mapd_takes(cc, verb))
 		return;
@@ -84,16 +85,17 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 	q.data_len = ipc_text_put(q.data, sizeof(q.data), arg, n);
 	if (++last_id == IPC_ID_NONE)
 		last_id++;
+	id = last_id; /* sending may hand over another client meanwhile */
 	q.events = cc->events.seq;
 	if (verb == IPC_Q_WATCH_NETMAP)
-		watchers_at_mapd(c, mapd, last_id);
+		watchers_at_mapd(c, mapd, id);
 	if (verb == IPC_Q_WATCH_NETMAP && q.events == 0) { /* the first event is the present status */
 		buf_init(&body, 1u << 20);
 		status_first_body(c, &body);
-		ipc_send_chunks(mapd, IPC_EVENT, last_id, (const char *)buf_ptr(&body), buf_len(&body));
+		ipc_send_chunks(mapd, IPC_EVENT, id, (const char *)buf_ptr(&body), buf_len(&body));
 		buf_free(&body);
 	}
-	ipc_send(mapd, IPC_QUERY, last_id, &q, ipc_head_len(IPC_QUERY) + q.data_len, cclient_release(cc));
+	ipc_send(mapd, IPC_QUERY, id, &q, ipc_head_len(IPC_QUERY) + q.data_len, cclient_release(cc));
 }
 
 void
