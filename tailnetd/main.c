@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,13 +37,38 @@ version(void)
 	return EXIT_OK;
 }
 
+/* The files that the configuration names; one that only root may read is left to root. */
+static int
+check_files(const struct config *c)
+{
+	char key[IPC_AUTHKEY_MAX + 1], err[400] = "";
+	size_t len;
+	int fd = -1, rv = EXIT_OK;
+
+	if (c->ca_file[0] != '\0' && (fd = open(c->ca_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1 &&
+	    (errno != EACCES || geteuid() == 0)) {
+		fprintf(stderr, "ca-file %s: %s\n", c->ca_file, strerror(errno));
+		rv = EXIT_STARTUP;
+	}
+	if (fd != -1)
+		close(fd);
+	if (c->auth_key_file[0] != '\0' && (geteuid() == 0 || access(c->auth_key_file, R_OK) == 0 || errno != EACCES) &&
+	    config_read_authkey(c, key, sizeof(key), &len, err, sizeof(err)) == -1) {
+		fprintf(stderr, "%s\n", err);
+		rv = EXIT_STARTUP;
+	}
+	sodium_memzero(key, sizeof(key));
+	return rv;
+}
+
 static int
 check_only(const struct config *c, int print)
 {
 	struct buf out;
+	int rv = check_files(c);
 
-	if (!print)
-		return EXIT_OK;
+	if (!print || rv != EXIT_OK)
+		return rv;
 	buf_init(&out, 1u << 20);
 	if (config_print(c, &out) == -1 || fwrite(buf_ptr(&out), 1, buf_len(&out), stdout) != buf_len(&out))
 		return EXIT_STARTUP;

@@ -157,6 +157,9 @@ parse(struct reader *r, const char *text, size_t n, struct config *out)
 	int rv = -1;
 
 	config_defaults(&c);
+	/* The mark that some editors put in front of UTF-8 is invisible, and so would be the error. */
+	if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
 	while (text < end) {
 		const char *nl = memchr(text, '\n', (size_t)(end - text));
 		size_t len = (size_t)((nl != NULL ? nl : end) - text);

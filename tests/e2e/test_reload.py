@@ -4,10 +4,11 @@
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
-from harness import AUTH_KEY, SLOW, until
+from harness import AUTH_KEY, BIN, SLOW, until
 from tinyproxy import connects, needs_tinyproxy
 
 pytestmark = pytest.mark.usefixtures("programs")
@@ -145,3 +146,21 @@ def test_another_operator(server, make_daemon):
     d.conf["control-operator"] = "nobody"
     reload(d)
     assert json.loads(d.ask_as("log debug", group="_tailnetd")) == {"ok": True}
+
+
+@pytest.mark.parametrize("keyword", ["ca-file", "auth-key-file"])
+def test_a_check_names_missing_files(server, make_daemon, tmp_path, keyword):
+    """`tailnetd -n` reads what the configuration names."""
+    d = make_daemon(server, start=False)
+
+    def check(value):
+        d.conf[keyword] = value
+        d.write_conf()
+        return subprocess.run([os.path.join(BIN, "tailnetd"), "-n", "-f", d.conf_file], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+    there = tmp_path / "there"
+    there.write_text("tskey-auth-x\n")
+    there.chmod(0o600)
+    assert check(str(there)).returncode == 0
+    p = check(str(tmp_path / "missing"))
+    assert p.returncode == 1 and p.stderr == "%s %s: No such file or directory\n" % (keyword, tmp_path / "missing")

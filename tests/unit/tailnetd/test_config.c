@@ -53,6 +53,8 @@ test_defaults(void **unused)
 	assert_string_equal(c->prefix, "");
 	assert_true(key_is_zero(&c->server_key));
 	assert_int_equal(c->capver, 131);
+	c = good("\xef\xbb\xbf" URL);                           /* a byte order mark, as some editors write it */
+	bad("\n\xef\xbb\xbf" URL, "t.conf:2: unknown keyword"); /* there it is no such mark */
 	assert_int_equal(c->listen_port, 41641);
 	assert_int_equal(c->endpoints_mode, EP_AUTO);
 	assert_int_equal(c->max_map_wire, 64u << 20);
