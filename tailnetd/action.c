@@ -13,6 +13,7 @@
 #include "eventlog.h"
 #include "eventwatch.h"
 #include "exits.h"
+#include "hostreport.h"
 #include "log.h"
 #include "login_map.h"
 #include "parent.h"
@@ -339,6 +340,8 @@ parent_event(struct parent *p, const struct login_event *e)
 		return;
 	}
 	v->running = 1;
+	if (e->type == LE_RECONNECT)
+		(void)hostreport_refresh(p->report); /* the host's name is not watched */
 	run_event(p, e);
 	while (v->queued > 0) { /* it keeps its place while it is run */
 		run_event(p, &v->queue[v->first].e);

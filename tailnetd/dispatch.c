@@ -60,8 +60,10 @@ dial_is_done(void *arg, int fd, int err, const char *text)
 	free(x);
 	if (fd == -1)
 		c->p->counters.dials_failed++;
-	else
+	else {
 		c->p->counters.dials_ok++;
+		path_of(&c->path, fd);
+	}
 	if (c == &c->p->sup->doctor)
 		doctor_dialled(c->p->control);
 	answer_dial(c, id, fd, err, text);

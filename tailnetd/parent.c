@@ -22,6 +22,7 @@
 #include "daemon.h"
 #include "eventlog.h"
 #include "exits.h"
+#include "fileowner.h"
 #include "hostreport.h"
 #include "log.h"
 #include "notify.h"
@@ -106,6 +107,10 @@ open_images(struct parent *p)
 			log_error("libexec-dir: %s/%s", p->cfg.libexec_dir, names[i]);
 			return -1;
 		}
+	(void)fileowner_warn(p->conf_path);
+	(void)fileowner_warn(p->cfg.libexec_dir);
+	for (i = 0; i < 3; i++)
+		(void)fileowner_warn(all[i]->path);
 	p->img_mapd.oom_adj = MAPD_OOM_ADJ;
 	if (spawn_oom(PARENT_OOM_ADJ) == -1)
 		log_debug("oom_score_adj stays as it is: %s", strerror(errno));
@@ -215,6 +220,7 @@ parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s)
 	}
 	p->tick_boot = boot_ms;
 	supervise_look(p->sup);
+	(void)hostreport_refresh(p->report); /* no system reports a new host name */
 	selfcheck(p);
 	if (health_set(&p->health, HEALTH_CLOCK_WRONG, wall_s < BUILD_SECOND))
 		status_changed(p->control);

@@ -62,6 +62,7 @@ struct parent {
 	struct eventlog	*eventlog;
 	struct control	*control;
 	struct notify	*notify;
+	uint64_t	 hurried_ms;		/* the last try that a change of the network caused */
 	int		 stopping;
 	struct timer	 give_up;		/* then it ends, also with children left */
 	int		 exit_code;

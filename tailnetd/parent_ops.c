@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <string.h>
+
 #include "cachestore.h"
 #include "childsend.h"
 #include "hostreport.h"
+#include "log.h"
 #include "parent.h"
 #include "parent_ops.h"
 #include "status.h"
+#include "timefmt.h"
 
 #define CACHE_LINGER_MS 1000
+#define HURRY_MS        2000 /* between two tries that a change of the network causes */
 
 /* --- hostreport --- */
 
@@ -38,10 +43,35 @@ save_port(void *arg, char *err, size_t errsize)
 	return rv;
 }
 
+/*
+ * DIAL-11: a connection of mapd without its address or route would be silent for minutes, and what waits for its next
+ * try waits for a network.
+ */
+static void
+network_changed(void *arg)
+{
+	struct parent *p = arg;
+	struct path *path = &p->sup->mapd.path;
+	const struct login *l = &p->login;
+	int how = path_changed(path);
+	uint64_t now = time_mono_ms();
+
+	if (l->paused)
+		return;
+	if (how != 0 && l->map != MAP_NONE && !l->map_wait)
+		log_info("the control server is reached %s now: connecting again",
+		    how == -1 ? "by no route" : "from another address");
+	else if ((!l->map_wait && !l->auth_wait) || now - p->hurried_ms < HURRY_MS)
+		return;
+	p->hurried_ms = now;
+	memset(path, 0, sizeof(*path)); /* that of the next connection counts */
+	parent_simple_event(p, LE_RECONNECT, 0);
+}
+
 struct hostreport *
 parent_ops_report(struct parent *p)
 {
-	static const struct hostreport_ops ops = { new_hostinfo, new_params, save_port };
+	static const struct hostreport_ops ops = { new_hostinfo, new_params, save_port, network_changed };
 
 	return hostreport_new(p->base, &p->cfg, &p->state, &ops, p);
 }

@@ -14,6 +14,7 @@
 #include "login.h"
 #include "ipc.h"
 #include "keys.h"
+#include "path.h"
 #include "timefmt.h"
 #include "timer.h"
 
@@ -83,6 +84,7 @@ struct child {
 	unsigned	 hs_waited;	/* last place given in that queue */
 	TAILQ_HEAD(, child_dial) dials;
 	unsigned	 ndials;
+	struct path	 path;		/* of the connection that it was given last */
 	unsigned	 due;		/* PUSH_ bits of childsend.h: gathered while its channel is full */
 	char		 why[120];	/* its channel ended */
 	unsigned	 unanswered;		/* authd: results still to come */

@@ -21,8 +21,8 @@ int	 endpoints_collect(unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS]
 int	 endpoints_from(const struct ifaddrs *list, unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS]);
 
 /*
- * changed() is called 1 s after this host's addresses or, on Linux, its forwarding began to change: once for a burst.
- * rtnetlink on Linux, a route socket on OpenBSD, where it must be made before pledge(2).  NULL with errno.
+ * changed() is called 1 s after this host's addresses, routes or, on Linux, its forwarding began to change: once for a
+ * burst.  rtnetlink on Linux, a route socket on OpenBSD, where it must be made before pledge(2).  NULL with errno.
  */
 struct event_base;
 struct endpoints_watch;
@@ -46,7 +46,10 @@ int	 ip_forwarding_broken(const struct config *c);
 int	 endpoints_os_elsewhere(const struct ifaddrs *list, const char *ifname);
 /* a non-blocking descriptor that reports address changes, or -1 with errno */
 int	 endpoints_os_open(void);
-/* Whether one read's n bytes report a change of addresses, links or forwarding; a malformed message counts as one. */
+/*
+ * Whether one read's n bytes report a change of addresses, links, routes or forwarding; a malformed message counts as
+ * one.
+ */
 int	 endpoints_os_relevant(const void *msg, size_t n);
 int	 endpoints_os_forwarding_off(int family);
 

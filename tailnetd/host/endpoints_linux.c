@@ -27,7 +27,8 @@ endpoints_os_open(void)
 {
 	struct sockaddr_nl nl = { .nl_family = AF_NETLINK,
 		.nl_groups = GROUP(RTNLGRP_LINK) | GROUP(RTNLGRP_IPV4_IFADDR) | GROUP(RTNLGRP_IPV6_IFADDR) |
-		    GROUP(RTNLGRP_IPV4_NETCONF) | GROUP(RTNLGRP_IPV6_NETCONF) };
+		    GROUP(RTNLGRP_IPV4_ROUTE) | GROUP(RTNLGRP_IPV6_ROUTE) | GROUP(RTNLGRP_IPV4_NETCONF) |
+		    GROUP(RTNLGRP_IPV6_NETCONF) };
 	int fd, saved;
 
 	if ((fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE)) == -1)
@@ -57,6 +58,8 @@ endpoints_os_relevant(const void *msg, size_t n)
 		case RTM_DELADDR:
 		case RTM_NEWLINK:
 		case RTM_DELLINK:
+		case RTM_NEWROUTE:
+		case RTM_DELROUTE:
 		case RTM_NEWNETCONF: return 1; /* forwarding */
 		default: break;
 		}

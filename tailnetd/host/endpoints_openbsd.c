@@ -34,7 +34,8 @@ int
 endpoints_os_open(void)
 {
 	unsigned filter = ROUTE_FILTER(RTM_NEWADDR) | ROUTE_FILTER(RTM_DELADDR) | ROUTE_FILTER(RTM_CHGADDRATTR) |
-	    ROUTE_FILTER(RTM_IFINFO) | ROUTE_FILTER(RTM_DESYNC);
+	    ROUTE_FILTER(RTM_IFINFO) | ROUTE_FILTER(RTM_DESYNC) | ROUTE_FILTER(RTM_ADD) | ROUTE_FILTER(RTM_DELETE) |
+	    ROUTE_FILTER(RTM_CHANGE);
 	int fd, saved;
 
 	if ((fd = socket(AF_ROUTE, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) == -1)
@@ -59,7 +60,8 @@ endpoints_os_relevant(const void *msg, size_t n)
 	if (h.rtm_version != RTM_VERSION)
 		return 0;
 	return h.rtm_type == RTM_NEWADDR || h.rtm_type == RTM_DELADDR || h.rtm_type == RTM_CHGADDRATTR ||
-	    h.rtm_type == RTM_IFINFO || h.rtm_type == RTM_DESYNC;
+	    h.rtm_type == RTM_IFINFO || h.rtm_type == RTM_DESYNC || h.rtm_type == RTM_ADD || h.rtm_type == RTM_DELETE ||
+	    h.rtm_type == RTM_CHANGE;
 }
 
 static int

@@ -120,7 +120,10 @@ hostreport_refresh(struct hostreport *h)
 static void
 host_changed(void *arg)
 {
-	(void)hostreport_refresh(arg);
+	struct hostreport *h = arg;
+
+	(void)hostreport_refresh(h);
+	h->ops->network_changed(h->arg);
 }
 
 /* The program that runs the data plane gives its own with `set disco-key`. */

@@ -24,6 +24,8 @@ struct hostreport_ops {			/* the owner; arg is that of hostreport_new() */
 	void	(*new_params)(void *arg);
 	/* listen_port of the state was picked; 0, or -1 with a reason */
 	int	(*save_port)(void *arg, char *err, size_t errsize);
+	/* addresses, links or routes of this host have changed; follows the others */
+	void	(*network_changed)(void *arg);
 };
 
 /*

@@ -36,8 +36,8 @@ def server(request, net):
 
 @pytest.fixture
 def host(make_daemon, server, net):
-    def make(**conf):
-        d = make_daemon(server, auth_key=AUTH_KEY, prefix=["ip", "netns", "exec", net.hosts[0]],
+    def make(*prefix, **conf):
+        d = make_daemon(server, auth_key=AUTH_KEY, prefix=["ip", "netns", "exec", net.hosts[0], *prefix],
                         server_key=server.noise_public, **conf)
         d.wait_sync()
         return d
@@ -159,3 +159,55 @@ def test_packets_are_dropped(server, net, host):
     netns.sh("ip", "-n", net.middle, "link", "set", "c0", "master", "br0")
     server.map(after=m, timeout=15 * SLOW)  # security.md 5.5
     d.wait_sync()
+
+
+# ---- the network changes under a connection
+
+@pytest.mark.rows("DIAL-11")
+def test_the_address_of_the_connection_goes_away(server, net, host):
+    """A new connection from the new address, long before the watchdog (120 s) finds the old one silent."""
+    d = host()
+    m = server.map()
+    address(net, "del", net.address(0) + "/24")
+    address(net, "add", "10.99.0.77/24")
+    m = server.map(after=m, timeout=10 * SLOW)
+    d.wait_sync()
+    # The old one is still assigned, but no longer chosen.
+    address(net, "add", "10.99.0.78/24")
+    stays(lambda: d.status()["synced"] and d.status()["mapStreams"] == 2, 2, "an address more is no reason")
+    net.run(0, "ip", "route", "replace", "10.99.0.0/24", "dev", "eth0", "src", "10.99.0.78")
+    server.map(after=m, timeout=10 * SLOW)
+    d.wait_sync()
+    assert "the control server is reached from another address now" in d.log()
+
+
+@pytest.mark.rows("DIAL-11")
+def test_the_link_comes_back(server, net, host):
+    """At once not synchronized without a route; and what waits for its next try does not when there is one again."""
+    d = host()
+    m = server.map()
+    net.run(0, "ip", "link", "set", "eth0", "down")
+    d.wait(lambda s: not s["synced"] and "unreachable" in s["err"], timeout=10 * SLOW)
+    time.sleep(12)  # tries that fail: the delay grows
+    net.run(0, "ip", "link", "set", "eth0", "up")
+    server.map(after=m, timeout=3.5 * SLOW)
+    d.wait_sync()
+
+
+@pytest.mark.rows("LITE-01")
+def test_a_new_host_name(server, host):
+    """Noticed within 30 s, or at once by `reconnect`."""
+    d = host("unshare", "-u")
+    m = server.map()
+
+    def rename(name):
+        netns.sh("nsenter", "-t", str(d.pid), "-u", "hostname", name)
+        return server.log.mark()
+    mark = rename("second.example.net")
+    d.ctl("reconnect")
+    m = server.map(after=m)
+    assert server.log.wait("map", since=mark).json["Hostinfo"]["Hostname"] == "second"
+    d.wait_sync()
+    mark = rename("third")
+    server.log.wait("lite", since=mark, timeout=32 * SLOW, json=lambda j: j["Hostinfo"]["Hostname"] == "third")
+    assert server.map() is m

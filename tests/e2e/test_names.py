@@ -7,7 +7,7 @@ import shutil
 import tempfile
 
 import pytest
-from harness import AUTH_KEY, SLOW, until
+from harness import AUTH_KEY, BIN, SLOW, until
 from nameservice import NameService
 
 pytestmark = pytest.mark.usefixtures("programs")
@@ -106,3 +106,22 @@ def test_accounts_that_are_no_wall(server, make_daemon, tmp_path, changes, text)
         d.conf["sandbox"] = "best-effort"
         d.start()
         assert text in d.log() and d.status()
+
+
+@pytest.mark.rows("PRIV-01")
+def test_files_that_others_can_change(server, make_daemon, tmp_path):
+    """The configuration and the programs: a warning that names each, and what to do."""
+    programs = tmp_path / "libexec"
+    programs.mkdir(mode=0o755)
+    for name in ("authd", "mapd", "resolver"):
+        shutil.copy(os.path.join(BIN, name), programs)
+        os.chmod(programs / name, 0o755)
+    os.chmod(programs / "mapd", 0o757)
+    d = make_daemon(server, auth_key=AUTH_KEY, libexec_dir=str(programs), start=False)
+    d.write_conf()
+    os.chmod(d.conf_file, 0o646)
+    os.chmod(programs, 0o757)
+    d.start()
+    d.wait_sync()
+    warned = [x.split(": warn: ", 1)[-1].split(" ")[0] for x in d.log().splitlines() if "chmod go-w it" in x]
+    assert sorted(warned) == sorted([d.conf_file, str(programs), str(programs / "mapd")]), d.log()

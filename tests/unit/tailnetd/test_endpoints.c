@@ -178,14 +178,16 @@ test_netlink_messages(void **unused)
 	(void)unused;
 	memset(m, 0, sizeof(m));
 	m[0].h.nlmsg_len = m[1].h.nlmsg_len = sizeof(m[0]);
-	m[0].h.nlmsg_type = m[1].h.nlmsg_type = RTM_NEWROUTE;
+	m[0].h.nlmsg_type = m[1].h.nlmsg_type = RTM_NEWNEIGH;
 	assert_false(endpoints_os_relevant(m, sizeof(m)));
 	m[1].h.nlmsg_type = RTM_DELADDR;
 	assert_true(endpoints_os_relevant(m, sizeof(m)));
 	assert_false(endpoints_os_relevant(m, sizeof(m[0])));
+	m[0].h.nlmsg_type = RTM_DELROUTE;
+	assert_true(endpoints_os_relevant(m, sizeof(m[0])));
 	m[0].h.nlmsg_type = RTM_NEWNETCONF;
 	assert_true(endpoints_os_relevant(m, sizeof(m[0])));
-	m[0].h.nlmsg_type = RTM_NEWROUTE;
+	m[0].h.nlmsg_type = RTM_NEWNEIGH;
 	m[0].h.nlmsg_len = 0;
 	assert_true(endpoints_os_relevant(m, sizeof(m[0])));
 	m[0].h.nlmsg_len = 0xffffffff;
