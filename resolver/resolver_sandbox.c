@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
 #include "resolver.h"
 #include "resolver_sandbox.h"
 #include "sandbox.h"
@@ -104,10 +105,14 @@ links_of(const char *file, struct sbx_path out[2], char **held, char **dir)
 	char *slash;
 
 	*dir = NULL;
-	if ((*held = realpath(file, NULL)) == NULL)
+	if ((*held = realpath(file, NULL)) == NULL) {
+		if (errno == ENOMEM)
+			mem_exhausted();
 		return 0;
+	}
 	out[0] = (struct sbx_path){ .path = *held, .access = SBX_READ };
-	if ((*dir = strdup(*held)) == NULL || (slash = strrchr(*dir, '/')) == NULL || slash == *dir)
+	*dir = xstrdup(*held);
+	if ((slash = strrchr(*dir, '/')) == NULL || slash == *dir)
 		return 1; /* never the whole system */
 	*slash = '\0';
 	out[1] = (struct sbx_path){ .path = *dir, .access = SBX_READ };

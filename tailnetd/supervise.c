@@ -435,6 +435,12 @@ resolver_ended(struct parent *p, int status)
 		return;
 	spawn_end_text(&p->img_resolver, status, what, sizeof(what));
 	snprintf(text, sizeof(text), "the resolver %s", what);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_MEMORY) {
+		p->sup->fault_ms[HEALTH_OUT_OF_MEMORY] = time_mono_ms();
+		if (health_log(&p->health, HEALTH_OUT_OF_MEMORY, text))
+			status_changed(p->control);
+		return;
+	}
 	if (health_log(&p->health, HEALTH_RESOLVER_FAILED, text))
 		status_changed(p->control);
 }

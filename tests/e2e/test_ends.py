@@ -204,3 +204,13 @@ def test_a_child_that_cannot_be_killed(server, make_daemon):
         assert d.wait_exit() == 0
     finally:
         os.kill(mapd, signal.SIGKILL)
+
+
+@pytest.mark.rows("PRIV-03", "STAT-02")
+def test_the_resolver_runs_out_of_memory(make_daemon, libexec):
+    """As a child that does: health says so, for a while, and not that it cannot run."""
+    d = make_daemon("http://small.example:1", auth_key=AUTH_KEY, server_key="mkey:" + 64 * "1",
+                    libexec_dir=libexec("resolver", 75))
+    h = until(lambda: has_text(d, "out-of-memory", "the resolver ran out of memory (status 75)"))
+    assert h["severity"] == "high" and health(d, "resolver-failed") is None
+    assert 'tailnetd_health{code="out-of-memory"} 1' in d.text("metrics")
