@@ -89,7 +89,8 @@ void	 sandbox_harden_process(void);
 /*
  * Reads the state of process pid from the kernel (/proc/PID/status): the SBX_UID, SBX_NNP, SBX_CAPS and SBX_SECCOMP
  * bits of *layers are set or cleared accordingly.  The others, which the kernel does not show of another process, are
- * left as the process itself reported them.  0, or -1 with errno if it cannot be read: then *layers is unchanged.
+ * left as the process itself reported them.  0, or -1 with errno if it cannot be read, or if /proc is that of another
+ * pid namespace and so shows other processes: then *layers is unchanged.
  */
 int	 sandbox_read_back(pid_t pid, unsigned *layers);
 /* The same on a text, for tests: n bytes of /proc/PID/status. */

@@ -16,6 +16,7 @@
 #include <link.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -311,6 +312,19 @@ sandbox_harden_process(void)
 		close(fd);
 }
 
+/* A /proc that was mounted in another pid namespace shows strangers under our numbers. */
+static int
+proc_is_ours(void)
+{
+	char self[24];
+	ssize_t n = readlink("/proc/self", self, sizeof(self) - 1);
+
+	if (n <= 0)
+		return 0;
+	self[n] = '\0';
+	return strtol(self, NULL, 10) == (long)getpid();
+}
+
 int
 sandbox_read_back(pid_t pid, unsigned *layers)
 {
@@ -318,6 +332,10 @@ sandbox_read_back(pid_t pid, unsigned *layers)
 	ssize_t n;
 	int fd;
 
+	if (!proc_is_ours()) {
+		errno = ESRCH;
+		return -1;
+	}
 	(void)snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
 		return -1;

@@ -191,3 +191,18 @@ def test_layers_of_the_resolver(make_daemon, tmp_path):
     with net.server:
         assert b"\4slow\7example\0" in net.server.recv(512)
     die_with_their_parent(d, [pid])
+
+
+@pytest.mark.root
+@pytest.mark.rows("PRIV-02")
+def test_proc_of_another_pid_namespace(server, make_daemon):
+    """There /proc/PID is a stranger: what the children reported of themselves is shown, not that one's layers."""
+    whole = make_daemon(server, auth_key=AUTH_KEY)
+    whole.wait_sync()
+    d = make_daemon(server, auth_key=AUTH_KEY, prefix=["unshare", "--pid", "--fork", "--kill-child"])
+    d.wait_sync()
+    for name in ("mapd", "tailnetd"):
+        assert d.processes()[name]["pid"] < 100, "a number of its own namespace"
+        assert d.processes()[name]["sandbox"] == whole.processes()[name]["sandbox"]
+    d.ctl("shutdown")  # unshare passes no signal on
+    assert d.wait_exit() == 0
