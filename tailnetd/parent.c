@@ -219,6 +219,7 @@ parent_tick(struct parent *p, uint64_t boot_ms, int64_t wall_s)
 		parent_simple_event(p, LE_RECONNECT, 0);
 	}
 	p->tick_boot = boot_ms;
+	parent_simple_event(p, LE_CLOCK, 0);
 	supervise_look(p->sup);
 	(void)hostreport_refresh(p->report); /* no system reports a new host name */
 	selfcheck(p);

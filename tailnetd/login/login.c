@@ -325,6 +325,7 @@ login_event(struct login *c, const struct login_now *now, const struct login_eve
 	case LE_CONTROL_TIME: map_on_control_time(c, e->u.control_time); break;
 	case LE_SAVED: on_saved(c, e); break;
 	case LE_TIMER: on_timer(c, e->u.timer); break;
+	case LE_CLOCK: expiry_check(c); break;
 	case LE_COUNT: break;
 	}
 	c->out = NULL;

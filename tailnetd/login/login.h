@@ -37,6 +37,7 @@ enum login_ev {
 	LE_SELF, LE_LITE, LE_CONTROL_TIME,
 	LE_SAVED,		/* answer to LA_SAVE */
 	LE_TIMER,
+	LE_CLOCK,		/* twice a minute: the clock may have been set */
 	LE_COUNT
 };
 

@@ -533,7 +533,7 @@ refused(struct login *c, const char *err, int key_file)
 		[AUTHKEY_GIVEN] = { NEW_KEY, ABOUT_TAGS NEW_KEY },
 	};
 
-	login_set_err(c, SRC_AUTH, CAUSE_REFUSED, err);
+	login_set_err(c, SRC_AUTH, key_file ? CAUSE_OTHER : CAUSE_REFUSED, err); /* by ourselves, or by the server */
 	login_advise(c, SRC_AUTH,
 	    key_file ? "see auth-key-file in tailnetd.conf(5)" : advices[c->op_authkey][c->cfg->ntags > 0]);
 }
