@@ -228,6 +228,9 @@ http1_check_upgrade(const struct http1_head *h, const char *protocol, char *err,
 
 /* --- requests --- */
 
+/* Some front ends refuse a request without it. */
+#define USER_AGENT "User-Agent: tailnetd\r\n"
+
 static int
 printable(const char *s)
 {
@@ -258,7 +261,8 @@ http1_build_upgrade(struct buf *b, const char *host, unsigned port, const uint8_
 	if (http1_hostport(b, host, port) == -1)
 		return -1;
 	buf_printf(b,
-	    "\r\nConnection: upgrade\r\nUpgrade: tailscale-control-protocol\r\nX-Tailscale-Handshake: %s\r\n"
+	    "\r\n" USER_AGENT
+	    "Connection: upgrade\r\nUpgrade: tailscale-control-protocol\r\nX-Tailscale-Handshake: %s\r\n"
 	    "Content-Length: 0\r\n\r\n",
 	    b64);
 	return b->failed ? -1 : 0;
@@ -274,12 +278,13 @@ http1_build_connect(struct buf *b, const char *host, unsigned port, const char *
 		return -1;
 	buf_puts(b, " HTTP/1.1\r\nHost: ");
 	http1_hostport(b, host, port);
+	buf_puts(b, "\r\n" USER_AGENT);
 	if (proxy_auth != NULL && *proxy_auth != '\0') {
 		if (b64_encode((const uint8_t *)proxy_auth, strlen(proxy_auth), b64, sizeof(b64)) == -1)
 			return -1;
-		buf_printf(b, "\r\nProxy-Authorization: Basic %s", b64);
+		buf_printf(b, "Proxy-Authorization: Basic %s\r\n", b64);
 	}
-	buf_puts(b, "\r\n\r\n");
+	buf_puts(b, "\r\n");
 	return b->failed ? -1 : 0;
 }
 
@@ -288,5 +293,6 @@ http1_build_request(struct buf *b, const char *method, const char *authority, co
 {
 	if (*authority == '\0' || !printable(authority) || *path != '/' || !printable(path) || !printable(method))
 		return -1;
-	return buf_printf(b, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", method, path, authority);
+	return buf_printf(b, "%s %s HTTP/1.1\r\nHost: %s\r\n" USER_AGENT "Connection: close\r\n\r\n", method, path,
+	    authority);
 }

@@ -75,7 +75,7 @@ test_request(void **state)
 	t = tp_server(&p, 0);
 	buf_putc(&t->seen, '\0');
 	assert_string_equal(buf_ptr(&t->seen),
-	    "GET /key?v=131 HTTP/1.1\r\nHost: 192.0.2.7:8080\r\nConnection: close\r\n\r\n");
+	    "GET /key?v=131 HTTP/1.1\r\nHost: 192.0.2.7:8080\r\nUser-Agent: tailnetd\r\nConnection: close\r\n\r\n");
 	assert_int_equal(p.dials[0].kind, WIRE_DIAL_URL);
 	tp_run(&p, 5);
 	assert_true(t->eof); /* closed although the server would have kept it */

@@ -319,17 +319,19 @@ test_requests(void **state)
 	buf_init(&b, 4096);
 	assert_int_equal(http1_build_upgrade(&b, "h.example", 80, init), 0);
 	is_text(&b,
-	    "POST /ts2021 HTTP/1.1\r\nHost: h.example:80\r\nConnection: upgrade\r\nUpgrade: "
+	    "POST /ts2021 HTTP/1.1\r\nHost: h.example:80\r\nUser-Agent: tailnetd\r\nConnection: upgrade\r\nUpgrade: "
 	    "tailscale-control-protocol\r\n"
 	    "X-Tailscale-Handshake: "
 	    "AHEBAGAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\nContent-Length: 0\r\n\r\n");
 	assert_int_equal(http1_build_connect(&b, "::1", 443, ""), 0);
-	is_text(&b, "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\n\r\n");
+	is_text(&b, "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\nUser-Agent: tailnetd\r\n\r\n");
 	assert_int_equal(http1_build_connect(&b, "h", 443, "user:pass"), 0);
-	is_text(&b, "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\nProxy-Authorization: Basic dXNlcjpwYXNz\r\n\r\n");
+	is_text(&b,
+	    "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\nUser-Agent: tailnetd\r\nProxy-Authorization: Basic "
+	    "dXNlcjpwYXNz\r\n\r\n");
 	assert_int_equal(http1_build_request(&b, "GET", "h:8080", "/key?v=131"), 0);
-	is_text(&b, "GET /key?v=131 HTTP/1.1\r\nHost: h:8080\r\nConnection: close\r\n\r\n");
+	is_text(&b, "GET /key?v=131 HTTP/1.1\r\nHost: h:8080\r\nUser-Agent: tailnetd\r\nConnection: close\r\n\r\n");
 	assert_int_equal(http1_build_request(&b, "HEAD", "h", "/a b"), -1);
 	assert_int_equal(http1_build_request(&b, "HEAD", "h", "/a\r\nX: y"), -1);
 	assert_int_equal(http1_build_request(&b, "HEAD", "h\r\n", "/"), -1);
