@@ -25,6 +25,7 @@
 
 #define TRUST_MAX   (4u << 20)
 #define CHAIN_DEPTH 8
+#define PEM_BEGIN   "-----BEGIN "
 
 struct trust {
 	SSL_CTX *ctx;
@@ -208,20 +209,50 @@ read_all(int fd, size_t *len, char *err, size_t errsize)
 	return (char *)b.mem; /* off is 0: nothing was consumed */
 }
 
+/* The start of the next block at or after p, or end. */
+static const char *
+next_block(const char *text, const char *p, const char *end)
+{
+	while ((p = memmem(p, (size_t)(end - p), PEM_BEGIN, strlen(PEM_BEGIN))) != NULL && p > text && p[-1] != '\n')
+		p++;
+	return p != NULL ? p : end;
+}
+
+/* Adds a block of PEM: 1, 0 if it is something else than a certificate, -1 if it is malformed. */
+static int
+add_block(X509_STORE *store, const char *pem, size_t len)
+{
+	BIO *bio = BIO_new_mem_buf(pem, (int)len);
+	X509 *x = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	int rc = -1;
+
+	if (x == NULL && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
+		rc = 0;
+	else if (x != NULL && X509_STORE_add_cert(store, x) == 1)
+		rc = 1;
+	X509_free(x);
+	BIO_free(bio);
+	ERR_clear_error();
+	return rc;
+}
+
+/* The number of certificates added.  A malformed block ends where the next one begins: the others count. */
 static int
 add_certs(X509_STORE *store, const char *pem, size_t len)
 {
-	BIO *bio = BIO_new_mem_buf(pem, (int)len);
-	X509 *x;
-	int n = 0;
+	const char *end = pem + len, *p, *next;
+	int n = 0, malformed = 0;
 
-	while (bio != NULL && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
-		if (X509_STORE_add_cert(store, x) == 1)
-			n++;
-		X509_free(x);
+	for (p = next_block(pem, pem, end); p < end; p = next) {
+		int rc;
+
+		next = next_block(pem, p + 1, end);
+		rc = add_block(store, p, (size_t)(next - p));
+		n += rc == 1;
+		malformed += rc == -1;
 	}
-	BIO_free(bio);
-	ERR_clear_error();
+	if (n > 0 && malformed > 0)
+		log_warnx("the CA file (ca-file): %d malformed certificates are left out, %d are used", malformed, n);
 	return n;
 }
 

@@ -381,6 +381,9 @@ test_trust_is_replaced_meanwhile(void **state)
 	SSL_CTX_free(ctx);
 }
 
+#define BEGIN "-----BEGIN CERTIFICATE-----\n"
+#define END   "-----END CERTIFICATE-----\n"
+
 static void
 test_trust_files(void **state)
 {
@@ -390,8 +393,13 @@ test_trust_files(void **state)
 
 	(void)state;
 	ctx = ts_tls_context("DNS:a", 10, &pem);
-	two = malloc(2 * strlen(pem) + 100);
+	two = malloc(2 * strlen(pem) + 200);
 	sprintf(two, "# comment\n%s\nnoise\n%s", pem, pem);
+	t = trust_from(two, strlen(two), err);
+	assert_non_null(t);
+	trust_free(t);
+	/* What is malformed takes nothing else with it: neither the ones behind it nor those before. */
+	sprintf(two, "%sAAAA\n%s%s%s%sAAAA", BEGIN, BEGIN "!\n" END, BEGIN "AAAA\n" END, pem, BEGIN);
 	t = trust_from(two, strlen(two), err);
 	assert_non_null(t);
 	trust_free(t);
