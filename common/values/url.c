@@ -85,6 +85,8 @@ parse_authority(const char *s, size_t n, int flags, struct url *u, char *why, si
 		for (i = 0; i < len; i++)
 			if (!host_char(u->host[i]))
 				return bad(why, whysize, "the host has a character that no host name has");
+	if (!(flags & URL_QUERY) && (u->host[0] == '.' || strstr(u->host, "..") != NULL))
+		return bad(why, whysize, "the host has an empty part between its dots");
 	if (port < end) {
 		if (*port != ':' || text_to_i64(port + 1, (size_t)(end - port - 1), 1, 65535, &v) == -1)
 			return bad(why, whysize, "the port is not a number from 1 to 65535");

@@ -329,6 +329,7 @@ tls_new(const struct trust *trust, const char *host)
 	SSL_CTX *ctx = trust != NULL ? trust->ctx : camouflage_context();
 	BIO_METHOD *m = bio_method();
 	struct tls *t;
+	size_t len;
 	BIO *bio;
 
 	if (ctx == NULL || m == NULL)
@@ -344,6 +345,9 @@ tls_new(const struct trust *trust, const char *host)
 	BIO_set_init(bio, 1);
 	SSL_set_bio(t->ssl, bio, bio);
 	SSL_set_connect_state(t->ssl);
+	/* The dot of a complete name ("h.example.") is for the look-up; no certificate and no SNI has it (RFC 6066). */
+	if ((len = strlen(t->host)) > 1 && t->host[len - 1] == '.')
+		t->host[len - 1] = '\0';
 	if (set_host(t) == -1) {
 		tls_free(t);
 		return NULL;

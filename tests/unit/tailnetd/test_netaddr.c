@@ -30,7 +30,8 @@ test_url(void **unused)
 		"https://a b", "https://a\n", "https://a?q", "https://a#f", "https://a:0", "https://a:65536",
 		"https://a:", "https://a:1x", "https://[::1", "https://[::1]x", "https://[1.2.3.4]",
 		"https://[fe80::1%25eth0]", "https://::1", "https://\xc3\xa4.example", "https://a%41", "https://u:p@a",
-		"https://u@a", "https://a\\b", "https://:80" };
+		"https://u@a", "https://a\\b", "https://:80", "https://.", "https://.a", "https://a..",
+		"https://a..b:80" };
 	char why[200], longest[600];
 	struct url u;
 	size_t i;

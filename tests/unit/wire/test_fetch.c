@@ -235,6 +235,8 @@ test_certificates(void **state)
 		{ "DNS:*.corp.example", "control.corp.example", 10, 1, "" },
 		{ "IP:127.0.0.1", "127.0.0.1", 10, 1, "" },
 		{ "IP:::1", "::1", 10, 1, "" },
+		{ "DNS:control.example", "control.example.", 10, 1, "" }, /* a complete name */
+		{ "DNS:other.example", "control.example.", 10, 0, "ostname mismatch" },
 		{ "DNS:other.example", "control.example", 10, 0, "ostname mismatch" },
 		{ "DNS:test2", "test", 10, 0, "ostname mismatch" }, /* the subject does not count */
 		{ "DNS:127.0.0.1", "127.0.0.1", 10, 0, "IP address mismatch" },
