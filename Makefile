@@ -334,9 +334,13 @@ check-all:
 	@$(MAKE) --no-print-directory arrows lint unit e2e rows ROWS=
 
 # At full length what `make check` runs with a small size and a new seed: once for each release.
-release-check: release-kills
+release-check: release-kills release-openbsd
 release-kills: all
 	@KILLS=1000 TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B -m pytest -q -n0 -s tests/e2e/test_kills.py
+
+# The three architectures beside the one of CI; needs Zig (tests/openbsd).
+release-openbsd:
+	@tests/openbsd all
 
 # The sanitizers with the sandbox on: unit tests and the whole e2e suite; e2e-asan is the latter alone.
 ASAN = BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g'
@@ -488,7 +492,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all print-rooms print-libs print-parent-archives tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock openbsd-answers interop asan ubsan \
+.PHONY: all print-rooms print-libs print-parent-archives tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock openbsd-answers release-openbsd interop asan ubsan \
 	fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows house words rows cites lint format deps \
 	deps-check install install-systemd install-rc install-users users-check clean help FORCE
 .DELETE_ON_ERROR:
