@@ -192,7 +192,13 @@ struct ipc_ready { char build[BUILD_ID_LEN]; uint32_t layers; };	/* layers: enum
 #define IPC_LOG_RATE	50			/* lines a second, at either end (security.md D12) */
 #define IPC_LOG_BURST	200
 struct ipc_log { uint32_t level; uint16_t data_len; char data[512]; };
-struct ipc_dial { uint32_t kind; uint32_t candidate; };	/* candidate: 0 = DNS, n = n-th entry of the dial plan */
+/*
+ * candidate: 0 = DNS, n = n-th entry of the dial plan, IPC_DIAL_BESIDE = an address of the name that is not tried yet.
+ * attempt: the child's own number of the connection; its HS_BEGIN has the same.
+ */
+#define IPC_DIAL_BESIDE	UINT32_MAX
+struct ipc_dial { uint32_t kind; uint32_t candidate; uint32_t attempt; };
+struct ipc_hs_begin { uint32_t attempt; };
 struct ipc_hs_finish { uint8_t body[NOISE_RESP_BODY]; };
 
 enum ipc_step_what { IPC_STEP_TLS = 1, IPC_STEP_UPGRADE, IPC_STEP_NOISE, IPC_STEP_HTTP2 };
@@ -366,7 +372,7 @@ struct ipc_dial_plan { uint32_t n; struct ipc_plan_entry e[IPC_MAX_PLAN]; };
 	X(NEED_CA,       need_ca,       d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY) \
 	X(DIAL,          dial,          d, r, NOFD,  EXACT, struct ipc_dial,        PLAIN,  IDLE|BUSY) \
 	X(DIAL_CANCEL,   dial_cancel,   d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY) \
-	X(HS_BEGIN,      hs_begin,      d, r, NOFD,  EXACT, struct ipc_empty,       PLAIN,  IDLE|BUSY) \
+	X(HS_BEGIN,      hs_begin,      d, r, NOFD,  EXACT, struct ipc_hs_begin,    PLAIN,  IDLE|BUSY) \
 	X(HS_FINISH,     hs_finish,     d, r, NOFD,  EXACT, struct ipc_hs_finish,   PLAIN,  IDLE|BUSY)
 #define IPC_FROM_DOCTOR_(X, d, r) \
 	X(STEP,          step,          d, r, NOFD,  EXACT, struct ipc_step,        PLAIN,  BUSY)

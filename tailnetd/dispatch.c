@@ -96,7 +96,7 @@ begin_dial(struct child *c, struct child_dial *x)
 
 	if (!dialling_allowed(c)) {
 		why = "not allowed now: no network activity is expected";
-	} else if ((x->dial = dial_start(c->p->dialler, x->kind, x->candidate, dial_is_done, x)) == NULL) {
+	} else if ((x->dial = dial_start(c->p->dialler, &x->spec, dial_is_done, x)) == NULL) {
 		err = errno;
 		why = err == EINVAL ? "there is no such port or candidate" : strerror(err);
 	}
@@ -128,8 +128,7 @@ dispatch_dial(void *arg, const struct ipc_msg *m)
 	}
 	x->c = c;
 	x->id = m->id;
-	x->kind = (enum ipc_dial_kind)d->kind;
-	x->candidate = d->candidate;
+	x->spec = (struct dial_spec){ (enum ipc_dial_kind)d->kind, d->candidate, c, d->attempt };
 	TAILQ_INSERT_TAIL(&c->dials, x, entry);
 	c->ndials++;
 	start_waiting(c);
@@ -208,6 +207,7 @@ begin_handshake(struct child *c, struct handshake *h, uint64_t now)
 int
 dispatch_hs_begin(void *arg, const struct ipc_msg *m)
 {
+	const struct ipc_hs_begin *b = m->payload;
 	struct child *c = arg;
 	struct handshake *h;
 
@@ -217,7 +217,7 @@ dispatch_hs_begin(void *arg, const struct ipc_msg *m)
 		refuse_handshake(c, m->id, IPC_HS_BUSY);
 		return 0;
 	}
-	*h = (struct handshake){ .id = m->id, .waits = ++c->hs_waited };
+	*h = (struct handshake){ .id = m->id, .attempt = b->attempt, .waits = ++c->hs_waited };
 	start_waiting(c);
 	return 0;
 }
@@ -229,6 +229,7 @@ dispatch_hs_finish(void *arg, const struct ipc_msg *m)
 	struct child *c = arg;
 	struct ipc_hs_keys keys;
 	struct handshake *h = find_handshake(c, m->id);
+	uint32_t attempt;
 	int rv;
 
 	if (h == NULL || h->noise == NULL) {
@@ -236,7 +237,10 @@ dispatch_hs_finish(void *arg, const struct ipc_msg *m)
 		return 0;
 	}
 	rv = noise_finish(h->noise, c->p->keys, f->body, &keys);
+	attempt = h->attempt;
 	memset(h, 0, sizeof(*h));
+	if (rv == 0)
+		dialler_proved(c->p->dialler, c, attempt);
 	if (rv != 0)
 		refuse_handshake(c, m->id, (enum ipc_hs_reason)rv);
 	else

@@ -43,6 +43,8 @@ dispatch_key_result(void *arg, const struct ipc_msg *m)
 	if (!dispatch_key_result_ok(r))
 		return -1;
 	IPC_STR(r, err, err);
+	if (r->ok)
+		dialler_proved_url(c->p->dialler, c);
 	e.u.key.ok = (int)r->ok;
 	e.u.key.key = r->key;
 	e.u.key.cause = (enum cause)r->cause;

@@ -10,6 +10,7 @@
 
 #include "backoff.h"
 #include "bucket.h"
+#include "dial.h"
 #include "health.h"
 #include "login.h"
 #include "ipc.h"
@@ -32,6 +33,7 @@ enum child_phase { CHILD_NONE, CHILD_STARTING, CHILD_READY, CHILD_STOPPING };
 
 struct handshake {
 	uint32_t	 id;
+	uint32_t	 attempt;	/* of its HS_BEGIN */
 	unsigned	 waits;		/* not begun: its place in the queue; 0 = begun */
 	struct noise	*noise;
 	uint64_t	 since;
@@ -40,8 +42,8 @@ struct child_dial {
 	TAILQ_ENTRY(child_dial) entry;
 	struct child	*c;
 	struct dial	*dial;		/* NULL: not begun, it waits for the rate */
-	uint32_t	 id, candidate;
-	enum ipc_dial_kind kind;
+	uint32_t	 id;
+	struct dial_spec spec;
 };
 
 struct child;

@@ -98,7 +98,7 @@ static void
 want_dial(void *arg, uint32_t wire_id, enum wire_dial kind, uint32_t candidate)
 {
 	struct dialclient *b = arg;
-	struct ipc_dial m = { .kind = (uint32_t)kind, .candidate = candidate };
+	struct ipc_dial m = { .kind = (uint32_t)kind, .candidate = candidate, .attempt = wire_id };
 
 	ipc_send(child_ipc(b->c), IPC_DIAL, parentreq_new(b, PARENTREQ_DIAL, wire_id)->id, &m, sizeof(m), -1);
 }
@@ -118,8 +118,9 @@ static void
 want_hs_begin(void *arg, uint32_t wire_id)
 {
 	struct dialclient *b = arg;
+	struct ipc_hs_begin m = { .attempt = wire_id };
 
-	send_empty(b->c, IPC_HS_BEGIN, parentreq_new(b, PARENTREQ_HANDSHAKE, wire_id)->id);
+	ipc_send(child_ipc(b->c), IPC_HS_BEGIN, parentreq_new(b, PARENTREQ_HANDSHAKE, wire_id)->id, &m, sizeof(m), -1);
 }
 
 static void

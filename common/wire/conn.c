@@ -156,6 +156,12 @@ conn_id(const struct conn *c)
 }
 
 int
+conn_reached(const struct conn *c)
+{
+	return c->stream != NULL;
+}
+
+int
 conn_alive(const struct conn *c)
 {
 	return c->state == ST_EARLY || c->state == ST_H2;

@@ -44,6 +44,7 @@ void	 conn_start(struct conn *c);			/* dials */
 /* Closes for real and wipes the keys; no callbacks.  NULL is fine. */
 void	 conn_close(struct conn *c);
 uint32_t conn_id(const struct conn *c);
+int	 conn_reached(const struct conn *c);		/* an address was connected */
 int	 conn_alive(const struct conn *c);		/* established and not over */
 struct h2 *conn_h2(struct conn *c);			/* NULL before established */
 enum wire_dial conn_kind(const struct conn *c);

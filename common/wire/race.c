@@ -12,15 +12,18 @@
 #include "timefmt.h"
 #include "timer.h"
 
+#define BESIDE_MAX 3
+#define TRIES      (2 + BESIDE_MAX)
+
 /* A host attempt: DNS (candidate 0) or one dial-plan candidate, by clear text and TLS. */
 struct run {
 	struct race *r;
 	uint32_t candidate;
 	uint32_t timeout_ms; /* 0: only the race's deadline */
 	int started, over;
-	enum wire_dial second; /* still to be tried; 0 = none */
-	struct conn *tries[2];
-	struct timer start, join, limit;
+	enum wire_dial second;     /* still to be tried; 0 = none */
+	struct conn *tries[TRIES]; /* [0] and [1]: by clear text and TLS; more: other addresses, beside them */
+	struct timer start, join, beside, limit;
 	char why[400];
 };
 
@@ -40,6 +43,7 @@ const struct race_times race_times_default = {
 	.tls_delay = 500,
 	.clear_delay = 2000,
 	.recent = 120000,
+	.beside = 2500,
 	.deadline = 10000,
 	.tls = STREAM_TLS_MS,
 	.plan_min = 5000,
@@ -110,7 +114,7 @@ on_established(void *arg, struct conn *c)
 	struct run *run = arg;
 	struct race *r = run->r;
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < TRIES; i++)
 		if (run->tries[i] == c)
 			run->tries[i] = NULL;
 	r->res.won(r->arg, c);
@@ -121,7 +125,10 @@ static void run_try(struct run *run, enum wire_dial kind);
 static int
 run_busy(const struct run *run)
 {
-	return run->tries[0] != NULL || run->tries[1] != NULL;
+	for (int i = 0; i < TRIES; i++)
+		if (run->tries[i] != NULL)
+			return 1;
+	return 0;
 }
 
 /* The other way, if it was not tried yet. */
@@ -143,9 +150,11 @@ on_failed(void *arg, struct conn *c, const char *why, enum cause cause)
 	struct run *run = arg;
 
 	log_debug("%s", why);
-	append(run->why, sizeof(run->why), why);
-	run->r->cause = cause_first(run->r->cause, cause);
-	for (int i = 0; i < 2; i++)
+	if (c == run->tries[0] || c == run->tries[1] || conn_reached(c)) { /* not: there is no other address */
+		append(run->why, sizeof(run->why), why);
+		run->r->cause = cause_first(run->r->cause, cause);
+	}
+	for (int i = 0; i < TRIES; i++)
 		if (run->tries[i] == c)
 			run->tries[i] = NULL;
 	conn_close(c);
@@ -165,20 +174,50 @@ static const struct conn_ops attempt_ops = {
 };
 
 static void
-run_try(struct run *run, enum wire_dial kind)
+run_try_at(struct run *run, int slot, enum wire_dial kind, uint32_t candidate)
 {
 	struct race *r = run->r;
 	struct conn_spec spec = {
 		.cfg = r->spec.cfg,
 		.id = (*r->spec.next_id)++,
 		.kind = kind,
-		.candidate = run->candidate,
+		.candidate = candidate,
 		.tls_ms = r->spec.times->tls,
 	};
-	int slot = run->tries[0] != NULL;
 
 	run->tries[slot] = conn_new(r->spec.base, &spec, &attempt_ops, run);
 	conn_start(run->tries[slot]);
+}
+
+static void
+run_try(struct run *run, enum wire_dial kind)
+{
+	run_try_at(run, run->tries[0] != NULL, kind, run->candidate);
+}
+
+/* How to try another address: as what waits now, clear text and TLS in turn if both wait. */
+static enum wire_dial
+kind_beside(const struct run *run, int slot)
+{
+	const struct conn *first = run->tries[(slot + 1) & 1], *second = run->tries[slot & 1];
+
+	if (first == NULL && second == NULL)
+		return run->r->spec.cfg->tls_port != 0 ? WIRE_DIAL_TLS : WIRE_DIAL_CLEAR;
+	return conn_kind(first != NULL ? first : second);
+}
+
+/* Nothing was won or lost for a while: another address of the name, if there is one. */
+static void
+on_beside(void *arg)
+{
+	struct run *run = arg;
+	int slot = 2;
+
+	while (slot < TRIES && run->tries[slot] != NULL)
+		slot++;
+	if (slot < TRIES)
+		run_try_at(run, slot, kind_beside(run, slot), WIRE_BESIDE);
+	timer_set_ms(&run->beside, run->r->spec.times->beside);
 }
 
 /* --- one host attempt --- */
@@ -203,6 +242,8 @@ run_start(struct run *run)
 		run->second = tls_first ? WIRE_DIAL_CLEAR : WIRE_DIAL_TLS;
 	if (run->second != 0)
 		timer_set_ms(&run->join, tls_first ? spec->times->clear_delay : spec->times->tls_delay);
+	if (run->candidate == 0)
+		timer_set_ms(&run->beside, spec->times->beside);
 	if (run->timeout_ms != 0)
 		timer_set_ms(&run->limit, run->timeout_ms);
 	run_try(run, tls_first ? WIRE_DIAL_TLS : WIRE_DIAL_CLEAR);
@@ -213,13 +254,14 @@ run_start(struct run *run)
 static void
 run_stop(struct run *run)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < TRIES; i++) {
 		conn_close(run->tries[i]);
 		run->tries[i] = NULL;
 	}
 	run->second = 0;
 	timer_free(&run->start);
 	timer_free(&run->join);
+	timer_free(&run->beside);
 	timer_free(&run->limit);
 }
 
@@ -285,7 +327,7 @@ on_deadline(void *arg)
 	snprintf(why, sizeof(why), "no connection within %u s", r->deadline_ms / 1000);
 	append(r->why, sizeof(r->why), why);
 	for (uint32_t i = 0; i <= r->nplan; i++) {
-		for (int k = 0; k < 2; k++) {
+		for (int k = 0; k < TRIES; k++) {
 			if (r->runs[i].tries[k] == NULL)
 				continue;
 			snprintf(why, sizeof(why), "%s was not finished", conn_step(r->runs[i].tries[k]));
@@ -327,6 +369,7 @@ make_run(struct race *r, uint32_t candidate)
 	run->timeout_ms = candidate > 0 ? r->spec.plan[candidate - 1].timeout_ms : 0;
 	timer_init(&run->start, base, on_start, run);
 	timer_init(&run->join, base, on_join, run);
+	timer_init(&run->beside, base, on_beside, run);
 	timer_init(&run->limit, base, on_limit, run);
 }
 
@@ -368,7 +411,7 @@ struct conn *
 race_find(struct race *r, uint32_t id)
 {
 	for (uint32_t i = 0; r != NULL && i <= r->nplan; i++)
-		for (int k = 0; k < 2; k++)
+		for (int k = 0; k < TRIES; k++)
 			if (r->runs[i].tries[k] != NULL && conn_id(r->runs[i].tries[k]) == id)
 				return r->runs[i].tries[k];
 	return NULL;

@@ -21,6 +21,7 @@ struct race_times {			/* milliseconds; race_times_default unless a test says oth
 	unsigned	tls_delay;	/* TLS joins the clear-text attempt */
 	unsigned	clear_delay;	/* clear text joins a preferred TLS attempt (DIAL-07) */
 	unsigned	recent;		/* a dial begun less than this ago: TLS is preferred */
+	unsigned	beside;		/* no result after this: one more address is tried beside, and again (D2) */
 	unsigned	deadline;	/* without a plan */
 	unsigned	tls;		/* for one TLS handshake */
 	unsigned	plan_min, plan_extra, plan_max;

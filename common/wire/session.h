@@ -17,6 +17,7 @@
 struct event_base;
 struct session;
 
+#define WIRE_BESIDE UINT32_MAX	/* as a candidate: an address that is not tried yet; same value as IPC_DIAL_BESIDE */
 enum wire_dial { WIRE_DIAL_CLEAR = 1, WIRE_DIAL_TLS = 2, WIRE_DIAL_URL = 3 };	/* same values as ipc_dial_kind */
 /* done; same values as ipc_step_what */
 enum wire_step { WIRE_STEP_TLS = 1, WIRE_STEP_UPGRADE, WIRE_STEP_NOISE, WIRE_STEP_HTTP2 };

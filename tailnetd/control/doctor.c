@@ -397,7 +397,7 @@ doctor_start(struct doctor *d, struct cclient *cc)
 	(void)timer_set_ms(&d->deadline, DOCTOR_MS);
 	if (dial_parse_literal(c->via_proxy ? c->proxy_host : c->host, &literal) == 0)
 		passed_over(d, "not needed: the configuration has an address");
-	if ((d->dial = dial_start(d->o->dialler, IPC_DIAL_URL, 0, connected, d)) == NULL)
+	if ((d->dial = dial_start(d->o->dialler, &(struct dial_spec){ .kind = IPC_DIAL_URL }, connected, d)) == NULL)
 		failed(d, "cannot start to look up");
 	else
 		dial_tell_lookup(d->dial, looked_up);

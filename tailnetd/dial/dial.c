@@ -18,6 +18,7 @@
 #include "dialaddr.h"
 #include "log.h"
 #include "lookup.h"
+#include "standing.h"
 #include "timefmt.h"
 #include "timer.h"
 
@@ -44,6 +45,9 @@ struct dial {
 	unsigned naddrs, started, running;
 	uint64_t since;
 	unsigned port;
+	const void *owner;
+	uint32_t attempt;
+	int beside;  /* only an address that is not tried yet */
 	int literal; /* the configuration names this very address */
 	int local;   /* the configuration says localhost: loopback addresses only, however it is resolved */
 	int err;     /* of the last attempt that failed */
@@ -60,6 +64,7 @@ struct dialler {
 	struct resolve_ids ids;
 	struct ipc_dial_plan plan;
 	struct lookups *lookups;
+	struct standings standings;
 	uint64_t lost_ms; /* when it was last logged that they replace a look-up; 0 = never */
 	TAILQ_HEAD(, dial) dials;
 };
@@ -193,6 +198,7 @@ attempt_done(evutil_socket_t fd, short what, void *arg)
 		dial_address_text(&x->addrs[i], x->port, where, sizeof(where));
 		log_debug("connected to %s", where);
 		t->fd = -1; /* now the owner's; dial_free() closes the others */
+		standing_given(&x->d->standings, &x->addrs[i], x->port, x->owner, x->attempt, time_mono_ms());
 		dial_finish(x, fd, 0, where);
 		return;
 	}
@@ -289,13 +295,28 @@ dial_timeout(void *arg)
 }
 
 static void
+no_other(struct dial *x)
+{
+	x->err = EADDRNOTAVAIL;
+	snprintf(x->why, sizeof(x->why), "%.*s has no other address", LOG_HOST_MAX, x->host);
+	dial_failed(x);
+}
+
+static void
 use_addresses(struct dial *x, const struct ipc_addr *a, unsigned n)
 {
 	uint64_t gone = time_mono_ms() - x->since;
 
 	timer_set_ms(&x->deadline, gone < DIAL_TIMEOUT_MS ? DIAL_TIMEOUT_MS - (unsigned)gone : 0);
 	x->naddrs = dial_interleave(x->addrs, a, n);
-	attempt_next(x);
+	if (x->beside)
+		x->naddrs = standing_others(&x->d->standings, x->addrs, x->naddrs, x->port);
+	else
+		standing_order(&x->d->standings, x->addrs, x->naddrs, x->port, x->owner, time_mono_ms());
+	if (x->naddrs == 0)
+		no_other(x);
+	else
+		attempt_next(x);
 }
 
 /* The look-up was late: what is new in its answer is tried beside the addresses from before. */
@@ -376,12 +397,28 @@ not_looked_up(struct dial *x)
 		no_address(x, why);
 }
 
+/* Those that are known already: no look-up of its own. */
+static void
+use_others(struct dial *x)
+{
+	struct ipc_addr good[RESOLVE_MAX];
+	int now;
+	unsigned n = x->literal ? 0 : known(x, good, &now);
+
+	if (n > 0)
+		use_addresses(x, good, n);
+	else
+		no_other(x);
+}
+
 static void
 dial_stagger(void *arg)
 {
 	struct dial *x = arg;
 
-	if (x->naddrs == 0)
+	if (x->naddrs == 0 && x->beside)
+		use_others(x);
+	else if (x->naddrs == 0)
 		not_looked_up(x);
 	else if (x->started < x->naddrs)
 		attempt_next(x);
@@ -392,6 +429,10 @@ static int
 dial_target(struct dial *x, enum ipc_dial_kind kind, uint32_t candidate)
 {
 	const struct config *c = &x->d->cfg;
+
+	x->beside = candidate == IPC_DIAL_BESIDE;
+	if (x->beside)
+		candidate = 0;
 
 	x->port = kind == IPC_DIAL_CLEAR ? c->clear_port
 	    : kind == IPC_DIAL_TLS       ? c->tls_port
@@ -414,7 +455,7 @@ dial_target(struct dial *x, enum ipc_dial_kind kind, uint32_t candidate)
 		x->addrs[0] = e->ip;
 		x->naddrs = 1;
 	} else if (dial_parse_literal(x->host, &x->addrs[0]) == 0) {
-		x->naddrs = 1;
+		x->naddrs = !x->beside;
 		x->literal = 1;
 	} else if (strcmp(x->host, "localhost") == 0)
 		x->local = 1;
@@ -437,8 +478,9 @@ begin_lookup(struct dial *x)
 }
 
 struct dial *
-dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_done done, void *arg)
+dial_start(struct dialler *d, const struct dial_spec *spec, dial_done done, void *arg)
 {
+	uint32_t candidate = spec->candidate == IPC_DIAL_BESIDE ? 0 : spec->candidate;
 	struct dial *x = calloc(1, sizeof(*x));
 	unsigned limit_ms = DIAL_TIMEOUT_MS, i;
 	int err;
@@ -452,7 +494,9 @@ dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_
 	for (i = 0; i < RESOLVE_MAX; i++)
 		x->tries[i].fd = -1;
 	TAILQ_INSERT_TAIL(&d->dials, x, entry);
-	if ((err = dial_target(x, kind, candidate)) != 0)
+	x->owner = spec->owner;
+	x->attempt = spec->attempt;
+	if ((err = dial_target(x, spec->kind, spec->candidate)) != 0)
 		goto fail;
 	if (candidate != 0 && d->plan.e[candidate - 1].timeout_ms != 0)
 		limit_ms = d->plan.e[candidate - 1].timeout_ms;
@@ -460,8 +504,8 @@ dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_
 	if (timer_init(&x->deadline, d->base, dial_timeout, x) == -1 ||
 	    timer_init(&x->stagger, d->base, dial_stagger, x) == -1)
 		goto fail;
-	timer_set_ms(&x->deadline, x->naddrs == 0 ? LOOKUP_WAIT_MS : limit_ms);
-	if (x->naddrs == 0) {
+	timer_set_ms(&x->deadline, x->naddrs == 0 && !x->beside ? LOOKUP_WAIT_MS : limit_ms);
+	if (x->naddrs == 0 && !x->beside) {
 		if ((err = begin_lookup(x)) != 0)
 			goto fail;
 	} else
@@ -471,6 +515,18 @@ fail:
 	dial_free(x);
 	errno = err;
 	return NULL;
+}
+
+void
+dialler_proved(struct dialler *d, const void *owner, uint32_t attempt)
+{
+	standing_proved(&d->standings, owner, attempt);
+}
+
+void
+dialler_proved_url(struct dialler *d, const void *owner)
+{
+	standing_proved_port(&d->standings, owner, d->cfg.via_proxy ? d->cfg.proxy_port : d->cfg.url_port);
 }
 
 void

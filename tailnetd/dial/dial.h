@@ -33,8 +33,16 @@ void	 dialler_ids(struct dialler *d, int drop, unsigned uid, unsigned gid);
 void	 dialler_plan(struct dialler *d, const struct ipc_dial_plan *plan);
 /* Delays and timeouts of the candidates; n = 0: no plan. */
 void	 dialler_times(const struct dialler *d, struct ipc_dial_times *t);
+/*
+ * What is dialled, and by which child: an address whose server is not proved afterwards is put last (standing.h).
+ * candidate IPC_DIAL_BESIDE: one of the same name that is not tried at the moment, without a new look-up.
+ */
+struct dial_spec { enum ipc_dial_kind kind; uint32_t candidate; const void *owner; uint32_t attempt; };
 /* 10 s in all (or the plan entry's timeout).  NULL with errno when the kind has no port (EINVAL) or memory is out. */
-struct dial *dial_start(struct dialler *d, enum ipc_dial_kind kind, uint32_t candidate, dial_done done, void *arg);
+struct dial *dial_start(struct dialler *d, const struct dial_spec *spec, dial_done done, void *arg);
+/* The owner's attempt (a Noise handshake), or its last connections to the server's URL, reached the right server. */
+void	 dialler_proved(struct dialler *d, const void *owner, uint32_t attempt);
+void	 dialler_proved_url(struct dialler *d, const void *owner);
 /*
  * Call fn with what the name resolved to, before any of it is tried (not for literals and last good
  * addresses).

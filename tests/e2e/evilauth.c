@@ -44,7 +44,6 @@ evil(uint32_t id)
 {
 	static unsigned urls;
 	struct ipc_hs_finish f;
-	struct ipc_empty e = { 0 };
 	struct ipc_step step = { IPC_STEP_TLS, 1 };
 	char url[64];
 	unsigned i;
@@ -73,7 +72,7 @@ evil(uint32_t id)
 		break;
 	case EVILAUTH_HANDSHAKES: /* as many handshakes and answers to them as it likes */
 		for (i = 1; i < 400; i++) {
-			send_msg(IPC_HS_BEGIN, i, &e, sizeof(e));
+			send_msg(IPC_HS_BEGIN, i, &(struct ipc_hs_begin){ 0 }, sizeof(struct ipc_hs_begin));
 			send_msg(IPC_HS_FINISH, i, &f, sizeof(f));
 		}
 		break;

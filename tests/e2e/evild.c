@@ -246,7 +246,7 @@ evil(void)
 		memset(&f, 0, sizeof(f));
 		for (i = 0; i < 50; i++)
 			send_msg(IPC_HS_FINISH, i, &f, sizeof(f));
-		send_msg(IPC_HS_BEGIN, 77, &e, sizeof(e));
+		send_msg(IPC_HS_BEGIN, 77, &(struct ipc_hs_begin){ 0 }, sizeof(struct ipc_hs_begin));
 		send_msg(IPC_HS_FINISH, 77, &f, sizeof(f));
 		break;
 	}

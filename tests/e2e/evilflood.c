@@ -90,7 +90,9 @@ one(void)
 		send_msg(n % 2 ? IPC_DIAL_CANCEL : IPC_DIAL, 1 + n / 2, n % 2 ? (void *)&e : (void *)&dial,
 		    n % 2 ? sizeof(e) : sizeof(dial));
 		break;
-	case EVILFLOOD_HANDSHAKES: send_msg(IPC_HS_BEGIN, 1 + n, &e, sizeof(e)); break;
+	case EVILFLOOD_HANDSHAKES:
+		send_msg(IPC_HS_BEGIN, 1 + n, &(struct ipc_hs_begin){ 0 }, sizeof(struct ipc_hs_begin));
+		break;
 	case EVILFLOOD_STREAMS: evil_stream(map_id, n % 2 ? IPC_STREAM_OPEN : IPC_STREAM_LIVE); break;
 	}
 	n++;

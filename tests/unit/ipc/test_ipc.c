@@ -66,7 +66,7 @@ static const struct spec specs[IPC_NTYPES] = {
 	ROW(NEED_CA, C2P, AM, NOFD, EXACT(struct ipc_empty), IDLE | BUSY, PLAIN),
 	ROW(DIAL, C2P, AM, NOFD, EXACT(struct ipc_dial), IDLE | BUSY, PLAIN),
 	ROW(DIAL_CANCEL, C2P, AM, NOFD, EXACT(struct ipc_empty), IDLE | BUSY, PLAIN),
-	ROW(HS_BEGIN, C2P, AM, NOFD, EXACT(struct ipc_empty), IDLE | BUSY, PLAIN),
+	ROW(HS_BEGIN, C2P, AM, NOFD, EXACT(struct ipc_hs_begin), IDLE | BUSY, PLAIN),
 	ROW(HS_FINISH, C2P, AM, NOFD, EXACT(struct ipc_hs_finish), IDLE | BUSY, PLAIN),
 	ROW(STEP, C2P, A, NOFD, EXACT(struct ipc_step), BUSY, PLAIN),
 	ROW(KEY_RESULT, C2P, A, NOFD, EXACT(struct ipc_key_result), BUSY, PLAIN),

@@ -73,6 +73,7 @@ struct world {
 	struct config c;
 	struct dialler *d;
 	int children; /* reaped */
+	uint32_t attempt;
 	int done, fd, err;
 	char text[IPC_ERR_MAX];
 	uint64_t took;
@@ -220,7 +221,7 @@ begin(struct world *w, enum ipc_dial_kind kind, uint32_t candidate)
 		close(w->fd);
 	w->fd = -1;
 	w->done = 0;
-	return dial_start(w->d, kind, candidate, on_done, w);
+	return dial_start(w->d, &(struct dial_spec){ kind, candidate, w, ++w->attempt }, on_done, w);
 }
 
 static void
@@ -316,6 +317,63 @@ test_dead_first_address(void **state)
 	close(good);
 }
 
+/* TCP alone proves nothing: an address that connects but is not the server is put last, and all are tried. */
+/* rows: DIAL-10 */
+static void
+test_an_address_must_prove_itself(void **state)
+{
+	struct world *w = *state;
+	int one, two;
+
+	w->c.clear_port = listener("127.0.0.1", 0, 5, &one);
+	assert_int_equal(listener("127.0.0.2", w->c.clear_port, 5, &two), w->c.clear_port);
+	answer(w, "4 127.0.0.1\n4 127.0.0.2\n");
+	dial(w);
+	expect_address(w, "127.0.0.1:");
+	dial(w); /* it was not proved: the other one */
+	expect_address(w, "127.0.0.2:");
+	dial(w);
+	expect_address(w, "127.0.0.1:");
+	dialler_proved(w->d, w, w->attempt);
+	dial(w);
+	expect_address(w, "127.0.0.1:");
+	dialler_proved(w->d, w, w->attempt + 1); /* another's */
+	dial(w);
+	expect_address(w, "127.0.0.2:");
+	close(one); /* the last one is used when those before it refuse */
+	dial(w);
+	expect_address(w, "127.0.0.2:");
+	close(two);
+}
+
+/* rows: DIAL-10 */
+static void
+test_another_address_beside(void **state)
+{
+	struct world *w = *state;
+	int one, two, looked_up;
+
+	w->c.clear_port = listener("127.0.0.1", 0, 5, &one);
+	assert_int_equal(listener("127.0.0.2", w->c.clear_port, 5, &two), w->c.clear_port);
+	answer(w, "4 127.0.0.1\n4 127.0.0.2\n");
+	assert_non_null(begin(w, IPC_DIAL_CLEAR, IPC_DIAL_BESIDE)); /* of a name that was not looked up yet */
+	run(w, 14);
+	expect_failure(w, "has no other address");
+	dial(w);
+	expect_address(w, "127.0.0.1:");
+	looked_up = w->children;
+	assert_non_null(begin(w, IPC_DIAL_CLEAR, IPC_DIAL_BESIDE));
+	run(w, 14);
+	expect_address(w, "127.0.0.2:");
+	assert_non_null(begin(w, IPC_DIAL_CLEAR, IPC_DIAL_BESIDE));
+	run(w, 14);
+	expect_failure(w, "has no other address");
+	assert_int_equal(w->err, EADDRNOTAVAIL);
+	assert_int_equal(w->children, looked_up);
+	close(one);
+	close(two);
+}
+
 /* rows: DIAL-10 */
 static void
 test_both_families(void **state)
@@ -398,7 +456,7 @@ test_another_names_addresses(void **state)
 	snprintf(w->c.host, sizeof(w->c.host), "other.example.com");
 	dialler_config(w->d, &w->c);
 	answer(w, "4 127.0.0.5\n");
-	assert_non_null(dial_start(w->d, IPC_DIAL_CLEAR, 0, on_done, w));
+	assert_non_null(dial_start(w->d, &(struct dial_spec){ .kind = IPC_DIAL_CLEAR }, on_done, w));
 	run(w, 1);
 	expect_failure(w, "resolves to 127.0.0.5:");
 	w->done = 0;
@@ -648,6 +706,8 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		T(test_literal),
 		T(test_dead_first_address),
+		T(test_an_address_must_prove_itself),
+		T(test_another_address_beside),
 		T(test_both_families),
 		T(test_last_good_addresses),
 		T(test_another_names_addresses),

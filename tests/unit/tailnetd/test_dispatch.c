@@ -446,7 +446,8 @@ heard(struct rig *r, unsigned type, uint32_t id, const void *p, size_t n, unsign
 static void
 too_early(void **state)
 {
-	const struct ipc_dial d = { IPC_DIAL_CLEAR, 0 };
+	const struct ipc_dial d = { .kind = IPC_DIAL_CLEAR };
+	const struct ipc_hs_begin b = { 0 };
 	const struct ipc_empty e = { 0 };
 	const struct ipc_hs_finish f = { { 0 } };
 	struct rig *r = *state;
@@ -455,14 +456,14 @@ too_early(void **state)
 
 	r->s->p.login.map = MAP_STREAM;
 	empty(&m->hs_rate);
-	assert_int_equal(heard(r, IPC_HS_BEGIN, 1, &e, sizeof(e), IPC_HS_INIT, 0, NULL), 0);
-	assert_int_equal(heard(r, IPC_HS_BEGIN, 2, &e, sizeof(e), IPC_HS_FAIL, 0, NULL), 0);
+	assert_int_equal(heard(r, IPC_HS_BEGIN, 1, &b, sizeof(b), IPC_HS_INIT, 0, NULL), 0);
+	assert_int_equal(heard(r, IPC_HS_BEGIN, 2, &b, sizeof(b), IPC_HS_FAIL, 0, NULL), 0);
 	say(r, 1, IPC_DIAL_CANCEL, 1, &e, sizeof(e)); /* is not counted */
-	assert_int_equal(heard(r, IPC_HS_BEGIN, 3, &e, sizeof(e), IPC_HS_INIT, 5000, &last), 1);
+	assert_int_equal(heard(r, IPC_HS_BEGIN, 3, &b, sizeof(b), IPC_HS_INIT, 5000, &last), 1);
 	assert_int_equal(last, 2);
 	for (id = 4; id <= 5; id++)
-		assert_int_equal(heard(r, IPC_HS_BEGIN, id, &e, sizeof(e), IPC_HS_FAIL, 0, NULL), 0);
-	assert_int_equal(heard(r, IPC_HS_BEGIN, 6, &e, sizeof(e), IPC_HS_FAIL, 0, &last), 1); /* no fifth place */
+		assert_int_equal(heard(r, IPC_HS_BEGIN, id, &b, sizeof(b), IPC_HS_FAIL, 0, NULL), 0);
+	assert_int_equal(heard(r, IPC_HS_BEGIN, 6, &b, sizeof(b), IPC_HS_FAIL, 0, &last), 1); /* no fifth place */
 	assert_int_equal(last, 6);
 	assert_int_equal(heard(r, IPC_HS_FINISH, 5, &f, sizeof(f), IPC_HS_FAIL, 0, &last), 1); /* not begun */
 	assert_int_equal(last, 5);
@@ -490,7 +491,7 @@ too_early(void **state)
 static void
 half_open(void **state)
 {
-	const struct ipc_empty e = { 0 };
+	const struct ipc_hs_begin b = { 0 };
 	const struct ipc_hs_finish f = { { 0 } };
 	struct rig *r = *state;
 	struct child *m = child_of(r, 1);
@@ -499,12 +500,12 @@ half_open(void **state)
 	int i;
 
 	r->s->p.login.map = MAP_STREAM;
-	assert_int_equal(heard(r, IPC_HS_BEGIN, 1, &e, sizeof(e), IPC_HS_INIT, 0, NULL), 1);
+	assert_int_equal(heard(r, IPC_HS_BEGIN, 1, &b, sizeof(b), IPC_HS_INIT, 0, NULL), 1);
 	assert_true(evtimer_pending(m->turn.ev, &when));
 	event_base_gettimeofday_cached(r->s->p.base, &now);
 	assert_in_range(when.tv_sec - now.tv_sec, 29, 31);
 	m->hs[0].since -= 29950;
-	assert_int_equal(heard(r, IPC_HS_BEGIN, 2, &e, sizeof(e), IPC_HS_INIT, 0, NULL), 1);
+	assert_int_equal(heard(r, IPC_HS_BEGIN, 2, &b, sizeof(b), IPC_HS_INIT, 0, NULL), 1);
 	assert_non_null(m->hs[0].noise);
 	for (i = 0; i < 5000 && m->hs[0].noise != NULL; i++) {
 		usleep(1000);

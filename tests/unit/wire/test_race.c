@@ -22,14 +22,20 @@ ok(struct tserver *t, struct ts_request *r, void *arg)
 
 /* A server under a public name: clear text on 80, TLS on 443. */
 static void
-both(struct tparent *p)
+ports(struct tparent *p, unsigned clear, unsigned tls)
 {
 	tp_init(p, "control.example");
-	p->cfg.clear_port = 80;
-	p->cfg.tls_port = 443;
+	p->cfg.clear_port = clear;
+	p->cfg.tls_port = tls;
 	p->plan[WIRE_DIAL_CLEAR].on_request = p->plan[WIRE_DIAL_TLS].on_request = ok;
 	p->plan[WIRE_DIAL_TLS].tls = cert;
 	tp_session(p);
+}
+
+static void
+both(struct tparent *p)
+{
+	ports(p, 80, 443);
 }
 
 static void
@@ -69,6 +75,7 @@ test_defaults(void **state)
 	(void)state;
 	assert_int_equal(race_times_default.tls_delay, 500);
 	assert_int_equal(race_times_default.recent, 120000);
+	assert_int_equal(race_times_default.beside, 2500);
 	assert_int_equal(race_times_default.deadline, 10000);
 	assert_int_equal(race_times_default.tls, 15000);
 	assert_int_equal(race_times_default.plan_min, 5000);
@@ -115,6 +122,59 @@ test_clear_hangs_after_101(void **state)
 	works(&p);
 	assert_string_equal(p.steps, "u1 t2 u2 n2 h2"); /* each attempt reports its own steps */
 	assert_int_equal(p.ndials, 2);
+	tp_free(&p);
+}
+
+/* A server that accepts and is silent: other addresses of the name are tried beside it. */
+/* rows: DIAL-10 */
+static void
+test_other_addresses_beside(void **state)
+{
+	struct tparent p;
+	unsigned i;
+
+	(void)state;
+	ports(&p, 0, 443);
+	p.plan[WIRE_DIAL_TLS].hang_after_head = 1;
+	tp_mark(&p);
+	session_connect(p.s);
+	tp_run(&p, 9000);
+	assert_int_equal(p.ndials, 4); /* three beside it, no more */
+	assert_int_equal(p.dials[0].candidate, 0);
+	for (i = 1; i < 4; i++) {
+		assert_int_equal(p.dials[i].candidate, WIRE_BESIDE);
+		assert_int_equal(p.dials[i].kind, WIRE_DIAL_TLS);
+		assert_in_range(dialled_after(&p, i), 2500 * i, 2500 * i + 5);
+	}
+	tp_free(&p);
+	ports(&p, 80, 0);
+	p.plan[WIRE_DIAL_CLEAR].hang_after_head = 1;
+	session_connect(p.s);
+	tp_run(&p, 2000);
+	assert_int_equal(p.ndials, 1);
+	p.plan[WIRE_DIAL_CLEAR].hang_after_head = 0; /* the next one answers */
+	assert_true(tp_wait(&p, &p.ups, 1, 1000));
+	works(&p);
+	assert_int_equal(p.ndials, 2);
+	tp_free(&p);
+}
+
+/* That a name has no other address is not reported as an error. */
+/* rows: DIAL-10 */
+static void
+test_no_other_address(void **state)
+{
+	struct tparent p;
+
+	(void)state;
+	ports(&p, 80, 0);
+	p.plan[WIRE_DIAL_CLEAR].hang_after_head = 1;
+	session_connect(p.s);
+	tp_run(&p, 2000);
+	p.way[WIRE_DIAL_CLEAR] = TP_REFUSE;
+	assert_true(tp_wait(&p, &p.downs, 1, 12000));
+	assert_null(strstr(p.why, "refused"));
+	assert_non_null(strstr(p.why, "no connection within 10 s"));
 	tp_free(&p);
 }
 
@@ -472,6 +532,8 @@ main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_clear_wins_when_it_is_quick),
 		cmocka_unit_test(test_clear_hangs_after_101),
+		cmocka_unit_test(test_other_addresses_beside),
+		cmocka_unit_test(test_no_other_address),
 		cmocka_unit_test(test_clear_refused_means_tls_at_once),
 		cmocka_unit_test(test_first_finished_wins),
 		cmocka_unit_test(test_both_fail),
