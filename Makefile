@@ -93,7 +93,7 @@ ROOMS_mapd = readers mapcache ingest map decode frame
 HEADER_ROOMS = lists loop
 DIR_lists = common/lists
 DIR_loop = common/loop
-LIBS_ALL = base values sandbox json wire ipc child $(ROOMS_tailnetd) tailnetd authd $(ROOMS_mapd) mapd resolver tailnetctl
+LIBS_ALL = base values sandbox json wire ipc child $(ROOMS_tailnetd) tailnetd authd $(ROOMS_mapd) mapd resolver screen tailnetctl
 DIR_base = common/base
 DIR_values = common/values
 DIR_sandbox = common/sandbox
@@ -121,6 +121,7 @@ DIR_map = mapd/map
 DIR_decode = mapd/decode
 DIR_resolver = resolver
 DIR_tailnetctl = tailnetctl
+DIR_screen = tailnetctl/screen
 
 SEE_base =
 SEE_values = base
@@ -148,7 +149,8 @@ SEE_readers = base values ipc decode map loop
 SEE_mapcache = base values ipc frame decode map ingest loop
 SEE_mapd = base values sandbox json ipc wire child loop $(ROOMS_mapd)
 SEE_resolver = base sandbox
-SEE_tailnetctl = base values json
+SEE_tailnetctl = base values json screen
+SEE_screen = base
 
 # static archives in link order
 AR_base = base
@@ -175,7 +177,8 @@ AR_map = map decode ipc values base
 AR_decode = decode values base
 AR_frame = frame base
 AR_resolver = resolver sandbox base
-AR_tailnetctl = tailnetctl json values base
+AR_tailnetctl = tailnetctl screen json values base
+AR_screen = screen base
 
 L_EVENT := $(call pkg,libs,libevent_core)
 L_JSON := $(call pkg,libs,json-c)
@@ -192,6 +195,7 @@ SYS_tailnetd = $(L_EVENT) $(SYS_json)
 SYS_authd = $(SYS_wire)
 SYS_mapd = $(SYS_wire)
 SYS_resolver = $(SYS_base)
+SYS_screen = $(call pkg,libs,libqrencode) $(SYS_base)
 SYS_tailnetctl = $(call pkg,libs,libqrencode) $(SYS_json)
 
 # One line a room: its folder, and the folders it may include from.  tests/arrows, tests/aarch64 and tests/openbsd read it.
