@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dict.h"
+#include "fold.h"
 #include "mem.h"
 #include "names.h"
 #include "pack.h"
@@ -16,7 +17,7 @@
 struct dict {
 	unsigned n; /* strings; index 0 is none */
 	unsigned domains;
-	uint64_t seed;
+	uint64_t seed[2];
 	uint16_t table[TABLE_SIZE]; /* hash -> index */
 	uint32_t off[PK_DICT_MAX + 1];
 	uint32_t seen[SEEN_SIZE]; /* hashes of strings seen once */
@@ -53,25 +54,18 @@ load_upto8(const uint8_t *s, size_t n)
 	return v;
 }
 
-static inline uint64_t
-mix(uint64_t h, uint64_t v)
-{
-	h = (h ^ v) * 0x9e3779b97f4a7c15u;
-	return h ^ h >> 29;
-}
-
 /* Seeded: a server that likes to choose colliding strings cannot. */
 uint64_t
 dict_hash(const struct dict *d, const uint8_t *s, size_t n)
 {
-	uint64_t h = d->seed ^ n;
+	uint64_t h = d->seed[0] ^ n;
 
 	for (; n > 16; s += 8, n -= 8)
-		h = mix(h, load_upto8(s, 8));
-	h = mix(h, load_upto8(s, n));
+		h = fold(h ^ load_upto8(s, 8), d->seed[1]);
+	h = fold(h ^ load_upto8(s, n), d->seed[1]);
 	if (n > 8)
-		h = mix(h, load_upto8(s + n - 8, 8));
-	h *= 0xbf58476d1ce4e5b9u;
+		h = fold(h ^ load_upto8(s + n - 8, 8), d->seed[1]);
+	h *= 0xbf58476d1ce4e5b9u; /* to all bits */
 	return h ^ h >> 32;
 }
 
@@ -123,7 +117,8 @@ dict_new(void)
 	size_t n;
 
 	d->n = 1;
-	arc4random_buf(&d->seed, sizeof(d->seed));
+	arc4random_buf(d->seed, sizeof(d->seed));
+	d->seed[1] |= 1;
 	for (i = 1; i < NM_COUNT; i++) {
 		const uint8_t *s = (const uint8_t *)static_names[i];
 

@@ -6,6 +6,7 @@
 #include "apply.h"
 #include "delta.h"
 #include "expiry.h"
+#include "mem.h"
 #include "vec.h"
 
 static struct pending *
@@ -66,10 +67,54 @@ current_copy(struct delta *d, int64_t id)
 	return n;
 }
 
+struct patch_key {
+	int64_t id;
+	size_t i; /* in the message: patches of one node apply in its order */
+};
+
+static int
+by_id_and_order(const void *a, const void *b)
+{
+	const struct patch_key *x = a, *y = b;
+
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return x->i < y->i ? -1 : x->i > y->i;
+}
+
+/*
+ * All patches of a node at once: it is copied once, so that a message costs its own size and that of the nodes it
+ * names, and not, as with a copy for each patch, their product.
+ */
+static void
+apply_patches(struct delta *d, const struct update *u)
+{
+	size_t n = u->patches.len, i, from;
+	const struct node *cur, **patch;
+	struct patch_key *k;
+
+	if (n == 0)
+		return;
+	k = xreallocarray(NULL, n, sizeof(*k));
+	patch = xreallocarray(NULL, n, sizeof(*patch));
+	for (i = 0; i < n; i++)
+		k[i] = (struct patch_key){ u->patches.r[i]->id, i };
+	qsort(k, n, sizeof(*k), by_id_and_order);
+	for (i = 0; i < n; i++)
+		patch[i] = (const struct node *)u->patches.r[k[i].i];
+	for (from = 0; from < n; from = i) {
+		for (i = from + 1; i < n && k[i].id == k[from].id; i++)
+			;
+		if ((cur = current(d, k[from].id)) != NULL)
+			delta_set(d, node_patched(cur, patch + from, i - from));
+	}
+	free(patch);
+	free(k);
+}
+
 void
 delta_collect(struct delta *d, struct peers *peers, struct update *u, struct wtime now)
 {
-	const struct node *cur, *patch;
 	struct node *n;
 	size_t i;
 
@@ -93,11 +138,7 @@ delta_collect(struct delta *d, struct peers *peers, struct update *u, struct wti
 	for (i = 0; i < u->nonline; i++)
 		if ((n = current_copy(d, u->online[i].id)) != NULL)
 			node_set_online(n, u->online[i].on);
-	for (i = 0; i < u->patches.len; i++) {
-		patch = (const struct node *)u->patches.r[i];
-		if ((cur = current(d, patch->r.id)) != NULL)
-			delta_set(d, node_patched(cur, patch));
-	}
+	apply_patches(d, u);
 }
 
 static void

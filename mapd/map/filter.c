@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: ISC
  * Copyright (c) 2026 The tailnetd authors */
+#include <stdlib.h>
 #include <string.h>
 
 #include "addr.h"
 #include "filter.h"
+#include "mem.h"
 #include "nodeview.h"
 #include "packprint.h"
 
 #define ENTRY_MAX    128 /* no address, prefix or range is longer */
 #define UNSIGNED_MAX 256 /* prefixes of unsigned peers that are looked at; with more the filter is closed */
 
-/* Addresses first..last of one family; family 0: all. */
-struct range {
-	uint8_t first[16], last[16];
-	unsigned family;
-};
-
 enum entry { ENTRY_BAD, ENTRY_RANGE, ENTRY_CAP };
 
 static void
-prefix_range(struct range *r, const uint8_t addr[16], unsigned family, unsigned bits)
+prefix_range(struct filter_range *r, const uint8_t addr[16], unsigned family, unsigned bits)
 {
 	unsigned i;
 
@@ -32,7 +28,7 @@ prefix_range(struct range *r, const uint8_t addr[16], unsigned family, unsigned 
 
 /* "*", an address, a prefix without host bits, or "a-b". */
 static int
-parse_range(const char *s, size_t n, struct range *r)
+parse_range(const char *s, size_t n, struct filter_range *r)
 {
 	const char *dash = memchr(s, '-', n);
 	uint8_t addr[16], last[16];
@@ -67,7 +63,7 @@ parse_range(const char *s, size_t n, struct range *r)
 
 /* An entry of SrcIPs (caps allowed) or DstPorts[].IP. */
 static enum entry
-parse_entry(const uint8_t *v, const struct dict *d, int source, struct range *r)
+parse_entry(const uint8_t *v, const struct dict *d, int source, struct filter_range *r)
 {
 	char tmp[PK_TMP];
 	struct pv t;
@@ -89,98 +85,198 @@ list(const uint8_t *obj, unsigned name)
 
 /* --- the whole filter --- */
 
-/* Old forms that would be read as something else today. */
-static int
-is_obsolete(const uint8_t *rule)
-{
-	const uint8_t *p = list(rule, NM_DstPorts), *v, *bits;
+enum { AT_PEERS, AT_CHUNK, AT_RULE, AT_PORTS, AT_SOURCES, AT_END };
 
-	if (list(rule, NM_SrcBits) != NULL)
-		return 1;
-	if (p == NULL)
-		return 0;
-	for (p = pk_first(p); pk_element(&p, &v);)
-		if (*v == PK_OBJ && (bits = pk_get(v, NM_Bits)) != NULL && *bits != PK_NULL)
-			return 1;
-	return 0;
+static int
+by_first(const void *a, const void *b)
+{
+	const struct filter_range *x = a, *y = b;
+
+	if (x->family != y->family)
+		return x->family < y->family ? -1 : 1;
+	return memcmp(x->first, y->first, sizeof(x->first));
+}
+
+/* In order, and none overlaps another: what a source meets is found by bisection. */
+static void
+join_ranges(struct filter_check *c)
+{
+	struct filter_range *r = c->unsigned_peers;
+	size_t i, w = 0;
+
+	if (c->n == 0)
+		return;
+	qsort(r, c->n, sizeof(*r), by_first);
+	for (i = 1; i < c->n; i++) {
+		if (r[i].family != r[w].family || memcmp(r[i].first, r[w].last, 16) > 0)
+			r[++w] = r[i];
+		else if (memcmp(r[i].last, r[w].last, 16) > 0)
+			memcpy(r[w].last, r[i].last, 16);
+	}
+	c->n = w + 1;
 }
 
 static int
-overlap(const struct range *a, const struct range *b)
+meets_unsigned(const struct filter_check *c, const struct filter_range *src)
 {
-	if (a->family == 0 || b->family == 0)
-		return 1;
-	return a->family == b->family && memcmp(a->first, b->last, 16) <= 0 && memcmp(b->first, a->last, 16) <= 0;
+	const struct filter_range *r = c->unsigned_peers;
+	size_t low = 0, high = c->n, mid; /* the first one that begins behind src */
+
+	if (src->family == 0)
+		return c->n > 0;
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (r[mid].family > src->family ||
+		    (r[mid].family == src->family && memcmp(r[mid].first, src->last, 16) > 0))
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low > 0 && r[low - 1].family == src->family && memcmp(r[low - 1].last, src->first, 16) >= 0;
 }
 
-/* Addresses that must not be a source of any rule: those of peers outside tailnet lock.  Number, or -1 = too many. */
-static int
-unsigned_ranges(const struct view *v, uint64_t peers_at, struct range r[UNSIGNED_MAX])
+static void
+verdict(struct filter_check *c, const char *closed)
 {
-	struct recset_iter it = recset_first(v->peers->set);
-	const struct node *n;
-	const uint8_t *p, *e;
+	c->closed = closed;
+	c->at = AT_END;
+}
+
+/* Addresses that must not be a source of any rule: those of peers outside tailnet lock. */
+static void
+add_ranges(struct filter_check *c, const struct node *n, const struct dict *d)
+{
+	const uint8_t *p = node_routes(n), *e;
 	uint8_t addr[16];
 	unsigned family, bits;
-	int count = 0;
 
-	if (!v->peers->had_unsigned)
-		return 0;
-	while ((n = peers_next(v->peers, &it, peers_at)) != NULL) {
-		if (!(n->state & NODE_UNSIGNED) || (p = node_routes(n)) == NULL || *p != PK_ARR)
+	if (!(n->state & NODE_UNSIGNED) || p == NULL || *p != PK_ARR)
+		return;
+	if (c->unsigned_peers == NULL)
+		c->unsigned_peers = xcalloc(UNSIGNED_MAX, sizeof(*c->unsigned_peers));
+	for (p = pk_first(p); pk_element(&p, &e);) {
+		if (!pk_addr(e, d, addr, &family, &bits))
 			continue;
-		for (p = pk_first(p); pk_element(&p, &e);) {
-			if (!pk_addr(e, v->peers->dict, addr, &family, &bits))
-				continue;
-			if (count == UNSIGNED_MAX)
-				return -1;
-			prefix_range(&r[count++], addr, family, bits);
+		if (c->n == UNSIGNED_MAX) {
+			verdict(c, "too many unsigned peers");
+			return;
 		}
+		prefix_range(&c->unsigned_peers[c->n++], addr, family, bits);
 	}
-	return count;
 }
 
-static int
-lets_unsigned_in(const uint8_t *rule, const struct dict *d, const struct range *r, int n)
+/* The set may have changed since the last piece: its place is found again by the id. */
+static size_t
+peers_more(struct filter_check *c, size_t work)
 {
-	const uint8_t *p = list(rule, NM_SrcIPs), *v;
-	struct range src;
-	int i;
+	const struct peers *p = c->v->peers;
+	struct recset_iter it = c->begun ? recset_after(p->set, c->last) : recset_first(p->set);
+	const struct node *n;
 
-	if (n == 0 || p == NULL || list(rule, NM_DstPorts) == NULL)
-		return 0;
-	for (p = pk_first(p); pk_element(&p, &v);) {
-		if (parse_entry(v, d, 1, &src) != ENTRY_RANGE)
-			continue;
-		for (i = 0; i < n; i++)
-			if (overlap(&src, &r[i]))
-				return 1;
+	for (; work > 0 && c->at == AT_PEERS; work--) {
+		if ((n = peers_next(p, &it, c->peers_at)) == NULL) {
+			join_ranges(c);
+			c->at = AT_CHUNK;
+			break;
+		}
+		c->begun = 1;
+		c->last = n->r.id;
+		add_ranges(c, n, p->dict);
 	}
-	return 0;
+	return work;
 }
 
-const char *
-filter_closed(const struct view *v, uint64_t peers_at, const struct dict *d)
+static void
+next_chunk(struct filter_check *c)
 {
-	struct range r[UNSIGNED_MAX];
-	const uint8_t *p, *rule;
-	size_t i;
-	int n = unsigned_ranges(v, peers_at, r), any = 0;
+	const struct blobmap *m = c->v->filter;
+	const uint8_t *list;
 
-	if (n == -1)
-		return "too many unsigned peers";
-	for (i = 0; v->filter != NULL && i < v->filter->n; i++) {
-		if (*v->filter->e[i].value->p != PK_ARR)
-			continue;
-		for (p = pk_first(v->filter->e[i].value->p); pk_element(&p, &rule);) {
-			any = 1;
-			if (is_obsolete(rule))
-				return "a rule has SrcBits or Bits";
-			if (lets_unsigned_in(rule, d, r, n))
-				return "a rule lets an unsigned peer in";
+	if (m == NULL || c->chunk == m->n) {
+		verdict(c, c->any ? NULL : "no rules");
+		return;
+	}
+	list = m->e[c->chunk++].value->p;
+	if (*list != PK_ARR)
+		return;
+	c->rule = pk_first(list);
+	c->at = AT_RULE;
+}
+
+static void
+next_rule(struct filter_check *c)
+{
+	const uint8_t *rule, *ports, *sources;
+
+	if (!pk_element(&c->rule, &rule)) {
+		c->at = AT_CHUNK;
+		return;
+	}
+	c->any = 1;
+	if (list(rule, NM_SrcBits) != NULL) {
+		verdict(c, "a rule has SrcBits or Bits");
+		return;
+	}
+	if ((ports = list(rule, NM_DstPorts)) == NULL)
+		return;
+	sources = c->n > 0 ? list(rule, NM_SrcIPs) : NULL;
+	c->sources = sources != NULL ? pk_first(sources) : NULL;
+	c->ports = pk_first(ports);
+	c->at = AT_PORTS;
+}
+
+/* Old forms would be read as something else today. */
+static void
+next_port(struct filter_check *c)
+{
+	const uint8_t *v, *bits;
+
+	if (!pk_element(&c->ports, &v))
+		c->at = c->sources != NULL ? AT_SOURCES : AT_RULE;
+	else if (*v == PK_OBJ && (bits = pk_get(v, NM_Bits)) != NULL && *bits != PK_NULL)
+		verdict(c, "a rule has SrcBits or Bits");
+}
+
+static void
+next_source(struct filter_check *c)
+{
+	struct filter_range src;
+	const uint8_t *v;
+
+	if (!pk_element(&c->sources, &v))
+		c->at = AT_RULE;
+	else if (parse_entry(v, c->d, 1, &src) == ENTRY_RANGE && meets_unsigned(c, &src))
+		verdict(c, "a rule lets an unsigned peer in");
+}
+
+void
+filter_check_begin(struct filter_check *c, const struct view *v, uint64_t peers_at, const struct dict *d)
+{
+	*c = (struct filter_check){ .v = v, .peers_at = peers_at, .d = d };
+	c->at = v->peers->had_unsigned ? AT_PEERS : AT_CHUNK;
+}
+
+int
+filter_check_more(struct filter_check *c, size_t work)
+{
+	if (c->at == AT_PEERS)
+		work = peers_more(c, work);
+	for (; work > 0 && c->at != AT_END && c->at != AT_PEERS; work--) {
+		switch (c->at) {
+		case AT_CHUNK: next_chunk(c); break;
+		case AT_RULE: next_rule(c); break;
+		case AT_PORTS: next_port(c); break;
+		default: next_source(c); break;
 		}
 	}
-	return any ? NULL : "no rules";
+	return c->at != AT_END;
+}
+
+void
+filter_check_end(struct filter_check *c)
+{
+	free(c->unsigned_peers);
+	c->unsigned_peers = NULL;
 }
 
 /* --- one rule --- */
@@ -190,7 +286,7 @@ static size_t
 print_sources(struct pb *out, const uint8_t *rule, const struct dict *d)
 {
 	const uint8_t *p = list(rule, NM_SrcIPs), *v;
-	struct range r;
+	struct filter_range r;
 	size_t n = 0;
 
 	pb_puts(out, "\"SrcIPs\":[");
@@ -223,7 +319,7 @@ static int
 print_destination(struct pb *out, const uint8_t *entry, const struct dict *d, int comma)
 {
 	const uint8_t *ports = *entry == PK_OBJ ? pk_get(entry, NM_Ports) : NULL;
-	struct range r;
+	struct filter_range r;
 	int64_t first, last;
 
 	if (*entry != PK_OBJ || parse_entry(pk_get(entry, NM_IP), d, 0, &r) == ENTRY_BAD)

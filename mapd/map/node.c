@@ -259,21 +259,38 @@ patch_replaces(unsigned name, const uint8_t *v)
 }
 
 struct merge {
-	uint64_t drop;         /* names below 64 whose member in data goes */
-	const uint8_t *put[8]; /* name and value to append; ends at the next member */
-	size_t len[8];
+	uint64_t drop; /* names below 64 whose member in data goes */
+	struct {
+		unsigned name;
+		const uint8_t *at; /* name and value to append; ends at the next member */
+		size_t len;
+	} put[8];
 	unsigned nput;
 	struct node head;
 };
 
+/* The member goes, in data and of an earlier patch. */
+static void
+merge_drop(struct merge *m, unsigned name)
+{
+	unsigned i, w = 0;
+
+	m->drop |= (uint64_t)1 << name;
+	for (i = 0; i < m->nput; i++)
+		if (m->put[i].name != name)
+			m->put[w++] = m->put[i];
+	m->nput = w;
+}
+
 static void
 merge_put(struct merge *m, unsigned name, const uint8_t *at, const uint8_t *end)
 {
-	m->drop |= (uint64_t)1 << name;
-	if (m->nput < sizeof(m->put) / sizeof(m->put[0])) {
-		m->put[m->nput] = at;
-		m->len[m->nput++] = (size_t)(end - at);
-	}
+	merge_drop(m, name);
+	if (m->nput == sizeof(m->put) / sizeof(m->put[0]))
+		return; /* never: there are fewer names */
+	m->put[m->nput].name = name;
+	m->put[m->nput].at = at;
+	m->put[m->nput++].len = (size_t)(end - at);
 }
 
 static void
@@ -298,12 +315,12 @@ merge_member(struct merge *m, unsigned name, const uint8_t *at, const uint8_t *v
 			n->home_derp = i;
 		break;
 	case NM_KeyExpiry:
-		m->drop |= (uint64_t)1 << NM_KeyExpiry;
+		merge_drop(m, NM_KeyExpiry);
 		if (read_expiry(n, v, NULL))
 			merge_put(m, name, at, end);
 		break;
 	case NM_LastSeen:
-		m->drop |= (uint64_t)1 << NM_LastSeen;
+		merge_drop(m, NM_LastSeen);
 		if (read_seen(n, v, NULL))
 			merge_put(m, name, at, end);
 		break;
@@ -326,7 +343,7 @@ merge_finish(const struct merge *m, const struct node *old)
 	uint8_t *w;
 
 	for (i = 0; i < m->nput; i++)
-		most += m->len[i];
+		most += m->put[i].len;
 	nd = node_alloc(most);
 	memcpy(nd, &m->head, NODE_HEAD);
 	w = nd->data;
@@ -337,8 +354,8 @@ merge_finish(const struct merge *m, const struct node *old)
 		w += p - at;
 	}
 	for (i = 0; i < m->nput; i++) {
-		memcpy(w, m->put[i], m->len[i]);
-		w += m->len[i];
+		memcpy(w, m->put[i].at, m->put[i].len);
+		w += m->put[i].len;
 	}
 	*w++ = PK_END;
 	nd->r.size = (uint32_t)(NODE_HEAD + (size_t)(w - nd->data));
@@ -348,15 +365,17 @@ merge_finish(const struct merge *m, const struct node *old)
 }
 
 struct node *
-node_patched(const struct node *old, const struct node *patch)
+node_patched(const struct node *old, const struct node *const *patches, size_t n)
 {
 	struct merge m = { .head = *old };
-	const uint8_t *p = node_data(patch), *v, *at;
+	const uint8_t *p, *v, *at;
 	struct pv text;
 	unsigned name;
+	size_t i;
 
-	for (at = p; pk_member(&p, &name, &text, &v); at = p)
-		merge_member(&m, name, at, v, p);
+	for (i = 0; i < n; i++)
+		for (at = p = node_data(patches[i]); pk_member(&p, &name, &text, &v); at = p)
+			merge_member(&m, name, at, v, p);
 	if (m.drop != 0)
 		return merge_finish(&m, old);
 	return finish(&m.head, node_data(old), node_data_len(old));

@@ -48,8 +48,8 @@ struct dict;
 struct node *node_make(struct parser *ps, int self);
 /* A PeerChange (TY_PEERCHANGE) for later: the same structure, r.id = NodeID, all members in data. */
 struct node *node_make_patch(struct parser *ps, size_t at);
-/* New node = old with the patch on it (E.6). */
-struct node *node_patched(const struct node *old, const struct node *patch);
+/* New node = old with n patches on it, in sequence (E.6).  old is copied once, however many there are. */
+struct node *node_patched(const struct node *old, const struct node *const *patches, size_t n);
 struct node *node_copy(const struct node *old);
 int	 node_same(const struct node *a, const struct node *b);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fold.h"
 #include "mem.h"
 #include "recset.h"
 #include "vec.h"
@@ -40,10 +41,9 @@ struct recset {
 uint32_t
 recset_hash(const struct recset *rs, int64_t id)
 {
-	uint64_t h = ((uint64_t)id ^ rs->seed[0]) * 0x9e3779b97f4a7c15u;
+	uint64_t h = fold((uint64_t)id ^ rs->seed[0], rs->seed[1] | 1);
 
-	h = (h ^ h >> 29) * (rs->seed[1] | 1);
-	return (uint32_t)(h >> 32);
+	return (uint32_t)(h ^ h >> 32);
 }
 
 struct recset *

@@ -11,6 +11,8 @@
 #include "packprint.h"
 #include "textset.h"
 
+#define CHECK_WORK 16000 /* peers and entries of rules that are looked at in one go: about 3 ms */
+
 static const char *
 source_name(enum ipc_source s)
 {
@@ -48,6 +50,7 @@ void
 dump_end(struct dump *d)
 {
 	walk_end(&d->walk);
+	filter_check_end(&d->check);
 	profile_refs_free(&d->users);
 }
 
@@ -206,14 +209,27 @@ static void
 effective_filter(struct dump *d, struct pb *out)
 {
 	struct walk *w = &d->walk;
-	const char *closed;
 
 	if (d->effective) {
 		pb_puts(out, "]}");
 		return;
 	}
-	closed = filter_closed(w->snap.view, w->snap.peers_at, w->nm->names);
-	pb_puts(out, "],\"EffectiveFilter\":{\"DenyAll\":");
+	pb_byte(out, ']');
+	filter_check_begin(&d->check, w->snap.view, w->snap.peers_at, w->nm->names);
+	d->checking = 1;
+}
+
+_Static_assert(NF_PacketFilter + 1 < NF_COUNT, "the walk does not end with the filter, and so not before its check");
+
+/* What was found. */
+static void
+filter_checked(struct dump *d, struct pb *out)
+{
+	const char *closed = d->check.closed;
+
+	filter_check_end(&d->check);
+	d->checking = 0;
+	pb_puts(out, ",\"EffectiveFilter\":{\"DenyAll\":");
 	pb_puts(out, closed ? "true" : "false");
 	pb_puts(out, ",\"Reason\":\"");
 	pb_puts(out, closed ? closed : "");
@@ -223,7 +239,7 @@ effective_filter(struct dump *d, struct pb *out)
 		return;
 	}
 	d->effective = 1;
-	walk_repeat(w, NF_PacketFilter);
+	walk_repeat(&d->walk, NF_PacketFilter);
 }
 
 /* A health text as a display message: protocol.md E.5, last paragraph. */
@@ -302,7 +318,14 @@ dump_more(struct dump *d, struct pb *out, size_t about)
 	struct walk_item it;
 
 	walk_resume(&d->walk);
-	while (out->n < about && d->left > 0 && walk_next(&d->walk, &it)) {
+	while (out->n < about && d->left > 0) {
+		if (d->checking) {
+			if (filter_check_more(&d->check, CHECK_WORK))
+				return 1;
+			filter_checked(d, out);
+		}
+		if (!walk_next(&d->walk, &it))
+			break;
 		if (!d->lines) {
 			object_item(d, out, &it);
 		} else if (it.kind == WALK_ITEM) {

@@ -127,18 +127,16 @@ usable(const struct node *n)
 
 /* --- claims --- */
 
+/* By a seeded hash: the server chooses the prefixes. */
 static size_t
 place(const struct exporter *x, const struct prefix *p)
 {
-	uint64_t h, a, b;
+	uint8_t text[PREFIX_TEXT];
 	size_t i;
 
-	memcpy(&a, p->addr, 8);
-	memcpy(&b, p->addr + 8, 8);
-	h = ((a ^ (a >> 31)) * 0x9e3779b97f4a7c15u) ^ ((b ^ (b >> 29)) * 0xbf58476d1ce4e5b9u) ^
-	    (uint64_t)p->bits << 56 ^ p->family;
-	h *= 0x94d049bb133111ebu;
-	for (i = (size_t)(h >> 24) & (x->size - 1); x->claims[i].used; i = (i + 1) & (x->size - 1)) {
+	prefix_text(p, text);
+	i = (size_t)dict_hash(x->walk.nm->names, text, sizeof(text)) & (x->size - 1);
+	for (; x->claims[i].used; i = (i + 1) & (x->size - 1)) {
 		const struct claim *c = &x->claims[i];
 
 		if (c->bits == p->bits && c->family == p->family && memcmp(c->addr, p->addr, 16) == 0)

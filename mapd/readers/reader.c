@@ -135,8 +135,8 @@ fill(struct reader *r)
 			work(r);
 		else if (!r->watch || !watch_next(r))
 			break;
-		if (r->work == WORK_EXPORT && r->out.n == before)
-			break; /* scanning: serve the other readers first */
+		if (r->work != WORK_NONE && r->out.n == before)
+			break; /* scanning, checking: serve the other readers first */
 	}
 }
 
