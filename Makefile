@@ -338,9 +338,12 @@ check-all:
 	@$(MAKE) --no-print-directory arrows lint unit e2e rows ROWS=
 
 # At full length what `make check` runs with a small size and a new seed: once for each release.
-release-check: release-kills release-openbsd
+release-check: release-kills release-model release-openbsd
 release-kills: all
 	@KILLS=1000 TAILNETD_BUILD=$(abspath $(BUILD)) $(PYTHON) -B -m pytest -q -n0 -s tests/e2e/test_kills.py
+
+release-model: $(BUILD)/tests/unit/tailnetd/test_login_server
+	@MODEL_STEPS=1000000 $<
 
 # The three architectures beside the one of CI; needs Zig (tests/openbsd).
 release-openbsd:
@@ -496,7 +499,7 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all print-rooms print-libs print-parent-archives tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock openbsd-answers release-openbsd interop asan ubsan \
+.PHONY: all print-rooms print-libs print-parent-archives tools-check give-back unit-build check check-all demo-run unit e2e e2e-asan e2e-nolandlock openbsd-answers release-kills release-model release-openbsd interop asan ubsan \
 	fuzz fuzz-build fuzz-coverage fuzz-coverage-build bench demo escape arrows house words rows cites lint format deps \
 	deps-check install install-systemd install-rc install-users users-check clean help FORCE
 .DELETE_ON_ERROR:
