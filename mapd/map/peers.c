@@ -10,8 +10,7 @@
 #include "packprint.h"
 #include "peers.h"
 
-#define NAME_MAX_LEN  256 /* longer names are cut: DNS has none */
-#define ADDRS_INDEXED 16  /* of one peer; a tailnet gives it two. Others are found by a search */
+#define ADDRS_INDEXED 16 /* of one peer; a tailnet gives it two. Others are found by a search */
 
 struct peers *
 peers_new(void)
@@ -74,21 +73,21 @@ hash_addr(const struct peers *p, const uint8_t addr[16], unsigned family)
 
 /* Lower case and no trailing dot. */
 static size_t
-fold_name(const char *s, size_t n, char out[NAME_MAX_LEN])
+fold_name(const char *s, size_t n, char out[PEER_NAME_MAX])
 {
 	size_t i;
 
 	if (n > 0 && s[n - 1] == '.')
 		n--;
-	if (n > NAME_MAX_LEN)
-		n = NAME_MAX_LEN;
+	if (n > PEER_NAME_MAX)
+		n = PEER_NAME_MAX;
 	for (i = 0; i < n; i++)
 		out[i] = (char)(s[i] >= 'A' && s[i] <= 'Z' ? s[i] | 0x20 : s[i]);
 	return n;
 }
 
 static size_t
-node_name(const struct peers *p, const struct node *n, char out[NAME_MAX_LEN])
+node_name(const struct peers *p, const struct node *n, char out[PEER_NAME_MAX])
 {
 	const uint8_t *v = node_get(n, NM_Name);
 	struct pv t;
@@ -134,7 +133,7 @@ addr_slot(const struct peers *p, const uint8_t addr[16], unsigned family, uint32
 static uint32_t
 name_slot(const struct peers *p, const char *name, size_t len, uint32_t h)
 {
-	char have[NAME_MAX_LEN];
+	char have[PEER_NAME_MAX];
 	uint32_t i = h, s;
 	const struct node *n;
 
@@ -162,7 +161,7 @@ index_key(struct peers *p, const struct node *n, uint32_t slot, int add)
 static void
 index_name(struct peers *p, const struct node *n, uint32_t slot, int add)
 {
-	char name[NAME_MAX_LEN];
+	char name[PEER_NAME_MAX];
 	size_t len = node_name(p, n, name);
 	uint32_t h = hash_bytes(p, name, len);
 
@@ -345,86 +344,98 @@ peers_next(const struct peers *p, struct recset_iter *it, uint64_t version)
 	return (struct node *)recset_next(p->set, it, version);
 }
 
-/* A peer that is marked expired is found by its own key and by the one that is printed (E.12). */
-static struct node *
-search_key(const struct peers *p, const uint8_t key[KEY_LEN])
+/* --- what no index finds --- */
+
+static int
+matches(const struct peers *p, const struct peers_search *s, const struct node *n)
 {
-	struct recset_iter it = recset_first(p->set);
+	char have[PEER_NAME_MAX];
 	struct pubkey printed;
-	struct node *n;
+	size_t len;
 
-	while ((n = peers_next(p, &it, recset_version(p->set))) != NULL) {
+	switch (s->by) {
+	case SEARCH_KEY: /* a peer that is marked expired has its own key and the one that is printed (E.12) */
 		node_printed_key(n, &printed);
-		if (memcmp(n->key, key, KEY_LEN) == 0 || memcmp(printed.b, key, KEY_LEN) == 0)
-			break;
+		return memcmp(n->key, s->bytes, KEY_LEN) == 0 || memcmp(printed.b, s->bytes, KEY_LEN) == 0;
+	case SEARCH_ADDR: return node_has_address(n, p->dict, s->bytes, s->family);
+	case SEARCH_NAME:
+	case SEARCH_LABEL:
+		len = node_name(p, n, have);
+		return len >= s->len && memcmp(have, s->name, s->len) == 0 &&
+		    (len == s->len || (s->by == SEARCH_LABEL && have[s->len] == '.'));
+	case SEARCH_NONE: break;
 	}
-	return n;
+	return 0;
 }
 
 struct node *
-peers_by_key(const struct peers *p, const uint8_t key[KEY_LEN])
+peers_search_more(const struct peers *p, struct peers_search *s, size_t most)
 {
-	uint32_t s = key_slot(p, key, hash_bytes(p, key, KEY_LEN));
-
-	if (s != HASH_NONE)
-		return at(p, s);
-	return p->duplicates_key > 0 || memcmp(key, node_invalid_prefix, sizeof(node_invalid_prefix)) == 0
-	    ? search_key(p, key)
-	    : NULL;
-}
-
-struct node *
-peers_by_addr(const struct peers *p, const uint8_t addr[16], unsigned family)
-{
-	uint32_t s = addr_slot(p, addr, family, hash_addr(p, addr, family));
-	struct recset_iter it = recset_first(p->set);
+	struct recset_iter it = s->begun ? recset_after(p->set, s->last) : recset_first(p->set);
 	struct node *n;
 
-	if (s != HASH_NONE)
-		return at(p, s);
-	if (p->duplicates_addr == 0)
-		return NULL;
-	while ((n = peers_next(p, &it, recset_version(p->set))) != NULL)
-		if (node_has_address(n, p->dict, addr, family))
-			break;
-	return n;
-}
-
-static struct node *
-search_name(const struct peers *p, const char *name, size_t len, int label)
-{
-	struct recset_iter it = recset_first(p->set);
-	char have[NAME_MAX_LEN];
-	struct node *n;
-	size_t hl;
-
-	while ((n = peers_next(p, &it, recset_version(p->set))) != NULL) {
-		hl = node_name(p, n, have);
-		if (hl >= len && memcmp(have, name, len) == 0 && (hl == len || (label && have[len] == '.')))
-			break;
+	for (; most > 0 && s->by != SEARCH_NONE; most--) {
+		if ((n = peers_next(p, &it, recset_version(p->set))) == NULL)
+			s->by = SEARCH_NONE;
+		else if (matches(p, s, n))
+			return n;
+		else {
+			s->begun = 1;
+			s->last = n->r.id;
+		}
 	}
-	return n;
+	return NULL;
 }
 
 struct node *
-peers_by_name(const struct peers *p, const char *name, const char *suffix)
+peers_find_key(const struct peers *p, const uint8_t key[KEY_LEN], struct peers_search *s)
 {
-	char full[NAME_MAX_LEN], wanted[NAME_MAX_LEN];
-	size_t len = fold_name(name, strlen(name), wanted), n = len, sl = strlen(suffix);
-	uint32_t s;
+	uint32_t slot = key_slot(p, key, hash_bytes(p, key, KEY_LEN));
 
-	if (len == 0)
+	*s = (struct peers_search){ .by = SEARCH_NONE };
+	if (slot != HASH_NONE)
+		return at(p, slot);
+	if (p->duplicates_key > 0 || memcmp(key, node_invalid_prefix, sizeof(node_invalid_prefix)) == 0)
+		s->by = SEARCH_KEY;
+	memcpy(s->bytes, key, KEY_LEN);
+	return NULL;
+}
+
+struct node *
+peers_find_addr(const struct peers *p, const uint8_t addr[16], unsigned family, struct peers_search *s)
+{
+	uint32_t slot = addr_slot(p, addr, family, hash_addr(p, addr, family));
+
+	*s = (struct peers_search){ .family = family };
+	if (slot != HASH_NONE)
+		return at(p, slot);
+	s->by = p->duplicates_addr > 0 ? SEARCH_ADDR : SEARCH_NONE;
+	memcpy(s->bytes, addr, 16);
+	return NULL;
+}
+
+struct node *
+peers_find_name(const struct peers *p, const char *name, const char *suffix, struct peers_search *s)
+{
+	char full[PEER_NAME_MAX];
+	size_t len, n, sl = strlen(suffix);
+	uint32_t slot;
+
+	*s = (struct peers_search){ .by = SEARCH_NONE };
+	if ((len = s->len = fold_name(name, strlen(name), s->name)) == 0)
 		return NULL;
-	s = name_slot(p, wanted, len, hash_bytes(p, wanted, len));
-	if (s == HASH_NONE && memchr(wanted, '.', len) == NULL && sl > 0 && len + 1 + sl <= NAME_MAX_LEN) {
-		memcpy(full, wanted, len);
+	slot = name_slot(p, s->name, len, hash_bytes(p, s->name, len));
+	if (slot == HASH_NONE && memchr(s->name, '.', len) == NULL && sl > 0 && len + 1 + sl <= PEER_NAME_MAX) {
+		memcpy(full, s->name, len);
 		full[len] = '.';
 		n = len + 1 + fold_name(suffix, sl, full + len + 1);
-		s = name_slot(p, full, n, hash_bytes(p, full, n));
+		slot = name_slot(p, full, n, hash_bytes(p, full, n));
 	}
-	if (s != HASH_NONE)
-		return at(p, s);
-	if (memchr(wanted, '.', len) == NULL)
-		return search_name(p, wanted, len, 1); /* a shared node: its name ends differently */
-	return p->duplicates_name > 0 ? search_name(p, wanted, len, 0) : NULL;
+	if (slot != HASH_NONE)
+		return at(p, slot);
+	if (memchr(s->name, '.', len) == NULL)
+		s->by = SEARCH_LABEL; /* a shared node: its name ends differently */
+	else if (p->duplicates_name > 0)
+		s->by = SEARCH_NAME;
+	return NULL;
 }

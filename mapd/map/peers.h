@@ -43,13 +43,27 @@ void	 peers_put(struct peers *p, struct node *n);
 void	 peers_del(struct peers *p, int64_t id);
 
 struct node *peers_find(const struct peers *p, int64_t id);
-struct node *peers_by_key(const struct peers *p, const uint8_t key[KEY_LEN]);
-struct node *peers_by_addr(const struct peers *p, const uint8_t addr[16], unsigned family);
 /*
- * FQDN with or without trailing dot, in any case; or just the first label (of the tailnet's name first; suffix may
- * be "").
+ * By key, address or name: an FQDN with or without trailing dot, in any case, or just the first label (of the tailnet's
+ * name first; suffix may be "").  NULL: no index has it, and the search says whether all peers must be looked at: names
+ * and keys that several have, labels of other tailnets, keys as they are printed.
  */
-struct node *peers_by_name(const struct peers *p, const char *name, const char *suffix);
+#define PEER_NAME_MAX	256		/* longer names are cut: DNS has none */
+struct peers_search {
+	enum { SEARCH_NONE, SEARCH_KEY, SEARCH_ADDR, SEARCH_NAME, SEARCH_LABEL } by;
+	/* private */
+	uint8_t		 bytes[KEY_LEN];
+	unsigned	 family;
+	char		 name[PEER_NAME_MAX];
+	size_t		 len;
+	int		 begun;
+	int64_t		 last;		/* id */
+};
+struct node *peers_find_key(const struct peers *p, const uint8_t key[KEY_LEN], struct peers_search *s);
+struct node *peers_find_addr(const struct peers *p, const uint8_t addr[16], unsigned family, struct peers_search *s);
+struct node *peers_find_name(const struct peers *p, const char *name, const char *suffix, struct peers_search *s);
+/* At most `most` peers more; p may have changed, or be another map's.  NULL: none yet, or (by is SEARCH_NONE) none. */
+struct node *peers_search_more(const struct peers *p, struct peers_search *s, size_t most);
 
 struct node *peers_next(const struct peers *p, struct recset_iter *it, uint64_t version);
 

@@ -351,6 +351,7 @@ find_exit(const struct exporter *x, const char *what)
 	struct recset_iter it = recset_first(p->set);
 	const struct node *n;
 	char id[IPC_NAME_MAX + 1];
+	struct peers_search s;
 	struct pubkey key;
 	int64_t number;
 	size_t len = strlen(what);
@@ -360,7 +361,9 @@ find_exit(const struct exporter *x, const char *what)
 			return n;
 	if (text_to_i64(what, len, INT64_MIN, INT64_MAX, &number) == 0 || key_parse(KEY_NODE, what, len, &key) == 0)
 		return NULL;
-	return find_peer(x->walk.nm, what);
+	if ((n = find_peer(x->walk.nm, what, &s)) == NULL)
+		n = peers_search_more(x->walk.nm->cur->peers, &s, SIZE_MAX);
+	return n;
 }
 
 int

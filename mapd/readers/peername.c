@@ -55,7 +55,7 @@ tailnet_suffix(const struct netmap *nm, const struct view *v, char out[260])
 }
 
 const struct node *
-find_peer(const struct netmap *nm, const char *what)
+find_peer(const struct netmap *nm, const char *what, struct peers_search *search)
 {
 	const struct peers *p = nm->cur->peers;
 	struct pubkey key;
@@ -66,12 +66,13 @@ find_peer(const struct netmap *nm, const char *what)
 	int zone;
 	size_t n = strlen(what);
 
+	*search = (struct peers_search){ .by = SEARCH_NONE };
 	if (text_to_i64(what, n, INT64_MIN, INT64_MAX, &id) == 0)
 		return peers_find(p, id);
 	if (key_parse(KEY_NODE, what, n, &key) == 0)
-		return peers_by_key(p, key.b);
+		return peers_find_key(p, key.b, search);
 	if (addr_parse_ip(what, n, addr, &family, &zone) == 0)
-		return zone ? NULL : peers_by_addr(p, addr, family);
+		return zone ? NULL : peers_find_addr(p, addr, family, search);
 	tailnet_suffix(nm, nm->cur, suffix);
-	return peers_by_name(p, what, suffix);
+	return peers_find_name(p, what, suffix, search);
 }

@@ -12,7 +12,10 @@
 size_t	 dns_name(const char *s, size_t n, char out[260]);
 /* The name of our own node without its first label, folded; "" if there is none. */
 void	 tailnet_suffix(const struct netmap *nm, const struct view *v, char out[260]);
-/* The peer that a control client names: NAME, address, node key or ID; NULL = none.  There must be a netmap. */
-const struct node *find_peer(const struct netmap *nm, const char *what);
+/*
+ * The peer that a control client names: NAME, address, node key or ID.  NULL = no index has it: go on with
+ * peers_search_more() while search->by is one.  There must be a netmap.
+ */
+const struct node *find_peer(const struct netmap *nm, const char *what, struct peers_search *search);
 
 #endif

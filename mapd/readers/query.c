@@ -174,12 +174,10 @@ answer_peer(struct reader *r, const struct ipc_query *m, const struct querytail 
 		no_netmap(r);
 		return;
 	}
-	if ((n = find_peer(nm, t->text)) == NULL) {
-		reader_error(r, ERR_INVALID, "no such peer");
-		return;
-	}
-	node_print(&r->out, n, nm->cur->peers->dict);
-	pb_byte(&r->out, '\n');
+	if ((n = find_peer(nm, t->text, &r->search)) == NULL)
+		r->work = WORK_SEARCH;
+	else
+		reader_peer(r, n);
 }
 
 /* rv: 0, or -1 when the text cannot be begun. */

@@ -19,7 +19,7 @@
 struct early;
 struct event;
 
-enum reader_work { WORK_NONE, WORK_DUMP, WORK_EXPORT };
+enum reader_work { WORK_NONE, WORK_DUMP, WORK_EXPORT, WORK_SEARCH };
 
 struct reader {
 	TAILQ_ENTRY(reader) link;
@@ -34,6 +34,7 @@ struct reader {
 	enum reader_work work;
 	struct dump	 dump;
 	struct exporter	 exp;
+	struct peers_search search;		/* of a peer, in the present map of each moment */
 	uint64_t	 generation;		/* of query.generation when the work began */
 	uint64_t	 progress_ms;		/* when a byte was last written, or the socket was not full */
 	int		 half_closed;
@@ -62,6 +63,8 @@ struct reader *reader_new(struct query *q, uint32_t id, uint32_t uid, int fd);
 void	 reader_close(struct reader *r);
 /* Write what can be written; may free r.  0 = r still exists. */
 int	 reader_push(struct reader *r);
+/* Append the whole answer of `peer`; n: NULL = there is none. */
+void	 reader_peer(struct reader *r, const struct node *n);
 /* Append an error object (interface.md 4). */
 void	 reader_error(struct reader *r, enum errcode code, const char *text);
 /*

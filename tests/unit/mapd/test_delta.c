@@ -234,7 +234,7 @@ by_key(struct map_test *m, uint8_t byte)
 	uint8_t key[KEY_LEN];
 
 	memset(key, byte, sizeof(key));
-	return peers_by_key(m->nm->cur->peers, key);
+	return mt_by_key(m->nm->cur->peers, key);
 }
 
 /* rows: DEL-09 */
@@ -255,9 +255,9 @@ test_patch_key(void **state)
 	assert_null(by_key(m, 0x22));
 	assert_int_equal(by_key(m, 0x2a)->r.id, 2);
 	assert_null(by_key(m, 0x55));
-	assert_null(peers_by_addr(m->nm->cur->peers, (const uint8_t[16]){ 100, 64, 1, 2 }, 4));
-	assert_int_equal(peers_by_addr(m->nm->cur->peers, (const uint8_t[16]){ 100, 64, 1, 20 }, 4)->r.id, 2);
-	assert_null(peers_by_name(m->nm->cur->peers, "p5.tail1.ts.net", ""));
+	assert_null(mt_by_addr(m->nm->cur->peers, (const uint8_t[16]){ 100, 64, 1, 2 }, 4));
+	assert_int_equal(mt_by_addr(m->nm->cur->peers, (const uint8_t[16]){ 100, 64, 1, 20 }, 4)->r.id, 2);
+	assert_null(mt_by_name(m->nm->cur->peers, "p5.tail1.ts.net", ""));
 	mt_free(m);
 }
 

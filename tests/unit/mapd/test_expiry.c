@@ -49,9 +49,9 @@ test_peer_expires(void **state)
 	mt_peer(m, 2, "KeyExpiry", "'2027-01-15T08:01:00Z'");
 	mt_peer(m, 3, "Expired", NULL);
 	/* it is found by its own key and by the one that is shown */
-	assert_int_equal(peers_by_key(m->nm->cur->peers, key)->r.id, 2);
+	assert_int_equal(mt_by_key(m->nm->cur->peers, key)->r.id, 2);
 	memcpy(key, "\x6d\xa7\x74\xd5\xd7\x74", 6);
-	assert_int_equal(peers_by_key(m->nm->cur->peers, key)->r.id, 2);
+	assert_int_equal(mt_by_key(m->nm->cur->peers, key)->r.id, 2);
 	assert_int_equal(netmap_expire(m->nm, at(T0 + 71), &ch), 0);
 	assert_int_equal(netmap_next_expiry(m->nm, at(T0 + 71)), T0 + 3600 + 10);
 	/* a later expiry removes the mark and restores all that was hidden */

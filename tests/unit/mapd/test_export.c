@@ -261,13 +261,13 @@ test_long_lists(void **state)
 	assert_int_equal(n, 250);
 	free(have);
 	/* one of many addresses finds its peer, too, and no longer when that is removed */
-	assert_int_equal(find_peer(m->nm, "10.0.3.249")->r.id, 2);
+	assert_int_equal(mt_find(m, "10.0.3.249")->r.id, 2);
 	mt_ok(m, "{'PeersRemoved':[2]}");
-	assert_int_equal(find_peer(m->nm, "10.0.0.0")->r.id, 3);
-	assert_int_equal(find_peer(m->nm, "10.0.3.249")->r.id, 3);
+	assert_int_equal(mt_find(m, "10.0.0.0")->r.id, 3);
+	assert_int_equal(mt_find(m, "10.0.3.249")->r.id, 3);
 	mt_ok(m, "{'Peers':[" PEER("7", "7", "77", "") "]}");
-	assert_null(find_peer(m->nm, "10.0.3.249"));
-	assert_null(find_peer(m->nm, "10.0.0.0"));
+	assert_null(mt_find(m, "10.0.3.249"));
+	assert_null(mt_find(m, "10.0.0.0"));
 	mt_free(m);
 }
 

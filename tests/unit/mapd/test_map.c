@@ -452,17 +452,17 @@ test_duplicates(void **state)
 	assert_int_equal(p->byname.n, 1);
 	assert_int_equal(p->duplicates_key, 19999);
 	assert_int_equal(p->duplicates_addr, 39999);
-	assert_int_equal(peers_by_name(p, "dup", "t")->r.id, 1);
+	assert_int_equal(mt_by_name(p, "dup", "t")->r.id, 1);
 	mt_ok(m, "{'PeersRemoved':[1]}");
-	assert_int_equal(peers_by_name(p, "DUP.t.", "")->r.id, 2);
-	assert_non_null(peers_by_addr(p, (const uint8_t[16]){ 100, 64, 1, 1 }, 4));
+	assert_int_equal(mt_by_name(p, "DUP.t.", "")->r.id, 2);
+	assert_non_null(mt_by_addr(p, (const uint8_t[16]){ 100, 64, 1, 1 }, 4));
 	mt_ok(m, "{'PeersChangedPatch':[{'NodeID':5,'Key':'" KEY_OF("55") "'}]}");
 	assert_int_equal(p->bykey.n, 1);
 	assert_int_equal(feed(m, "{'PeersRemoved':[", "%", 19999, "]}"), 1);
 	assert_int_equal(p->duplicates_key, 1); /* 20000: none entered the index when its holder was removed */
 	assert_int_equal(p->duplicates_addr, 2);
 	assert_int_equal(p->duplicates_name, 1);
-	assert_int_equal(peers_by_name(p, "dup.t", "")->r.id, 20000);
+	assert_int_equal(mt_by_name(p, "dup.t", "")->r.id, 20000);
 	mt_ok(m, "{'PeersRemoved':[20000]}");
 	assert_int_equal(p->bykey.n + p->byaddr.n + p->byname.n + p->duplicates_addr, 0);
 	mt_free(m);

@@ -305,16 +305,16 @@ check_lookups(struct map_test *m, const struct model *md)
 		json_object_object_get_ex(md->peer[i], "Key", &v);
 		s = json_object_get_string(v);
 		assert_int_equal(key_parse(KEY_NODE, s, strlen(s), &key), 0);
-		assert_non_null(n = peers_by_key(p, key.b));
+		assert_non_null(n = mt_by_key(p, key.b));
 		assert_memory_equal(n->key, key.b, KEY_LEN);
 		json_object_object_get_ex(md->peer[i], "Addresses", &v);
 		n = peers_find(p, id_of(i));
 		assert_int_equal(pk_addr(pk_first(node_get(n, NM_Addresses)), p->dict, addr, &family, &bits), 1);
-		assert_non_null(n = peers_by_addr(p, addr, family));
+		assert_non_null(n = mt_by_addr(p, addr, family));
 		assert_int_equal(node_has_address(n, p->dict, addr, family), 1);
 		json_object_object_get_ex(md->peer[i], "Name", &v);
 		s = json_object_get_string(v);
-		assert_non_null(n = peers_by_name(p, s, ""));
+		assert_non_null(n = mt_by_name(p, s, ""));
 	}
 }
 

@@ -11,6 +11,8 @@
 #include "clients.h"
 #include "util_query.h"
 
+#define KEY_REST "0000000000000000000000000000000000000000000000000000"
+
 /* A big map, and readers that take their time: each sees one moment's map, whole, while deltas go on. */
 static void
 test_snapshot_readers(void **state)
@@ -308,6 +310,62 @@ test_places_for_each(void **state)
 	fixture_free(f);
 }
 
+/* What no index finds is looked for in pieces: a client that asks for it does not hold up the others. */
+static void
+test_search_in_pieces(void **state)
+{
+	static const char *const what[] = { "absent", "p19998", "nodekey:6da774d5d774" KEY_REST };
+	static const char *const want[] = { "no such peer", "\"Name\":\"p19998.x.\"", "no such peer" };
+	struct fixture *f = fixture(NULL);
+	struct pb b = { 0 };
+	int fd, other, ended;
+	size_t i, k;
+	char *s;
+
+	(void)state;
+	many_peers(&b);
+	renew(f, &b);
+	for (i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
+		fd = ask(f, 1, IPC_Q_peer, what[i]);
+		assert_int_equal(query_clients(f->q), 1);
+		other = ask(f, 2, IPC_Q_peer, "2");
+		assert_int_equal(query_clients(f->q), 1); /* has its answer */
+		s = take(f, other, 1 << 20, &ended);
+		assert_int_equal(ended, 1);
+		assert_non_null(strstr(s, "\"ID\":2,"));
+		free(s);
+		close(other);
+		for (k = 0; k < 20; k++)
+			turn(f);
+		s = take(f, fd, 1 << 20, &ended);
+		assert_int_equal(ended, 1);
+		assert_non_null(strstr(s, want[i]));
+		free(s);
+		close(fd);
+	}
+	/* the map changes, and goes, in the middle of it */
+	fd = ask(f, 1, IPC_Q_peer, "p19998");
+	change(f, "{'PeersRemoved':[3,4,20000]}");
+	for (k = 0; k < 20; k++)
+		turn(f);
+	s = take(f, fd, 1 << 20, &ended);
+	assert_int_equal(ended, 1);
+	assert_non_null(strstr(s, "no such peer"));
+	free(s);
+	close(fd);
+	assert_int_equal(query_clients(f->q), 0);
+	fd = ask(f, 1, IPC_Q_peer, "p19998");
+	query_dropped(f->q);
+	turn(f);
+	s = take(f, fd, 1 << 20, &ended);
+	assert_int_equal(ended, 1);
+	assert_non_null(strstr(s, "\"no-netmap\""));
+	free(s);
+	close(fd);
+	pb_free(&b);
+	fixture_free(f);
+}
+
 int
 main(void)
 {
@@ -319,6 +377,7 @@ main(void)
 		cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_places_for_each),
+		cmocka_unit_test(test_search_in_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "dump.h"
 #include "timefmt.h"
 #include "unit.h"
+#include "peername.h"
 #include "util_map.h"
 
 void
@@ -338,4 +339,45 @@ mt_rnd(unsigned n)
 	rng ^= rng >> 7;
 	rng ^= rng << 17;
 	return (unsigned)((rng >> 11) % n);
+}
+
+static struct node *
+searched(const struct peers *p, struct node *n, struct peers_search *s)
+{
+	while (n == NULL && s->by != SEARCH_NONE)
+		n = peers_search_more(p, s, 3);
+	return n;
+}
+
+const struct node *
+mt_find(const struct map_test *m, const char *what)
+{
+	struct peers_search s;
+	const struct node *n = find_peer(m->nm, what, &s);
+
+	return n != NULL ? n : searched(m->nm->cur->peers, NULL, &s);
+}
+
+struct node *
+mt_by_key(const struct peers *p, const uint8_t key[KEY_LEN])
+{
+	struct peers_search s;
+
+	return searched(p, peers_find_key(p, key, &s), &s);
+}
+
+struct node *
+mt_by_name(const struct peers *p, const char *name, const char *suffix)
+{
+	struct peers_search s;
+
+	return searched(p, peers_find_name(p, name, suffix, &s), &s);
+}
+
+struct node *
+mt_by_addr(const struct peers *p, const uint8_t addr[16], unsigned family)
+{
+	struct peers_search s;
+
+	return searched(p, peers_find_addr(p, addr, family, &s), &s);
 }

@@ -48,6 +48,12 @@ void	 mt_peer(struct map_test *m, int64_t id, const char *member, const char *wa
 void	 mt_ids(struct map_test *m, const char *want);		/* ids of Peers in order: "1 2 3" */
 void	 mt_change(const struct map_test *m, const char *changed, const char *removed, uint32_t fields);
 
+/* To the end of the search.  NULL: there is none. */
+const struct node *mt_find(const struct map_test *m, const char *what);
+struct node *mt_by_key(const struct peers *p, const uint8_t key[KEY_LEN]);
+struct node *mt_by_addr(const struct peers *p, const uint8_t addr[16], unsigned family);
+struct node *mt_by_name(const struct peers *p, const char *name, const char *suffix);
+
 unsigned mt_rnd(unsigned n);		/* below n; the same numbers in every run */
 
 #define SELF_KEY "nodekey:1111111111111111111111111111111111111111111111111111111111111111"
