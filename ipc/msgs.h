@@ -149,6 +149,8 @@ struct ipc_query {
 	uint32_t	listen_port;		/* for wgconf: `listen-port`, or the port that the parent chose */
 	uint32_t	private_written;	/* wgconf private: the parent has written the [Interface] part */
 	uint64_t	events;			/* watch netmap: number of events the parent has sent already */
+	uint16_t	hostname_len;		/* for hosts: what this system is called; no peer's */
+	char		hostname[IPC_HOST_MAX];
 	uint16_t	data_len;		/* of the arguments, no newline; must equal the tail's length */
 	char		data[IPC_LINE_MAX];
 };

@@ -28,9 +28,13 @@ struct exporter {
 	/* hosts */
 	int		 hosts;
 	char		 suffix[260];	/* of our own tailnet, folded; "" = unknown */
+	char		 self[260];	/* name of our own node, folded; "" = unknown */
+	char		 hostname[260];	/* of this system, folded; "" = unknown */
+	const uint8_t	*record;	/* the next of DNS.ExtraRecords; NULL = peers first, or none */
 };
 
-int	 export_hosts(struct exporter *x, struct netmap *nm);
+/* hostname: what this system is called, "" = unknown.  0, -1: no netmap */
+int	 export_hosts(struct exporter *x, struct netmap *nm, const char *hostname);
 int	 export_more(struct exporter *x, struct pb *out, size_t about);	/* as dump_more() */
 void	 export_end(struct exporter *x);
 

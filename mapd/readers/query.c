@@ -210,8 +210,11 @@ answer_wgconf(struct reader *r, const struct ipc_query *m, const struct querytai
 static void
 answer_hosts(struct reader *r, const struct ipc_query *m, const struct querytail *t)
 {
-	(void)m, (void)t;
-	begin_export(r, export_hosts(&r->exp, r->q->nm));
+	char hostname[sizeof(m->hostname) + 1];
+
+	(void)t;
+	IPC_STR(m, hostname, hostname);
+	begin_export(r, export_hosts(&r->exp, r->q->nm, hostname));
 }
 
 static void

@@ -61,6 +61,18 @@ mapd_takes(struct cclient *cc, enum ipc_query_verb verb)
 	return 1;
 }
 
+/* mapd cannot ask the system. */
+static void
+put_hostname(struct ipc_query *q)
+{
+	char name[sizeof(q->hostname) + 1];
+
+	if (gethostname(name, sizeof(name)) == -1)
+		return;
+	name[sizeof(name) - 1] = '\0';
+	q->hostname_len = ipc_text_put(q->hostname, sizeof(q->hostname), name, strlen(name));
+}
+
 /* Hands a netmap reader's connection to mapd; no byte of the netmap passes here (D4). */
 static void
 hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int private_written)
@@ -82,6 +94,7 @@ hand_over(struct cclient *cc, enum ipc_query_verb verb, const char *arg, int pri
 	q.uid = (uint32_t)cc->uid;
 	q.listen_port = hostreport_listen_port(o->report);
 	q.private_written = (uint32_t)private_written;
+	put_hostname(&q);
 	q.data_len = ipc_text_put(q.data, sizeof(q.data), arg, n);
 	if (++last_id == IPC_ID_NONE)
 		last_id++;

@@ -49,7 +49,7 @@ printed(struct netmap *nm)
 		while (export_more(&x, &out, out.n + 700))
 			;
 	export_end(&x);
-	if (export_hosts(&x, nm) == 0)
+	if (export_hosts(&x, nm, "host") == 0)
 		while (export_more(&x, &out, out.n + 700))
 			;
 	export_end(&x);

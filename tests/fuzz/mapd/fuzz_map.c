@@ -202,7 +202,7 @@ check_printed(struct netmap *nm, const char *s)
 		while (export_more(&x, &out, out.n + 100))
 			;
 	export_end(&x);
-	if (export_hosts(&x, nm) == 0)
+	if (export_hosts(&x, nm, "host") == 0)
 		while (export_more(&x, &out, out.n + 100))
 			;
 	export_end(&x);

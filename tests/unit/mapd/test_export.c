@@ -272,17 +272,23 @@ test_long_lists(void **state)
 }
 
 static char *
-hosts(struct map_test *m)
+hosts_on(struct map_test *m, const char *hostname)
 {
 	struct exporter x;
 	struct pb out = { 0 };
 
-	assert_int_equal(export_hosts(&x, m->nm), 0);
+	assert_int_equal(export_hosts(&x, m->nm, hostname), 0);
 	while (export_more(&x, &out, out.n + 10))
 		;
 	export_end(&x);
 	pb_byte(&out, '\0');
 	return (char *)out.p;
+}
+
+static char *
+hosts(struct map_test *m)
+{
+	return hosts_on(m, "");
 }
 
 static void
@@ -301,7 +307,7 @@ test_hosts(void **state)
 	have = hosts(m);
 	assert_string_equal(have,
 	    "100.64.0.1\tme.tail1.ts.net me\n100.64.1.2\tp2.tail1.ts.net p2\nfd7a:115c:a1e0::2\tp2.tail1.ts.net p2\n"
-	    "100.64.1.3\tshared.other.ts.net\n100.64.1.4\tsingle\n");
+	    "100.64.1.3\tshared.other.ts.net\n");
 	free(have);
 	mt_free(m);
 }
@@ -312,7 +318,7 @@ test_hosts_of_the_host(void **state)
 {
 	static const char *const names[][2] = { { "localhost", "localhost" }, { "LocalHost", "localhost" },
 		{ "ip6-localhost", "ip6-localhost" }, { "ip6-loopback", "ip6-loopback" },
-		{ "broadcasthost", "broadcasthost" } };
+		{ "broadcasthost", "broadcasthost" }, { "web", "web" }, { "WEB", "web" }, { "me", NULL } };
 	char text[700], want[300], *have;
 	size_t i;
 
@@ -325,13 +331,76 @@ test_hosts_of_the_host(void **state)
 			"22") "','Addresses':['100.64.1.2/32']}]}",
 		    names[i][0]);
 		mt_ok(m, text);
-		snprintf(want, sizeof(want), "100.64.0.1\tme.tail1.ts.net me\n100.64.1.2\t%s.tail1.ts.net\n",
-		    names[i][1]);
-		have = hosts(m);
+		snprintf(want, sizeof(want), "100.64.0.1\tme.tail1.ts.net me\n");
+		if (names[i][1] != NULL)
+			snprintf(want + strlen(want), sizeof(want) - strlen(want), "100.64.1.2\t%s.tail1.ts.net\n",
+			    names[i][1]);
+		have = hosts_on(m, "Web.example.com");
 		assert_string_equal(have, want);
 		free(have);
 		mt_free(m);
 	}
+}
+
+/* Whole names of the host itself, and names that are not of the DNS of a tailnet at all, get no line. */
+static void
+test_hosts_taken_names(void **state)
+{
+	static const char *const names[] = { "localhost.localdomain", "LocalHost.LocalDomain.", "ip6-localhost",
+		"broadcasthost.", "single", "web.example.com", "me.tail1.ts.net." };
+	char text[700], *have;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct map_test *m = mt_new();
+
+		snprintf(text, sizeof(text),
+		    "{" NODE_SELF ",'Peers':[{'ID':2,'Name':'%s','Key':'" KEY_OF(
+			"22") "','Addresses':['100.64.1.2/32']}],"
+			      "'DNSConfig':{'ExtraRecords':[{'Name':'%s','Value':'192.0.2.1'}]}}",
+		    names[i], names[i]);
+		mt_ok(m, text);
+		have = hosts_on(m, "web.example.com");
+		assert_string_equal(have, "100.64.0.1\tme.tail1.ts.net me\n");
+		free(have);
+		/* the name of the system is the first label of our own: known by its full name only */
+		have = hosts_on(m, "me");
+		assert_memory_equal(have, "100.64.0.1\tme.tail1.ts.net\n", 27);
+		free(have);
+		mt_free(m);
+	}
+}
+
+/* The records that a server adds to the tailnet's DNS: those with an address, in the server's order. */
+static void
+test_hosts_extra_records(void **state)
+{
+	struct map_test *m = mt_new();
+	char *have;
+
+	(void)state;
+	mt_ok(m,
+	    "{" NODE_SELF ",'Peers':[" NODE("2", "22", "'100.64.1.2/32'",
+		"") "],'DNSConfig':{'ExtraRecords':["
+		    "{'Name':'Wiki.Corp.Example.','Type':'A','Value':'192.0.2.1'},"
+		    "{'Name':'wiki.corp.example','Type':'AAAA','Value':'2001:DB8:0::1'},"
+		    "{'Name':'git.tail1.ts.net','Value':'192.0.2.2'},{'Name':'six.corp.example','Type':'','Value':'::2'"
+		    "},"
+		    "{'Name':'a.corp.example','Type':'A','Value':'2001:db8::1'},"
+		    "{'Name':'b.corp.example','Type':'AAAA','Value':'192.0.2.1'},"
+		    "{'Name':'c.corp.example','Type':'CNAME','Value':'wiki.corp.example'},"
+		    "{'Name':'d.corp.example','Type':'TXT','Value':'192.0.2.1'},{'Name':'e.corp.example','Type':'A'},"
+		    "{'Name':'f.corp.example','Value':'fe80::1%eth0'},{'Value':'192.0.2.1'},{},"
+		    "{'Name':'g.corp.example\\n1.1.1.1 x.y','Value':'192.0.2.1'},"
+		    "{'Name':'localhost.tail1.ts.net','Value':'192.0.2.3'}]}}");
+	have = hosts(m);
+	assert_string_equal(have,
+	    "100.64.0.1\tme.tail1.ts.net me\n100.64.1.2\tp2.tail1.ts.net p2\n"
+	    "192.0.2.1\twiki.corp.example\n2001:db8::1\twiki.corp.example\n192.0.2.2\tgit.tail1.ts.net git\n"
+	    "::2\tsix.corp.example\n192.0.2.3\tlocalhost.tail1.ts.net\n");
+	free(have);
+	mt_free(m);
 }
 
 /* A server cannot write lines of its own into what other programs read. */
@@ -376,6 +445,8 @@ main(void)
 		cmocka_unit_test(test_long_lists),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_hosts_of_the_host),
+		cmocka_unit_test(test_hosts_taken_names),
+		cmocka_unit_test(test_hosts_extra_records),
 		cmocka_unit_test(test_injection),
 	};
 
