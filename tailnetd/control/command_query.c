@@ -142,7 +142,7 @@ run_wgconf(struct cclient *cc, struct command_line *cl)
 		if (!mapd_takes(cc, IPC_Q_wgconf))
 			return; /* before the key is written: only the rest may follow it */
 		/* The key goes from the keyring to this descriptor; mapd writes the rest (security.md D2). */
-		log_warnx("the node private key is given to uid %u (wgconf private)", (unsigned)cc->uid);
+		log_info("the node private key is given to uid %u (wgconf private)", (unsigned)cc->uid);
 		if (write(cc->fd, interface, sizeof(interface) - 1) != sizeof(interface) - 1 ||
 		    keys_wgconf_private(o->keys, cc->fd) == -1) {
 			cclient_close(cc);

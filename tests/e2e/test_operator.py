@@ -31,6 +31,8 @@ def test_classes(server, make_daemon, operator):
         answer = d.ask_as(line, group="_tailnetd")
         assert ('"denied"' in answer) == (operator is None), (line, answer)
     assert "PrivateKey" in d.text("wgconf private")
+    lines = [x for x in d.log().splitlines() if "node private key is given to uid 0" in x]
+    assert lines and all("info: " in x for x in lines), "logged, and what was asked for is no warning"
 
 
 def test_an_operator_outside_the_group_is_told(server, make_daemon):
