@@ -12,7 +12,7 @@
 
 /* --- hosts(5) --- */
 
-#define RECORDS_WORK 2000 /* extra records looked at in one go */
+#define HOSTS_WORK 2000 /* nodes, or extra records, looked at in one go */
 
 /*
  * Names that hosts(5) files give the host itself, or that mean all of a network: a peer called localhost would receive
@@ -144,7 +144,7 @@ records_more(struct exporter *x, struct pb *out, size_t about)
 	const uint8_t *v;
 	size_t work;
 
-	for (work = 0; out->n < about && work < RECORDS_WORK; work++) {
+	for (work = 0; out->n < about && work < HOSTS_WORK; work++) {
 		if (!pk_element(&x->record, &v))
 			return 0;
 		if (*v == PK_OBJ)
@@ -170,11 +170,12 @@ static int
 hosts_more(struct exporter *x, struct pb *out, size_t about)
 {
 	struct walk_item it;
+	size_t work;
 
 	if (x->record != NULL)
 		return records_more(x, out, about);
 	walk_resume(&x->walk);
-	while (out->n < about) {
+	for (work = 0; out->n < about && work < HOSTS_WORK; work++) {
 		if (!walk_next(&x->walk, &it) || (it.kind == WALK_END && it.part == WALK_PEERS))
 			return records_begin(x);
 		if (it.node != NULL && host_lines(x, it.node, it.part != WALK_PEERS, it.dict, out) > 0)

@@ -403,6 +403,38 @@ test_hosts_extra_records(void **state)
 	mt_free(m);
 }
 
+/* Peers and records are read in parts, also those that give no line (B1 of the faults). */
+static void
+test_hosts_in_parts(void **state)
+{
+	struct map_test *m = mt_new();
+	struct exporter x;
+	struct pb b = { 0 }, out = { 0 };
+	unsigned i, turns = 0;
+
+	(void)state;
+	pb_puts(&b, "{\"Node\":{\"ID\":1},\"Peers\":[");
+	for (i = 2; i < 10002; i++)
+		pb_printf(&b, "{\"ID\":%u,\"Name\":\"p%u\"},", i, i);
+	pb_puts(&b,
+	    "{\"ID\":10002,\"Name\":\"p.example\",\"Addresses\":[\"100.64.0.2/32\"]}],"
+	    "\"DNSConfig\":{\"ExtraRecords\":[");
+	for (i = 0; i < 10000; i++)
+		pb_puts(&b, "{\"Name\":\"x\"},");
+	pb_puts(&b, "{\"Name\":\"last.example\",\"Value\":\"192.0.2.1\"}]}}");
+	assert_int_equal(mt_raw(m, (char *)b.p, b.n, 100000), 1);
+	assert_int_equal(export_hosts(&x, m->nm, ""), 0);
+	while (export_more(&x, &out, 1000))
+		turns++;
+	export_end(&x);
+	assert_int_equal(turns, 5 + 1 + 5); /* the peers, the rest of them, the records */
+	pb_byte(&out, '\0');
+	assert_string_equal((char *)out.p, "100.64.0.2\tp.example\n192.0.2.1\tlast.example\n");
+	pb_free(&out);
+	pb_free(&b);
+	mt_free(m);
+}
+
 /* A server cannot write lines of its own into what other programs read. */
 static void
 test_injection(void **state)
@@ -447,6 +479,7 @@ main(void)
 		cmocka_unit_test(test_hosts_of_the_host),
 		cmocka_unit_test(test_hosts_taken_names),
 		cmocka_unit_test(test_hosts_extra_records),
+		cmocka_unit_test(test_hosts_in_parts),
 		cmocka_unit_test(test_injection),
 	};
 
