@@ -118,6 +118,8 @@ struct ipc_dial_times {
 
 enum ipc_ep_type { IPC_EP_UNKNOWN, IPC_EP_LOCAL, IPC_EP_STUN, IPC_EP_PORTMAPPED, IPC_EP_STUN4LOCAL, IPC_EP_EXPLICIT };
 struct ipc_endpoint { uint8_t addr[16]; uint16_t port; uint8_t family; /* 4 or 6 */ uint8_t type; };
+struct ipc_addr { uint8_t addr[16]; uint8_t family; uint8_t bits; uint8_t pad[2]; };
+#define IPC_MAX_LOCAL	64
 struct ipc_map_params {				/* what a lite update reports besides Hostinfo (HOSTINFO chunks) */
 	uint32_t	generation;		/* grows with every change of params or hostinfo; named in LITE */
 	struct pubkey	disco_key;
@@ -125,6 +127,9 @@ struct ipc_map_params {				/* what a lite update reports besides Hostinfo (HOSTI
 	uint32_t	refresh;		/* 1: send an update even if the server has these values (LITE-05) */
 	uint32_t	n;
 	struct ipc_endpoint ep[IPC_MAX_ENDPOINTS];
+	/* not reported: all addresses of this host, each with the length of its network (interface.md 7) */
+	uint32_t	nlocal;
+	struct ipc_addr	local[IPC_MAX_LOCAL];
 };
 
 enum ipc_query_class { IPC_CLASS_R = 1, IPC_CLASS_W = 2, IPC_CLASS_ROOT = 3 };
@@ -252,7 +257,6 @@ struct ipc_stream {
 	IPC_TEXT(err, IPC_ERR_MAX);
 };
 
-struct ipc_addr { uint8_t addr[16]; uint8_t family; uint8_t bits; uint8_t pad[2]; };
 struct ipc_self {				/* sent when anything in it changed */
 	int64_t		id, user_id;
 	struct pubkey	key;

@@ -307,8 +307,12 @@ params_ok(const struct ipc_map_params *p)
 {
 	uint32_t i;
 
-	if (p->n > IPC_MAX_ENDPOINTS || p->refresh > 1)
+	if (p->n > IPC_MAX_ENDPOINTS || p->refresh > 1 || p->nlocal > IPC_MAX_LOCAL)
 		return 0;
+	for (i = 0; i < p->nlocal; i++)
+		if ((p->local[i].family != 4 && p->local[i].family != 6) ||
+		    p->local[i].bits > (p->local[i].family == 4 ? 32 : 128))
+			return 0;
 	for (i = 0; i < p->n; i++)
 		if ((p->ep[i].family != 4 && p->ep[i].family != 6) || p->ep[i].type > IPC_EP_EXPLICIT)
 			return 0;
@@ -447,6 +451,7 @@ start(struct childproc *c)
 	buf_init(&m->event_text, EVENT_MAX);
 	m->netmap = cache.netmap = netmap_new();
 	m->query = query_new(m->base, m->netmap, child_config(m->c));
+	query_host(m->query, &m->params);
 	m->report = report_new(m);
 	m->stream = mapstream_new(m);
 	m->lite = lite_new(m);

@@ -45,6 +45,7 @@
 	K("advertise-tags", tags, TAGS, ANY, "one or more of tag:name", "", LIST, NO) \
 	K("listen-port", listen_port, NUMBER, LIMITS(0, 65535), "a number from 0 to 65535", "41641", 0, NO) \
 	K("endpoints", endpoints, ENDPOINTS, ANY, "auto, none, or one or more of ip:port", "auto", LIST, NO) \
+	K("endpoints-ignore", endpoints_ignore, ROUTES, ANY, "one or more prefixes", "", LIST, NO) \
 	K("accept-routes", accept_routes, ENUM, WORDS("no|yes"), "yes or no", "no", 0, CHILD) \
 	K("exit-node", exit_node, TEXT, ANY, "a name, address or StableID", "", 0, CHILD) \
 	K("state-dir", state_dir, PATH, ANY, "an absolute path", PATH_STATEDIR, RESTART, NO) \

@@ -20,6 +20,8 @@ struct exporter {
 	int		 done;
 	uint64_t	 count;		/* peers written */
 	/* wgconf */
+	const struct ipc_map_params *host;
+	uint8_t		 lengths[2][129];	/* 1: a prefix of this length was given out; [1]: IPv6 */
 	int		 accept_routes, has_exit;
 	int64_t		 exit_id;
 	int		 scanned;

@@ -10,6 +10,7 @@
 #include "nodeview.h"
 #include "packprint.h"
 #include "peername.h"
+#include "pickendpoint.h"
 #include "text.h"
 #include "textset.h"
 
@@ -18,7 +19,8 @@
  * one peer only, as in WireGuard itself, but to a fixed one), then the peers.  Rules: protocol.md K.2 and its last
  * paragraph.
  */
-#define SCAN_WORK 8000 /* peers and their prefixes that are looked at in one go */
+#define ENDPOINTS_MAX 64   /* of one peer that are looked at */
+#define SCAN_WORK     8000 /* peers and their prefixes that are looked at in one go */
 
 struct prefix {
 	uint8_t addr[16];
@@ -181,6 +183,7 @@ claim(struct exporter *x, const struct node *n, const struct prefix *p, int prim
 		.used = 1,
 		.owner = n->r.id };
 	memcpy(c->addr, p->addr, 16);
+	x->lengths[p->family == 6][p->bits] = 1;
 }
 
 /* Prefixes looked at. */
@@ -224,34 +227,54 @@ scan(struct exporter *x)
 
 /* --- printing --- */
 
-/* An endpoint worth giving to WireGuard: an address that can be sent to, and a port. */
+/* Inside a prefix that some peer gets, other than a default route, whose user keeps the outer packets out of it. */
 static int
-first_endpoint(const struct node *n, const struct dict *d, char out[ADDR_TEXT_MAX])
+is_routed(const void *arg, const uint8_t addr[16], unsigned family)
 {
-	static const uint8_t zero[16], ll4[16] = { 169, 254 }, ll6[16] = { 0xfe, 0x80 }, multi4[16] = { 224 },
-				       multi6[16] = { 0xff };
+	const struct exporter *x = arg;
+	struct prefix p = { .family = family };
+	unsigned max = family == 4 ? 32 : 128, i;
+
+	for (p.bits = max; p.bits > 0; p.bits--) {
+		if (!x->lengths[family == 6][p.bits])
+			continue;
+		memset(p.addr, 0, sizeof(p.addr));
+		for (i = 0; i < p.bits / 8; i++)
+			p.addr[i] = addr[i];
+		if (p.bits % 8 != 0)
+			p.addr[i] = addr[i] & (uint8_t)(0xff00 >> p.bits % 8);
+		if (x->claims[place(x, &p)].used)
+			return 1;
+	}
+	return 0;
+}
+
+/* The best of the endpoints, of equals the first: 1, or 0 if none is of use. */
+static int
+best_endpoint(const struct exporter *x, const struct node *n, const struct dict *d, char out[ADDR_TEXT_MAX])
+{
+	const struct pickendpoint how = { .params = x->host, .routed = is_routed, .arg = x };
+	enum pickendpoint_rank best = PICK_NEVER, rank;
 	const uint8_t *p = node_get(n, NM_Endpoints), *v;
+	unsigned family, port, left;
+	char tmp[PK_TMP];
 	uint8_t a[16];
 	struct pv t;
-	unsigned family, port;
-	char tmp[PK_TMP];
 	int zone;
 
 	if (p == NULL || *p != PK_ARR)
 		return 0;
-	for (p = pk_first(p); pk_element(&p, &v);) {
+	for (p = pk_first(p), left = ENDPOINTS_MAX; left > 0 && pk_element(&p, &v); left--) {
 		if (!pk_text(v, d, tmp, &t) ||
-		    addr_parse_endpoint((const char *)t.p, t.n, a, &family, &port, &zone) == -1)
+		    addr_parse_endpoint((const char *)t.p, t.n, a, &family, &port, &zone) == -1 || zone || port == 0)
 			continue;
-		if (zone || port == 0 || memcmp(a, zero, 16) == 0)
+		pickendpoint_unmap(a, &family);
+		if ((rank = pickendpoint_rank(&how, a, family)) <= best)
 			continue;
-		if (family == 4 ? addr_prefix_contains(ll4, 16, a) || addr_prefix_contains(multi4, 4, a)
-				: addr_prefix_contains(ll6, 10, a) || addr_prefix_contains(multi6, 8, a))
-			continue;
+		best = rank;
 		addr_format_endpoint(a, family, port, out);
-		return 1;
 	}
-	return 0;
+	return best != PICK_NEVER;
 }
 
 /* The prefixes that are this peer's by the claims, comma separated; number of them. */
@@ -294,7 +317,7 @@ print_peer(struct exporter *x, const struct node *n, const struct dict *d, struc
 	if (!usable(n) || b64_encode(n->key, KEY_LEN, b64, sizeof(b64)) < 0)
 		return;
 	len = node_text(n, d, NM_Name, text, sizeof(text));
-	has_ep = first_endpoint(n, d, ep);
+	has_ep = best_endpoint(x, n, d, ep);
 	pb_puts(out, "\n# ");
 	if (dns_name(text, len, name) > 0)
 		pb_puts(out, name);
@@ -373,6 +396,7 @@ export_wgconf(struct exporter *x, struct netmap *nm, const struct wgconf_options
 
 	memset(x, 0, sizeof(*x));
 	x->accept_routes = o->accept_routes;
+	x->host = o->host;
 	if (walk_begin(&x->walk, nm) == -1)
 		return -1;
 	walk_peers(&x->walk);

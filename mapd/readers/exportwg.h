@@ -9,6 +9,7 @@ struct wgconf_options {
 	int		 accept_routes;
 	unsigned	 listen_port;
 	int		 has_interface;		/* the "[Interface]" line was written already */
+	const struct ipc_map_params *host;	/* its addresses; NULL: unknown.  Outlives the export */
 	const char	*exit_node;		/* "" = none: name, address or StableID */
 };
 

@@ -39,6 +39,12 @@ on_tick(void *arg)
 	timer_set_ms(&q->tick, TICK_MS);
 }
 
+void
+query_host(struct query *q, const struct ipc_map_params *host)
+{
+	q->host = host;
+}
+
 struct query *
 query_new(struct event_base *base, struct netmap *nm, const struct ipc_config *cfg)
 {
@@ -200,6 +206,7 @@ answer_wgconf(struct reader *r, const struct ipc_query *m, const struct querytai
 	struct wgconf_options o = { .accept_routes = cfg->accept_routes != 0,
 		.listen_port = m->listen_port,
 		.has_interface = m->private_written != 0,
+		.host = r->q->host,
 		.exit_node = exit_node };
 
 	(void)t;

@@ -27,6 +27,7 @@ struct query;
 
 /* cfg is read at each QUERY: the present configuration; it outlives the query. */
 struct query *query_new(struct event_base *base, struct netmap *nm, const struct ipc_config *cfg);
+void	 query_host(struct query *q, const struct ipc_map_params *host);	/* this host's addresses; outlives q */
 void	 query_free(struct query *q);		/* closes every client */
 /*
  * Before query_free() when this process ends: each answer that is under way is aborted with an error line, for which

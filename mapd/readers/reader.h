@@ -49,6 +49,7 @@ struct query {
 	struct event_base *base;
 	struct netmap	*nm;
 	const struct ipc_config *cfg;
+	const struct ipc_map_params *host;	/* NULL: unknown */
 	struct readers	 readers;
 	unsigned	 n;
 	struct timer	 tick;

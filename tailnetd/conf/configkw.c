@@ -279,30 +279,42 @@ print_proxy(const struct config *c, const struct keyword *kw, struct buf *out)
 /* --- lists --- */
 
 static int
-parse_routes(struct config *c, const struct keyword *kw, struct words *w)
+parse_prefixes(struct config_prefix *list, unsigned *n, struct words *w)
 {
 	int i;
 
-	(void)kw;
 	if (w->n > CONFIG_MAX_ROUTES)
 		return refuse(w, "more than %d prefixes", CONFIG_MAX_ROUTES);
 	for (i = 0; i < w->n; i++)
-		if (netaddr_prefix_parse(w->v[i], &c->routes[i].a) == -1)
+		if (netaddr_prefix_parse(w->v[i], &list[i].a) == -1)
 			return refuse(w, "\"%.60s\" is not a prefix such as 192.0.2.0/24 (no host bits set)", w->v[i]);
-	c->nroutes = (unsigned)w->n;
+	*n = (unsigned)w->n;
 	return 0;
 }
 
 static void
-print_routes(const struct config *c, const struct keyword *kw, struct buf *out)
+print_prefixes(const struct config_prefix *list, unsigned n, const struct keyword *kw, struct buf *out)
 {
 	char text[64];
 	unsigned i;
 
-	for (i = 0; i < c->nroutes; i++)
+	for (i = 0; i < n; i++)
 		buf_printf(out, "%s %s%s", i == 0 ? kw->name : "",
-		    netaddr_prefix_format(&c->routes[i].a, text, sizeof(text)), i + 1 == c->nroutes ? "\n" : "");
+		    netaddr_prefix_format(&list[i].a, text, sizeof(text)), i + 1 == n ? "\n" : "");
 }
+
+#define PREFIXES(member) \
+	static int parse_##member(struct config *c, const struct keyword *kw, struct words *w) \
+	{ \
+		(void)kw; \
+		return parse_prefixes(c->member, &c->n##member, w); \
+	} \
+	static void print_##member(const struct config *c, const struct keyword *kw, struct buf *out) \
+	{ \
+		print_prefixes(c->member, c->n##member, kw, out); \
+	}
+PREFIXES(routes)
+PREFIXES(endpoints_ignore)
 
 /* tag:<letter><letters, digits, dashes> (protocol.md E.7) */
 static int
@@ -396,7 +408,7 @@ print_endpoints(const struct config *c, const struct keyword *kw, struct buf *ou
 #define TYPE_SECONDS(m)     parse_seconds, print_seconds, AT(m)
 #define TYPE_SIZE(m)        parse_size, print_size, AT(m)
 #define TYPE_PROXY(m)       parse_proxy, print_proxy, AT(m##_host)
-#define TYPE_ROUTES(m)      parse_routes, print_routes, AT(m)
+#define TYPE_ROUTES(m)      parse_##m, print_##m, AT(m)
 #define TYPE_TAGS(m)        parse_tags, print_tags, AT(m)
 #define TYPE_ENDPOINTS(m)   parse_endpoints, print_endpoints, AT(m)
 #define TYPE_LEVEL(m)       parse_level, print_level, AT(m)

@@ -70,6 +70,20 @@ from_sockaddr(const struct sockaddr *sa, unsigned port, struct ipc_endpoint *e)
 	return netaddr_endpoint_refused(e, 0) == NULL && !is_tailnet_address(e) ? 0 : -1;
 }
 
+/* Names that container and virtual machine software gives its bridges; what others call br-lan is a network. */
+int
+endpoints_inner(const char *ifname)
+{
+	static const char *const starts[] = { "docker", "virbr", "veth", "cni", "podman", "lxcbr", "lxdbr", "incusbr",
+		"flannel", "cali", "cilium", "kube-", "vmnet", "vboxnet" };
+	size_t i;
+
+	for (i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (strncmp(ifname, starts[i], strlen(starts[i])) == 0)
+			return 1;
+	return strncmp(ifname, "br-", 3) == 0 && strlen(ifname) == 15 && strspn(ifname + 3, "0123456789abcdef") == 12;
+}
+
 int
 endpoints_from(const struct ifaddrs *list, unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS])
 {
@@ -79,7 +93,8 @@ endpoints_from(const struct ifaddrs *list, unsigned port, struct ipc_endpoint ou
 
 	for (i = list; i != NULL; i = i->ifa_next) {
 		if ((i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0 ||
-		    endpoints_os_elsewhere(list, i->ifa_name) || from_sockaddr(i->ifa_addr, port, &e) == -1)
+		    endpoints_os_elsewhere(list, i->ifa_name) || endpoints_inner(i->ifa_name) ||
+		    from_sockaddr(i->ifa_addr, port, &e) == -1)
 			continue;
 		for (at = 0; at < n && compare(&out[at], &e) < 0; at++)
 			;
@@ -96,15 +111,53 @@ endpoints_from(const struct ifaddrs *list, unsigned port, struct ipc_endpoint ou
 	return (int)n;
 }
 
+/* Bits set in a netmask. */
+static unsigned
+mask_bits(const struct sockaddr *mask, unsigned family)
+{
+	const uint8_t *p = family == 4 ? (const void *)&((const struct sockaddr_in *)(const void *)mask)->sin_addr
+				       : (const void *)&((const struct sockaddr_in6 *)(const void *)mask)->sin6_addr;
+	unsigned i, bits = 0, len = family == 4 ? 4 : 16;
+
+	if (mask == NULL)
+		return len * 8;
+	for (i = 0; i < len * 8; i++)
+		bits += p[i / 8] >> (7 - i % 8) & 1;
+	return bits;
+}
+
+unsigned
+endpoints_local(const struct ifaddrs *list, struct ipc_addr out[IPC_MAX_LOCAL])
+{
+	const struct ifaddrs *i;
+	struct ipc_endpoint e;
+	unsigned n = 0;
+
+	for (i = list; i != NULL && n < IPC_MAX_LOCAL; i = i->ifa_next) {
+		if ((i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0 || i->ifa_addr == NULL ||
+		    from_sockaddr(i->ifa_addr, 1, &e) == -1)
+			continue;
+		memset(&out[n], 0, sizeof(out[n]));
+		memcpy(out[n].addr, e.addr, sizeof(e.addr));
+		out[n].family = e.family;
+		out[n].bits = (uint8_t)mask_bits(i->ifa_netmask, e.family);
+		n++;
+	}
+	return n;
+}
+
 int
-endpoints_collect(unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS])
+endpoints_collect(unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS], struct ipc_addr local[IPC_MAX_LOCAL],
+    uint32_t *nlocal)
 {
 	struct ifaddrs *list;
 	int n;
 
+	*nlocal = 0;
 	if (getifaddrs(&list) == -1)
 		return -1;
 	n = endpoints_from(list, port, out);
+	*nlocal = endpoints_local(list, local);
 	freeifaddrs(list);
 	return n;
 }

@@ -12,11 +12,16 @@
 
 /*
  * Every global or private unicast address of interfaces that are up, with port: no loopback, link-local, multicast
- * (protocol.md F.3), nor what tailnets give out (100.64/10, fd7a:115c:a1e0::/48).  Sorted, no doubles, type local.
- * How many, or -1 with errno.
+ * (protocol.md F.3), nor what tailnets give out (100.64/10, fd7a:115c:a1e0::/48), nor endpoints_inner().  Sorted, no
+ * doubles, type local.  How many, or -1 with errno; local has endpoints_local() in any case.
  */
 struct ifaddrs;
-int	 endpoints_collect(unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS]);
+int	 endpoints_collect(unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS],
+	    struct ipc_addr local[IPC_MAX_LOCAL], uint32_t *nlocal);
+/* 1: by its name an interface between this host and its own containers or virtual machines */
+int	 endpoints_inner(const char *ifname);
+/* All addresses of interfaces that are up, with the length of their networks; the first IPC_MAX_LOCAL.  How many. */
+unsigned endpoints_local(const struct ifaddrs *list, struct ipc_addr out[IPC_MAX_LOCAL]);
 /* of a given list */
 int	 endpoints_from(const struct ifaddrs *list, unsigned port, struct ipc_endpoint out[IPC_MAX_ENDPOINTS]);
 

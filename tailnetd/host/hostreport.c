@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "addr.h"
 #include "buf.h"
 #include "endpoints.h"
 #include "hostinfo.h"
@@ -53,11 +54,25 @@ pick_port(struct hostreport *h)
 		log_errorx("%s", err);
 }
 
+/* A default route (an exit node's) is no reason: it takes in everything. */
+static int
+in_prefixes(const struct ipc_endpoint *e, const struct config_prefix *p, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (p[i].a.family == e->family && p[i].a.bits > 0 &&
+		    addr_prefix_contains(p[i].a.addr, p[i].a.bits, e->addr))
+			return 1;
+	return 0;
+}
+
 static void
 collect_endpoints(struct hostreport *h, struct ipc_map_params *m)
 {
+	struct ipc_endpoint all[IPC_MAX_ENDPOINTS];
 	unsigned i;
-	int n;
+	int n = endpoints_collect(0, all, m->local, &m->nlocal);
 
 	pick_port(h); /* `wgconf` has it, also where no endpoint is reported */
 	if (h->endpoints_set) {
@@ -67,8 +82,12 @@ collect_endpoints(struct hostreport *h, struct ipc_map_params *m)
 		memcpy(m->ep, h->cfg->endpoints, sizeof(m->ep));
 		m->n = h->cfg->nendpoints;
 	} else if (h->cfg->endpoints_mode == EP_AUTO) {
-		n = endpoints_collect(hostreport_listen_port(h), m->ep);
-		m->n = n > 0 ? (uint32_t)n : 0;
+		for (i = 0; n > 0 && i < (unsigned)n; i++) {
+			all[i].port = (uint16_t)hostreport_listen_port(h);
+			if (!in_prefixes(&all[i], h->cfg->routes, h->cfg->nroutes) &&
+			    !in_prefixes(&all[i], h->cfg->endpoints_ignore, h->cfg->nendpoints_ignore))
+				m->ep[m->n++] = all[i];
+		}
 	}
 	for (i = m->n; i < IPC_MAX_ENDPOINTS; i++)
 		memset(&m->ep[i], 0, sizeof(m->ep[i]));

@@ -174,6 +174,36 @@ def talk(net, frm, to, mine, theirs, size=200000, timeout=15):
         listener.communicate()
 
 
+def test_the_endpoint_is_one_that_leads_there(server, net, make_daemon):
+    """Both hosts have docker0 with the same address, and one routes its LAN: neither is a way to it."""
+    for h in net.hosts:
+        netns.sh("ip", "-n", h, "link", "add", "docker0", "type", "bridge")
+        netns.sh("ip", "-n", h, "addr", "add", "172.17.0.1/16", "dev", "docker0")
+        netns.sh("ip", "-n", h, "link", "set", "docker0", "up")
+    netns.sh("ip", "-n", net.hosts[1], "link", "add", "lan0", "type", "bridge")
+    netns.sh("ip", "-n", net.hosts[1], "addr", "add", "10.7.0.1/16", "dev", "lan0")
+    netns.sh("ip", "-n", net.hosts[1], "addr", "add", "10.8.0.1/16", "dev", "lan0")
+    netns.sh("ip", "-n", net.hosts[1], "link", "set", "lan0", "up")
+    a = host(make_daemon, server, net, 0, accept_routes="yes")
+    b = host(make_daemon, server, net, 1, advertise_routes="10.7.0.0/16", endpoints_ignore="10.8.0.0/16")
+    node = server.tailnet.by_key(b.status()["nodeKey"])
+    until(lambda: node.endpoints, 10, "endpoints reported")
+    assert node.endpoints == ["%s:41641" % net.address(1)]
+    # A client that reports all it has: what leads nowhere is left out here.
+    peer = dict(node.json("example.test"), Endpoints=[
+        "172.17.0.1:41641", "172.17.0.9:41641", "10.7.0.1:41641", "[::ffff:169.254.169.254]:41641", "127.0.0.1:41641",
+        "255.255.255.255:41641", net.address(0) + ":41641", "192.168.77.1:41641", "203.0.113.5:41641",
+        "[::ffff:%s]:41641" % net.address(1)])
+    peer["AllowedIPs"] = peer["Addresses"] + ["10.7.0.0/16"]
+    feed = server.map(a.status()["nodeKey"])
+    for expected in [net.address(1), "203.0.113.5", "192.168.77.1", None]:
+        feed.send({"PeersChanged": [peer]})
+        a.wait_netmap(lambda n, p=peer: n["Peers"] and n["Peers"][0].get("Endpoints", []) == p["Endpoints"])
+        found = [line.split()[2] for line in a.text("wgconf").splitlines() if line.startswith("Endpoint = ")]
+        assert found == ([] if expected is None else [expected + ":41641"])
+        peer = dict(peer, Endpoints=[e for e in peer["Endpoints"] if expected is None or expected not in e])
+
+
 def test_two_hosts_reach_each_other(server, net, make_daemon):
     a, b = host(make_daemon, server, net, 0), host(make_daemon, server, net, 1)
     for d, i in ((a, 1), (b, 0)):  # each knows where the other listens: by its lite update, through the server

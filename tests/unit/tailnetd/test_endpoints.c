@@ -31,6 +31,8 @@ struct fake {
 	unsigned n;
 };
 
+static char eth0[] = "eth0";
+
 static void
 add(struct fake *f, const char *text, unsigned flags)
 {
@@ -45,6 +47,7 @@ add(struct fake *f, const char *text, unsigned flags)
 		ss->ss_family = AF_INET6;
 	}
 	f->i[f->n].ifa_addr = (struct sockaddr *)ss;
+	f->i[f->n].ifa_name = eth0;
 	f->i[f->n].ifa_flags = flags;
 	if (f->n > 0)
 		f->i[f->n - 1].ifa_next = &f->i[f->n];
@@ -118,14 +121,51 @@ test_limit_keeps_the_first_in_order(void **unused)
 	free(g);
 }
 
+/* Bridges of containers are no way to this host; its own addresses on them are known all the same. */
+static void
+test_inner_interfaces(void **unused)
+{
+	static const char *const inner[] = { "docker0", "br-0123456789ab", "veth12", "virbr0", "cni0", "podman1",
+		"lxdbr0" };
+	static const char *const outer[] = { "eth0", "br0", "br-lan", "br-0123456789xy", "vmbr0", "enp3s0", "wlan0",
+		"bond0" };
+	struct ipc_endpoint out[IPC_MAX_ENDPOINTS];
+	struct ipc_addr local[IPC_MAX_LOCAL];
+	struct sockaddr_in mask = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0xffff0000) };
+	struct fake *f = calloc(1, sizeof(*f));
+	char docker[] = "docker0";
+	size_t i;
+
+	(void)unused;
+	assert_non_null(f);
+	for (i = 0; i < sizeof(inner) / sizeof(inner[0]); i++)
+		assert_true(endpoints_inner(inner[i]));
+	for (i = 0; i < sizeof(outer) / sizeof(outer[0]); i++)
+		assert_false(endpoints_inner(outer[i]));
+	add(f, "172.17.0.1", IFF_UP);
+	add(f, "192.0.2.1", IFF_UP);
+	add(f, "192.0.2.9", 0);
+	f->i[0].ifa_name = docker;
+	f->i[0].ifa_netmask = (struct sockaddr *)&mask;
+	assert_int_equal(endpoints_from(f->i, 5, out), 1);
+	assert_int_equal(out[0].addr[0], 192);
+	assert_int_equal(endpoints_local(f->i, local), 2);
+	assert_int_equal(local[0].addr[0], 172);
+	assert_int_equal(local[0].bits, 16);
+	assert_int_equal(local[1].bits, 32); /* without a mask */
+	free(f);
+}
+
 static void
 test_this_host(void **unused)
 {
 	struct ipc_endpoint out[IPC_MAX_ENDPOINTS];
-	int i, n = endpoints_collect(41641, out);
+	struct ipc_addr local[IPC_MAX_LOCAL];
+	uint32_t nlocal;
+	int i, n = endpoints_collect(41641, out, local, &nlocal);
 
 	(void)unused;
-	assert_true(n >= 0);
+	assert_true(n >= 0 && nlocal >= (unsigned)n);
 	for (i = 0; i < n; i++) {
 		assert_null(netaddr_endpoint_refused(&out[i], 0));
 		assert_int_equal(out[i].port, 41641);
@@ -309,6 +349,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_which_addresses),
 		cmocka_unit_test(test_limit_keeps_the_first_in_order),
+		cmocka_unit_test(test_inner_interfaces),
 		cmocka_unit_test(test_this_host),
 		cmocka_unit_test(test_pick_port),
 		cmocka_unit_test(test_forwarding),
