@@ -73,7 +73,7 @@ complain(struct cachestore *c, const char *text)
 	if (!c->said)
 		log_warnx("netmap cache: %s", text);
 	c->said = 1;
-	snprintf(c->trouble, sizeof(c->trouble), "netmap cache: %s", text);
+	snprintf(c->trouble, sizeof(c->trouble), "netmap cache: %.250s", text);
 }
 
 /* At the start, once. */
