@@ -115,12 +115,13 @@ endpoints_from(const struct ifaddrs *list, unsigned port, struct ipc_endpoint ou
 static unsigned
 mask_bits(const struct sockaddr *mask, unsigned family)
 {
-	const uint8_t *p = family == 4 ? (const void *)&((const struct sockaddr_in *)(const void *)mask)->sin_addr
-				       : (const void *)&((const struct sockaddr_in6 *)(const void *)mask)->sin6_addr;
 	unsigned i, bits = 0, len = family == 4 ? 4 : 16;
+	const uint8_t *p;
 
 	if (mask == NULL)
 		return len * 8;
+	p = family == 4 ? (const void *)&((const struct sockaddr_in *)(const void *)mask)->sin_addr
+			: (const void *)&((const struct sockaddr_in6 *)(const void *)mask)->sin6_addr;
 	for (i = 0; i < len * 8; i++)
 		bits += p[i / 8] >> (7 - i % 8) & 1;
 	return bits;
