@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from harness import AUTH_KEY, CtlError, rss
+from harness import AUTH_KEY, SANITIZED, CtlError, rss
 
 
 def set_text(member, n, size):
@@ -49,6 +49,7 @@ def test_what_is_set_is_bounded(daemon):
     assert kept > 30 and refused > 900
     s = daemon.status()
     assert s["hostinfo"]["App"] == "app %d" % (kept - 1) and "own%d" % (kept - 1) in s["hostinfo"]
-    assert s["synced"] and s["health"] == [] and rss(daemon.pid) < 48 << 20
+    assert s["synced"] and s["health"] == []
+    assert SANITIZED or rss(daemon.pid) < 48 << 20  # a sanitizer keeps what was freed
     assert daemon.ctl("set hostinfo " + json.dumps(dict({"own%d" % n: None for n in range(kept)}, App=None)))["changed"]
     assert "own0" not in daemon.status()["hostinfo"]

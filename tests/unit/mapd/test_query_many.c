@@ -314,7 +314,7 @@ test_places_for_each(void **state)
 static void
 test_search_in_pieces(void **state)
 {
-	static const char *const what[] = { "absent", "p19998", "nodekey:6da774d5d774" KEY_REST };
+	static const char *const what[] = { "absent", "p19998", ("nodekey:6da774d5d774" KEY_REST) };
 	static const char *const want[] = { "no such peer", "\"Name\":\"p19998.x.\"", "no such peer" };
 	struct fixture *f = fixture(NULL);
 	struct pb b = { 0 };

@@ -208,9 +208,7 @@ test_table_widths(void **state)
 		"e\xcc\x81t\xc3\xa9", "c" };
 	static const char *const names[] = { "NAME", "ROUTES",
 		"a-name-of-more-than-sixty-four-characters-as-a-server-may-give-one.tail12345.ts.net",
-		"10.0.0.0/8 10.1.0.0/16 "
-		"10.2.0.0/16",
-		"b", "" };
+		"10.0.0.0/8 10.1.0.0/16 10.2.0.0/16", "b", "" };
 	char *text;
 
 	(void)state;
