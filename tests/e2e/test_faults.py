@@ -222,4 +222,4 @@ def test_a_slow_disk_is_not_blamed_on_a_child(server, make_daemon, shim):
     d.wait_sync(timeout=120)
     os.unlink(arm)
     assert "was not ready" not in d.log() and "killed" not in d.log()
-    assert [p["restarts"] for p in d.ctl("processes")] == [0, 0, 0] and d.status()["health"] == []
+    assert [p["restarts"] for p in d.ctl("processes")] == [0, 0, 0] and d.troubles() == []

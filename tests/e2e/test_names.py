@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 import pytest
-from harness import AUTH_KEY, BIN, SLOW, until
+from harness import AUTH_KEY, BIN, NO_LANDLOCK, SLOW, until
 from nameservice import NameService
 
 pytestmark = pytest.mark.usefixtures("programs")
@@ -94,6 +94,7 @@ def etc_with(passwd=None, group=None):
 
 
 @pytest.mark.root
+@pytest.mark.skipif(NO_LANDLOCK, reason="with sandbox required")
 @pytest.mark.rows("PRIV-01")
 @pytest.mark.parametrize("changes, text", [
     ({"passwd": {"_tailnetd_auth": (54321, 54321), "_tailnetd_map": (54321, 54322)}}, "are one, or root"),
