@@ -282,7 +282,7 @@ knowledge(const struct rig *r, struct login *out)
 {
 	memcpy(out, &r->s->p.login, sizeof(*out));
 	out->now_ms = 0;
-	out->now = (struct wtime){ 0, 0 };
+	memset(&out->now, 0, sizeof(out->now)); /* its padding, too */
 	out->now_boot_ms = 0;
 	out->clock_delta = 0; /* of the server's clock and ours at each event */
 	out->out = NULL;
