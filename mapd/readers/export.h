@@ -22,6 +22,8 @@ struct exporter {
 	/* wgconf */
 	const struct ipc_map_params *host;
 	uint8_t		 lengths[2][129];	/* 1: a prefix of this length was given out; [1]: IPv6 */
+	size_t		 nlengths[2];		/* how many of them */
+	size_t		 looked;		/* claims that endpoints were compared with, in this turn */
 	int		 accept_routes, has_exit;
 	int64_t		 exit_id;
 	int		 scanned;

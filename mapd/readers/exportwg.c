@@ -183,6 +183,7 @@ claim(struct exporter *x, const struct node *n, const struct prefix *p, int prim
 		.used = 1,
 		.owner = n->r.id };
 	memcpy(c->addr, p->addr, 16);
+	x->nlengths[p->family == 6] += !x->lengths[p->family == 6][p->bits];
 	x->lengths[p->family == 6][p->bits] = 1;
 }
 
@@ -251,7 +252,7 @@ is_routed(const void *arg, const uint8_t addr[16], unsigned family)
 
 /* The best of the endpoints, of equals the first: 1, or 0 if none is of use. */
 static int
-best_endpoint(const struct exporter *x, const struct node *n, const struct dict *d, char out[ADDR_TEXT_MAX])
+best_endpoint(struct exporter *x, const struct node *n, const struct dict *d, char out[ADDR_TEXT_MAX])
 {
 	const struct pickendpoint how = { .params = x->host, .routed = is_routed, .arg = x };
 	enum pickendpoint_rank best = PICK_NEVER, rank;
@@ -269,6 +270,7 @@ best_endpoint(const struct exporter *x, const struct node *n, const struct dict 
 		    addr_parse_endpoint((const char *)t.p, t.n, a, &family, &port, &zone) == -1 || zone || port == 0)
 			continue;
 		pickendpoint_unmap(a, &family);
+		x->looked += x->nlengths[family == 6];
 		if ((rank = pickendpoint_rank(&how, a, family)) <= best)
 			continue;
 		best = rank;
@@ -351,7 +353,8 @@ exportwg_more(struct exporter *x, struct pb *out, size_t about)
 		x->scanned = !scan(x);
 		return 1;
 	}
-	for (work = 0; out->n < about && work < SCAN_WORK; work++) {
+	x->looked = 0;
+	for (work = 0; out->n < about && work + x->looked < SCAN_WORK; work++) {
 		if (!walk_next(&x->walk, &it))
 			return 0;
 		if (it.kind != WALK_ITEM)

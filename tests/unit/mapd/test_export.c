@@ -435,6 +435,41 @@ test_hosts_in_parts(void **state)
 	mt_free(m);
 }
 
+/* Many endpoints, each compared with prefixes of many lengths: a few peers a turn. */
+static void
+test_endpoints_in_parts(void **state)
+{
+	const struct wgconf_options o = { .accept_routes = 1, .listen_port = 1, .exit_node = "" };
+	struct map_test *m = mt_new();
+	struct exporter x;
+	struct pb b = { 0 }, out = { 0 };
+	unsigned i, k, turns = 0;
+
+	(void)state;
+	pb_puts(&b, "{\"Node\":{\"ID\":1},\"Peers\":[");
+	for (i = 2; i < 202; i++) {
+		pb_printf(&b, "%s{\"ID\":%u,\"Key\":\"nodekey:%064x\",\"HomeDERP\":1,\"AllowedIPs\":[\"10.%u.0.0/16\"",
+		    i == 2 ? "" : ",", i, i, i);
+		for (k = 8; i == 2 && k < 32; k++)
+			pb_printf(&b, ",\"11.0.0.0/%u\"", k);
+		pb_puts(&b, "],\"Endpoints\":[\"198.51.100.1:1\"");
+		for (k = 2; k <= 64; k++)
+			pb_printf(&b, ",\"198.51.100.%u:1\"", k);
+		pb_puts(&b, "]}");
+	}
+	pb_puts(&b, "]}");
+	assert_int_equal(mt_raw(m, (char *)b.p, b.n, 100000), 1);
+	assert_int_equal(export_wgconf(&x, m->nm, &o, &out), 0);
+	while (export_more(&x, &out, 1 << 20))
+		turns++;
+	assert_int_equal(x.count, 200);
+	export_end(&x);
+	assert_in_range(turns, 200 * 64 * 24 / 8000 - 5, 200 * 64 * 24 / 8000 + 5);
+	pb_free(&out);
+	pb_free(&b);
+	mt_free(m);
+}
+
 /* A server cannot write lines of its own into what other programs read. */
 static void
 test_injection(void **state)
@@ -480,6 +515,7 @@ main(void)
 		cmocka_unit_test(test_hosts_taken_names),
 		cmocka_unit_test(test_hosts_extra_records),
 		cmocka_unit_test(test_hosts_in_parts),
+		cmocka_unit_test(test_endpoints_in_parts),
 		cmocka_unit_test(test_injection),
 	};
 
