@@ -54,16 +54,16 @@ dial_is_done(void *arg, int fd, int err, const char *text)
 	struct child_dial *x = arg;
 	struct child *c = x->c;
 	uint32_t id = x->id;
+	int no_other = err == EADDRNOTAVAIL && x->spec.candidate == IPC_DIAL_BESIDE; /* nothing was tried */
 
 	TAILQ_REMOVE(&c->dials, x, entry);
 	c->ndials--;
 	free(x);
-	if (fd == -1)
-		c->p->counters.dials_failed++;
-	else {
+	if (fd != -1) {
 		c->p->counters.dials_ok++;
 		path_of(&c->path, fd);
-	}
+	} else if (!no_other)
+		c->p->counters.dials_failed++;
 	if (c == &c->p->sup->doctor)
 		doctor_dialled(c->p->control);
 	answer_dial(c, id, fd, err, text);

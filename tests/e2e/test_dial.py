@@ -173,6 +173,18 @@ def test_refused_port_is_named(make_daemon):
     assert str(port) in s["err"]
 
 
+@pytest.mark.rows("DIAL-10")
+def test_no_other_address_is_no_failure(server, make_daemon):
+    """A silent server with one address: the question for another one counts as no attempt."""
+    server.on_upgrade = lambda req: HOLD
+    d = make_daemon(server, auth_key=AUTH_KEY, server_key=server.noise_public)
+    server.log.wait("http", path="/ts2021")
+    time.sleep(6)  # it asks after 2.5 s and 5 s, and gives up after 10 s
+    samples = dict(line.rsplit(" ", 1) for line in d.text("metrics").splitlines() if not line.startswith("#"))
+    assert float(samples['tailnetd_dials_total{result="failed"}']) == 0
+    assert len(server.log.all("accept")) == 2  # authd's and mapd's
+
+
 def test_server_comes_late(server, make_daemon):
     """An unreachable server is no reason to give up, and is used as soon as it can be reached."""
     server.unlisten()
